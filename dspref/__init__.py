@@ -1,0 +1,58 @@
+"""Upsampling artifacts in neural audio: an exact reference and its theory.
+
+Every upsampler is a stretch followed by a filter. A *layer* says what a network does; its *normal form*
+is what signal processing knows about it; *lines* and images follow from that.
+
+>>> from dspref import TransposedConv
+>>> TransposedConv([[[1, 1, 1]]], stride=2)([[1, 1, 1, 1]])
+array([[1, 1, 2, 1, 2, 1, 2, 1, 1]])
+
+Importing this package loads NumPy only.
+"""
+
+from dspref.arrays import NotAnalysable
+from dspref.chain import Chain, Pointwise
+from dspref.interpolators import FilterInterp, Linear, Nearest, ZeroStuff
+from dspref.layers import Conv, Layer, SubpixelConv, TransposedConv
+from dspref.lines import Image, Line, Whence, images, tone_lines, whence
+from dspref.multirate import convolve, decimate, extend, interleave, periodic_shuffle, polyphase, stretch
+from dspref.operators import correlate, filter_interp, linear, nearest, overlap_add, subpixel
+from dspref.outline import Outline
+from dspref.stretchfilter import StretchFilter
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Chain",
+    "Conv",
+    "FilterInterp",
+    "Image",
+    "Layer",
+    "Line",
+    "Linear",
+    "Nearest",
+    "NotAnalysable",
+    "Outline",
+    "Pointwise",
+    "StretchFilter",
+    "SubpixelConv",
+    "TransposedConv",
+    "Whence",
+    "ZeroStuff",
+    "convolve",
+    "correlate",
+    "decimate",
+    "extend",
+    "filter_interp",
+    "images",
+    "interleave",
+    "linear",
+    "nearest",
+    "overlap_add",
+    "periodic_shuffle",
+    "polyphase",
+    "stretch",
+    "subpixel",
+    "tone_lines",
+    "whence",
+]

@@ -1,0 +1,169 @@
+"""Arrays, value objects, and the words in which bad input is refused.
+
+Signals are ``(..., channel, time)``; taps are ``(out, in, taps)``, or ``(taps,)`` when every channel
+is filtered alike. Nothing here knows what a layer is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Iterable
+from numbers import Number
+from typing import Any, TypeAlias, TypeVar, dataclass_transform
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array: TypeAlias = NDArray[Any]
+T = TypeVar("T")
+
+BORDERS = ("zeros", "reflect", "replicate", "circular")
+"""Border rules, in Torch's words (``padding_mode``)."""
+
+
+class NotAnalysable(ValueError):
+    """A question that the theory does not answer: the message says which, and what would do."""
+
+
+def complaint(what: str, got: object, allowed: str, hint: str = "") -> str:
+    """Return an error text in the one form that all of them have.
+
+    Examples
+    --------
+    >>> complaint("stride", 0, "an integer >= 1", "use stride=1 for no upsampling")
+    'stride: got 0; allowed: an integer >= 1. Hint: use stride=1 for no upsampling.'
+    """
+    return f"{what}: got {got}; allowed: {allowed}." + (f" Hint: {hint}." if hint else "")
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return ``"did you mean 'x'?"`` for the known word nearest to `word`, else an empty string.
+
+    Examples
+    --------
+    >>> did_you_mean("neerest", ["nearest", "linear"])
+    "did you mean 'nearest'?"
+    """
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f"did you mean '{near[0]}'?" if near else ""
+
+
+def as_integer(name: str, value: Any, minimum: int, hint: str = "") -> int:
+    """Return `value` as an int, if it is an integer of at least `minimum`."""
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if whole and int(value) >= minimum:
+        return int(value)
+    raise ValueError(complaint(name, repr(value), f"an integer >= {minimum}", hint))
+
+
+def as_factor(value: object) -> int:
+    """Return an upsampling factor as an int."""
+    return as_integer("factor", value, 1, "non-integer factors have no stretch + filter form")
+
+
+def as_choice(name: str, value: str, allowed: Iterable[str]) -> str:
+    """Return `value`, if it is one of the words allowed."""
+    words = tuple(allowed)
+    if value in words:
+        return value
+    raise ValueError(complaint(name, repr(value), ", ".join(words), did_you_mean(str(value), words)))
+
+
+def as_numbers(name: str, value: ArrayLike) -> Array:
+    """Return `value` as an array of finite numbers: float, complex, integer, Fraction or SymPy."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "iufcO":
+        allowed = "integer, float, complex, or object (Fraction, SymPy) arrays"
+        raise TypeError(complaint(name, f"dtype {array.dtype}", allowed, "convert it with .astype(float)"))
+    if array.dtype.kind in "fc" and not np.isfinite(array).all():
+        where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        raise ValueError(complaint(name, f"{array[where]} at index {where}", "finite numbers", "mend it at its source"))
+    return array
+
+
+def as_real(name: str, value: ArrayLike) -> Array:
+    """Return `value` as an array of finite real numbers."""
+    array = as_numbers(name, value)
+    if array.dtype.kind == "c":
+        raise TypeError(complaint(name, f"dtype {array.dtype}", "real numbers", "treat .real and .imag one by one"))
+    return array
+
+
+def as_signal(x: ArrayLike, channels: int | None = None) -> Array:
+    """Return `x` as a signal ``(..., channel, time)``, of `channels` channels if given."""
+    array = as_numbers("input", x)
+    if array.ndim < 2:
+        shape = f"shape {array.shape}"
+        raise ValueError(complaint("input", shape, "shape (..., channel, time)", "write x[None, :] for one channel"))
+    if channels is not None and array.shape[-2] != channels:
+        hint = "axis -2 is the channel axis"
+        raise ValueError(complaint("input channels", array.shape[-2], f"{channels}, as the layer's weight", hint))
+    return array
+
+
+def as_taps(name: str, value: ArrayLike, *ranks: int) -> Array:
+    """Return a read-only copy of non-empty taps of one of the given ranks."""
+    taps = as_numbers(name, value)
+    if taps.ndim not in ranks:
+        allowed = " or ".join(f"{r} axes" for r in ranks)
+        raise ValueError(complaint(name, f"shape {taps.shape}", allowed, "taps are the last axis"))
+    if taps.size == 0:
+        raise ValueError(complaint(name, f"shape {taps.shape}", "at least one tap and one channel"))
+    return frozen(taps)
+
+
+def frozen(a: ArrayLike) -> Array:
+    """Return a read-only copy of `a`."""
+    copy = np.array(a)
+    copy.setflags(write=False)
+    return copy
+
+
+def joint_dtype(*arrays: Array) -> np.dtype[Any]:
+    """Return the dtype in which the arrays meet; exact taps (Fraction) follow a float signal.
+
+    Examples
+    --------
+    >>> from fractions import Fraction
+    >>> joint_dtype(np.array([Fraction(1, 4)]), np.ones(3, np.float32))
+    dtype('float32')
+    """
+    numeric = [a.dtype for a in arrays if a.dtype.kind in "fc"]
+    symbolic = any(a.dtype.kind == "O" and not all(isinstance(v, Number) for v in a.flat) for a in arrays)
+    return np.result_type(*numeric) if numeric and not symbolic else np.result_type(*arrays)
+
+
+def align(*arrays: Array) -> tuple[Array, ...]:
+    """Return the arrays in their `joint_dtype`, so that one computation runs in one arithmetic."""
+    dtype = joint_dtype(*arrays)
+    return tuple(a.astype(dtype, copy=False) for a in arrays)
+
+
+def same(a: object, b: object) -> bool:
+    """Return whether two field values are equal, arrays by dtype, shape and elements."""
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+        return a.dtype == b.dtype and np.array_equal(a, b)
+    return type(a) is type(b) and bool(a == b)
+
+
+@dataclass_transform(frozen_default=True, eq_default=False)
+def value(cls: type[T]) -> type[T]:
+    """Make `cls` a frozen dataclass whose ``==`` and ``hash`` understand arrays."""
+    made: Any = dataclasses.dataclass(frozen=True, eq=False)(cls)
+    names = tuple(f.name for f in dataclasses.fields(made))
+
+    def equal(self: Any, other: object) -> bool:
+        return type(self) is type(other) and all(same(getattr(self, n), getattr(other, n)) for n in names)
+
+    def digest(self: Any) -> int:
+        keys = ((v.shape, str(v.dtype)) if isinstance(v, np.ndarray) else v for v in (getattr(self, n) for n in names))
+        return hash((type(self), *keys))
+
+    made.__eq__, made.__hash__ = equal, digest
+    return made  # type: ignore[no-any-return]
+
+
+def set_field(obj: object, name: str, content: object) -> None:
+    """Set a field of a frozen value while it is being made (in ``__post_init__`` only)."""
+    object.__setattr__(obj, name, content)

@@ -1,0 +1,193 @@
+"""Chains of layers: rates, offsets that travel through them, and their single normal form."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import reduce
+from typing import ClassVar, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from dspref.arrays import Array, NotAnalysable, align, as_choice, as_numbers, as_signal, complaint
+from dspref.layers import Layer
+from dspref.outline import WEIGHTS_HINT, Outline
+from dspref.stretchfilter import StretchFilter
+
+_erf = np.vectorize(math.erf, otypes=[float])
+
+
+def _sigmoid(x: Array) -> Array:
+    return np.asarray(1 / (1 + np.exp(-x)))
+
+
+def _glu(x: Array) -> Array:
+    a, b = np.split(x, 2, axis=-2)
+    return np.asarray(a * _sigmoid(b))
+
+
+POINTWISE: dict[str, tuple[Callable[..., Array], tuple[float, ...]]] = {
+    "relu": (lambda x: np.where(x > 0, x, 0 * x), ()),
+    "leaky": (lambda x, a: np.where(x > 0, x, a * x), (0.01,)),
+    "tanh": (np.tanh, ()),
+    "sigmoid": (_sigmoid, ()),
+    "elu": (lambda x, a: np.where(x > 0, x, a * np.expm1(np.minimum(x, 0))), (1.0,)),
+    "gelu": (lambda x: x * (1 + _erf(x / math.sqrt(2))) / 2, ()),
+    "silu": (lambda x: x * _sigmoid(x), ()),
+    "softplus": (lambda x: np.logaddexp(0, x), ()),
+    "snake": (lambda x, a: x + np.sin(a * x) ** 2 / a, (1.0,)),
+    "glu": (_glu, ()),
+}
+"""Nonlinear stages by name: the function, and the defaults of its parameters."""
+
+
+@dataclass(frozen=True)
+class Pointwise:
+    """A nonlinear map of each sample: it keeps where lines are, and voids what is known of their level.
+
+    Examples
+    --------
+    >>> Pointwise("leaky", (0.5,))(np.array([[-2.0, 2.0]]))
+    array([[-1.,  2.]])
+    """
+
+    name: str
+    parameters: tuple[float, ...] = ()
+    factor: ClassVar[int] = 1
+    length: ClassVar[None] = None
+    bias_phases: ClassVar[None] = None
+
+    def __post_init__(self) -> None:
+        as_choice("pointwise map", self.name, POINTWISE)
+        defaults = POINTWISE[self.name][1]
+        if len(self.parameters) > len(defaults):
+            allowed = f"at most {len(defaults)} for {self.name}"
+            raise ValueError(complaint("parameters", len(self.parameters), allowed))
+        full = tuple(float(p) for p in self.parameters) + defaults[len(self.parameters) :]
+        object.__setattr__(self, "parameters", full)
+
+    @property
+    def op(self) -> str:
+        """The name of the map."""
+        return self.name
+
+    def __call__(self, x: ArrayLike) -> Array:
+        """Return the map of a signal (..., channel, time); "glu" halves the channels."""
+        return np.asarray(POINTWISE[self.name][0](as_signal(x), *self.parameters))
+
+    @property
+    def normal(self) -> StretchFilter:
+        """Refuse: a nonlinear map is no filter."""
+        raise NotAnalysable(
+            complaint("normal form", self.name, "a chain of linear layers", "ask for its lines instead")
+        )
+
+
+Stage: TypeAlias = Layer | Outline | Pointwise
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Layers one after another, first to last.
+
+    Parameters
+    ----------
+    stages : iterable of layers, `Outline` (no weights) and `Pointwise`
+
+    Examples
+    --------
+    >>> from dspref import Nearest
+    >>> Chain([Nearest(2), Nearest(3)]).collapse().h
+    array([1, 1, 1, 1, 1, 1])
+    """
+
+    stages: tuple[Stage, ...]
+
+    def __init__(self, stages: Iterable[Stage]) -> None:
+        object.__setattr__(self, "stages", tuple(stages))
+
+    def __call__(self, x: ArrayLike) -> Array:
+        """Return the output for a signal (..., channel, time), each stage by its own definition."""
+        return reduce(lambda signal, stage: stage(signal), self.stages, as_signal(x))
+
+    @property
+    def factor(self) -> int:
+        """S, the product of the factors."""
+        for stage in self.stages:
+            if isinstance(stage.factor, Fraction):
+                hint = "cut the chain after its last decimating layer"
+                raise NotAnalysable(complaint("factor of a chain", f"{stage.op} at {stage.factor}", "integers", hint))
+        return math.prod(int(stage.factor) for stage in self.stages)
+
+    @property
+    def upsamplers(self) -> tuple[tuple[int, Stage], ...]:
+        """The layers that raise the rate, as (place in the chain, layer), in order."""
+        return tuple((place, stage) for place, stage in enumerate(self.stages) if stage.factor > 1)
+
+    @property
+    def affine(self) -> bool:
+        """Whether every stage is linear with known weights, up to a bias."""
+        return not any(isinstance(stage, (Pointwise, Outline)) for stage in self.stages)
+
+    def rates(self, sr: Fraction | float) -> tuple[Fraction, ...]:
+        """Return the rate in Hz at the input of each stage and, last, at the output (`sr`).
+
+        Examples
+        --------
+        >>> from dspref import Nearest
+        >>> [str(rate) for rate in Chain([Nearest(2), Nearest(2)]).rates(32000)]
+        ['8000', '16000', '32000']
+        """
+        rate = Fraction(sr) / self.factor
+        return (rate, *(rate := rate * stage.factor for stage in self.stages))
+
+    def collapse(self) -> StretchFilter:
+        """Return the one stretch + filter that the chain is in the steady state, biases apart."""
+        if not self.stages:
+            return StretchFilter(1, np.ones(1, int))
+        return reduce(lambda first, then: then @ first, (_normal(stage) for stage in self.stages))
+
+    def offset_response(self, offset: ArrayLike = 1) -> Array:
+        """Return one period of the steady output for a constant input: input offset and every bias at work.
+
+        Parameters
+        ----------
+        offset : number, or array (in,)
+
+        Returns
+        -------
+        array (out, S), sample m of the output standing at m mod S; exact for exact numbers.
+        """
+        mean = as_numbers("offset", offset)
+        if mean.ndim > 1:
+            raise ValueError(complaint("offset", f"shape {mean.shape}", "a number, or one number per channel"))
+        inner = next((u.h.shape[1] for s in self.stages if (u := _normal(s)).h.ndim == 3), mean.size)
+        if mean.ndim and mean.size != inner:
+            raise ValueError(complaint("offset", f"{mean.size} channels", f"{inner}, as the first layer"))
+        period = np.broadcast_to(mean, inner)[:, None]
+        for stage in self.stages:
+            period = _steady_period(_normal(stage), period)
+            if stage.bias_phases is not None:
+                b = np.tile(stage.bias_phases, period.shape[-1] // stage.bias_phases.shape[-1])
+                period = np.add(*align(period, b))
+        return period
+
+
+def _normal(stage: Stage) -> StretchFilter:
+    if isinstance(stage, Outline):
+        raise NotAnalysable(complaint("levels", f"{stage.op} without weights", "layers with weights", WEIGHTS_HINT))
+    return stage.normal
+
+
+def _steady_period(u: StretchFilter, x: Array) -> Array:
+    """Return one period of the response to a periodic input (in, Q): (out, Q·L)."""
+    h, x = align(u.h, x)
+    Q = x.shape[-1]
+    y = np.zeros((h.shape[0] if h.ndim == 3 else x.shape[0], Q * u.L), x.dtype)
+    landing = u.L * np.arange(Q) - u.offset
+    for k in range(h.shape[-1]):
+        y[:, (landing + k) % (Q * u.L)] += h[k] * x if h.ndim == 1 else h[:, :, k] @ x
+    return y

@@ -1,0 +1,350 @@
+"""Layers: what a network does, in Torch's words, and the normal form of each.
+
+Every layer is a frozen value: called on an array it runs its own definition (`dspref.operators`); its
+``normal`` is the same thing as stretch + filter (`dspref.stretchfilter`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY
+from fractions import Fraction
+from typing import ClassVar, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from dspref import operators as op
+from dspref.arrays import (
+    BORDERS,
+    Array,
+    NotAnalysable,
+    align,
+    as_choice,
+    as_factor,
+    as_integer,
+    as_signal,
+    as_taps,
+    complaint,
+    set_field,
+    value,
+)
+from dspref.multirate import interleave, window
+from dspref.stretchfilter import StretchFilter
+
+
+@runtime_checkable
+class Layer(Protocol):
+    """What every layer offers: its factor, its definition, its normal form, its periodic bias."""
+
+    op: ClassVar[str]
+
+    @property
+    def factor(self) -> int | Fraction:
+        """Output rate over input rate."""
+
+    @property
+    def length(self) -> int:
+        """Number of taps of the kernel."""
+
+    @property
+    def normal(self) -> StretchFilter:
+        """The layer as stretch + filter, without its bias."""
+
+    @property
+    def bias_phases(self) -> Array | None:
+        """The offset that the layer adds, (out, period) with a period of 1 or `factor`; None for none."""
+
+    def __call__(self, x: ArrayLike) -> Array:
+        """Return the layer's output for a signal (..., in, time)."""
+
+
+@value
+class Conv:
+    """Convolution, as ``torch.nn.Conv1d``: ``y[o, t] = Σ_i Σ_k w[o, i, k] x̃[i, ts + kd − p] + b[o]``.
+
+    Parameters
+    ----------
+    weight : array (out, in/groups, taps)
+    stride, dilation, groups : int
+        With stride > 1 it is a decimator: it runs, but has no stretch + filter form.
+    padding : int, 'same' or 'valid'
+    bias : array (out,), optional
+    padding_mode : {'zeros', 'reflect', 'replicate', 'circular'}
+
+    Examples
+    --------
+    >>> Conv([[[1, 1, 1]]], padding=1)([[1, 2, 3]])
+    array([[3, 6, 5]])
+    """
+
+    weight: Array
+    _: KW_ONLY
+    stride: int = 1
+    padding: int | str = 0
+    dilation: int = 1
+    groups: int = 1
+    bias: Array | None = None
+    padding_mode: str = "zeros"
+    op: ClassVar[str] = "conv"
+
+    def __post_init__(self) -> None:
+        _check_kernel(self, self.weight, axis=0)
+        if self.padding == "same" and self.stride > 1:
+            raise ValueError(complaint("padding", "'same' with stride > 1", "'same' for stride 1 only, as Torch"))
+
+    @property
+    def factor(self) -> int | Fraction:
+        """1, or 1/stride for a decimator."""
+        return 1 if self.stride == 1 else Fraction(1, self.stride)
+
+    @property
+    def pads(self) -> tuple[int, int]:
+        """Samples by which the input is extended on the left and on the right."""
+        return _pads(self.padding, self.dilation * (self.weight.shape[-1] - 1))
+
+    def __call__(self, x: ArrayLike) -> Array:
+        """Return the convolution of a signal (..., in, time)."""
+        x = as_signal(x, self.weight.shape[1] * self.groups)
+        y = op.correlate(
+            x,
+            self.weight,
+            stride=self.stride,
+            pads=self.pads,
+            dilation=self.dilation,
+            groups=self.groups,
+            border=self.padding_mode,
+        )
+        return _add(y, self.bias_phases)
+
+    @property
+    def length(self) -> int:
+        """Number of taps, as the article counts them: dilation not included."""
+        return int(self.weight.shape[-1])
+
+    @property
+    def normal(self) -> StretchFilter:
+        """L = 1, h = the kernel reversed, offset = taps − 1 − p."""
+        if self.stride > 1:
+            hint = "ask only for chains whose layers keep or raise the rate"
+            raise NotAnalysable(complaint("normal form", f"a convolution of stride {self.stride}", "stride 1", hint))
+        h = _dense(op.zero_stuff(self.weight, self.dilation)[..., ::-1], self.groups)
+        reach, (left, right) = h.shape[-1] - 1, self.pads
+        return StretchFilter(1, h, offset=reach - left, excess=left + right - reach, border=self.padding_mode)
+
+    @property
+    def bias_phases(self) -> Array | None:
+        """The bias, (out, 1)."""
+        return None if self.bias is None else self.bias[:, None]
+
+
+@value
+class TransposedConv:
+    """Transposed convolution, as ``torch.nn.ConvTranspose1d``: stamps that overlap and add.
+
+    ``y[o, ns + kd − p] += w[i, o, k] x[i, n]``, plus the bias, over (time − 1)s − 2p + d(taps − 1) +
+    output_padding + 1 samples.
+
+    Parameters
+    ----------
+    weight : array (in, out/groups, taps)
+    stride, padding, output_padding, dilation, groups : int
+        As in Torch; ``output_padding < max(stride, dilation)``.
+    bias : array (out,), optional
+
+    Examples
+    --------
+    >>> TransposedConv([[[1, 1, 1]]], stride=2)([[1, 1, 1]])
+    array([[1, 1, 2, 1, 2, 1, 1]])
+    """
+
+    weight: Array
+    _: KW_ONLY
+    stride: int = 1
+    padding: int = 0
+    output_padding: int = 0
+    dilation: int = 1
+    groups: int = 1
+    bias: Array | None = None
+    op: ClassVar[str] = "convt"
+
+    def __post_init__(self) -> None:
+        _check_kernel(self, self.weight, axis=1)
+        check_output_padding(self.output_padding, self.stride, self.dilation)
+
+    @property
+    def factor(self) -> int:
+        """The stride."""
+        return self.stride
+
+    def __call__(self, x: ArrayLike) -> Array:
+        """Return the transposed convolution of a signal (..., in, time)."""
+        y = op.overlap_add(
+            as_signal(x, self.weight.shape[0]),
+            self.weight,
+            stride=self.stride,
+            padding=self.padding,
+            output_padding=self.output_padding,
+            dilation=self.dilation,
+            groups=self.groups,
+        )
+        return _add(y, self.bias_phases)
+
+    @property
+    def length(self) -> int:
+        """Number of taps, as the article counts them: dilation not included."""
+        return int(self.weight.shape[-1])
+
+    @property
+    def normal(self) -> StretchFilter:
+        """L = s, h = the kernel with d − 1 zeros between taps (N in all), offset = p, excess = N − s − 2p + op."""
+        w = op.zero_stuff(self.weight, self.dilation)
+        inner, fan_out, taps = w.shape
+        grouped = w.reshape(self.groups, inner // self.groups, fan_out, taps).swapaxes(1, 2)
+        h = _dense(grouped.reshape(self.groups * fan_out, inner // self.groups, taps), self.groups)
+        excess = taps - self.stride - 2 * self.padding + self.output_padding
+        return StretchFilter(self.stride, h, offset=self.padding, excess=excess)
+
+    @property
+    def bias_phases(self) -> Array | None:
+        """The bias, (out, 1)."""
+        return None if self.bias is None else self.bias[:, None]
+
+
+@value
+class SubpixelConv:
+    """Sub-pixel convolution: a convolution to L times the channels, then a periodic shuffle.
+
+    ``y[c, tL + r] = Σ_i Σ_k w[cL + r, i, k] x̃[i, t + kd − p] + b[cL + r]``
+
+    Parameters
+    ----------
+    weight : array (out·L, in/groups, taps)
+    factor : int
+        L; channel order as ``torch.nn.PixelShuffle``.
+    padding, dilation, groups, bias, padding_mode
+        Of the convolution, as for `Conv`; its bias is L-periodic in the output and so makes tones.
+
+    Examples
+    --------
+    >>> SubpixelConv([[[1]], [[2]]], 2)([[1, 10]])
+    array([[ 1,  2, 10, 20]])
+    """
+
+    weight: Array
+    factor: int
+    _: KW_ONLY
+    padding: int | str = 0
+    dilation: int = 1
+    groups: int = 1
+    bias: Array | None = None
+    padding_mode: str = "zeros"
+    op: ClassVar[str] = "shuffle"
+
+    def __post_init__(self) -> None:
+        set_field(self, "factor", as_factor(self.factor))
+        _check_kernel(self, self.weight, axis=0)
+        if self.weight.shape[0] % self.factor:
+            allowed = f"a multiple of the factor {self.factor}"
+            raise ValueError(
+                complaint("output channels", self.weight.shape[0], allowed, "the shuffle takes them in groups")
+            )
+
+    @property
+    def pads(self) -> tuple[int, int]:
+        """Samples by which the input is extended on the left and on the right."""
+        return _pads(self.padding, self.dilation * (self.weight.shape[-1] - 1))
+
+    def __call__(self, x: ArrayLike) -> Array:
+        """Return the sub-pixel convolution of a signal (..., in, time)."""
+        x = as_signal(x, self.weight.shape[1] * self.groups)
+        y = op.subpixel(
+            x,
+            self.weight,
+            self.factor,
+            pads=self.pads,
+            dilation=self.dilation,
+            groups=self.groups,
+            border=self.padding_mode,
+        )
+        return _add(y, self.bias_phases)
+
+    @property
+    def length(self) -> int:
+        """Number of taps, as the article counts them: dilation not included."""
+        return int(self.weight.shape[-1])
+
+    @property
+    def normal(self) -> StretchFilter:
+        """H = the L reversed phase filters interleaved, offset = (taps − 1 − p)L, excess = L(2p − taps + 1)."""
+        L = self.factor
+        low = _dense(op.zero_stuff(self.weight, self.dilation)[..., ::-1], self.groups)
+        h = interleave(low.swapaxes(0, 1), L).swapaxes(0, 1)
+        reach, (left, right) = low.shape[-1] - 1, self.pads
+        return StretchFilter(
+            L, h, offset=(reach - left) * L, excess=(left + right - reach) * L, border=self.padding_mode
+        )
+
+    @property
+    def bias_phases(self) -> Array | None:
+        """The bias by phase, (out, L)."""
+        return None if self.bias is None else self.bias.reshape(-1, self.factor)
+
+
+def check_output_padding(output_padding: int, stride: int, dilation: int) -> None:
+    """Refuse what Torch refuses: an output padding not less than stride or dilation."""
+    if output_padding >= max(stride, dilation):
+        allowed = f"less than max(stride, dilation) = {max(stride, dilation)}"
+        hint = "it lengthens the output on the right by less than one period"
+        raise ValueError(complaint("output_padding", output_padding, allowed, hint))
+
+
+def _check_kernel(layer: object, weight: ArrayLike, *, axis: int) -> None:
+    """Check and freeze the fields that all kernels share; `axis` is that of the output channels."""
+    fields = {name: getattr(layer, name) for name in layer.__dataclass_fields__}  # type: ignore[attr-defined]
+    w = as_taps("weight", weight, 3)
+    set_field(layer, "weight", w)
+    for name in ("stride", "dilation", "groups"):
+        if name in fields:
+            set_field(layer, name, as_integer(name, fields[name], 1))
+    for name in ("padding", "output_padding"):
+        if name in fields and not isinstance(fields[name], str):
+            set_field(layer, name, as_integer(name, fields[name], 0, "crop the output yourself to cut more"))
+    if isinstance(fields.get("padding"), str):
+        as_choice("padding", fields["padding"], ("same", "valid"))
+    as_choice("padding_mode", fields.get("padding_mode", "zeros"), BORDERS)
+    groups = int(fields["groups"])
+    if w.shape[0] % groups:
+        what = "input channels" if axis else "output channels"
+        raise ValueError(complaint(f"groups for {w.shape[0]} {what}", groups, f"a divisor of {w.shape[0]}"))
+    if fields["bias"] is not None:
+        out = w.shape[0] if axis == 0 else w.shape[1] * groups
+        bias = as_taps("bias", fields["bias"], 1)
+        if bias.shape != (out,):
+            raise ValueError(complaint("bias", f"shape {bias.shape}", f"({out},), one per output channel"))
+        set_field(layer, "bias", bias)
+
+
+def _pads(padding: int | str, reach: int) -> tuple[int, int]:
+    """Return (left, right) as Torch does: 'same' puts the odd sample on the right."""
+    if padding == "same":
+        return reach // 2, reach - reach // 2
+    p = 0 if padding == "valid" else int(padding)
+    return p, p
+
+
+def _dense(w: Array, groups: int) -> Array:
+    """Return (out, in, taps) from (out, in/groups, taps): zeros between groups."""
+    out, inner, taps = w.shape
+    h = np.zeros((groups, out // groups, groups, inner, taps), w.dtype)
+    for g in range(groups):
+        h[g, :, g] = w.reshape(groups, out // groups, inner, taps)[g]
+    return h.reshape(out, groups * inner, taps)
+
+
+def _add(y: Array, bias_phases: Array | None) -> Array:
+    """Add a bias (out, period) to an output (..., out, time), whose length may end within a period."""
+    if bias_phases is None:
+        return y
+    y, b = align(y, bias_phases)
+    periods = -(-y.shape[-1] // b.shape[-1])
+    return np.asarray(y + window(np.tile(b, periods), 0, y.shape[-1]))

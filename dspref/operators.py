@@ -1,0 +1,196 @@
+"""What layers do, each by its own definition.
+
+Nothing here knows of normal forms (`dspref.stretchfilter`), so that "native == normal form" is a test
+and not a tautology. Weights have Torch's layouts; arrays are checked by the layers that own them.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import TypeAlias
+
+import numpy as np
+
+from dspref.arrays import Array, align, complaint
+from dspref.multirate import convolve, extend, interleave, polyphase, window
+
+Pads: TypeAlias = tuple[int, int]
+
+_BLOCK = 1 << 19  # numbers in the working copy of overlap_add: 4 MB of doubles, about a second-level cache
+
+
+def correlate(
+    x: Array,
+    w: Array,
+    *,
+    stride: int = 1,
+    pads: Pads = (0, 0),
+    dilation: int = 1,
+    groups: int = 1,
+    border: str = "zeros",
+) -> Array:
+    """Slide a kernel over the input: ``y[o, t] = Σ_i Σ_k w[o, i, k] x̃[i, ts + kd − p]``.
+
+    Parameters
+    ----------
+    x : array (..., in, time)
+    w : array (out, in/groups, taps)
+        As ``torch.nn.Conv1d.weight``: a correlation, the kernel is not flipped.
+    pads : (left, right)
+        By how many samples the border rule extends the input.
+
+    Returns
+    -------
+    array (..., out, ⌊(time + left + right − d(taps − 1) − 1)/s⌋ + 1)
+    """
+    out, inner, taps = w.shape
+    length = _positive((x.shape[-1] + sum(pads) - dilation * (taps - 1) - 1) // stride + 1, x.shape[-1])
+    x, w = align(extend(x, *pads, border=border), w)
+    lead = x.shape[:-2]
+    x = x.reshape(*lead, groups, inner, x.shape[-1])
+    w = w.reshape(groups, out // groups, inner, taps)
+    y = np.zeros((*lead, groups, out // groups, length), x.dtype)
+    for k in range(taps if length else 0):
+        first = k * dilation
+        y += w[..., k] @ x[..., first : first + stride * (length - 1) + 1 : stride]
+    return y.reshape(*lead, out, length)
+
+
+def overlap_add(
+    x: Array,
+    w: Array,
+    *,
+    stride: int = 1,
+    padding: int = 0,
+    output_padding: int = 0,
+    dilation: int = 1,
+    groups: int = 1,
+) -> Array:
+    """Stamp the kernel once per input sample, s apart, and add: ``y[o, ns + kd − p] += w[i, o, k] x[i, n]``.
+
+    Computed phase by phase. With J = ⌈taps/s⌉ overlapping stamps, output ``ts + r`` collects
+
+        y[o, ts + r] = Σ_j Σ_i w[i, o, js + r] x[i, t − j]           0 ≤ r < s, 0 ≤ j < J
+
+        block of x   │ x[t]   │ ┐                       ┌ phase 0 ┐
+        (in, time)   │ x[t−1] │ ├─ J delayed copies ──▶ │   ...   │ ──▶ interleaved
+                     │  ...   │ ┘    (J·in, time)       └ phase s−1┘
+
+    one matrix product per block of time, so that memory is the output and one block.
+
+    Parameters
+    ----------
+    x : array (..., in, time)
+    w : array (in, out/groups, taps)
+        As ``torch.nn.ConvTranspose1d.weight``.
+
+    Returns
+    -------
+    array (..., out, (time − 1)s − 2p + d(taps − 1) + output_padding + 1)
+    """
+    x, w = align(x, zero_stuff(w, dilation))
+    *lead, channels, time = x.shape
+    fan_out, taps = w.shape[1:]
+    length = _positive((time - 1) * stride - 2 * padding + taps + output_padding, time)
+    delays = -(-taps // stride)
+    x = x.reshape(math.prod(lead), groups, channels // groups, time)
+    E = _phase_matrix(w.reshape(groups, -1, fan_out, taps), stride, delays)
+    periods = -(-(padding + length) // stride)
+    y = np.empty((len(x), groups, fan_out, periods, stride), x.dtype)
+    step = max(delays, _BLOCK // sum(E.shape))
+    for batch in range(len(x)):
+        for t in range(0, periods, step):
+            n = min(step, periods - t)
+            past = [window(x[batch], t - j, n) for j in range(delays)]
+            phases = E @ np.concatenate(past, axis=-2)
+            y[batch, :, :, t : t + n] = phases.reshape(groups, fan_out, stride, n).swapaxes(-1, -2)
+    y = y.reshape(*lead, groups * fan_out, periods * stride)
+    return y[..., padding : padding + length]
+
+
+def _phase_matrix(w: Array, stride: int, delays: int) -> Array:
+    """Return E[g, (o, r), (j, i)] = w[g, i, o, js + r], zero beyond the last tap."""
+    groups, inner, fan_out, _ = w.shape
+    w = window(w, 0, delays * stride).reshape(groups, inner, fan_out, delays, stride)
+    return np.ascontiguousarray(w.transpose(0, 2, 4, 3, 1)).reshape(groups, fan_out * stride, delays * inner)
+
+
+def zero_stuff(w: Array, dilation: int) -> Array:
+    """Put d − 1 zeros between the taps of a kernel: d(taps − 1) + 1 taps.
+
+    Examples
+    --------
+    >>> zero_stuff(np.array([[[1, 2, 3]]]), 2)
+    array([[[1, 0, 2, 0, 3]]])
+    """
+    stuffed = np.zeros((*w.shape[:-1], dilation * (w.shape[-1] - 1) + 1), w.dtype)
+    stuffed[..., ::dilation] = w
+    return stuffed
+
+
+def subpixel(
+    x: Array, w: Array, L: int, *, pads: Pads = (0, 0), dilation: int = 1, groups: int = 1, border: str = "zeros"
+) -> Array:
+    """Convolve at the low rate to L times the channels, then interleave (W. Shi et al., CVPR 2016).
+
+    ``y[c, tL + r] = Σ_i Σ_k w[cL + r, i, k] x̃[i, t + kd − p]``, w of shape (out·L, in/groups, taps).
+    """
+    return interleave(correlate(x, w, pads=pads, dilation=dilation, groups=groups, border=border), L)
+
+
+def nearest(x: Array, L: int) -> Array:
+    """Repeat every sample L times: ``y[m] = x[⌊m/L⌋]``."""
+    return np.repeat(x, L, axis=-1)
+
+
+def linear(x: Array, L: int, *, align_corners: bool = False) -> Array:
+    """Draw straight lines between samples: ``y[m] = (1 − λ) x[i] + λ x[i + 1]`` at position i + λ.
+
+    The position of output m is ``(m + ½)/L − ½``, held at the borders (samples as areas, Torch's default),
+    or ``m (time − 1)/(L·time − 1)`` if `align_corners` (samples as points). It is kept as an integer
+    numerator over an integer denominator, so i is exact, and λ is as exact as the numbers of `x`.
+    """
+    time = x.shape[-1]
+    if time == 0:
+        return x.copy()
+    m = np.arange(L * time)
+    over, by = (m * (time - 1), max(L * time - 1, 1)) if align_corners else (2 * m + 1 - L, 2 * L)
+    over = np.clip(over, 0, (time - 1) * by)
+    i, part = over // by, over % by
+    nearer, further = x[..., i], x[..., np.minimum(i + 1, time - 1)]
+    if x.dtype.kind == "O":
+        part = part.astype(object)
+        return np.asarray((nearer * (by - part) + further * part) * Fraction(1, by))
+    λ = (part / by).astype(joint_real(x))
+    return np.asarray((1 - λ) * nearer + λ * further)
+
+
+def joint_real(x: Array) -> np.dtype[np.floating]:
+    """Return the real float dtype of the precision of `x` (double for integers)."""
+    return np.empty(0, x.dtype if x.dtype.kind in "fc" else float).real.dtype
+
+
+def filter_interp(x: Array, h: Array, L: int, *, offset: int = 0, excess: int = 0) -> Array:
+    """Stretch and filter, in polyphase form: each phase of `h` filters at the low rate, then interleave.
+
+    ``y[m] = Σ_n h[m + offset − nL] x[n]``, 0 ≤ m < L·time + excess; h of shape (taps,) or (out, in, taps).
+    """
+    length = _positive(L * x.shape[-1] + excess, x.shape[-1])
+    phases = [convolve(x, e) for e in _components(h, L)]
+    y = interleave(np.stack(phases, axis=-2).reshape(*phases[0].shape[:-2], -1, phases[0].shape[-1]), L)
+    return window(y, offset, length)
+
+
+def _components(h: Array, L: int) -> list[Array]:
+    split = polyphase(h, L)  # (..., channel·L, taps) with the phase the faster index
+    shape = (*h.shape[:-1], L, split.shape[-1])
+    return list(np.moveaxis(split.reshape(shape), -2, 0))
+
+
+def _positive(length: int, time: int) -> int:
+    """Return the output length, refusing an empty output unless the input was empty too."""
+    if length > 0 or length == time == 0:
+        return length
+    hint = "feed more samples, pad less, or use a shorter kernel"
+    raise ValueError(complaint(f"output length for {time} input samples", length, "at least 1", hint))

@@ -1,0 +1,1 @@
+"""Torch layers against the reference of `dspref`, and audits of Torch decoders."""
