@@ -1,0 +1,72 @@
+"""Pictures: functions take data and draw on given axes. Needs matplotlib (``pip install dspref[plot]``)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from dspref.arrays import as_real
+from dspref.lines import Line
+from dspref.spectrum import spectrogram
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MARKED = 12
+"""Owners with more lines than this are marked by their spacing, not line by line."""
+
+
+def plot_spectrogram(
+    y: ArrayLike, sr: float, *, lines: Sequence[Line] = (), ax: Axes | None = None, size: int = 1024, span_db: float = 100
+) -> Axes:
+    """Draw the spectrogram of one channel, with the predicted lines marked at its right edge.
+
+    Parameters
+    ----------
+    y : array (time,)
+    sr : float
+        Sampling rate in Hz.
+    lines : sequence of Line
+        Predictions; each owner has a colour and a column of ticks of its own, the last layer outermost.
+    ax : Axes, optional
+    span_db : float
+        Range of levels below the strongest, 0 Hz left out.
+
+    Returns
+    -------
+    Axes
+    """
+    if ax is None:
+        import matplotlib.pyplot as plt
+
+        ax = plt.subplots()[1]
+    y = as_real("signal", y).astype(float)
+    levels = spectrogram(y, size=size)
+    top = float(levels[4:].max())  # an offset, at 0 Hz and in the bins that it leaks to, would darken all else
+    seconds = max(y.size, size) / sr
+    image = ax.imshow(
+        levels - top, origin="lower", aspect="auto", extent=(0, seconds, 0, sr / 2), vmin=-span_db, vmax=0, cmap="magma"
+    )
+    ax.figure.colorbar(image, ax=ax, label="dB re the maximum above 0 Hz", pad=0.14 if lines else 0.02)
+    ax.set(xlabel="time (seconds)", ylabel="frequency (Hz)")
+    mark_lines(ax, lines, sr)
+    return ax
+
+
+def mark_lines(ax: Axes, lines: Sequence[Line], sr: float) -> None:
+    """Mark predicted lines outside the right edge: a column of ticks for each owner, and a legend."""
+    from matplotlib import colormaps
+
+    owners = sorted({line.owner for line in lines if line.owner is not None and line.freq})
+    outside = ax.get_yaxis_transform()
+    for column, owner in enumerate(owners):
+        hz = [float(line.hz(sr)) for line in lines if line.owner == owner and line.freq]
+        x = np.array([1.005, 1.03]) + 0.03 * column
+        colour = colormaps["tab10"](column % 10)
+        width = 2.0 if len(hz) <= MARKED else 0.8
+        ax.hlines(hz, x[0], x[1], colors=[colour], lw=width, transform=outside, clip_on=False, label=f"layer {owner}")
+    if owners:
+        ax.legend(loc="upper left", fontsize="x-small", title="predicted, by owner", title_fontsize="x-small")

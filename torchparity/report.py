@@ -1,0 +1,183 @@
+"""An audit as text, JSON and picture."""
+
+from __future__ import annotations
+
+import json
+import platform
+from fractions import Fraction
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dspref.lines import Line
+from dspref.spectrum import LineMeasurement, Peak
+from torchparity.audit import STANDS_DB, Audit, Run
+
+ROWS = 16
+"""Lines in the table, the highest first; JSON has them all."""
+
+
+def to_dict(audit: Audit) -> dict[str, Any]:
+    """Return the audit as plain data, schema "torchparity.audit/1"."""
+    return {
+        "schema": "torchparity.audit/1",
+        "name": audit.name,
+        "sr": float(audit.sr),
+        "versions": {p: version(p) for p in ("dspref", "numpy", "scipy", "torch")} | {"python": platform.python_version()},
+        "factor": audit.spine.chain.factor,
+        "rate": str(audit.spine.rate),
+        "whole_module_described": audit.spine.whole,
+        "stages": [
+            {"stage": i, "op": s.op, "length": s.length, "factor": str(s.factor)}
+            for i, s in enumerate(audit.spine.chain.stages)
+        ],
+        "not_described": [{"name": s.name, "type": s.kind, "why": s.reason} for s in audit.spine.undescribed],
+        "stands_db": STANDS_DB,
+        "lines": [_line(line, audit.sr, power) for line, power in zip(audit.lines, _powers(audit), strict=True)],
+        "runs": [_run(r, audit.sr) for r in audit.runs],
+        "findings": [{"level": f.level, "text": f.text} for f in audit.findings],
+    }
+
+
+def to_json(audit: Audit) -> str:
+    """Return `to_dict` as JSON text."""
+    return json.dumps(to_dict(audit), indent=1, allow_nan=False) + "\n"
+
+
+def _powers(audit: Audit) -> list[float | None]:
+    return [None] * len(audit.lines) if audit.predicted is None else [float(p) for p in audit.predicted]
+
+
+def _line(line: Line, sr: Fraction, power: float | None) -> dict[str, Any]:
+    return {
+        "hz": float(line.hz(sr)),
+        "freq": str(line.freq),
+        "owner": line.owner,
+        "stage": line.stage,
+        "origins": list(line.origins),
+        "predicted_db": 10 * float(np.log10(power)) if power else None,
+    }
+
+
+def _run(r: Run, sr: Fraction) -> dict[str, Any]:
+    return {
+        "input": r.input,
+        "seed": r.seed,
+        "steady_samples": r.samples,
+        "segments": r.segments,
+        "resolution_hz": float(7 * r.bin * sr),
+        "lines_standing": len(r.standing),
+        "peaks": len(r.peaks),
+        "peaks_off_grid": [_peak(p, sr) for p in r.off_grid],
+        "lines": [
+            {"hz": float(m.freq * sr), "level_db": m.level_db, "floor_db": m.floor_db, "height_db": m.height_db}
+            for m in r.lines
+        ],
+    }
+
+
+def _peak(p: Peak, sr: Fraction) -> dict[str, float]:
+    return {"hz": p.freq * float(sr), "level_db": p.level_db, "height_db": p.height_db}
+
+
+def to_text(audit: Audit) -> str:
+    """Return the audit as text of at most 80 columns."""
+    blocks = [_head(audit), _owners(audit), _table(audit), _inputs(audit), _verdict(audit)]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _head(audit: Audit) -> str:
+    chain = audit.spine.chain
+    names = " | ".join(f"{s.op} k{s.length} x{s.factor}" for _, s in chain.upsamplers)
+    grid = audit.sr / chain.factor
+    return "\n".join(
+        [
+            f"{audit.name} at {float(audit.sr):.10g} Hz: {len(chain.upsamplers)} upsampling layers, ×{chain.factor}",
+            f"  {names}",
+            f"  predicted: lines at multiples of {float(grid):.10g} Hz and nowhere else",
+        ]
+    )
+
+
+def _owners(audit: Audit) -> str:
+    """Return one row per upsampling layer: its lines, and how high they were measured."""
+    columns = [f"{r.input}, dB" for r in _shown(audit)]
+    rows = [f"{'layer':>5}  {'its lines, multiples of':<24}{'lines':>6}" + "".join(f"{c:>16}" for c in columns)]
+    for owner, (place, _) in enumerate(audit.spine.chain.upsamplers, 1):
+        mine = [k for k, line in enumerate(audit.lines) if line.owner == owner and line.freq]
+        spacing = audit.spine.chain.rates(audit.sr)[place]
+        cells = [_span([r.lines[k] for k in mine]) for r in _shown(audit)]
+        rows.append(f"{owner:>5}  {_hz(spacing):<24}{len(mine):>6}" + "".join(f"{c:>16}" for c in cells))
+    return "over the local floor, median (highest) of each layer's new lines:\n" + "\n".join(rows)
+
+
+def _span(lines: list[LineMeasurement]) -> str:
+    heights = [m.height_db for m in lines]
+    return f"{np.median(heights):.0f} ({max(heights):.0f})" if heights else "–"
+
+
+def _shown(audit: Audit) -> tuple[Run, ...]:
+    return tuple(r for r in audit.runs if r.seed == audit.runs[0].seed)
+
+
+def _table(audit: Audit) -> str:
+    """Return the highest lines, of the last input shown (noise), with every input beside."""
+    runs = _shown(audit)
+    known = audit.predicted
+    order = sorted(range(1, len(audit.lines)), key=lambda k: -runs[-1].lines[k].height_db)[:ROWS]
+    head = f"{'Hz':>16}  {'owner':>5}" + ("" if known is None else f"{'predicted':>14}{'measured':>14}")
+    rows = [head + "".join(f"{'over floor,':>14}" for _ in runs)]
+    rows.append(" " * len(head) + "".join(f"{r.input:>14}" for r in runs))
+    for k in sorted(order):
+        line = audit.lines[k]
+        levels = "" if known is None else f"{_level(known[k]):>14}{runs[0].lines[k].level_db:>11.1f} dB"
+        cells = "".join(f"{r.lines[k].height_db:>11.1f} dB" for r in runs)
+        rows.append(f"{_hz(line.hz(audit.sr), unit=False):>16}  {line.owner:>5}{levels}{cells}")
+    shown = f"the {len(order)} highest of {len(audit.lines) - 1} predicted lines (0 Hz, the offset itself, left out):"
+    return shown + "\n" + "\n".join(rows)
+
+
+def _level(power: float) -> str:
+    return f"{10 * np.log10(power):.1f} dB" if power > 1e-30 else "null"
+
+
+def _inputs(audit: Audit) -> str:
+    rows = []
+    for r in audit.runs:
+        on = len(r.peaks) - len(r.off_grid)
+        rows.append(f"{r.input}, seed {r.seed}: {len(r.peaks)} peaks ≥ {STANDS_DB:.0f} dB: {on} on the grid, {len(r.off_grid)} off")
+    return "measured without looking at the prediction:\n" + "\n".join(f"  {row}" for row in rows)
+
+
+def _verdict(audit: Audit) -> str:
+    errors = [f for f in audit.findings if f.level == "error"]
+    first = "verdict: every peak is explained by an upsampling layer" if not errors else "verdict: NOT explained"
+    kept = [*errors, *(f for f in audit.findings if f.level == "note")]
+    return "\n".join([first, *(f"  {f.level}: {f.text}" for f in kept)])
+
+
+def _hz(freq: Fraction, *, unit: bool = True) -> str:
+    exact = float(freq)
+    text = f"{exact:.12g}" if Fraction(f"{exact:.12g}") == freq else f"{exact:.9g}…"
+    return text + (" Hz" if unit else "")
+
+
+def draw(audit: Audit, path: Path) -> None:
+    """Write the spectrogram of each input of the first seed, predictions marked, as PNG."""
+    import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    from dspref.plot import plot_spectrogram
+
+    runs = _shown(audit)
+    with mpl.rc_context({"font.size": 9}):
+        figure = Figure(figsize=(11, 4.2 * len(runs)), layout="constrained")
+        FigureCanvasAgg(figure)
+        for ax, r in zip(np.atleast_1d(figure.subplots(len(runs))), runs, strict=True):
+            lines = [line for line, m in zip(audit.lines, r.lines, strict=True) if m.height_db >= STANDS_DB]
+            plot_spectrogram(r.signal, float(audit.sr), lines=lines, ax=ax)
+            ax.set_title(f"{audit.name}, {r.input} input, seed {r.seed}: predicted lines that stand, by owner")
+        figure.savefig(path, format="png", dpi=110)
