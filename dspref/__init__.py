@@ -12,12 +12,15 @@ Importing this package loads NumPy only.
 
 from dspref.arrays import NotAnalysable
 from dspref.chain import Chain, Pointwise
+from dspref.config import read_config
 from dspref.interpolators import FilterInterp, Linear, Nearest, ZeroStuff
 from dspref.layers import Conv, Layer, SubpixelConv, TransposedConv
 from dspref.lines import Image, Line, Whence, images, tone_lines, whence
 from dspref.multirate import convolve, decimate, extend, interleave, periodic_shuffle, polyphase, stretch
 from dspref.operators import correlate, filter_interp, linear, nearest, overlap_add, subpixel
 from dspref.outline import Outline
+from dspref.presets import Preset, preset
+from dspref.spec import SpecError, parse
 from dspref.stretchfilter import StretchFilter
 
 __version__ = "0.1.0"
@@ -34,6 +37,8 @@ __all__ = [
     "NotAnalysable",
     "Outline",
     "Pointwise",
+    "Preset",
+    "SpecError",
     "StretchFilter",
     "SubpixelConv",
     "TransposedConv",
@@ -49,8 +54,11 @@ __all__ = [
     "linear",
     "nearest",
     "overlap_add",
+    "parse",
     "periodic_shuffle",
     "polyphase",
+    "preset",
+    "read_config",
     "stretch",
     "subpixel",
     "tone_lines",

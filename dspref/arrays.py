@@ -34,7 +34,8 @@ def complaint(what: str, got: object, allowed: str, hint: str = "") -> str:
     >>> complaint("stride", 0, "an integer >= 1", "use stride=1 for no upsampling")
     'stride: got 0; allowed: an integer >= 1. Hint: use stride=1 for no upsampling.'
     """
-    return f"{what}: got {got}; allowed: {allowed}." + (f" Hint: {hint}." if hint else "")
+    end = "" if hint.endswith("?") else "."
+    return f"{what}: got {got}; allowed: {allowed}." + (f" Hint: {hint}{end}" if hint else "")
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ voids the levels. Frequencies are exact Fractions of the output rate.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -210,6 +210,8 @@ def images(chain: Chain, freq: Fraction) -> tuple[Image, ...]:
         raise ValueError(complaint("frequency", f"{freq} cycles/sample", "0 … 1/2, up to half the input rate"))
     S = chain.factor
     response = chain.collapse() if chain.affine else None
+    if response is not None:  # exact taps are turned into floats once, not at every frequency
+        response = replace(response, h=response.h.astype(complex))
     found: dict[Fraction, Image] = {}
     for k in range(S // 2 + 1):
         for signed in (k - freq, k + freq):

@@ -46,7 +46,7 @@ def correlate(
     """
     out, inner, taps = w.shape
     length = _positive((x.shape[-1] + sum(pads) - dilation * (taps - 1) - 1) // stride + 1, x.shape[-1])
-    x, w = align(extend(x, *pads, border=border), w)
+    x, w = align(extend(x, *pads, border=border) if length else x, w)
     lead = x.shape[:-2]
     x = x.reshape(*lead, groups, inner, x.shape[-1])
     w = w.reshape(groups, out // groups, inner, taps)
@@ -178,7 +178,7 @@ def filter_interp(x: Array, h: Array, L: int, *, offset: int = 0, excess: int = 
     """
     length = _positive(L * x.shape[-1] + excess, x.shape[-1])
     phases = [convolve(x, e) for e in _components(h, L)]
-    y = interleave(np.stack(phases, axis=-2).reshape(*phases[0].shape[:-2], -1, phases[0].shape[-1]), L)
+    y = np.stack(phases, axis=-1).reshape(*phases[0].shape[:-1], L * phases[0].shape[-1])
     return window(y, offset, length)
 
 

@@ -6,7 +6,8 @@ every line k/P falls on a bin; the window is the 7-term cosine sum of lowest sid
 - a line on a bin fills the 13 bins around it and, to rounding, nothing else;
 - any other tone leaks less than −175 dB beyond 7 bins.
 
-With N = 64 P the lines of the finest comb stand 64 bins apart, with 51 bins of floor between them.
+The floor of a bin is the median of the bins 7 to 20 away from it, on both sides: near enough that the shape of
+coloured noise does not pass for a tone, and never touched by a neighbouring line, which is at least 32 bins away.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -36,6 +38,15 @@ SEVEN_TERMS = (
 LOBE = 7
 """Half-width of its main lobe, in bins."""
 
+SEGMENTS = 9
+"""Segments to average, if the signal is long enough: a bin of noise stands 10 dB over its ring less than once in 10⁹."""
+
+FINEST = 1 << 15
+"""Segments need not be longer, if they give 128 bins per line: bins finer than the ripple of short kernels."""
+
+RING = np.abs(np.arange(-20, 21)) >= LOBE
+"""The bins around one whose median is its floor."""
+
 
 @dataclass(frozen=True)
 class LineMeasurement:
@@ -48,7 +59,7 @@ class LineMeasurement:
     level_db : float
         10 log₁₀ of abs(c)², c the complex amplitude of ``c e^{j2πfn}``.
     floor_db : float
-        What a bin there would show without the line: the median of the bins between the neighbouring lines.
+        What a bin there would show without the line: the median of the bins 7 to 20 away.
     """
 
     freq: Fraction
@@ -95,16 +106,11 @@ class AverageSpectrum:
     segments: int
     resolution: float
 
-    @property
-    def bins_per_line(self) -> int:
-        """Distance of neighbouring lines of the grid, in bins."""
-        return self.N // self.period
-
-    @property
+    @cached_property
     def floor(self) -> Array:
-        """Local floor of each bin: the median over one line spacing on either side, at least `resolution`²."""
-        width = 2 * self.bins_per_line + 1
-        return np.maximum(median_filter(self.power, size=width, mode="mirror"), self.resolution**2)
+        """Local floor of each bin: the median of its `RING`, at least `resolution`²."""
+        around = median_filter(self.power, footprint=RING, mode="mirror")
+        return np.asarray(np.maximum(around, self.resolution**2))
 
     def line(self, freq: Fraction) -> LineMeasurement:
         """Return level and floor of the line at `freq`, a multiple of 1/N."""
@@ -112,29 +118,26 @@ class AverageSpectrum:
         if place.denominator != 1 or not 0 <= freq <= Fraction(1, 2):
             allowed = f"multiples of 1/{self.N} from 0 to 1/2"
             raise ValueError(complaint("line frequency", freq, allowed, "measure with a period that the line divides"))
-        b = int(place)
-        near = np.arange(max(0, b - self.bins_per_line), min(len(self.power), b + self.bins_per_line + 1))
-        off_line = (near + LOBE - 1) % self.bins_per_line > 2 * (LOBE - 1)
-        floor = max(float(np.median(self.power[near[off_line]])), self.resolution**2)
-        return LineMeasurement(freq, _db(max(float(self.power[b]), self.resolution**2)), _db(floor))
+        level = max(self.power[int(place)], self.resolution**2)
+        return LineMeasurement(freq, _db(level), _db(self.floor[int(place)]))
 
-    def peaks(self, *, height_db: float = 10.0) -> tuple[Peak, ...]:
+    def peaks(self, *, grid: int | None = None, height_db: float = 10.0) -> tuple[Peak, ...]:
         """Return all maxima over ±7 bins that stand `height_db` over the local floor, DC included.
 
-        A peak is on the grid if it lies within one bin of a multiple of 1/P.
+        A peak is on the grid if it lies within one bin of a multiple of 1/`grid`, a divisor of the period
+        (the period itself if not given).
         """
-        floor = self.floor
         highest = maximum_filter1d(self.power, 2 * LOBE + 1, mode="constant")
-        found = np.flatnonzero((self.power == highest) & (self.power > floor * 10 ** (height_db / 10)))
-        distance = (found + 1) % self.bins_per_line
+        found = np.flatnonzero((self.power == highest) & (self.power > self.floor * 10 ** (height_db / 10)))
+        distance = (found + 1) % (self.N // (grid or self.period))
         return tuple(
-            Peak(int(b) / self.N, _db(self.power[b]), _db(floor[b]), bool(d <= 2))
+            Peak(int(b) / self.N, _db(self.power[b]), _db(self.floor[b]), bool(d <= 2))
             for b, d in zip(found, distance, strict=True)
         )
 
 
 def average_spectrum(
-    y: ArrayLike, period: int, *, bins_per_line: int = 64, roundoff: float = 2.0**-53
+    y: ArrayLike, period: int, *, bins_per_line: int | None = None, roundoff: float = 2.0**-53
 ) -> AverageSpectrum:
     """Return the averaged spectrum of a steady signal, its bins aligned with the lines k/period.
 
@@ -147,8 +150,9 @@ def average_spectrum(
         The steady part alone: borders are broad-band and would raise the floor.
     period : int
         P, the factor of the chain: predicted lines are multiples of 1/P.
-    bins_per_line : int
-        At least 32, lest main lobes crowd the floor out.
+    bins_per_line : int, optional
+        At least 32, so that no line touches the floor of the next. If not given, as many as leave `SEGMENTS`
+        segments, up to 128 or what makes a segment `FINEST`.
     roundoff : float
         Unit roundoff of the format that y was computed in (2⁻²⁴ for float32).
 
@@ -169,9 +173,11 @@ def average_spectrum(
     """
     y = as_real("signal", y).astype(float)
     period = as_integer("period", period, 1)
-    bins_per_line = as_integer("bins per line", bins_per_line, 32, "main lobes are 13 bins wide")
-    N = period * bins_per_line
     time = y.shape[-1]
+    if bins_per_line is None:
+        fitting = 4 * time // ((SEGMENTS + 3) * period)
+        bins_per_line = max(32, min(fitting, max(128, FINEST // period)))
+    N = period * as_integer("bins per line", bins_per_line, 32, "main lobes are 13 bins wide")
     if time < N:
         what, hint = f"signal length for lines 1/{period} apart", "feed a longer input"
         raise ValueError(complaint(what, f"{time} samples", f"at least {N} steady samples", hint))

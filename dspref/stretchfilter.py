@@ -86,7 +86,7 @@ class StretchFilter:
         time, length = x.shape[-1], self.length(x.shape[-1])
         if length < 0 or (length == 0 and time):
             raise ValueError(complaint(f"output length for {time} input samples", length, "at least 1"))
-        left, right = (0, 0) if self.border == "zeros" else self._reach(time)
+        left, right = (0, 0) if self.border == "zeros" or length == 0 else self._reach(time)
         y = convolve(stretch(extend(x, left, right, border=self.border), self.L), self.h)
         return window(y, self.offset + left * self.L, length)
 

@@ -22,9 +22,7 @@ class ResidualStack(nn.Module):
         super().__init__()
         self.block = nn.Sequential(
             nn.LeakyReLU(0.2),
-            weight_norm(
-                nn.Conv1d(channels, channels, 3, padding=dilation, dilation=dilation, padding_mode="reflect")
-            ),
+            weight_norm(nn.Conv1d(channels, channels, 3, padding=dilation, dilation=dilation, padding_mode="reflect")),
             nn.LeakyReLU(0.2),
             weight_norm(nn.Conv1d(channels, channels, 1)),
         )
@@ -109,4 +107,6 @@ def _modules(stage: object) -> list[nn.Module]:
         case Pointwise(name=name) if name in POINTWISE:
             return [POINTWISE[name](*stage.parameters)]
     what = getattr(stage, "op", type(stage).__name__)
-    raise ValueError(complaint("stage of a random network", what, "convolutions, interpolators and Torch's activations"))
+    raise ValueError(
+        complaint("stage of a random network", what, "convolutions, interpolators and Torch's activations")
+    )

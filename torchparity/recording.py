@@ -42,7 +42,9 @@ def _decode(path: Path) -> tuple[Array, int]:
         import soundfile
     except ModuleNotFoundError as error:
         hint = "pip install 'dspref[audio]'"
-        raise ModuleNotFoundError(complaint("reading recordings", "no soundfile", "soundfile installed", hint)) from error
+        raise ModuleNotFoundError(
+            complaint("reading recordings", "no soundfile", "soundfile installed", hint)
+        ) from error
     try:
         with soundfile.SoundFile(path) as file:
             declared, rate = file.frames, int(file.samplerate)

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import io
 import json
 import platform
+import textwrap
 from fractions import Fraction
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from dspref.documents import stages_of
 from dspref.lines import Line
+from dspref.spec import token
 from dspref.spectrum import LineMeasurement, Peak
-from torchparity.audit import STANDS_DB, Audit, Run
+from dspref.tables import decimal, hertz
+from torchparity.audit import Audit
+from torchparity.measure import STANDS_DB, Run
 
 ROWS = 16
 """Lines in the table, the highest first; JSON has them all."""
+
+NULL = 1e-30
+"""A predicted power (of an offset of 1) at or below it is zero up to double rounding: a null."""
 
 
 def to_dict(audit: Audit) -> dict[str, Any]:
@@ -25,14 +33,12 @@ def to_dict(audit: Audit) -> dict[str, Any]:
         "schema": "torchparity.audit/1",
         "name": audit.name,
         "sr": float(audit.sr),
-        "versions": {p: version(p) for p in ("dspref", "numpy", "scipy", "torch")} | {"python": platform.python_version()},
+        "versions": {p: version(p) for p in ("dspref", "numpy", "scipy", "torch")}
+        | {"python": platform.python_version()},
         "factor": audit.spine.chain.factor,
         "rate": str(audit.spine.rate),
         "whole_module_described": audit.spine.whole,
-        "stages": [
-            {"stage": i, "op": s.op, "length": s.length, "factor": str(s.factor)}
-            for i, s in enumerate(audit.spine.chain.stages)
-        ],
+        "stages": stages_of(audit.spine.chain, audit.sr),
         "not_described": [{"name": s.name, "type": s.kind, "why": s.reason} for s in audit.spine.undescribed],
         "stands_db": STANDS_DB,
         "lines": [_line(line, audit.sr, power) for line, power in zip(audit.lines, _powers(audit), strict=True)],
@@ -57,7 +63,8 @@ def _line(line: Line, sr: Fraction, power: float | None) -> dict[str, Any]:
         "owner": line.owner,
         "stage": line.stage,
         "origins": list(line.origins),
-        "predicted_db": 10 * float(np.log10(power)) if power else None,
+        "predicted_db": None if power is None or power <= NULL else 10 * float(np.log10(power)),
+        "null": power is not None and power <= NULL,
     }
 
 
@@ -67,6 +74,7 @@ def _run(r: Run, sr: Fraction) -> dict[str, Any]:
         "seed": r.seed,
         "steady_samples": r.samples,
         "segments": r.segments,
+        "periodic": r.periodic,
         "resolution_hz": float(7 * r.bin * sr),
         "lines_standing": len(r.standing),
         "peaks": len(r.peaks),
@@ -90,15 +98,14 @@ def to_text(audit: Audit) -> str:
 
 def _head(audit: Audit) -> str:
     chain = audit.spine.chain
-    names = " | ".join(f"{s.op} k{s.length} x{s.factor}" for _, s in chain.upsamplers)
-    grid = audit.sr / chain.factor
-    return "\n".join(
-        [
-            f"{audit.name} at {float(audit.sr):.10g} Hz: {len(chain.upsamplers)} upsampling layers, ×{chain.factor}",
-            f"  {names}",
-            f"  predicted: lines at multiples of {float(grid):.10g} Hz and nowhere else",
-        ]
-    )
+    layers = [token(stage) for _, stage in chain.upsamplers]
+    head = f"{audit.name} at {hertz(audit.sr)}: {len(layers)} upsampling layers, ×{chain.factor}"
+    grid = f"predicted: lines at multiples of {hertz(audit.sr / chain.factor)} and nowhere else"
+    return "\n".join([head, *_wrapped(" | ".join(layers)), *_wrapped(grid)])
+
+
+def _wrapped(text: str, indent: str = "  ") -> list[str]:
+    return textwrap.wrap(text, 80, initial_indent=indent, subsequent_indent=indent + "  ", break_on_hyphens=False)
 
 
 def _owners(audit: Audit) -> str:
@@ -109,7 +116,7 @@ def _owners(audit: Audit) -> str:
         mine = [k for k, line in enumerate(audit.lines) if line.owner == owner and line.freq]
         spacing = audit.spine.chain.rates(audit.sr)[place]
         cells = [_span([r.lines[k] for k in mine]) for r in _shown(audit)]
-        rows.append(f"{owner:>5}  {_hz(spacing):<24}{len(mine):>6}" + "".join(f"{c:>16}" for c in cells))
+        rows.append(f"{owner:>5}  {hertz(spacing):<24}{len(mine):>6}" + "".join(f"{c:>16}" for c in cells))
     return "over the local floor, median (highest) of each layer's new lines:\n" + "\n".join(rows)
 
 
@@ -125,7 +132,7 @@ def _shown(audit: Audit) -> tuple[Run, ...]:
 def _table(audit: Audit) -> str:
     """Return the highest lines, of the last input shown (noise), with every input beside."""
     runs = _shown(audit)
-    known = audit.predicted
+    known = audit.predicted if runs[0].input == "constant" else None
     order = sorted(range(1, len(audit.lines)), key=lambda k: -runs[-1].lines[k].height_db)[:ROWS]
     head = f"{'Hz':>16}  {'owner':>5}" + ("" if known is None else f"{'predicted':>14}{'measured':>14}")
     rows = [head + "".join(f"{'over floor,':>14}" for _ in runs)]
@@ -134,38 +141,40 @@ def _table(audit: Audit) -> str:
         line = audit.lines[k]
         levels = "" if known is None else f"{_level(known[k]):>14}{runs[0].lines[k].level_db:>11.1f} dB"
         cells = "".join(f"{r.lines[k].height_db:>11.1f} dB" for r in runs)
-        rows.append(f"{_hz(line.hz(audit.sr), unit=False):>16}  {line.owner:>5}{levels}{cells}")
+        rows.append(f"{decimal(line.hz(audit.sr)):>16}  {line.owner:>5}{levels}{cells}")
     shown = f"the {len(order)} highest of {len(audit.lines) - 1} predicted lines (0 Hz, the offset itself, left out):"
     return shown + "\n" + "\n".join(rows)
 
 
 def _level(power: float) -> str:
-    return f"{10 * np.log10(power):.1f} dB" if power > 1e-30 else "null"
+    return f"{10 * np.log10(power):.1f} dB" if power > NULL else "null"
 
 
 def _inputs(audit: Audit) -> str:
     rows = []
     for r in audit.runs:
         on = len(r.peaks) - len(r.off_grid)
-        rows.append(f"{r.input}, seed {r.seed}: {len(r.peaks)} peaks ≥ {STANDS_DB:.0f} dB: {on} on the grid, {len(r.off_grid)} off")
+        off = f"{len(r.off_grid)} off" + (" (the recording's own, not judged)" if r.input == "recording" else "")
+        rows.append(f"{r.input}, seed {r.seed}: {len(r.peaks)} peaks ≥ {STANDS_DB:.0f} dB, {on} on the grid, {off}")
     return "measured without looking at the prediction:\n" + "\n".join(f"  {row}" for row in rows)
 
 
 def _verdict(audit: Audit) -> str:
     errors = [f for f in audit.findings if f.level == "error"]
-    first = "verdict: every peak is explained by an upsampling layer" if not errors else "verdict: NOT explained"
+    first = "verdict: every peak is explained by an upsampling layer"
+    if audit.recording is not None:
+        first = "verdict: none, since a recording has peaks of its own; leave --wav out for one"
+    if errors:
+        first = "verdict: NOT explained"
     kept = [*errors, *(f for f in audit.findings if f.level == "note")]
-    return "\n".join([first, *(f"  {f.level}: {f.text}" for f in kept)])
+    return "\n".join([first, *(row for f in kept for row in _wrapped(f"{f.level}: {f.text}"))])
 
 
-def _hz(freq: Fraction, *, unit: bool = True) -> str:
-    exact = float(freq)
-    text = f"{exact:.12g}" if Fraction(f"{exact:.12g}") == freq else f"{exact:.9g}…"
-    return text + (" Hz" if unit else "")
+def to_png(audit: Audit) -> bytes:
+    """Return the spectrogram of each input of the first seed, predictions marked, as a PNG.
 
-
-def draw(audit: Audit, path: Path) -> None:
-    """Write the spectrogram of each input of the first seed, predictions marked, as PNG."""
+    A recording is shown too, above what the module makes of it.
+    """
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -173,11 +182,19 @@ def draw(audit: Audit, path: Path) -> None:
     from dspref.plot import plot_spectrogram
 
     runs = _shown(audit)
+    rows = len(runs) + (audit.recording is not None)
     with mpl.rc_context({"font.size": 9}):
-        figure = Figure(figsize=(11, 4.2 * len(runs)), layout="constrained")
+        figure = Figure(figsize=(11, 4.2 * rows), layout="constrained")
         FigureCanvasAgg(figure)
-        for ax, r in zip(np.atleast_1d(figure.subplots(len(runs))), runs, strict=True):
+        axes = list(np.atleast_1d(figure.subplots(rows)))
+        if audit.recording is not None:
+            size = max(128, 1024 // round(audit.spine.rate))
+            ax = plot_spectrogram(audit.recording, float(audit.sr / audit.spine.rate), ax=axes.pop(0), size=size)
+            ax.set_title(f"{audit.name}, the recording")
+        for ax, r in zip(axes, runs, strict=True):
             lines = [line for line, m in zip(audit.lines, r.lines, strict=True) if m.height_db >= STANDS_DB]
             plot_spectrogram(r.signal, float(audit.sr), lines=lines, ax=ax)
             ax.set_title(f"{audit.name}, {r.input} input, seed {r.seed}: predicted lines that stand, by owner")
-        figure.savefig(path, format="png", dpi=110)
+        page = io.BytesIO()
+        figure.savefig(page, format="png", dpi=110)
+    return page.getvalue()

@@ -12,9 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from dspref.arrays import NotAnalysable, complaint
-from dspref.chain import Chain, Pointwise, Stage
-from dspref.layers import Conv, SubpixelConv, TransposedConv
-from dspref.outline import Outline
+from dspref.chain import Chain, Stage
+from dspref.spec import outlined
 from torchparity.describe import describe
 
 
@@ -76,12 +75,16 @@ def spine(module: nn.Module, channels: int, *, length: int = 32) -> Spine:
     Raises
     ------
     NotAnalysable
-        If the module refuses the input, returns no single tensor, or its rate is not constant.
+        If the module refuses the input, returns no single tensor, answers at random, or does not grow with its input.
     """
     seen: list[Seen] = []
+    x = _probe_input(module, channels, length)
     with _watched(module, seen):
-        short = run(module, _probe_input(module, channels, length)).shape[-1]
-    long = run(module, _probe_input(module, channels, 2 * length)).shape[-1]
+        y = run(module, x)
+    if not torch.equal(y, run(module, x)):
+        hint = "switch dropout and other randomness off"
+        raise NotAnalysable(complaint("module", "another output for the same input", "a deterministic module", hint))
+    short, long = y.shape[-1], run(module, _probe_input(module, channels, 2 * length)).shape[-1]
     rate = Fraction(long - short, length)
     if rate <= 0:
         allowed = "an output that grows with the input"
@@ -90,7 +93,7 @@ def spine(module: nn.Module, channels: int, *, length: int = 32) -> Spine:
         described = describe(module)
         return Spine(described if isinstance(described, Chain) else Chain([described]), True, tuple(seen), rate)
     except NotAnalysable:
-        ups = [_outline(s.layer) for s in seen if s.layer is not None and s.factor > 1]
+        ups = [outlined(s.layer) or s.layer for s in seen if s.layer is not None and s.factor > 1]
         return Spine(Chain(ups), False, tuple(seen), rate)
 
 
@@ -102,11 +105,16 @@ def run(module: nn.Module, x: Tensor) -> Tensor:
     except Exception as error:  # whatever a stranger's forward raises, the answer is the same: not with this input
         hint = "give the input with --input CHANNELS or --input BATCH,CHANNELS,TIME"
         got = f"{type(error).__name__}: {str(error).strip()[:200]}"
-        raise NotAnalysable(complaint(f"input of shape {tuple(x.shape)}", got, "an input the module takes", hint)) from error
+        raise NotAnalysable(
+            complaint(f"input of shape {tuple(x.shape)}", got, "an input the module takes", hint)
+        ) from error
     if not isinstance(y, Tensor) or y.ndim not in (2, 3):
         got = f"shape {tuple(y.shape)}" if isinstance(y, Tensor) else type(y).__name__
         hint = "wrap the module so that it returns the waveform alone"
         raise NotAnalysable(complaint("module output", got, "one tensor (batch, channel, time)", hint))
+    if not torch.isfinite(y).all():
+        allowed = "finite samples"
+        raise NotAnalysable(complaint("module output", "NaN or infinite samples", allowed, "check its weights"))
     return y[:, None] if y.ndim == 2 else y
 
 
@@ -174,23 +182,3 @@ def _recorder(seen: list[Seen], name: str, stages: tuple[Stage, ...], reason: st
 
 def _length(x: Any) -> int | None:
     return int(x.shape[-1]) if isinstance(x, Tensor) else None
-
-
-def _outline(stage: Stage) -> Stage:
-    """Return the layer without its weights: behind what is not described, no level is known."""
-    match stage:
-        case TransposedConv():
-            return Outline(
-                "convt",
-                stage.length,
-                stride=stage.stride,
-                padding=stage.padding,
-                output_padding=stage.output_padding,
-                dilation=stage.dilation,
-                groups=stage.groups,
-            )
-        case SubpixelConv():
-            return Outline("shuffle", stage.length, stride=stage.factor, dilation=stage.dilation, groups=stage.groups)
-        case Conv() | Pointwise():
-            raise AssertionError(f"{stage.op} does not upsample")
-    return stage

@@ -1,6 +1,6 @@
 """The EnCodec decoder of transformers, with random weights and no download: an audit target.
 
-    torchparity audit tests/zoo/encodec.py:decoder --sr 24000
+torchparity audit tests/zoo/encodec.py:decoder --sr 24000
 """
 
 from torch import nn

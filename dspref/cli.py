@@ -1,0 +1,192 @@
+"""The command ``dspref``: which lines an architecture can make, and who makes them."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable
+from fractions import Fraction
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, TypeVar
+
+import click
+
+from dspref import __version__
+from dspref.chain import Chain
+from dspref.config import read_config
+from dspref.console import FINDINGS, emit, hertz_parameter, with_exit_codes, writable
+from dspref.documents import predict_document, whence_document
+from dspref.pages import predict_page, presets_page, whence_page
+from dspref.presets import PRESETS, preset
+from dspref.spec import parse
+from dspref.tables import table, text
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+EXAMPLE = "as --spec 'convt k16 s8 p4 | conv k9 p4', or --preset melgan"
+
+NEEDED = ("dspref", "numpy", "scipy", "sympy", "click", "rich")
+
+OPTIONAL = {
+    "torch": ("torchparity: parity with Torch and audits of modules", "torch"),
+    "matplotlib": ("pictures of spectrograms", "plot"),
+    "soundfile": ("recordings in WAV and FLAC", "audio"),
+}
+"""What a package gives that need not be there, and the extra that installs it."""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="dspref")
+def dspref() -> None:
+    """Which lines an architecture can make, and which layer makes them.
+
+    \b
+    SPEC says an architecture in words, first layer first:
+      convt k16 s8 p4 | leaky 0.2 | conv k9 p4 | nearest x2 | shuffle x4 k3
+    with k taps, s stride, p padding, op output_padding, d dilation, g groups,
+    x factor; also linear x2, stretch x2, and pointwise maps: relu, tanh, elu,
+    snake, glu and others.
+
+    Exit codes: 0 clean, 1 findings, 2 usage, 3 not analysable.
+    """  # noqa: D301
+
+
+def _architecture(command: Command) -> Command:
+    """Add the options that say an architecture, its rate, and where the answer goes."""
+    for option in (
+        click.option("-o", "--output", metavar="FILE", help="Write there, not to the terminal."),
+        click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True),
+        click.option(
+            "--sr", metavar="HZ", callback=hertz_parameter(), help="Output rate; presets and configs have one."
+        ),
+        click.option("--preset", "preset_name", metavar="NAME", help="A known architecture, see 'dspref presets'."),
+        click.option("--config", metavar="FILE", help="A config.json of the HiFi-GAN family."),
+        click.option("--spec", "spec_option", metavar="SPEC", help="The architecture in words."),
+    ):
+        command = option(command)
+    return command
+
+
+def _chain(sr: Fraction | None, **sources: str | None) -> tuple[Chain, Fraction]:
+    """Return the chain that exactly one of the sources says, and the output rate."""
+    given = {name: words for name, words in sources.items() if words is not None}
+    if len(given) != 1:
+        got = " and ".join(given) or "no architecture"
+        raise click.UsageError(f"got {got}; give exactly one of {', '.join(sources)}, {EXAMPLE}.")
+    ((name, words),) = given.items()
+    chain, rate = _read(name, words)
+    if (rate := sr or rate) is None:
+        raise click.UsageError(f"no output rate: {name} says none, so --sr HZ is needed, as --sr 22050.")
+    return chain, rate
+
+
+def _read(name: str, words: str) -> tuple[Chain, Fraction | None]:
+    if name == "--config":
+        return read_config(words)
+    if name == "--preset":
+        return preset(words).chain, Fraction(preset(words).sr)
+    return parse(words), None
+
+
+@dspref.command()
+@click.argument("spec", required=False)
+@_architecture
+@click.option(
+    "--component", metavar="HZ", callback=hertz_parameter(zero=True), help="List the images of this input frequency."
+)
+@click.option("--limit", type=click.IntRange(min=0), default=40, show_default=True, help="Lines listed as text.")
+@with_exit_codes
+def predict(
+    spec: str | None,
+    spec_option: str | None,
+    config: str | None,
+    preset_name: str | None,
+    sr: Fraction | None,
+    form: str,
+    output: str | None,
+    component: Fraction | None,
+    limit: int,
+) -> None:
+    """List the lines that can be, and whose they are.
+
+    \b
+    dspref predict "convt k4 s2 | convt k4 s2" --sr 32000
+    dspref predict --preset melgan --format json
+    """  # noqa: D301
+    target = writable(output)
+    chain, rate = _chain(sr, SPEC=spec, **_options(spec_option, config, preset_name))
+    document = predict_document(chain, rate, component=component)
+    emit(_json(document) if form == "json" else predict_page(document, limit=limit), target)
+
+
+@dspref.command()
+@click.argument("hertz", metavar="HZ...", nargs=-1, required=True, callback=hertz_parameter(zero=True))
+@_architecture
+@with_exit_codes
+def whence(
+    hertz: tuple[Fraction, ...],
+    spec_option: str | None,
+    config: str | None,
+    preset_name: str | None,
+    sr: Fraction | None,
+    form: str,
+    output: str | None,
+) -> None:
+    """Say which layer can put a line at HZ.
+
+    \b
+    dspref whence 4000 5000 --spec "convt k4 s2 | convt k4 s2" --sr 32000
+    dspref whence 86.1328125 16000/3 --preset melgan
+    """  # noqa: D301
+    target = writable(output)
+    chain, rate = _chain(sr, **_options(spec_option, config, preset_name))
+    document = whence_document(chain, hertz, rate)
+    emit(_json(document) if form == "json" else whence_page(document, chain), target)
+
+
+@dspref.command()
+@click.argument("names", metavar="[NAME]...", nargs=-1)
+@with_exit_codes
+def presets(names: tuple[str, ...]) -> None:
+    """List known architectures; with NAME, say all of one."""
+    emit(presets_page([preset(name) for name in names], full=True) if names else presets_page(PRESETS.values()))
+
+
+@dspref.command()
+def doctor() -> None:
+    """Say what is installed, and what is missing."""
+    needed = {name: _version(name) for name in NEEDED}
+    rows = [["python", platform.python_version(), ""]]
+    rows += [
+        [name, found or "missing", "" if found else f"needed: pip install {name}"] for name, found in needed.items()
+    ]
+    for name, (gives, extra) in OPTIONAL.items():
+        found = _version(name)
+        rows.append([name, found or "missing", gives if found else f"{gives}: pip install 'dspref[{extra}]'"])
+    emit(text(table("", ["package", "version", "gives"], rows)))
+    if not all(needed.values()):
+        raise click.exceptions.Exit(FINDINGS)
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _options(spec_option: str | None, config: str | None, preset_name: str | None) -> dict[str, str | None]:
+    return {"--spec": spec_option, "--config": config, "--preset": preset_name}
+
+
+def _json(document: dict[str, Any]) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def main() -> None:
+    """Run the command."""
+    dspref(prog_name="dspref")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,250 @@
+"""Architectures in words: ``convt k16 s8 p4 | leaky 0.2 | conv k9 p4 | nearest x2``.
+
+Stages stand in the order of the signal, split by ``|``. A stage is a layer and its parameters:
+
+    convt   k s p op d g     transposed convolution: k taps, stride s (1), padding p (0),
+                             output_padding op (0), dilation d (1), groups g (1)
+    conv    k s p d g        convolution
+    shuffle x k p d g        sub-pixel convolution by the factor x
+    nearest x                interpolation by the factor x; "nearest:4" says the same as "nearest x4"
+    linear  x
+    stretch x                zeros in between, no filter
+    relu, leaky 0.2, ...     a pointwise map and its numbers, see `dspref.chain.POINTWISE`
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+from dspref.arrays import complaint, did_you_mean
+from dspref.chain import POINTWISE, Chain, Pointwise, Stage
+from dspref.interpolators import FilterInterp, Linear, Nearest, ZeroStuff
+from dspref.layers import Conv, SubpixelConv, TransposedConv, check_output_padding
+from dspref.outline import Outline
+
+LETTERS = {
+    "convt": ("k", "s", "p", "op", "d", "g"),
+    "conv": ("k", "s", "p", "d", "g"),
+    "shuffle": ("x", "k", "p", "d", "g"),
+    "nearest": ("x",),
+    "linear": ("x",),
+    "stretch": ("x",),
+}
+"""The parameters of each layer, by their letters."""
+
+LARGEST = 1 << 20
+"""No kernel, factor or padding in words may be larger: a slip of the finger must not fill the memory."""
+
+FIELDS = {"k": "length", "x": "stride", "s": "stride", "p": "padding", "op": "output_padding"}
+FIELDS |= {"d": "dilation", "g": "groups"}
+_NEEDED = {"k": "the kernel length, as k16", "x": "the factor, as x2"}
+_NAMES = {"k": ("kernel", "length"), "x": ("factor", "stride", "x"), "s": ("stride", "factor", "x"), "p": ("padding",)}
+_NAMES |= {"op": ("output_padding",), "d": ("dilation",), "g": ("groups",)}
+_DEFAULTS = {"s": 1, "p": 0, "op": 0, "d": 1, "g": 1}
+_INTERPOLATORS: dict[str, Callable[[int], Stage]] = {"nearest": Nearest, "linear": Linear, "stretch": ZeroStuff}
+
+
+class SpecError(ValueError):
+    """An architecture in words that cannot be read.
+
+    Attributes
+    ----------
+    column : int
+        Where in the text, counted from 1.
+    """
+
+    def __init__(self, column: int, message: str) -> None:
+        super().__init__(f"column {column}: {message}")
+        self.column = column
+
+
+class Token(NamedTuple):
+    """A word of the text and its column, counted from 1."""
+
+    text: str
+    column: int
+
+
+def parse(text: str) -> Chain:
+    """Read an architecture in words.
+
+    Parameters
+    ----------
+    text : str
+        Stages split by ``|``, see the top of this module.
+
+    Returns
+    -------
+    Chain
+        Kernels as `Outline`, since words give no weights; interpolators and pointwise maps in full.
+
+    Raises
+    ------
+    SpecError
+        Says the column, what stands there, what may stand there, and the nearest known word.
+
+    Examples
+    --------
+    >>> parse("convt k16 s8 p4 | leaky 0.2 | conv k9 p4 | nearest x2 | shuffle x4 k3").factor
+    64
+    """
+    if not text.strip():
+        raise SpecError(
+            1, complaint("architecture", "no text", "stages split by |", "as 'convt k16 s8 p4 | nearest x2'")
+        )
+    stages, start = [], 0
+    for part in text.split("|"):
+        end = start + len(part)
+        tokens = [Token(word.group(), start + word.start() + 1) for word in re.finditer(r"\S+", part)]
+        if not tokens:
+            bar = end + 1 if end < len(text) else start
+            raise SpecError(bar, complaint("stage", "nothing beside |", "a layer on both sides of |", "drop the |"))
+        stages.append(_stage(tokens[0], tokens[1:]))
+        start = end + 1
+    return Chain(stages)
+
+
+def spec(chain: Chain) -> str:
+    """Return the words for a chain, such that ``parse(spec(chain)) == chain`` where it holds no weights.
+
+    Layers with weights are told by their outline.
+
+    Examples
+    --------
+    >>> spec(parse("convt  k4 p1 s2|nearest:2 | leaky .2"))
+    'convt k4 s2 p1 | nearest x2 | leaky 0.2'
+    """
+    return " | ".join(token(stage) for stage in chain.stages)
+
+
+def token(stage: Stage) -> str:
+    """Return the words for one stage, defaults left out.
+
+    Stretch + filter interpolation with taps of its own is told as the transposed convolution that has
+    them; padding "same" by its left side.
+
+    Examples
+    --------
+    >>> from dspref import TransposedConv
+    >>> token(TransposedConv([[[1, 1, 1, 1]]], stride=2, padding=1))
+    'convt k4 s2 p1'
+    """
+    if isinstance(stage, Pointwise):
+        given = () if stage.parameters == POINTWISE[stage.name][1] else stage.parameters
+        return " ".join([stage.name, *(repr(p).removesuffix(".0") for p in given)])
+    outline = outlined(stage)
+    if outline is None:
+        return f"{'stretch' if isinstance(stage, FilterInterp) else stage.op} x{stage.factor}"
+    values = [(letter, getattr(outline, FIELDS[letter])) for letter in LETTERS[outline.op]]
+    return " ".join([outline.op, *(f"{letter}{v}" for letter, v in values if _DEFAULTS.get(letter) != v)])
+
+
+def outlined(stage: Stage) -> Outline | None:
+    """Return the outline of a layer that has a kernel of its own; None for any other stage.
+
+    Examples
+    --------
+    >>> from dspref import Conv
+    >>> outlined(Conv([[[1, 2, 1]]], padding="same"))
+    Outline(op='conv', length=3, stride=1, padding=1, output_padding=0, dilation=1, groups=1)
+    """
+    if isinstance(stage, Outline):
+        return stage
+    if isinstance(stage, TransposedConv):
+        shape = {name: getattr(stage, name) for name in ("stride", "padding", "output_padding", "dilation", "groups")}
+        return Outline("convt", stage.length, **shape)
+    if isinstance(stage, (Conv, SubpixelConv)):
+        stride = stage.stride if isinstance(stage, Conv) else stage.factor
+        padding = stage.pads[0]
+        return Outline(
+            stage.op, stage.length, stride=stride, padding=padding, dilation=stage.dilation, groups=stage.groups
+        )
+    if isinstance(stage, FilterInterp) and not _bare(stage):
+        return Outline("convt", stage.length, stride=stage.factor, padding=max(0, stage.offset))
+    return None
+
+
+def _bare(stage: FilterInterp) -> bool:
+    """Return whether stretch + filter is the stretch alone."""
+    return stage.taps.shape == (1,) and bool(stage.taps[0] == 1) and stage.offset == stage.excess == 0
+
+
+def _stage(head: Token, rest: list[Token]) -> Stage:
+    op, colon, factor = head.text.partition(":")
+    if colon and op in _INTERPOLATORS:
+        rest = [Token(f"x{factor}", head.column + len(op) + 1), *rest]
+        head = Token(op, head.column)
+    if head.text in LETTERS:
+        return _layer(head, rest)
+    if head.text in POINTWISE:
+        return Pointwise(head.text, _numbers(head.text, rest))
+    known = (*LETTERS, *POINTWISE)
+    raise SpecError(
+        head.column, complaint("layer", repr(head.text), ", ".join(known), did_you_mean(head.text.lower(), known))
+    )
+
+
+def _layer(head: Token, rest: list[Token]) -> Stage:
+    values: dict[str, int] = {}
+    columns: dict[str, int] = {}
+    for word in rest:
+        letter, number = _parameter(head.text, word)
+        if letter in values:
+            before = f"{letter}{values[letter]} and {word.text}"
+            raise SpecError(word.column, complaint(f"parameter {letter} of {head.text}", before, "one of each"))
+        values[letter], columns[letter] = number, word.column
+    for letter, meaning in _NEEDED.items():
+        if letter in LETTERS[head.text] and letter not in values:
+            got = " ".join([head.text, *(word.text for word in rest)])
+            raise SpecError(head.column, complaint(f"{head.text} without {letter}", repr(got), meaning))
+    if head.text in _INTERPOLATORS:
+        return _INTERPOLATORS[head.text](values["x"])
+    if "op" in values:
+        try:
+            check_output_padding(values["op"], values.get("s", 1), values.get("d", 1))
+        except ValueError as error:
+            raise SpecError(columns["op"], str(error)) from None
+    return Outline(head.text, values.pop("k"), **{FIELDS[letter]: value for letter, value in values.items()})
+
+
+def _parameter(op: str, word: Token) -> tuple[str, int]:
+    """Read one parameter, a letter and an integer: k16."""
+    letters = LETTERS[op]
+    letter = re.split(r"[\W\d_]", word.text, maxsplit=1)[0]
+    digits = word.text[len(letter) :]
+    if letter not in letters:
+        hint = f"write {letters[0]}{word.text}" if re.fullmatch("[0-9]+", word.text) else _letter_hint(letter, op)
+        raise SpecError(word.column, complaint(f"parameter of {op}", repr(word.text), ", ".join(letters), hint))
+    least = 0 if letter in ("p", "op") else 1
+    if not re.fullmatch("[0-9]{1,7}", digits) or not least <= int(digits) <= LARGEST:
+        allowed = f"{letter} and an integer, {least} … {LARGEST}"
+        non_integer = "non-integer factors have no stretch + filter form" if letter == "x" else ""
+        hint = non_integer if "." in digits else f"as {letter}{max(least, 2)}"
+        raise SpecError(word.column, complaint(f"parameter {letter} of {op}", repr(word.text), allowed, hint))
+    return letter, int(digits)
+
+
+def _letter_hint(letter: str, op: str) -> str:
+    """Return which letter may have been meant by the beginning of a parameter's name."""
+    meant = [short for short in LETTERS[op] for name in _NAMES[short] if letter and name.startswith(letter.lower())]
+    return f"did you mean '{meant[0]}'?" if meant else ""
+
+
+def _numbers(name: str, words: list[Token]) -> tuple[float, ...]:
+    """Read the numbers of a pointwise map."""
+    most = len(POINTWISE[name][1])
+    for i, word in enumerate(words):
+        if i >= most or not _finite(word.text):
+            allowed = f"at most {most} finite number, as 0.2" if most else "no parameter"
+            raise SpecError(word.column, complaint(f"parameter of {name}", repr(word.text), allowed))
+    return tuple(float(word.text) for word in words)
+
+
+def _finite(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False

@@ -1,0 +1,85 @@
+"""Known architectures: rates, kernels and the grid that follows from them."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+
+from dspref import Outline, parse, preset, tone_lines
+from dspref.presets import PRESETS, vocoder
+from dspref.spec import spec
+
+GRIDS = {
+    "melgan": ((8, 8, 2, 2), 22050, Fraction("86.1328125")),
+    "demucs": ((4, 4, 4, 4, 4, 4), 44100, Fraction("10.7666015625")),
+    "hifigan": ((8, 8, 2, 2), 22050, Fraction("86.1328125")),
+    "rvc-40k": ((10, 10, 2, 2), 40000, Fraction(100)),
+    "encodec-24k": ((8, 5, 4, 2), 24000, Fraction(75)),
+    "dac-44k": ((8, 8, 4, 2), 44100, Fraction(44100, 512)),
+    "fig6-nearest": ((2, 2, 2), 32000, Fraction(4000)),
+    "fig6-linear": ((2, 2, 2), 32000, Fraction(4000)),
+    "fig7-subpixel": ((2, 2, 2), 32000, Fraction(4000)),
+    "fig8-transposed": ((2, 2, 2), 32000, Fraction(4000)),
+    "fig8-linear": ((2, 2, 2), 32000, Fraction(4000)),
+}
+
+LENGTHS = {
+    "melgan": [16, 16, 4, 4],
+    "demucs": [8] * 6,
+    "hifigan": [16, 16, 4, 4],
+    "rvc-40k": [16, 16, 4, 4],
+    "encodec-24k": [16, 10, 8, 4],
+    "dac-44k": [16, 16, 8, 4],
+    "fig7-subpixel": [3, 3, 3],
+    "fig8-transposed": [4, 4, 4],
+}
+
+
+def test_every_preset_is_held_here() -> None:
+    assert set(GRIDS) == set(PRESETS)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_factors_rate_and_grid(name: str) -> None:
+    known, (factors, sr, grid) = preset(name), GRIDS[name]
+    chain = known.chain
+    assert tuple(stage.factor for _, stage in chain.upsamplers) == factors
+    assert (known.name, known.sr) == (name, sr)
+    lines = [line.hz(sr) for line in tone_lines(chain)]
+    assert lines == [k * grid for k in range(chain.factor // 2 + 1)]
+
+
+@pytest.mark.parametrize("name", LENGTHS)
+def test_kernel_lengths(name: str) -> None:
+    assert [stage.length for _, stage in preset(name).chain.upsamplers] == LENGTHS[name]
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_words_are_canonical_and_sourced(name: str) -> None:
+    known = preset(name)
+    assert spec(known.chain) == known.spec
+    assert len(known.source) > 10
+    assert known.note
+
+
+def test_melgan_is_the_article_s() -> None:
+    words = "conv k7 p3 | leaky 0.2 | convt k16 s8 p4 | leaky 0.2 | convt k16 s8 p4 | leaky 0.2 | convt k4 s2 p1"
+    assert preset("melgan").spec == f"{words} | leaky 0.2 | convt k4 s2 p1 | leaky 0.2 | conv k7 p3 | tanh"
+
+
+def test_demucs_ends_without_relu() -> None:
+    block = ["conv", "glu", "convt", "relu"]
+    assert [stage.op for stage in preset("demucs").chain.stages] == (block * 6)[:-1]
+
+
+@pytest.mark.parametrize(("s", "k"), [(8, 16), (5, 10), (5, 11), (2, 5), (3, 4), (10, 16), (1, 3)])
+def test_a_vocoder_s_layer_is_s_times_as_long(s: int, k: int) -> None:
+    layer = parse(vocoder([s], [k])).stages[2]
+    assert isinstance(layer, Outline)
+    assert layer.length - s - 2 * layer.padding + layer.output_padding == 0
+
+
+def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(ValueError, match=r"preset: got 'melgn'; allowed: melgan, demucs.*did you mean 'melgan'\?"):
+        preset("melgn")

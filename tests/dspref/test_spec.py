@@ -1,0 +1,186 @@
+"""Architectures in words: what is read, what is written, and how a slip is answered."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dspref import (
+    Chain,
+    Conv,
+    FilterInterp,
+    Linear,
+    Nearest,
+    Outline,
+    Pointwise,
+    SpecError,
+    SubpixelConv,
+    TransposedConv,
+    ZeroStuff,
+    parse,
+)
+from dspref.chain import POINTWISE, Stage
+from dspref.spec import LARGEST, LETTERS, spec, token
+
+WORDS = [
+    ("convt k16 s8 p4", Outline("convt", 16, stride=8, padding=4)),
+    ("convt k4 s2 p1 op1 d3 g2", Outline("convt", 4, stride=2, padding=1, output_padding=1, dilation=3, groups=2)),
+    ("convt k3", Outline("convt", 3)),
+    ("conv k9 p4", Outline("conv", 9, padding=4)),
+    ("conv k4 s2", Outline("conv", 4, stride=2)),
+    ("shuffle x4 k3", Outline("shuffle", 3, stride=4)),
+    ("shuffle x2 k3 p2 d2 g4", Outline("shuffle", 3, stride=2, padding=2, dilation=2, groups=4)),
+    ("nearest x2", Nearest(2)),
+    ("linear x3", Linear(3)),
+    ("stretch x5", ZeroStuff(5)),
+    ("leaky 0.2", Pointwise("leaky", (0.2,))),
+    ("leaky", Pointwise("leaky", (0.01,))),
+    ("snake 2", Pointwise("snake", (2.0,))),
+    ("elu", Pointwise("elu")),
+    ("glu", Pointwise("glu")),
+]
+
+
+@pytest.mark.parametrize(("words", "stage"), WORDS, ids=[words for words, _ in WORDS])
+def test_a_stage_is_read_and_written(words: str, stage: Stage) -> None:
+    assert parse(words) == Chain([stage])
+    assert token(stage) == words
+
+
+def test_every_operation_is_covered() -> None:
+    ops = {words.split()[0] for words, _ in WORDS}
+    assert set(LETTERS) <= ops
+    assert all(parse(name) == Chain([Pointwise(name)]) for name in POINTWISE)
+
+
+def test_the_text_of_a_chain_is_canonical() -> None:
+    untidy = "  convt  p4 s8 k16 d1 g1|nearest:4\n| leaky .20 |shuffle k3 x4 p0"
+    assert spec(parse(untidy)) == "convt k16 s8 p4 | nearest x4 | leaky 0.2 | shuffle x4 k3"
+
+
+@pytest.mark.parametrize("op", ["nearest", "linear", "stretch"])
+def test_a_colon_says_the_factor_too(op: str) -> None:
+    assert parse(f"{op}:4") == parse(f"{op} x4")
+
+
+def test_layers_with_weights_are_told_by_their_outline() -> None:
+    w = np.ones((4, 2, 5))
+    stages: list[tuple[Stage, str]] = [
+        (TransposedConv(w, stride=3, padding=1, output_padding=1, dilation=2, groups=2), "convt k5 s3 p1 op1 d2 g2"),
+        (Conv(w, padding="same", dilation=2), "conv k5 p4 d2"),
+        (Conv(w, padding="valid", stride=2), "conv k5 s2"),
+        (SubpixelConv(w, 2, padding=2), "shuffle x2 k5 p2"),
+        (FilterInterp(3, np.arange(3), offset=1), "convt k3 s3 p1"),
+        (FilterInterp(1, np.full(1, 2)), "convt k1"),
+        (Linear(2, align_corners=True), "linear x2"),
+    ]
+    for stage, words in stages:
+        assert token(stage) == words
+        assert parse(words).stages[0].factor == stage.factor
+
+
+BAD = [
+    ("cnvt k3", 1, "layer: got 'cnvt'", "did you mean 'convt'?"),
+    ("conv k3 | neerest x2", 11, "got 'neerest'", "did you mean 'nearest'?"),
+    ("ConvTranspose1d k4", 1, "allowed: convt, conv, shuffle", "did you mean 'convt'?"),
+    ("relu:2", 1, "got 'relu:2'", "did you mean 'relu'?"),
+    ("convt k16 z3", 11, "parameter of convt: got 'z3'", "allowed: k, s, p, op, d, g"),
+    ("convt kernel4", 7, "got 'kernel4'", "did you mean 'k'?"),
+    ("convt K4", 7, "got 'K4'", "did you mean 'k'?"),
+    ("convt k4 x2", 10, "got 'x2'", "did you mean 's'?"),
+    ("shuffle s2 k3", 9, "got 's2'", "did you mean 'x'?"),
+    ("conv k3 op1", 9, "parameter of conv: got 'op1'", "allowed: k, s, p, d, g"),
+    ("nearest 4", 9, "got '4'", "write x4"),
+    ("relu | convt s2", 8, "convt without k: got 'convt s2'", "as k16"),
+    ("nearest", 1, "nearest without x", "as x2"),
+    ("shuffle k3", 1, "shuffle without x", "as x2"),
+    ("convt k4 s2 k5", 13, "parameter k of convt: got k4 and k5", "one of each"),
+    ("nearest x2.5", 9, "got 'x2.5'", "non-integer factors have no stretch + filter form"),
+    ("linear:2.5", 8, "got 'x2.5'", "non-integer factors have no stretch + filter form"),
+    ("nearest:", 9, "parameter x of nearest", "as x2"),
+    ("convt k4 s0", 10, "got 's0'", "an integer, 1 …"),
+    ("convt k4 p-1", 10, "got 'p-1'", "an integer, 0 …"),
+    ("convt k=16", 7, "got 'k=16'", "k and an integer"),
+    (f"convt k{LARGEST + 1}", 7, f"got 'k{LARGEST + 1}'", str(LARGEST)),
+    ("convt k" + "9" * 5000, 7, "parameter k", str(LARGEST)),
+    ("conv k3 || relu", 10, "got nothing beside |", "drop the |"),
+    ("| conv k3", 1, "got nothing beside |", "drop the |"),
+    ("conv k3 |", 9, "got nothing beside |", "drop the |"),
+    ("conv k3 | ", 9, "got nothing beside |", "drop the |"),
+    ("", 1, "got no text", "stages split by |"),
+    (" \n", 1, "got no text", "stages split by |"),
+    ("relu | convt k4 s2 op2", 20, "output_padding: got 2", "less than max(stride, dilation) = 2"),
+    ("leaky a", 7, "parameter of leaky: got 'a'", "at most 1 finite number"),
+    ("leaky nan", 7, "got 'nan'", "at most 1 finite number"),
+    ("leaky 0.1 0.2", 11, "got '0.2'", "at most 1 finite number"),
+    ("relu 3", 6, "parameter of relu: got '3'", "no parameter"),
+]
+
+
+@pytest.mark.parametrize(("words", "column", "got", "rest"), BAD, ids=[repr(case[0][:30]) for case in BAD])
+def test_a_slip_is_answered_with_its_column_and_words(words: str, column: int, got: str, rest: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        parse(words)
+    message = str(caught.value)
+    assert caught.value.column == column
+    assert message.startswith(f"column {column}: ")
+    assert got in message
+    assert rest in message
+
+
+def small(least: int) -> st.SearchStrategy[int]:
+    return st.integers(least, 9)
+
+
+@st.composite
+def outlines(draw: st.DrawFn) -> Outline:
+    op = draw(st.sampled_from(["conv", "convt", "shuffle"]))
+    stride, dilation = draw(small(1)), draw(small(1))
+    extra = draw(st.integers(0, max(stride, dilation) - 1)) if op == "convt" else 0
+    return Outline(
+        op,
+        draw(small(1)),
+        stride=stride,
+        padding=draw(small(0)),
+        output_padding=extra,
+        dilation=dilation,
+        groups=draw(small(1)),
+    )
+
+
+@st.composite
+def maps(draw: st.DrawFn) -> Pointwise:
+    name = draw(st.sampled_from(sorted(POINTWISE)))
+    finite = st.floats(allow_nan=False, allow_infinity=False)
+    return Pointwise(name, tuple(draw(st.lists(finite, max_size=len(POINTWISE[name][1])))))
+
+
+STAGES = st.one_of(
+    outlines(), maps(), st.builds(Nearest, small(1)), st.builds(Linear, small(1)), st.builds(ZeroStuff, small(1))
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(STAGES, min_size=1, max_size=5).map(Chain))
+def test_words_and_chains_say_the_same(chain: Chain) -> None:
+    words = spec(chain)
+    assert parse(words) == chain
+    assert spec(parse(words)) == words
+
+
+PIECES = st.sampled_from([*LETTERS, *POINTWISE, "|", ":", "k3", "x2", "s", "0", "2.5", "op1", " ", "²", "\n", "é"])
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.one_of(st.text(max_size=30), st.lists(PIECES, max_size=8).map(" ".join), st.lists(PIECES).map("".join)))
+def test_no_text_does_worse_than_a_column_in_it(words: str) -> None:
+    try:
+        chain = parse(words)
+    except SpecError as error:
+        column = error.column
+    else:
+        column = 1
+        assert parse(spec(chain)) == chain
+    assert 1 <= column <= max(1, len(words))

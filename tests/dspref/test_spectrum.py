@@ -1,0 +1,112 @@
+"""Line measurement: levels to rounding, leakage as promised, peaks found without a prediction."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from scipy.signal.windows import general_cosine
+
+from dspref.arrays import Array
+from dspref.spectrum import LOBE, SEVEN_TERMS, average_spectrum, measure_lines, spectrogram
+
+
+def _comb(period: int, time: int) -> Array:
+    """Return a periodic signal with random complex amplitudes at every k/period."""
+    pattern = np.random.default_rng(period).standard_normal(period)
+    return np.tile(pattern, -(-time // period))[:time]
+
+
+@pytest.mark.parametrize("period", [1, 2, 5, 8, 27, 256])
+def test_levels_of_a_comb_are_those_of_its_fourier_coefficients(period: int) -> None:
+    y = _comb(period, period * 200)
+    expected = np.abs(np.fft.rfft(y[:period])) / period
+    lines = measure_lines(y, [Fraction(k, period) for k in range(period // 2 + 1)])
+    assert 10 ** (np.array([m.level_db for m in lines]) / 20) == pytest.approx(expected, rel=1e-9, abs=1e-12)
+
+
+def test_lines_on_bins_leak_nothing_into_the_floor() -> None:
+    y = _comb(16, 16 * 400)
+    for m in measure_lines(y, [Fraction(k, 16) for k in range(9)]):
+        assert m.floor_db < 20 * np.log10(np.abs(y).max()) - 280
+
+
+def test_side_lobes_beyond_seven_bins_stay_below_minus_175_db() -> None:
+    n, zoom = 2048, 32
+    w = general_cosine(n, SEVEN_TERMS, sym=False)
+    response = np.abs(np.fft.rfft(w, n * zoom)) / w.sum()
+    assert 20 * np.log10(response[LOBE * zoom :].max()) < -175
+
+
+def test_level_and_floor_of_a_line_in_noise() -> None:
+    rng = np.random.default_rng(1)
+    n = np.arange(64 * 8 * 40)
+    y = rng.standard_normal(n.size) + 2 * np.cos(2 * np.pi * n / 8)
+    spectrum = average_spectrum(y, 8)
+    w = general_cosine(spectrum.N, SEVEN_TERMS, sym=False)
+    white = 10 * np.log10((w**2).sum() / w.sum() ** 2)
+    on, off = spectrum.line(Fraction(1, 8)), spectrum.line(Fraction(1, 4))
+    assert on.level_db == pytest.approx(0, abs=0.2)
+    assert on.floor_db == pytest.approx(white, abs=1.5)
+    assert off.height_db == pytest.approx(0, abs=3)
+
+
+def test_noise_alone_has_no_peaks() -> None:
+    for seed in range(20):
+        noise = np.random.default_rng(seed).standard_normal(64 * 64 * 3)
+        assert average_spectrum(noise, 64).peaks() == ()
+
+
+@pytest.mark.parametrize(("freq", "on_grid"), [(Fraction(3, 16), True), (Fraction(3, 16) + Fraction(1, 100), False)])
+def test_peaks_are_found_where_they_are_and_judged_by_the_grid(freq: Fraction, on_grid: bool) -> None:
+    n = np.arange(16 * 64 * 4)
+    noise = np.random.default_rng(0).standard_normal(n.size)
+    peaks = average_spectrum(noise + np.cos(2 * np.pi * float(freq) * n), 16).peaks()
+    assert [p.on_grid for p in peaks] == [on_grid]
+    assert peaks[0].freq == pytest.approx(float(freq), abs=1 / 1024)
+
+
+def test_what_is_smaller_than_the_format_can_hold_is_no_peak() -> None:
+    n = np.arange(16 * 64 * 4)
+    y = 1 + 1e-9 * np.cos(2 * np.pi * 0.21 * n)
+    assert [p.freq for p in average_spectrum(y, 16).peaks()] == pytest.approx([0.0, 0.21], abs=1e-3)
+    assert [p.freq for p in average_spectrum(y, 16, roundoff=2.0**-24).peaks()] == [0.0]
+
+
+def test_channels_are_averaged() -> None:
+    y = np.stack([np.ones(64), 3 * np.ones(64)])
+    assert measure_lines(y, [Fraction(0)])[0].level_db == pytest.approx(10 * np.log10(5))
+
+
+def test_spectrogram_gives_a_sine_of_full_scale_0_db() -> None:
+    y = np.sin(2 * np.pi * np.arange(8192) / 8)
+    levels = spectrogram(y)
+    assert levels.shape[0] == 513
+    assert levels.max(axis=0) == pytest.approx(0, abs=1e-6)
+    assert (levels.argmax(axis=0) == 128).all()
+
+
+@pytest.mark.parametrize(
+    ("signal", "words"),
+    [
+        (np.ones(63), r"got 63 samples; allowed: at least 64 steady samples.*feed a longer input"),
+        (np.full(200, np.nan), r"got nan at index \(0,\); allowed: finite numbers"),
+        (np.full(200, np.inf), r"got inf"),
+        (np.ones(200, complex), r"got dtype complex128; allowed: real numbers"),
+        (np.array(["a"] * 200), r"dtype <U1"),
+    ],
+)
+def test_bad_signals_are_refused_in_words(signal: Array, words: str) -> None:
+    with pytest.raises((ValueError, TypeError), match=words):
+        average_spectrum(signal, 2)
+
+
+def test_lines_between_bins_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"got 1/3; allowed: multiples of 1/64"):
+        average_spectrum(np.ones(128), 2).line(Fraction(1, 3))
+    with pytest.raises(ValueError, match=r"got 3/4; allowed: multiples of 1/64 from 0 to 1/2"):
+        average_spectrum(np.ones(128), 2).line(Fraction(3, 4))
+
+
+def test_crowded_bins_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"bins per line: got 8; allowed: an integer >= 32"):
+        average_spectrum(np.ones(128), 2, bins_per_line=8)

@@ -1,0 +1,197 @@
+"""Audits: predicted and measured lines of real networks, and every way in which they can disagree."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from dspref import Chain, NotAnalysable, TransposedConv, parse, tone_lines
+from torchparity.audit import Audit, audit
+from torchparity.measure import STANDS_DB, settled
+from torchparity.models import melgan, random_network
+
+
+def small() -> nn.Module:
+    return melgan(channels=4, width=2, stacks=1)
+
+
+@pytest.fixture(scope="module")
+def article() -> Audit:
+    """The article's MelGAN, at its own size, with five seeds."""
+    return audit(melgan, name="melgan", sr=22050, seeds=range(5))
+
+
+def test_melgan_has_129_predicted_lines(article: Audit) -> None:
+    assert [line.hz(22050) for line in article.lines] == [Fraction(22050 * k, 256) for k in range(129)]
+    assert {line.owner for line in article.lines} == {1, 2, 3, 4}
+
+
+def test_every_melgan_peak_lies_on_the_grid_for_five_seeds_and_both_inputs(article: Audit) -> None:
+    assert [(r.input, r.seed) for r in article.runs] == [(i, s) for s in range(5) for i in ("constant", "noise")]
+    for r in article.runs:
+        assert len(r.peaks) >= 20
+        assert r.off_grid == ()
+    assert {f.level for f in article.findings} == {"warning"}
+
+
+def test_melgan_tones_stand_where_the_article_shows_them(article: Audit) -> None:
+    for r in article.runs:
+        heights = {m.freq: m.height_db for m in r.lines}
+        assert heights[Fraction(1, 2)] > 40
+        assert heights[Fraction(1, 4)] > 40
+        second = [heights[Fraction(k, 32)] for k in range(1, 16) if k % 8]
+        assert np.median(second) > STANDS_DB
+
+
+def hum(y: Tensor) -> Tensor:
+    """Return a tone at 0.137 cycles per sample, as long as y."""
+    turns = 0.137 * torch.arange(y.shape[-1], dtype=torch.float64)
+    return torch.cos(2 * torch.pi * turns).to(y.dtype)
+
+
+class Hum(nn.Module):
+    """An upsampler with a tone of its own, off every grid."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.up = nn.ConvTranspose1d(1, 1, 4, 2, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = torch.as_tensor(self.up(x))
+        return y + 0.1 * hum(y)
+
+
+def test_a_tone_that_no_layer_explains_is_an_error_with_its_frequency() -> None:
+    found = audit(Hum, sr=1000)
+    assert not any(r.periodic for r in found.runs)
+    errors = [f.text for f in found.findings if f.level == "error"]
+    assert "constant input, seed 0: the response never becomes periodic" in errors[0]
+    assert any(t.startswith("constant input") and "peaks off the predicted grid: 136.99" in t for t in errors)
+
+
+class NoiseHum(Hum):
+    """The same tone, let in by a signal only, so that the response to a constant settles."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = torch.as_tensor(self.up(x))
+        return y + 0.1 * hum(y) * float(x.std() > 0)
+
+
+def test_peaks_off_the_grid_are_errors() -> None:
+    found = audit(NoiseHum, sr=1000)
+    (noise,) = [r for r in found.runs if r.input == "noise"]
+    assert [p.freq for p in noise.off_grid] == pytest.approx([0.137], abs=1e-4)
+    errors = [f.text for f in found.findings if f.level == "error"]
+    assert len(errors) == 1
+    assert errors[0].startswith("noise input, seed 0: 1 peaks off the predicted grid: 136.99")
+
+
+class Hidden(nn.Module):
+    """Upsamples once more by a functional call, which no module owns."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.up = nn.ConvTranspose1d(1, 1, 4, 2, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.repeat_interleave(torch.as_tensor(self.up(x)), 3, dim=-1)
+
+
+def test_a_rate_that_the_layers_seen_do_not_make_is_an_error() -> None:
+    found = audit(Hidden)
+    assert found.spine.rate == 6
+    assert any(
+        "the module's rate is ×6, the layers seen make ×2" in f.text for f in found.findings if f.level == "error"
+    )
+
+
+def test_levels_of_an_affine_network_are_predicted_and_met() -> None:
+    chain = parse("convt k3 s2 | conv k5 p2 | shuffle x3 k3 p1 | linear x2")
+    found = audit(lambda: random_network(chain).double(), sr=12)
+    assert found.spine.whole
+    assert found.predicted is not None
+    measured = np.array([10 ** (m.level_db / 20) for m in found.runs[0].lines])
+    assert measured == pytest.approx(np.sqrt(found.predicted), abs=1e-12)
+    assert not [f for f in found.findings if f.level == "error"]
+
+
+def test_a_level_that_is_not_the_predicted_one_is_an_error() -> None:
+    network = random_network(parse("convt k4 s2 p1"))
+    found = audit(network)
+    up = network[0]
+    assert isinstance(up, nn.ConvTranspose1d)
+    assert up.bias is not None
+    wrong = tone_lines(Chain([TransposedConv(up.weight.detach().numpy(), stride=2, padding=1)]))
+    planted = replace(found, lines=wrong)
+    assert [f.text for f in found.findings if f.level == "error"] == []
+    assert any("off its prediction" in f.text for f in planted.findings if f.level == "error")
+
+
+def test_an_audit_leaves_the_module_as_it_was() -> None:
+    network = small().train()
+    before = {k: v.clone() for k, v in network.state_dict().items()}
+    audit(network)
+    assert network.training
+    assert all(torch.equal(v, before[k]) for k, v in network.state_dict().items())
+    assert not network._forward_hooks
+    assert not any(m._forward_hooks for m in network.modules())
+
+
+class Strange(nn.Module):
+    """Gives back whatever it is told to."""
+
+    def __init__(self, answer: object) -> None:
+        super().__init__()
+        self.up, self.answer = nn.ConvTranspose1d(1, 1, 4, 2, 1), answer
+
+    def forward(self, x: Tensor) -> object:
+        y = self.up(x)
+        return self.answer(y) if callable(self.answer) else self.answer
+
+
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [
+        (nn.Conv1d(1, 1, 3, padding=1), r"upsampling layers: got none; allowed: at least one"),
+        (Strange(lambda y: (y, y)), r"module output: got tuple; allowed: one tensor \(batch, channel, time\)"),
+        (Strange(lambda y: y[0, 0]), r"module output: got shape \(\d+,\)"),
+        (Strange(lambda y: y.nonsense), r"input of shape \(1, 1, 32\): got AttributeError"),
+        (Strange(lambda y: y[..., :7]), r"rate of the module: got 7 → 7 samples"),
+        (Strange(lambda y: y + 1e-3 * torch.randn(y.shape)), r"another output for the same input"),
+        (Strange(lambda y: y * float("nan")), r"module output: got NaN or infinite samples"),
+    ],
+)
+def test_what_cannot_be_audited_says_why(module: nn.Module, words: str) -> None:
+    torch.manual_seed(0)
+    with pytest.raises(NotAnalysable, match=words):
+        audit(module)
+
+
+def test_a_recording_needs_one_input_channel() -> None:
+    with pytest.raises(NotAnalysable, match=r"got 4 input channels; allowed: one input channel"):
+        audit(small(), recording=np.zeros(100))
+
+
+def test_a_recording_is_measured_on_the_grid_and_its_own_peaks_are_not_judged() -> None:
+    tone = np.cos(2 * np.pi * 0.11 * np.arange(4000))
+    found = audit(random_network(parse("nearest x2 | conv k9 p4")), recording=tone)
+    (r,) = found.runs
+    assert r.input == "recording"
+    assert r.off_grid
+    assert not [f for f in found.findings if f.level == "error"]
+
+
+def test_settled_is_where_the_signal_repeats() -> None:
+    y = np.tile([1.0, 2.0], 50)
+    y[:3] = 7
+    y[-1] = 9
+    assert settled(y, 2, 2.0**-53) == slice(4, 98)
+    assert settled(y[:1], 2, 2.0**-53) == slice(0, 0)
+
+
+def test_the_input_shape_can_be_given() -> None:
+    found = audit(small(), shape=(1, 4, 200))
+    assert [r.signal.shape[-1] for r in found.runs] == [200 * 256] * 2

@@ -1,0 +1,145 @@
+"""The command ``torchparity audit``: exit codes, files, formats, and bad input in words."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from click.testing import CliRunner, Result
+
+from torchparity.cli import main
+
+DECODERS = """
+import torch
+from torch import nn
+
+class Hum(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.up = nn.ConvTranspose1d(1, 1, 4, 2, 1)
+    def forward(self, x):
+        y = self.up(x)
+        return y + torch.cos(0.8 * torch.arange(y.shape[-1], dtype=torch.float64)).to(y.dtype) * float(x.std() > 0)
+
+def good():
+    return nn.Sequential(nn.Conv1d(2, 2, 3, padding=1), nn.ReLU(), nn.ConvTranspose1d(2, 1, 4, 4))
+
+def mono():
+    return nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv1d(1, 1, 9, padding=4))
+
+def flat():
+    return nn.Conv1d(1, 1, 3)
+
+def nothing():
+    return None
+
+def broken():
+    raise RuntimeError("no weights here")
+
+number = 7
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "decoders.py").write_text(DECODERS)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def audit(*words: str) -> Result:
+    return CliRunner().invoke(main, ["audit", *words])
+
+
+def test_a_module_of_ones_own_is_audited(folder: Path) -> None:
+    result = audit("decoders.py:good", "--sr", "16000")
+    assert result.exit_code == 0, result.output
+    assert "decoders-py-good at 16000 Hz: 1 upsampling layers, ×4" in result.output
+    assert "verdict: every peak is explained by an upsampling layer" in result.output
+    assert max(len(row) for row in result.output.splitlines()) <= 80
+    assert (folder / "audit-decoders-py-good.png").read_bytes().startswith(b"\x89PNG")
+    assert json.loads((folder / "audit-decoders-py-good.json").read_text())["schema"] == "torchparity.audit/1"
+
+
+def test_json_says_what_the_table_says(folder: Path) -> None:
+    result = audit("decoders.py:good", "--sr", "16000", "--format", "json", "-o", "a.json", "--seeds", "2")
+    data = json.loads(result.stdout)
+    assert data == json.loads((folder / "a.json").read_text())
+    assert [line["hz"] for line in data["lines"]] == [0, 4000, 8000]
+    assert [line["owner"] for line in data["lines"]] == [1, 1, 1]
+    assert [(r["input"], r["seed"]) for r in data["runs"]] == [(i, s) for s in (0, 1) for i in ("constant", "noise")]
+    assert all(r["peaks_off_grid"] == [] for r in data["runs"])
+    assert not (folder / "audit-decoders-py-good.json").exists()
+
+
+@pytest.mark.parametrize(("fail_on", "good", "hum"), [("error", 0, 1), ("warning", 1, 1), ("never", 0, 0)])
+def test_exit_codes_follow_fail_on(folder: Path, fail_on: str, good: int, hum: int) -> None:
+    for target, code in (("decoders.py:good", good), ("decoders.py:Hum", hum)):
+        assert audit(target, "--fail-on", fail_on, "-o", "a.txt").exit_code == code
+
+
+def test_a_recording_is_fed_to_a_mono_chain(folder: Path) -> None:
+    noise = np.random.default_rng(0).standard_normal(4000) / 8
+    soundfile.write(folder / "noise.flac", noise, 8000)
+    result = audit("decoders.py:mono", "--wav", "noise.flac", "--format", "json", "-o", "a.png")
+    data = json.loads(result.stdout)
+    assert data["sr"] == 16000
+    assert [r["input"] for r in data["runs"]] == ["recording"]
+    assert (folder / "a.png").exists()
+    half = audit("decoders.py:mono", "--wav", "noise.flac", "--wav-sr", "4000", "--format", "json", "-o", "a.png")
+    assert json.loads(half.stdout)["sr"] == 8000
+
+
+def test_without_a_rate_the_output_rate_is_1(folder: Path) -> None:
+    data = json.loads(audit("decoders.py:good", "--format", "json", "-o", "a.json").stdout)
+    assert data["sr"] == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["decoders"], 2, "allowed: a preset (see 'dspref presets'), pkg.mod:factory or path/file.py:factory"),
+        (["melgann"], 2, "did you mean 'melgan'?"),
+        (["demucs"], 2, "stage of a random network: got glu"),
+        (["missing.py:f"], 2, "missing.py"),
+        (["no.such.package:f"], 2, "No module named"),
+        (["decoders.py:god"], 2, "did you mean 'good'?"),
+        (["decoders.py:number"], 2, "of type int"),
+        (["decoders.py:nothing"], 2, "got NoneType; allowed: an nn.Module"),
+        (["decoders.py:broken"], 2, "no weights here"),
+        (["decoders.py:flat"], 3, "upsampling layers: got none"),
+        (["decoders.py:good", "--input", "3"], 3, "input of shape (1, 3, 32)"),
+        (["decoders.py:good", "--input", "0"], 2, "input shape"),
+        (["decoders.py:good", "--input", "2,1000000000000"], 2, "input shape"),
+        (["decoders.py:good", "--sr", "0"], 2, "0"),
+        (["decoders.py:good", "--sr", "-1"], 2, "-1"),
+        (["decoders.py:good", "--sr", "nan"], 2, "nan"),
+        (["decoders.py:good", "-o", "a.wav"], 2, "output: got a.wav; allowed: FILE.json or FILE.png or FILE.txt"),
+        (["decoders.py:good", "-o", "no/such/folder/a.json"], 2, "no/such/folder/a.json"),
+        (["decoders.py:good", "--wav", "missing.wav"], 2, "missing.wav, which is no file"),
+        (["decoders.py:good", "--wav-sr", "4000"], 2, "together with --wav FILE"),
+    ],
+)
+def test_bad_input_ends_with_words_and_nothing_written(folder: Path, words: list[str], code: int, message: str) -> None:
+    before = sorted(folder.iterdir())
+    result = audit(*words)
+    assert result.exit_code == code, result.output
+    assert message in " ".join(result.output.split())
+    assert "Traceback" not in result.output
+    assert [p for p in sorted(folder.iterdir()) if p.name != "__pycache__"] == before
+
+
+def test_a_stereo_recording_and_a_wide_module_are_refused(folder: Path) -> None:
+    soundfile.write(folder / "stereo.wav", np.zeros((100, 2)), 8000)
+    soundfile.write(folder / "mono.wav", np.zeros(1000), 8000)
+    assert "with 2 channels; allowed: one channel" in audit("decoders.py:mono", "--wav", "stereo.wav").output
+    refused = audit("decoders.py:good", "--wav", "mono.wav")
+    assert refused.exit_code == 3
+    assert "got 2 input channels; allowed: one input channel" in " ".join(refused.output.split())
+
+
+def test_the_output_is_asked_for_before_the_work(folder: Path) -> None:
+    result = audit("decoders.py:broken", "-o", "no/such/folder/a.json")
+    assert "no/such/folder" in result.output
+    assert "no weights here" not in result.output

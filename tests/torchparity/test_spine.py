@@ -1,0 +1,70 @@
+"""Upsampling chains read off modules at work."""
+
+from fractions import Fraction
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrizations
+
+from dspref import NotAnalysable, Outline, TransposedConv
+from torchparity.models import melgan
+from torchparity.nn import PixelShuffle1d
+from torchparity.spine import input_channels, spine
+
+
+def test_a_module_that_is_described_whole_keeps_its_weights() -> None:
+    found = spine(nn.Sequential(nn.Conv1d(2, 3, 3), nn.ReLU(), nn.ConvTranspose1d(3, 1, 4, 2)), 2)
+    assert found.whole
+    assert isinstance(found.chain.stages[2], TransposedConv)
+    assert found.undescribed == ()
+
+
+def test_melgan_is_read_through_weight_norm_and_residual_stacks() -> None:
+    found = spine(melgan(channels=3, width=2, stacks=1), 3)
+    assert not found.whole
+    assert [stage for _, stage in found.chain.upsamplers] == [
+        Outline("convt", 16, stride=8, padding=4),
+        Outline("convt", 16, stride=8, padding=4),
+        Outline("convt", 4, stride=2, padding=1),
+        Outline("convt", 4, stride=2, padding=1),
+    ]
+    assert found.rate == found.described_rate == 256
+    assert found.undescribed == ()
+
+
+class Wrapped(nn.Module):
+    """Layers of many kinds behind a forward of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shuffle = nn.Sequential(nn.Conv1d(2, 6, 3, padding=1), PixelShuffle1d(3))
+        self.up = parametrizations.weight_norm(nn.ConvTranspose1d(2, 2, 4, 2, 1))
+        self.norm = nn.GroupNorm(1, 2)
+        self.near = nn.Upsample(scale_factor=2)
+        self.down = nn.Conv1d(2, 2, 4, stride=4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.as_tensor(self.down(self.near(self.norm(self.up(self.shuffle(x))))))
+
+
+def test_what_ran_is_seen_in_order_and_what_is_unknown_is_listed() -> None:
+    found = spine(Wrapped(), 2)
+    assert [s.name for s in found.seen] == ["shuffle", "up", "norm", "near", "down"]
+    assert [s.factor for s in found.seen] == [3, 2, 1, 2, Fraction(1, 4)]
+    assert found.rate == found.described_rate == 3
+    assert [(s.name, s.kind) for s in found.undescribed] == [("norm", "GroupNorm")]
+    assert "GroupNorm" in found.undescribed[0].reason
+    assert [stage.factor for stage in found.chain.stages] == [3, 2, 2]
+
+
+def test_hooks_are_gone_even_after_a_refusal() -> None:
+    module = Wrapped()
+    with pytest.raises(NotAnalysable, match="input of shape"):
+        spine(module, 5)
+    assert not any(m._forward_hooks for m in module.modules())
+
+
+def test_the_first_convolution_says_the_input_channels() -> None:
+    assert input_channels(melgan(channels=7, width=2, stacks=1)) == 7
+    assert input_channels(nn.Upsample(scale_factor=2)) == 1
