@@ -1,1 +1,52 @@
-"""Torch layers against the reference of `dspref`, and audits of Torch decoders."""
+"""Torch layers against the reference of `dspref`, and audits of Torch decoders.
+
+>>> from torch import nn
+>>> from torchparity import describe
+>>> describe(nn.Upsample(scale_factor=4))
+Nearest(factor=4)
+
+Names are loaded when they are first asked for, so that ``torchparity --help`` need not wait for Torch.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torchparity.build import build
+    from torchparity.describe import describe, register
+    from torchparity.nn import PixelShuffle1d
+    from torchparity.parity import check
+    from torchparity.probe import probe
+    from torchparity.roundoff import roundoff
+    from torchparity.verdict import Verdict
+
+__all__ = ["PixelShuffle1d", "Verdict", "build", "check", "describe", "probe", "register", "roundoff"]
+
+_HOME = {"PixelShuffle1d": "nn", "Verdict": "verdict", "check": "parity", "register": "describe"}
+
+
+class _Package(ModuleType):
+    """The package: functions that share their module's name are not hidden when that module is loaded."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in __all__ and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f"{__name__}.{_HOME.get(name, name)}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

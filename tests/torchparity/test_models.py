@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from dspref import parse
+from dspref import Chain, parse
 from dspref.presets import preset
 from dspref.spec import spec
 from torchparity.describe import describe
@@ -26,6 +26,7 @@ def test_melgan_is_the_article_s() -> None:
 def test_random_networks_have_the_architecture_they_are_made_for(name: str) -> None:
     chain = preset(name).chain
     described = describe(random_network(chain))
+    assert isinstance(described, Chain)
     assert spec(described) == spec(chain)
 
 

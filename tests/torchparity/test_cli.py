@@ -1,0 +1,166 @@
+"""The command torchparity: its answers, its exit codes, and what it does not load."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+import torchparity.cli
+from torchparity.cli import main
+
+SOURCE = """
+import torch
+from torch import nn
+
+def up():
+    return nn.ConvTranspose1d(2, 3, 16, stride=8, padding=4)
+
+class Off(nn.Module):
+    def forward(self, x):
+        return x.repeat_interleave(4, -1).roll(1, -1)
+
+class Recurrent(nn.Module):
+    def forward(self, x):
+        return x.cumsum(-1)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in a folder with a file of targets."""
+    (tmp_path / "targets.py").write_text(SOURCE)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(main, words)
+
+
+def test_a_right_module_ends_with_0(folder: Path) -> None:
+    result = run("verify", "targets.py:up", "--like", "convt k16 s8 p4")
+    assert result.exit_code == 0
+    assert result.output.startswith("within bound: error/bound at most 0.")
+    assert "compared   convt k16 s8 p4, as described" in result.output
+
+
+def test_a_wrong_module_ends_with_1_and_says_where(folder: Path) -> None:
+    result = run("verify", "targets.py:Off", "--like", "nearest:4")
+    assert result.exit_code == 1
+    assert result.output.startswith("wrong: nearest x4: ")
+    assert run("verify", "targets.py:up", "--like", "convt k15 s8 p4").exit_code == 1
+
+
+def test_what_has_no_reference_ends_with_3(folder: Path) -> None:
+    result = run("verify", "targets.py:Recurrent")
+    assert result.exit_code == 3
+    assert "support not finite" in result.stderr
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_json_has_its_schema(folder: Path, dtype: str) -> None:
+    result = run("verify", "targets.py:up", "--format", "json", "--dtype", dtype, "--grid", "full", "--seed", "3")
+    data: dict[str, Any] = json.loads(result.output)
+    assert (data["schema"], data["ok"], data["dtype"]) == ("torchparity.verify/1", True, dtype)
+    assert data["coverage"]["strata"]["normal"] > 25
+
+
+def test_the_seed_makes_the_run_repeat(folder: Path) -> None:
+    first, again, other = (run("verify", "targets.py:up", "--seed", seed).output for seed in ("1", "1", "2"))
+    assert first == again != other
+
+
+def test_the_answer_goes_to_a_file(folder: Path) -> None:
+    result = run("verify", "torch.nn:Identity", "--like", "nearest x1", "--format", "md", "-o", "verdict.md")
+    assert (result.exit_code, result.output) == (0, "")
+    assert (folder / "verdict.md").read_text().startswith("**exact**\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["targets.py"], "the function's name stands behind a colon"),
+        (["targets.py:upp"], "did you mean 'up'?"),
+        (["targets.py:nn"], "of type module; allowed: an nn.Module"),
+        (["nothing.py:up"], "nothing.py, no file"),
+        (["targets.py:up", "--like", "convt k16 q8"], "column 11"),
+        (["targets.py:up", "--like", ""], "column 1"),
+        (["targets.py:up", "--dtype", "float16"], "float16"),
+        (["targets.py:up", "--seed", "-1"], "--seed"),
+        (["targets.py:up", "--grid", "huge"], "huge"),
+        (["targets.py:up", "--format", "xml"], "xml"),
+        (["targets.py:up", "-o", "no/where.json"], "in no directory"),
+        ([], "TARGET"),
+    ],
+)
+def test_bad_usage_ends_with_2_and_words(folder: Path, words: list[str], message: str) -> None:
+    result = run("verify", *words)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_the_output_path_is_tried_before_the_work(folder: Path) -> None:
+    (folder / "loud.py").write_text("raise RuntimeError('this must not run')\n")
+    result = run("verify", "loud.py:x", "-o", "no/where.json")
+    assert "in no directory" in result.stderr
+    assert "must not run" not in result.stderr
+
+
+def test_without_torch_it_says_what_to_install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torchparity.cli, "find_spec", lambda name: None)
+    result = run("verify", "targets.py:up")
+    assert result.exit_code == 2
+    assert "pip install 'dspref[torch]'" in result.stderr
+
+
+def test_doctor_lists_versions_in_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = run("doctor")
+    assert result.exit_code == 0
+    assert max(map(len, result.output.splitlines())) <= 80
+    assert [line.split()[0] for line in result.output.splitlines()[2:]] == [
+        "python", "dspref", "numpy", "scipy", "click", "rich", "torch", "matplotlib", "soundfile",
+    ]  # fmt: skip
+    monkeypatch.setattr(torchparity.cli, "_version", lambda name: None if name == "torch" else "1.0")
+    lacking = run("doctor")
+    assert lacking.exit_code == 1
+    assert "needed: pip install torch" in lacking.output
+
+
+def test_help_fits_80_columns() -> None:
+    for words in (["--help"], ["verify", "-h"], ["doctor", "--help"]):
+        result = run(*words)
+        assert result.exit_code == 0
+        assert max(map(len, result.output.splitlines())) <= 80
+
+
+LOADED = """
+import sys
+from torchparity.cli import main
+main({words!r}, standalone_mode=False)
+print([m for m in {heavy!r} if m in sys.modules])
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "loaded"), [(["--help"], "[]"), (["verify", "torch.nn:ReLU", "-o", "/dev/null"], "['torch']")]
+)
+def test_help_loads_no_torch(words: list[str], loaded: str) -> None:
+    code = LOADED.format(words=words, heavy=["torch", "matplotlib", "scipy.signal"])
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout.splitlines()[-1] == loaded
+
+
+def test_the_module_is_the_command() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "torchparity.cli", "--help"], capture_output=True, text=True, check=True
+    )
+    expected = CliRunner().invoke(main, ["--help"], prog_name="torchparity").output
+    assert ended.stdout.split() == expected.split()  # lines break where the terminal ends

@@ -1,0 +1,106 @@
+"""The command ``torchparity``: Torch modules against the reference."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+
+import click
+
+from dspref import __version__
+from dspref.arrays import complaint
+from dspref.console import FINDINGS, emit, with_exit_codes, writable
+from dspref.tables import table, text
+from torchparity.audit_command import audit
+
+NEEDED = ("dspref", "numpy", "scipy", "click", "rich", "torch")
+
+OPTIONAL = {
+    "matplotlib": ("pictures of an audit", "plot"),
+    "soundfile": ("recordings as the input of an audit", "audio"),
+}
+"""What a package gives that need not be there, and the extra that installs it."""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="torchparity")
+def main() -> None:
+    """Check Torch modules against the reference: what they do, and which lines they make.
+
+    \b
+    TARGET names a module, its class, or a function that makes one:
+      pkg.mod:factory        path/file.py:factory
+
+    Exit codes: 0 clean, 1 findings, 2 usage, 3 not analysable.
+    """  # noqa: D301
+
+
+main.add_command(audit)
+
+
+@main.command()
+@click.argument("target")
+@click.option("--like", metavar="SPEC", help="What it should be: 'nearest x4', 'convt k16 s8 p4', ...")
+@click.option("--dtype", type=click.Choice(["float32", "float64"]), help="By default that of its weights.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of its weights and the inputs.")
+@click.option("--grid", type=click.Choice(["small", "full"]), default="small", show_default=True, help="Input lengths.")
+@click.option("--format", "form", type=click.Choice(["text", "json", "md"]), default="text", show_default=True)
+@click.option("-o", "--output", metavar="FILE", help="Write there, not to the terminal.")
+@with_exit_codes
+def verify(
+    target: str, like: str | None, dtype: str | None, seed: int, grid: str, form: str, output: str | None
+) -> None:
+    """Check a module output by output: bit for bit where nothing is rounded, else under the rounding bound.
+
+    \b
+    torchparity verify my/upsampler.py:Upsampler --like "convt k16 s8 p4"
+    torchparity verify torch.nn:Identity --like "nearest x1" --format json
+    """  # noqa: D301
+    file = writable(output)
+    require_torch()
+    import torch
+
+    from torchparity.parity import check
+    from torchparity.plan import as_chain
+    from torchparity.target import load
+
+    promised = as_chain(like)
+    torch.manual_seed(seed)
+    verdict = check(load(target)(), promised, dtype=dtype, seed=seed, grid=grid)
+    emit({"text": lambda: f"{verdict}\n", "json": verdict.to_json, "md": verdict.to_markdown}[form](), file)
+    if not verdict.ok:
+        raise click.exceptions.Exit(FINDINGS)
+
+
+@main.command()
+def doctor() -> None:
+    """Say which versions are installed, and what a missing package would give."""
+    needed = {name: _version(name) for name in NEEDED}
+    rows = [["python", platform.python_version(), ""]]
+    rows += [
+        [name, found or "missing", "" if found else f"needed: pip install {name}"] for name, found in needed.items()
+    ]
+    for name, (gives, extra) in OPTIONAL.items():
+        found = _version(name)
+        rows.append([name, found or "missing", gives if found else f"{gives}: pip install 'dspref[{extra}]'"])
+    emit(text(table("", ["package", "version", "gives"], rows)))
+    if not all(needed.values()):
+        raise click.exceptions.Exit(FINDINGS)
+
+
+def require_torch() -> None:
+    """Refuse, in words, to go on without Torch."""
+    if find_spec("torch") is None:
+        raise ValueError(complaint("torch", "not installed", "torch >= 2.6", "pip install 'dspref[torch]'"))
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+if __name__ == "__main__":
+    main(prog_name="torchparity")

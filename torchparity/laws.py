@@ -1,0 +1,110 @@
+"""The laws of Torch's own modules, and of ours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from dspref.arrays import NotAnalysable, complaint
+from dspref.chain import Pointwise, Stage
+from dspref.interpolators import FilterInterp, Linear, Nearest
+from dspref.layers import Conv, SubpixelConv, TransposedConv
+from torchparity.dispatch import HINT, array, field, guard, law_of, register
+from torchparity.nn import FilterInterp1d, PixelShuffle1d, Snake, SubpixelConv1d
+
+
+def _kernel(module: nn.Conv1d | nn.ConvTranspose1d) -> dict[str, Any]:
+    padding = module.padding if isinstance(module.padding, str) else module.padding[0]
+    return {
+        "weight": field(module, "weight"),
+        "bias": field(module, "bias"),
+        "stride": module.stride[0],
+        "padding": padding,
+        "dilation": module.dilation[0],
+        "groups": module.groups,
+    }
+
+
+@register(nn.Conv1d)
+def _conv(module: nn.Conv1d) -> Conv:
+    return Conv(**_kernel(module), padding_mode=module.padding_mode)
+
+
+@register(nn.ConvTranspose1d)
+def _conv_transpose(module: nn.ConvTranspose1d) -> TransposedConv:
+    return TransposedConv(**_kernel(module), output_padding=module.output_padding[0])
+
+
+@register(SubpixelConv1d)
+def _subpixel(module: SubpixelConv1d) -> SubpixelConv:
+    conv = law_of(module.conv)
+    assert isinstance(conv, Conv)
+    guard(module.shuffle, PixelShuffle1d)
+    return shuffled(conv, module.shuffle)
+
+
+@register(PixelShuffle1d)
+def _lone_shuffle(module: PixelShuffle1d) -> Stage:
+    hint = "put both into one nn.Sequential and describe that"
+    raise NotAnalysable(complaint("module", "PixelShuffle1d alone", "PixelShuffle1d right after a Conv1d", hint))
+
+
+@register(FilterInterp1d)
+def _filter(module: FilterInterp1d) -> FilterInterp:
+    return FilterInterp(module.factor, array(module.taps), offset=module.offset, excess=module.excess)
+
+
+@register(nn.Upsample)
+def _upsample(module: nn.Upsample) -> Nearest | Linear:
+    scale = module.scale_factor[0] if isinstance(module.scale_factor, tuple) else module.scale_factor
+    if module.size is not None or scale is None:
+        hint = "use scale_factor, so that the rate is known"
+        raise NotAnalysable(complaint("Upsample", f"size={module.size}", "scale_factor", hint))
+    if scale != int(scale) or scale < 1:
+        raise NotAnalysable(complaint("Upsample", f"scale_factor={scale:g}", "an integer >= 1"))
+    if module.mode == "nearest":
+        return Nearest(int(scale))
+    if module.mode == "linear":
+        return Linear(int(scale), align_corners=bool(module.align_corners))
+    hint = "for integer factors 'nearest' is the same map" if module.mode == "nearest-exact" else ""
+    raise NotAnalysable(complaint("Upsample", f"mode={module.mode!r}", "mode='nearest' or 'linear'", hint))
+
+
+def shuffled(conv: Conv, shuffle: PixelShuffle1d) -> SubpixelConv:
+    """Return a convolution and the shuffle behind it as one layer."""
+    if conv.stride != 1:
+        raise NotAnalysable(complaint("sub-pixel convolution", f"stride {conv.stride}", "stride 1", HINT))
+    names = ("padding", "dilation", "groups", "bias", "padding_mode")
+    return SubpixelConv(conv.weight, shuffle.upscale_factor, **{name: getattr(conv, name) for name in names})
+
+
+@register(nn.GELU)
+def _gelu(module: nn.GELU) -> Pointwise:
+    if module.approximate != "none":
+        raise NotAnalysable(complaint("GELU", f"approximate={module.approximate!r}", "approximate='none'"))
+    return Pointwise("gelu")
+
+
+@register(nn.Softplus)
+def _softplus(module: nn.Softplus) -> Pointwise:
+    if (module.beta, module.threshold) != (1, 20):
+        got = f"beta={module.beta}, threshold={module.threshold}"
+        raise NotAnalysable(complaint("Softplus", got, "beta=1, threshold=20"))
+    return Pointwise("softplus")
+
+
+@register(nn.GLU)
+def _glu(module: nn.GLU) -> Pointwise:
+    if module.dim not in (-2, 1):
+        raise NotAnalysable(complaint("GLU", f"dim={module.dim}", "dim=-2 or 1, the channel axis"))
+    return Pointwise("glu")
+
+
+register(nn.ReLU)(lambda module: Pointwise("relu"))
+register(nn.LeakyReLU)(lambda module: Pointwise("leaky", (module.negative_slope,)))
+register(nn.Tanh)(lambda module: Pointwise("tanh"))
+register(nn.Sigmoid)(lambda module: Pointwise("sigmoid"))
+register(nn.ELU)(lambda module: Pointwise("elu", (module.alpha,)))
+register(nn.SiLU)(lambda module: Pointwise("silu"))
+register(Snake)(lambda module: Pointwise("snake", (module.a,)))

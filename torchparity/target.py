@@ -1,0 +1,134 @@
+"""From a target in words, ``pkg.mod:factory`` or ``path/file.py:factory``, to a module."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import TypeAlias
+
+from torch import nn
+
+from dspref.arrays import complaint, did_you_mean
+
+Factory: TypeAlias = Callable[[], nn.Module]
+
+_ALLOWED = "pkg.mod:factory or path/file.py:factory"
+
+
+class TargetError(ValueError):
+    """A target that gives no module: the message says why."""
+
+
+def load(target: str) -> Factory:
+    """Return the function that makes the module which a target names.
+
+    Parameters
+    ----------
+    target : str
+        ``pkg.mod:name`` or ``path/file.py:name``, where the name stands for an nn.Module, its class, or
+        a function without arguments that returns one. Modules are looked for in the working directory
+        too, and a file may import what lies beside it.
+
+    Returns
+    -------
+    function without arguments that returns an nn.Module
+
+    Raises
+    ------
+    TargetError
+        If there is no colon, no such file, module or name, if the import fails, or if the name is no
+        function. The function returned raises it too, where the factory raises or returns no module.
+
+    Examples
+    --------
+    >>> load("torch.nn:Identity")()
+    Identity()
+    >>> load("torch.nn:Identiti")
+    Traceback (most recent call last):
+    torchparity.target.TargetError: target: got 'Identiti' in torch.nn; allowed: a name that is there.
+    Hint: did you mean 'Identity'?
+    """
+    place, colon, name = target.rpartition(":")
+    if not (colon and place and name):
+        raise TargetError(complaint("target", repr(target), _ALLOWED, "the function's name stands behind a colon"))
+    folder = Path(place).resolve().parent if place.endswith(".py") else Path.cwd()
+    with _on_path(folder):
+        found = _attribute(_imported(place), name, place)
+    if isinstance(found, nn.Module):
+        return lambda: found
+    if not callable(found):
+        allowed = "an nn.Module, or a function that returns one"
+        raise TargetError(complaint("target", f"{target}, of type {type(found).__name__}", allowed))
+
+    def make() -> nn.Module:
+        with _on_path(folder):
+            return _made(found, target)
+
+    return make
+
+
+def _made(factory: Callable[[], object], target: str) -> nn.Module:
+    try:
+        made = factory()
+    except (Exception, SystemExit) as error:
+        what = f"{target}(), which raised {_words(error)}"
+        raise TargetError(complaint("target", what, "a factory that needs no arguments and succeeds")) from error
+    if not isinstance(made, nn.Module):
+        hint = "return the module itself, not its name, class, or configuration"
+        raise TargetError(complaint(f"{target}()", type(made).__name__, "an nn.Module", hint))
+    return made
+
+
+def _imported(place: str) -> ModuleType:
+    try:
+        return _from_file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
+    except TargetError:
+        raise
+    except (Exception, SystemExit) as error:
+        what = f"{place}, which does not import ({_words(error)})"
+        raise TargetError(complaint("target", what, _ALLOWED)) from error
+
+
+def _from_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise TargetError(complaint("target", f"{path}, no file", _ALLOWED, f"looked in {Path.cwd()}"))
+    name = f"torchparity_target_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise TargetError(complaint("target", f"{path}, not importable", _ALLOWED))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pickles look their module up there
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _attribute(module: ModuleType, name: str, place: str) -> object:
+    try:
+        return getattr(module, name)
+    except AttributeError:
+        near = did_you_mean(name, (n for n in dir(module) if not n.startswith("_")))
+        raise TargetError(complaint("target", f"{name!r} in {place}", "a name that is there", near)) from None
+
+
+@contextmanager
+def _on_path(folder: Path) -> Iterator[None]:
+    """Look for imports in a folder first."""
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        if str(folder) in sys.path:
+            sys.path.remove(str(folder))
+
+
+def _words(error: BaseException) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"

@@ -1,0 +1,129 @@
+"""What a check found, as text, data, JSON and Markdown."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import KW_ONLY, asdict, dataclass
+from typing import Any
+
+SCHEMA = "torchparity.verify/1"
+
+STATUSES = ("wrong", "inconclusive", "normwise only", "vacuous", "within bound", "exact")
+"""From the worst to the best; the last two are passed."""
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What a check looked at.
+
+    Attributes
+    ----------
+    tiers : tuple of int
+        0 law, 1 equality, 2 rounding bound.
+    cases, outputs : int
+    zero_share : float
+        Share of the real-data outputs that are 0 whatever the layer does (S = 0): they show nothing.
+    strata : tuple of (str, int)
+        Kinds of input, and the cases of each.
+    unchecked : tuple of str
+        Stages whose rounding no one promises.
+    """
+
+    tiers: tuple[int, ...] = ()
+    cases: int = 0
+    outputs: int = 0
+    zero_share: float = 0.0
+    strata: tuple[tuple[str, int], ...] = ()
+    unchecked: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a module does what its description says.
+
+    Attributes
+    ----------
+    status : str
+        "exact": every output equals the reference, rounded or not; "within bound": no output lies farther
+        from it than rounding can take it; "normwise only": one does, but none farther than the largest
+        bound (FFT and Winograd algorithms): neither passed nor failed; "wrong"; "inconclusive" (overflow,
+        or taps found by probing); "vacuous": nothing was compared, or only zeros.
+    ratio : float
+        Largest ``abs(error)/E``; 0 if there was no error.
+    worst_index : tuple of int, or None
+        The output (batch, channel, time) of that ratio.
+    dtype, device : str
+    description : str
+        What the module was compared with.
+    repro : str
+        A line of Python that shows the worst output; ``f`` is what was checked.
+    coverage : Coverage
+    reason : str
+        Why it did not pass, in words; empty if it did.
+
+    Examples
+    --------
+    >>> Verdict("exact", 0.0, None, "float32", "cpu", "nearest x4", "", Coverage()).ok
+    True
+    """
+
+    status: str
+    ratio: float
+    worst_index: tuple[int, ...] | None
+    dtype: str
+    device: str
+    description: str
+    repro: str
+    coverage: Coverage
+    _: KW_ONLY
+    reason: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the check passed."""
+        return self.status in ("exact", "within bound")
+
+    def __str__(self) -> str:
+        """Return the verdict as short text."""
+        return "\n".join([self.headline, *(f"  {name:<11}{text}" for name, text in self._rows())])
+
+    @property
+    def headline(self) -> str:
+        """One line: the status, and the ratio or the reason."""
+        if self.reason:
+            return f"{self.status}: {self.reason}"
+        return self.status if self.status == "exact" else f"{self.status}: error/bound at most {self.ratio:.3g}"
+
+    def _rows(self) -> list[tuple[str, str]]:
+        seen = self.coverage
+        tiers = ", ".join(map(str, seen.tiers)) or "none"
+        counts = f"tiers {tiers}; {seen.cases} cases, {seen.outputs} outputs, {seen.zero_share:.1%} of them S = 0"
+        rows = [("compared", self.description), ("arithmetic", f"{self.dtype} on {self.device}"), ("covered", counts)]
+        if seen.strata:
+            rows.append(("inputs", ", ".join(f"{name} {count}" for name, count in seen.strata)))
+        if seen.unchecked:
+            rows.append(("unchecked", ", ".join(seen.unchecked)))
+        if self.worst_index is not None:
+            rows.append(("worst", f"output {list(self.worst_index)}, error/bound {self.ratio:.3g}"))
+        if self.repro:
+            rows.append(("reproduce", self.repro))
+        return rows
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data, schema "torchparity.verify/1"; a ratio that is not finite is None."""
+        data = asdict(self) | {"ratio": self.ratio if math.isfinite(self.ratio) else None}
+        data["coverage"]["strata"] = dict(self.coverage.strata)
+        return {"schema": SCHEMA, "ok": self.ok, **data}
+
+    def to_json(self) -> str:
+        """Return `to_dict` as JSON."""
+        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+    def to_markdown(self) -> str:
+        """Return the verdict as Markdown."""
+        cells = [
+            (name, f"`{text}`" if name == "reproduce" else text.replace("|", "\\|")) for name, text in self._rows()
+        ]
+        table = "\n".join(f"| {name} | {text} |" for name, text in cells)
+        return f"**{self.headline}**\n\n| | |\n|---|---|\n{table}\n"
