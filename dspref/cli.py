@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import platform
 from collections.abc import Callable
 from fractions import Fraction
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, TypeVar
 
 import click
@@ -16,10 +14,9 @@ from dspref.chain import Chain
 from dspref.config import read_config
 from dspref.console import FINDINGS, emit, hertz_parameter, with_exit_codes, writable
 from dspref.documents import predict_document, whence_document
-from dspref.pages import predict_page, presets_page, whence_page
+from dspref.pages import doctor_page, predict_page, presets_page, whence_page
 from dspref.presets import PRESETS, preset
 from dspref.spec import parse
-from dspref.tables import table, text
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -155,24 +152,10 @@ def presets(names: tuple[str, ...]) -> None:
 @dspref.command()
 def doctor() -> None:
     """Say what is installed, and what is missing."""
-    needed = {name: _version(name) for name in NEEDED}
-    rows = [["python", platform.python_version(), ""]]
-    rows += [
-        [name, found or "missing", "" if found else f"needed: pip install {name}"] for name, found in needed.items()
-    ]
-    for name, (gives, extra) in OPTIONAL.items():
-        found = _version(name)
-        rows.append([name, found or "missing", gives if found else f"{gives}: pip install 'dspref[{extra}]'"])
-    emit(text(table("", ["package", "version", "gives"], rows)))
-    if not all(needed.values()):
+    page, whole = doctor_page(NEEDED, OPTIONAL)
+    emit(page)
+    if not whole:
         raise click.exceptions.Exit(FINDINGS)
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
 
 
 def _options(spec_option: str | None, config: str | None, preset_name: str | None) -> dict[str, str | None]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from itertools import product
 from typing import TypeAlias
 
 import numpy as np
@@ -17,7 +18,7 @@ from dspref.multirate import convolve, extend, interleave, polyphase, window
 
 Pads: TypeAlias = tuple[int, int]
 
-_BLOCK = 1 << 19  # numbers in the working copy of overlap_add: 4 MB of doubles, about a second-level cache
+_BLOCK = 1 << 19  # numbers in the working copy of overlap_add: 4 MB of doubles
 
 
 def correlate(
@@ -98,15 +99,24 @@ def overlap_add(
     E = _phase_matrix(w.reshape(groups, -1, fan_out, taps), stride, delays)
     periods = -(-(padding + length) // stride)
     y = np.empty((len(x), groups, fan_out, periods, stride), x.dtype)
-    step = max(delays, _BLOCK // sum(E.shape))
-    for batch in range(len(x)):
-        for t in range(0, periods, step):
-            n = min(step, periods - t)
-            past = [window(x[batch], t - j, n) for j in range(delays)]
-            phases = E @ np.concatenate(past, axis=-2)
-            y[batch, :, :, t : t + n] = phases.reshape(groups, fan_out, stride, n).swapaxes(-1, -2)
+    step = max(1, min(periods, _BLOCK // sum(E.shape)))
+    past = np.empty((groups, delays, channels // groups, step), x.dtype)
+    phases = np.empty((groups, fan_out * stride, step), x.dtype)
+    for batch, t in product(range(len(x)), range(0, periods, step)):
+        n = min(step, periods - t)
+        for j in range(delays):
+            _copy(x[batch], t - j, past[:, j, :, :n])
+        np.matmul(E, past[..., :n].reshape(groups, -1, n), out=phases[..., :n])
+        y[batch, :, :, t : t + n] = phases[..., :n].reshape(groups, fan_out, stride, n).swapaxes(-1, -2)
     y = y.reshape(*lead, groups * fan_out, periods * stride)
     return y[..., padding : padding + length]
+
+
+def _copy(x: Array, start: int, out: Array) -> None:
+    """Write samples ``start, start + 1, …`` of `x` into `out`, zeros where `x` is not defined."""
+    first, last = (min(max(0, n - start), out.shape[-1]) for n in (0, x.shape[-1]))
+    out[..., :first], out[..., last:] = 0, 0
+    out[..., first:last] = x[..., start + first : start + last]
 
 
 def _phase_matrix(w: Array, stride: int, delays: int) -> Array:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import platform
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from rich.console import RenderableType
@@ -164,3 +166,29 @@ def _preset(p: Preset) -> str:
 def _factors(p: Preset) -> str:
     ops = dict.fromkeys(stage.op for _, stage in p.chain.upsamplers)
     return f"{'/'.join(ops)} {', '.join(str(stage.factor) for _, stage in p.chain.upsamplers)}"
+
+
+def doctor_page(needed: Iterable[str], optional: Mapping[str, tuple[str, str]]) -> tuple[str, bool]:
+    """Return which versions are installed, what a missing package would give, and whether all needed are there.
+
+    Parameters
+    ----------
+    needed : names of packages
+    optional : for each package, what it gives and the extra that installs it
+    """
+    found = {name: _version(name) for name in (*needed, *optional)}
+    rows = [["python", platform.python_version(), ""]]
+    for name in needed:
+        rows.append([name, found[name] or "missing", "" if found[name] else f"needed: pip install {name}"])
+    for name, (gives, extra) in optional.items():
+        rows.append(
+            [name, found[name] or "missing", gives if found[name] else f"{gives}: pip install 'dspref[{extra}]'"]
+        )
+    return text(table("", ["package", "version", "gives"], rows)), all(found[name] for name in needed)
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

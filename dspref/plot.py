@@ -20,7 +20,13 @@ MARKED = 12
 
 
 def plot_spectrogram(
-    y: ArrayLike, sr: float, *, lines: Sequence[Line] = (), ax: Axes | None = None, size: int = 1024, span_db: float = 100
+    y: ArrayLike,
+    sr: float,
+    *,
+    lines: Sequence[Line] = (),
+    ax: Axes | None = None,
+    size: int = 1024,
+    span_db: float = 100,
 ) -> Axes:
     """Draw the spectrogram of one channel, with the predicted lines marked at its right edge.
 

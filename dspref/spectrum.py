@@ -39,7 +39,8 @@ LOBE = 7
 """Half-width of its main lobe, in bins."""
 
 SEGMENTS = 9
-"""Segments to average, if the signal is long enough: a bin of noise stands 10 dB over its ring less than once in 10⁹."""
+"""Segments to average, if there are so many. Three quarters overlapped they are worth 8 independent ones, so that
+a bin of noise stands 10 dB over the noise around it less than once in 10⁹."""
 
 FINEST = 1 << 15
 """Segments need not be longer, if they give 128 bins per line: bins finer than the ripple of short kernels."""

@@ -107,6 +107,12 @@ def audit(
         raise click.exceptions.Exit(FINDINGS)
 
 
+def require_torch() -> None:
+    """Refuse, in words, to go on without Torch."""
+    if find_spec("torch") is None:
+        raise ValueError(complaint("torch", "not installed", "torch >= 2.6", "pip install 'dspref[torch]'"))
+
+
 def resolve(target: str) -> tuple[str, Callable[[], nn.Module], int | Fraction | None]:
     """Return a name, what makes the module, and its rate where known.
 
@@ -115,8 +121,7 @@ def resolve(target: str) -> tuple[str, Callable[[], nn.Module], int | Fraction |
     ValueError
         If the target is neither a preset nor ``place:name``, or gives no module.
     """
-    if find_spec("torch") is None:
-        raise ValueError(complaint("torch", "not installed", "torch >= 2.6", "pip install 'dspref[torch]'"))
+    require_torch()
     from torchparity.models import melgan, random_network
     from torchparity.target import load
 

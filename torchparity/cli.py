@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import platform
-from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
-
 import click
 
 from dspref import __version__
-from dspref.arrays import complaint
 from dspref.console import FINDINGS, emit, with_exit_codes, writable
-from dspref.tables import table, text
-from torchparity.audit_command import audit
+from dspref.pages import doctor_page
+from torchparity.audit_command import audit, require_torch
 
 NEEDED = ("dspref", "numpy", "scipy", "click", "rich", "torch")
 
@@ -76,30 +71,10 @@ def verify(
 @main.command()
 def doctor() -> None:
     """Say which versions are installed, and what a missing package would give."""
-    needed = {name: _version(name) for name in NEEDED}
-    rows = [["python", platform.python_version(), ""]]
-    rows += [
-        [name, found or "missing", "" if found else f"needed: pip install {name}"] for name, found in needed.items()
-    ]
-    for name, (gives, extra) in OPTIONAL.items():
-        found = _version(name)
-        rows.append([name, found or "missing", gives if found else f"{gives}: pip install 'dspref[{extra}]'"])
-    emit(text(table("", ["package", "version", "gives"], rows)))
-    if not all(needed.values()):
+    page, whole = doctor_page(NEEDED, OPTIONAL)
+    emit(page)
+    if not whole:
         raise click.exceptions.Exit(FINDINGS)
-
-
-def require_torch() -> None:
-    """Refuse, in words, to go on without Torch."""
-    if find_spec("torch") is None:
-        raise ValueError(complaint("torch", "not installed", "torch >= 2.6", "pip install 'dspref[torch]'"))
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
 
 
 if __name__ == "__main__":

@@ -13,7 +13,9 @@ from torch import Tensor, nn
 
 from dspref.arrays import Array, NotAnalysable, complaint
 from dspref.spectrum import FINEST, SEGMENTS, LineMeasurement, Peak, average_spectrum
-from torchparity.spine import Spine, input_channels, module_dtype, run
+from torchparity.calls import own_channels, own_dtype
+from torchparity.roundoff import unit
+from torchparity.spine import Spine, run
 
 STANDS_DB = 10.0
 """A line stands if it is this much over its local floor."""
@@ -23,8 +25,6 @@ GUARDS = (32, 128, 512)
 
 ROUNDINGS = 64
 """Units of roundoff of the largest sample within which two results of one network count as equal."""
-
-UNIT_ROUNDOFF = {torch.float64: 2.0**-53, torch.float32: 2.0**-24, torch.float16: 2.0**-11, torch.bfloat16: 2.0**-8}
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Bench:
     @property
     def roundoff(self) -> float:
         """Unit roundoff of the module's arithmetic."""
-        return UNIT_ROUNDOFF.get(module_dtype(self.module), 2.0**-24)
+        return unit(own_dtype(self.module))
 
     @property
     def lengths(self) -> list[int]:
@@ -107,13 +107,13 @@ class Bench:
 
     def respond(self, x: Tensor) -> Array:
         """Return the module's output in double precision, (batch, channel, time)."""
-        return np.asarray(run(self.module, x.to(module_dtype(self.module))).to(torch.float64).numpy())
+        return np.asarray(run(self.module, x.to(getattr(torch, own_dtype(self.module)))).to(torch.float64).numpy())
 
 
 def channels_of(module: nn.Module, shape: tuple[int, ...]) -> int:
     """Return the number of input channels: as given, else as the first convolution asks for."""
     if not shape:
-        return input_channels(module)
+        return own_channels(module, 1)
     return shape[0] if len(shape) < 3 else shape[1]
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
 from dspref.arrays import complaint
-from dspref.chain import Chain, Pointwise
-from dspref.interpolators import Linear, Nearest
+from dspref.chain import Chain, Pointwise, Stage
 from dspref.outline import Outline
+from torchparity.build import build
 from torchparity.nn import PixelShuffle1d
 
 
@@ -65,48 +63,30 @@ def melgan(
     return nn.Sequential(*layers)
 
 
-POINTWISE: dict[str, Callable[..., nn.Module]] = {
-    "relu": nn.ReLU,
-    "leaky": nn.LeakyReLU,
-    "tanh": nn.Tanh,
-    "sigmoid": nn.Sigmoid,
-    "elu": nn.ELU,
-    "gelu": nn.GELU,
-    "silu": nn.SiLU,
-    "softplus": nn.Softplus,
-}
-
-
 def random_network(chain: Chain) -> nn.Sequential:
     """Return a one-channel network of the architecture, each layer with Torch's default initialisation.
 
     Raises
     ------
     ValueError
-        For stages that change the number of channels ("glu"), or that Torch has no module for ("snake").
+        For stages that change the number of channels ("glu").
     """
     return nn.Sequential(*(module for stage in chain.stages for module in _modules(stage)))
 
 
-def _modules(stage: object) -> list[nn.Module]:
+def _modules(stage: Stage) -> list[nn.Module]:
     match stage:
-        case Outline(op="conv"):
+        case Outline(op="conv", groups=1):
             return [nn.Conv1d(1, 1, stage.length, stage.stride, stage.padding, stage.dilation)]
-        case Outline(op="convt"):
+        case Outline(op="convt", groups=1):
             up = nn.ConvTranspose1d(
                 1, 1, stage.length, stage.stride, stage.padding, stage.output_padding, dilation=stage.dilation
             )
             return [up]
-        case Outline(op="shuffle"):
+        case Outline(op="shuffle", groups=1):
             low = nn.Conv1d(1, stage.stride, stage.length, padding=stage.padding, dilation=stage.dilation)
             return [low, PixelShuffle1d(stage.stride)]
-        case Nearest():
-            return [nn.Upsample(scale_factor=stage.factor, mode="nearest")]
-        case Linear():
-            return [nn.Upsample(scale_factor=stage.factor, mode="linear", align_corners=stage.align_corners)]
-        case Pointwise(name=name) if name in POINTWISE:
-            return [POINTWISE[name](*stage.parameters)]
-    what = getattr(stage, "op", type(stage).__name__)
-    raise ValueError(
-        complaint("stage of a random network", what, "convolutions, interpolators and Torch's activations")
-    )
+        case Outline() | Pointwise(name="glu"):
+            allowed = "layers that one channel can go through"
+            raise ValueError(complaint("stage of a random network", stage.op, allowed))
+    return [build(stage)]

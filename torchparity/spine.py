@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from dspref.arrays import NotAnalysable, complaint
 from dspref.chain import Chain, Stage
 from dspref.spec import outlined
+from torchparity.calls import own_dtype
 from torchparity.describe import describe
 
 
@@ -118,22 +119,9 @@ def run(module: nn.Module, x: Tensor) -> Tensor:
     return y[:, None] if y.ndim == 2 else y
 
 
-def input_channels(module: nn.Module) -> int:
-    """Return the channels that the first layer with any asks for, 1 if none does."""
-    for m in module.modules():
-        if isinstance(m, (nn.Conv1d, nn.ConvTranspose1d)):
-            return int(m.in_channels)
-    return 1
-
-
-def module_dtype(module: nn.Module) -> torch.dtype:
-    """Return the dtype of the module's weights (float32 if it has none)."""
-    return next((p.dtype for p in module.parameters() if p.dtype.is_floating_point), torch.float32)
-
-
 def _probe_input(module: nn.Module, channels: int, length: int) -> Tensor:
     generator = torch.Generator().manual_seed(0)
-    return torch.randn(1, channels, length, generator=generator).to(module_dtype(module))
+    return torch.randn(1, channels, length, generator=generator).to(getattr(torch, own_dtype(module)))
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from dspref import __version__, cli
+from dspref import __version__, cli, pages
 from dspref.cli import dspref
 from dspref.presets import PRESETS
 
@@ -333,7 +333,7 @@ def test_the_doctor_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> Non
             raise PackageNotFoundError(name)
         return "1.2.3"
 
-    monkeypatch.setattr(cli, "version", version)
+    monkeypatch.setattr(pages, "version", version)
     result = run("doctor")
     assert result.exit_code == 1
     page = " ".join(result.stdout.split())

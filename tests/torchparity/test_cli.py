@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-import torchparity.cli
+import dspref.pages
+import torchparity.audit_command
 from torchparity.cli import main
 
 SOURCE = """
@@ -115,7 +116,7 @@ def test_the_output_path_is_tried_before_the_work(folder: Path) -> None:
 
 
 def test_without_torch_it_says_what_to_install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torchparity.cli, "find_spec", lambda name: None)
+    monkeypatch.setattr(torchparity.audit_command, "find_spec", lambda name: None)
     result = run("verify", "targets.py:up")
     assert result.exit_code == 2
     assert "pip install 'dspref[torch]'" in result.stderr
@@ -128,7 +129,7 @@ def test_doctor_lists_versions_in_80_columns(monkeypatch: pytest.MonkeyPatch) ->
     assert [line.split()[0] for line in result.output.splitlines()[2:]] == [
         "python", "dspref", "numpy", "scipy", "click", "rich", "torch", "matplotlib", "soundfile",
     ]  # fmt: skip
-    monkeypatch.setattr(torchparity.cli, "_version", lambda name: None if name == "torch" else "1.0")
+    monkeypatch.setattr(dspref.pages, "_version", lambda name: None if name == "torch" else "1.0")
     lacking = run("doctor")
     assert lacking.exit_code == 1
     assert "needed: pip install torch" in lacking.output

@@ -30,6 +30,7 @@ def test_random_networks_have_the_architecture_they_are_made_for(name: str) -> N
     assert spec(described) == spec(chain)
 
 
-def test_random_networks_refuse_what_one_channel_cannot_do() -> None:
-    with pytest.raises(ValueError, match="stage of a random network: got glu"):
-        random_network(parse("conv k3 | glu | convt k4 s2"))
+@pytest.mark.parametrize(("words", "refused"), [("conv k3 | glu | convt k4 s2", "glu"), ("convt k4 s2 g2", "convt")])
+def test_random_networks_refuse_what_one_channel_cannot_do(words: str, refused: str) -> None:
+    with pytest.raises(ValueError, match=f"stage of a random network: got {refused}"):
+        random_network(parse(words))

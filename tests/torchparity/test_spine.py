@@ -10,7 +10,7 @@ from torch.nn.utils import parametrizations
 from dspref import NotAnalysable, Outline, TransposedConv
 from torchparity.models import melgan
 from torchparity.nn import PixelShuffle1d
-from torchparity.spine import input_channels, spine
+from torchparity.spine import spine
 
 
 def test_a_module_that_is_described_whole_keeps_its_weights() -> None:
@@ -63,8 +63,3 @@ def test_hooks_are_gone_even_after_a_refusal() -> None:
     with pytest.raises(NotAnalysable, match="input of shape"):
         spine(module, 5)
     assert not any(m._forward_hooks for m in module.modules())
-
-
-def test_the_first_convolution_says_the_input_channels() -> None:
-    assert input_channels(melgan(channels=7, width=2, stacks=1)) == 7
-    assert input_channels(nn.Upsample(scale_factor=2)) == 1
