@@ -1,0 +1,66 @@
+"""What starting up loads, seen from a process of its own; and that this check can fail."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("torch", "scipy.signal", "matplotlib")
+
+
+def loaded(*arguments: str) -> set[str]:
+    """Return the names of all modules that ``python *arguments`` imports, as ``-X importtime`` reports them."""
+    command = [sys.executable, "-X", "importtime", *arguments]
+    plain = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    run = subprocess.run(command, capture_output=True, text=True, env=plain, timeout=120, check=False)
+    lines = run.stderr.splitlines()
+    assert run.returncode == 0, "\n".join(line for line in lines if not line.startswith("import time:"))
+    return {line.rsplit("|", 1)[1].strip() for line in lines if line.startswith("import time:")}
+
+
+def found(names: set[str], forbidden: tuple[str, ...]) -> list[str]:
+    """Return the forbidden modules among those loaded, submodules included."""
+    return sorted(bad for bad in forbidden if any(name == bad or name.startswith(f"{bad}.") for name in names))
+
+
+def foreign(names: set[str]) -> set[str]:
+    """Return the top-level packages that are neither ours nor of the standard library."""
+    return {name.split(".")[0] for name in names} - set(sys.stdlib_module_names) - {"dspref"}
+
+
+def test_importing_the_reference_loads_numpy_only() -> None:
+    names = loaded("-c", "import dspref")
+    assert "dspref.lines" in names
+    assert found(names, ("torch", "scipy", "sympy", "matplotlib", "click", "rich")) == []
+    assert foreign(names) - foreign(loaded("-c", "import numpy")) == set()
+
+
+COMMANDS = {
+    "help": ["--help"],
+    "predict": ["predict", "--preset", "melgan", "--sr", "22050"],
+    "predict as JSON": ["predict", "convt k16 s8 p4", "--sr", "22050", "--format", "json"],
+    "whence": ["whence", "4000", "--spec", "convt k4 s2 | convt k4 s2", "--sr", "32000"],
+    "presets": ["presets"],
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_commands_load_nothing_heavy(name: str) -> None:
+    names = loaded("-m", "dspref.cli", *COMMANDS[name])
+    assert "click" in names
+    assert found(names, HEAVY) == []
+
+
+@pytest.mark.parametrize("module", ["scipy.signal", "matplotlib"])
+def test_a_heavy_import_is_found(module: str) -> None:
+    """Also where it hides in a function that runs late, and behind ``dspref`` itself."""
+    planted = f"import dspref\ndef late():\n    import {module}\nlate()"
+    assert found(loaded("-c", planted), HEAVY) == [module]
+    assert foreign(loaded("-c", planted)) - foreign(loaded("-c", "import numpy")) != set()
+
+
+def test_submodules_count_and_lookalikes_do_not() -> None:
+    assert found({"torch.nn", "torchvision", "scipy.signals", "numpy"}, HEAVY) == ["torch"]

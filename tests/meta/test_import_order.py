@@ -1,0 +1,150 @@
+"""Who may import whom, as data; and that this check can fail."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+Tiers = Sequence[Sequence[str]]
+
+ORDER: dict[str, Tiers] = {
+    "dspref": (
+        ("arrays",),
+        ("multirate",),
+        ("operators", "stretchfilter"),  # one tier: that they do not know each other makes "==" a test
+        ("layers",),
+        ("interpolators", "outline"),
+        ("chain",),
+        ("lines", "spectrum", "spec"),
+        ("presets", "plot"),
+        ("config",),
+        ("",),  # the package itself
+        ("console", "tables", "documents"),
+        ("pages",),
+        ("cli",),
+    ),
+    "torchparity": (
+        ("nn", "calls", "cases", "verdict", "target", "recording"),
+        ("roundoff",),
+        ("dispatch",),
+        ("laws",),
+        ("describe",),
+        ("build", "box", "spine"),
+        ("probe", "models", "measure"),
+        ("job", "audit"),
+        ("plan", "report"),
+        ("compare",),
+        ("parity",),
+        ("",),
+        ("audit_command",),
+        ("cli",),
+    ),
+}
+"""A module may import from tiers before its own, never from its own or a later one."""
+
+NEVER = {"dspref": ("torch", "torchparity")}
+
+
+def sources(package: str) -> dict[str, str]:
+    """Return the text of every module of a package, by its name within the package."""
+    folder = ROOT / package
+    names = {path: ".".join(path.relative_to(folder).with_suffix("").parts) for path in folder.rglob("*.py")}
+    return {"" if name == "__init__" else name: path.read_text("utf-8") for path, name in names.items()}
+
+
+def imports(text: str) -> set[str]:
+    """Return the dotted names that a module imports, at its head or inside functions.
+
+    ``from a import b`` counts as a.b, which may be a module or a name in one.
+    """
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative import"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Call) and "import" in ast.unparse(node.func):
+            found |= {arg.value for arg in node.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str)}
+    return found
+
+
+def within(package: str, name: str, modules: set[str]) -> str | None:
+    """Return the module of the package that an imported name lies in; None for other packages."""
+    first, *rest = name.split(".")
+    if first != package:
+        return None
+    return next((known for n in range(len(rest), 0, -1) if (known := ".".join(rest[:n])) in modules), "")
+
+
+def violations(package: str, texts: Mapping[str, str], order: Tiers) -> list[str]:
+    """Return what breaks the order: imports from no earlier tier, modules without a row, rows without a module."""
+    tier = {name: place for place, names in enumerate(order) for name in names}
+    found = [f"{package}.{name} has no row in the order" for name in sorted(set(texts) - set(tier))]
+    found += [f"the order names {package}.{name}, which does not exist" for name in sorted(set(tier) - set(texts))]
+    for name in sorted(set(texts) & set(tier)):
+        targets = {within(package, imported, set(texts)) for imported in imports(texts[name])} - {None, name}
+        late = [target for target in targets if target is not None and tier.get(target, -1) >= tier[name]]
+        found += [f"{package}.{name} imports {package}.{target}" for target in sorted(late)]
+    return found
+
+
+def strangers(texts: Mapping[str, str], forbidden: Sequence[str]) -> list[str]:
+    """Return the imports of forbidden packages."""
+    found = ((name, imported) for name, text in texts.items() for imported in imports(text))
+    return sorted(f"{name} imports {imported}" for name, imported in found if imported.split(".")[0] in forbidden)
+
+
+@pytest.mark.parametrize("package", ORDER)
+def test_modules_import_from_earlier_tiers_only(package: str) -> None:
+    assert violations(package, sources(package), ORDER[package]) == []
+
+
+@pytest.mark.parametrize("package", NEVER)
+def test_the_reference_never_imports_torch(package: str) -> None:
+    assert strangers(sources(package), NEVER[package]) == []
+
+
+PLANTED = {
+    "a later module": ("a", "from dspref import b\n", ["dspref.a imports dspref.b"]),
+    "a later module's name": ("a", "from dspref.b import thing\n", ["dspref.a imports dspref.b"]),
+    "inside a function": ("a", "def f():\n    import dspref.b as b\n", ["dspref.a imports dspref.b"]),
+    "a module of the same tier": ("b", "import dspref.c\n", ["dspref.b imports dspref.c"]),
+    "the package itself": ("a", "import dspref\n", ["dspref.a imports dspref."]),
+    "a name of the package": ("a", "from dspref import thing\n", ["dspref.a imports dspref."]),
+    "by a string": ("a", "importlib.import_module('dspref.b')\n", ["dspref.a imports dspref.b"]),
+}
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_the_order_can_be_broken(name: str) -> None:
+    module, text, expected = PLANTED[name]
+    clean = {
+        "a": "import numpy\n",
+        "b": "from dspref.a import x\n",
+        "c": "from dspref import a\n",
+        "": "import dspref.b",
+    }
+    order = (("a",), ("b", "c"), ("",))
+    assert violations("dspref", clean, order) == []
+    assert violations("dspref", clean | {module: text}, order) == expected
+
+
+def test_modules_without_rows_and_rows_without_modules_are_found() -> None:
+    assert violations("dspref", {"a": "", "z": ""}, (("a",), ("b",))) == [
+        "dspref.z has no row in the order",
+        "the order names dspref.b, which does not exist",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["import torch", "from torch.nn import functional", "def f():\n    import torch.nn", "__import__('torch')"]
+)
+def test_an_import_of_torch_is_found(text: str) -> None:
+    assert strangers({"arrays": text}, NEVER["dspref"]) != []
+    assert strangers({"arrays": "import torchvision_like_name"}, NEVER["dspref"]) == []
