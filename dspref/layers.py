@@ -10,25 +10,20 @@ from dataclasses import KW_ONLY
 from fractions import Fraction
 from typing import ClassVar, Protocol, runtime_checkable
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from dspref import operators as op
 from dspref.arrays import (
-    BORDERS,
     Array,
     NotAnalysable,
-    align,
-    as_choice,
     as_factor,
-    as_integer,
     as_signal,
-    as_taps,
     complaint,
     set_field,
     value,
 )
-from dspref.multirate import interleave, window
+from dspref.kernels import add_bias, check_kernel, check_output_padding, dense, pads_of
+from dspref.multirate import interleave
 from dspref.stretchfilter import StretchFilter
 
 
@@ -88,7 +83,7 @@ class Conv:
     op: ClassVar[str] = "conv"
 
     def __post_init__(self) -> None:
-        _check_kernel(self, self.weight, axis=0)
+        check_kernel(self, self.weight, axis=0)
         if self.padding == "same" and self.stride > 1:
             raise ValueError(complaint("padding", "'same' with stride > 1", "'same' for stride 1 only, as Torch"))
 
@@ -100,7 +95,7 @@ class Conv:
     @property
     def pads(self) -> tuple[int, int]:
         """Samples by which the input is extended on the left and on the right."""
-        return _pads(self.padding, self.dilation * (self.weight.shape[-1] - 1))
+        return pads_of(self.padding, self.dilation * (self.weight.shape[-1] - 1))
 
     def __call__(self, x: ArrayLike) -> Array:
         """Return the convolution of a signal (..., in, time)."""
@@ -114,7 +109,7 @@ class Conv:
             groups=self.groups,
             border=self.padding_mode,
         )
-        return _add(y, self.bias_phases)
+        return add_bias(y, self.bias_phases)
 
     @property
     def length(self) -> int:
@@ -127,7 +122,7 @@ class Conv:
         if self.stride > 1:
             hint = "ask only for chains whose layers keep or raise the rate"
             raise NotAnalysable(complaint("normal form", f"a convolution of stride {self.stride}", "stride 1", hint))
-        h = _dense(op.zero_stuff(self.weight, self.dilation)[..., ::-1], self.groups)
+        h = dense(op.zero_stuff(self.weight, self.dilation)[..., ::-1], self.groups)
         reach, (left, right) = h.shape[-1] - 1, self.pads
         return StretchFilter(1, h, offset=reach - left, excess=left + right - reach, border=self.padding_mode)
 
@@ -168,7 +163,7 @@ class TransposedConv:
     op: ClassVar[str] = "convt"
 
     def __post_init__(self) -> None:
-        _check_kernel(self, self.weight, axis=1)
+        check_kernel(self, self.weight, axis=1)
         check_output_padding(self.output_padding, self.stride, self.dilation)
 
     @property
@@ -187,7 +182,7 @@ class TransposedConv:
             dilation=self.dilation,
             groups=self.groups,
         )
-        return _add(y, self.bias_phases)
+        return add_bias(y, self.bias_phases)
 
     @property
     def length(self) -> int:
@@ -200,7 +195,7 @@ class TransposedConv:
         w = op.zero_stuff(self.weight, self.dilation)
         inner, fan_out, taps = w.shape
         grouped = w.reshape(self.groups, inner // self.groups, fan_out, taps).swapaxes(1, 2)
-        h = _dense(grouped.reshape(self.groups * fan_out, inner // self.groups, taps), self.groups)
+        h = dense(grouped.reshape(self.groups * fan_out, inner // self.groups, taps), self.groups)
         excess = taps - self.stride - 2 * self.padding + self.output_padding
         return StretchFilter(self.stride, h, offset=self.padding, excess=excess)
 
@@ -242,7 +237,7 @@ class SubpixelConv:
 
     def __post_init__(self) -> None:
         set_field(self, "factor", as_factor(self.factor))
-        _check_kernel(self, self.weight, axis=0)
+        check_kernel(self, self.weight, axis=0)
         if self.weight.shape[0] % self.factor:
             allowed = f"a multiple of the factor {self.factor}"
             raise ValueError(
@@ -252,7 +247,7 @@ class SubpixelConv:
     @property
     def pads(self) -> tuple[int, int]:
         """Samples by which the input is extended on the left and on the right."""
-        return _pads(self.padding, self.dilation * (self.weight.shape[-1] - 1))
+        return pads_of(self.padding, self.dilation * (self.weight.shape[-1] - 1))
 
     def __call__(self, x: ArrayLike) -> Array:
         """Return the sub-pixel convolution of a signal (..., in, time)."""
@@ -266,7 +261,7 @@ class SubpixelConv:
             groups=self.groups,
             border=self.padding_mode,
         )
-        return _add(y, self.bias_phases)
+        return add_bias(y, self.bias_phases)
 
     @property
     def length(self) -> int:
@@ -277,7 +272,7 @@ class SubpixelConv:
     def normal(self) -> StretchFilter:
         """H = the L reversed phase filters interleaved, offset = (taps − 1 − p)L, excess = L(2p − taps + 1)."""
         L = self.factor
-        low = _dense(op.zero_stuff(self.weight, self.dilation)[..., ::-1], self.groups)
+        low = dense(op.zero_stuff(self.weight, self.dilation)[..., ::-1], self.groups)
         h = interleave(low.swapaxes(0, 1), L).swapaxes(0, 1)
         reach, (left, right) = low.shape[-1] - 1, self.pads
         return StretchFilter(
@@ -288,63 +283,3 @@ class SubpixelConv:
     def bias_phases(self) -> Array | None:
         """The bias by phase, (out, L)."""
         return None if self.bias is None else self.bias.reshape(-1, self.factor)
-
-
-def check_output_padding(output_padding: int, stride: int, dilation: int) -> None:
-    """Refuse what Torch refuses: an output padding not less than stride or dilation."""
-    if output_padding >= max(stride, dilation):
-        allowed = f"less than max(stride, dilation) = {max(stride, dilation)}"
-        hint = "it lengthens the output on the right by less than one period"
-        raise ValueError(complaint("output_padding", output_padding, allowed, hint))
-
-
-def _check_kernel(layer: object, weight: ArrayLike, *, axis: int) -> None:
-    """Check and freeze the fields that all kernels share; `axis` is that of the output channels."""
-    fields = {name: getattr(layer, name) for name in layer.__dataclass_fields__}  # type: ignore[attr-defined]
-    w = as_taps("weight", weight, 3)
-    set_field(layer, "weight", w)
-    for name in ("stride", "dilation", "groups"):
-        if name in fields:
-            set_field(layer, name, as_integer(name, fields[name], 1))
-    for name in ("padding", "output_padding"):
-        if name in fields and not isinstance(fields[name], str):
-            set_field(layer, name, as_integer(name, fields[name], 0, "crop the output yourself to cut more"))
-    if isinstance(fields.get("padding"), str):
-        as_choice("padding", fields["padding"], ("same", "valid"))
-    as_choice("padding_mode", fields.get("padding_mode", "zeros"), BORDERS)
-    groups = int(fields["groups"])
-    if w.shape[0] % groups:
-        what = "input channels" if axis else "output channels"
-        raise ValueError(complaint(f"groups for {w.shape[0]} {what}", groups, f"a divisor of {w.shape[0]}"))
-    if fields["bias"] is not None:
-        out = w.shape[0] if axis == 0 else w.shape[1] * groups
-        bias = as_taps("bias", fields["bias"], 1)
-        if bias.shape != (out,):
-            raise ValueError(complaint("bias", f"shape {bias.shape}", f"({out},), one per output channel"))
-        set_field(layer, "bias", bias)
-
-
-def _pads(padding: int | str, reach: int) -> tuple[int, int]:
-    """Return (left, right) as Torch does: 'same' puts the odd sample on the right."""
-    if padding == "same":
-        return reach // 2, reach - reach // 2
-    p = 0 if padding == "valid" else int(padding)
-    return p, p
-
-
-def _dense(w: Array, groups: int) -> Array:
-    """Return (out, in, taps) from (out, in/groups, taps): zeros between groups."""
-    out, inner, taps = w.shape
-    h = np.zeros((groups, out // groups, groups, inner, taps), w.dtype)
-    for g in range(groups):
-        h[g, :, g] = w.reshape(groups, out // groups, inner, taps)[g]
-    return h.reshape(out, groups * inner, taps)
-
-
-def _add(y: Array, bias_phases: Array | None) -> Array:
-    """Add a bias (out, period) to an output (..., out, time), whose length may end within a period."""
-    if bias_phases is None:
-        return y
-    y, b = align(y, bias_phases)
-    periods = -(-y.shape[-1] // b.shape[-1])
-    return np.asarray(y + window(np.tile(b, periods), 0, y.shape[-1]))

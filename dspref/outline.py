@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dspref.arrays import Array, NotAnalysable, as_choice, as_integer, complaint
-from dspref.layers import check_output_padding
+from dspref.kernels import check_output_padding
 
 KERNELS = ("conv", "convt", "shuffle")
 

@@ -22,7 +22,8 @@ from typing import NamedTuple
 from dspref.arrays import complaint, did_you_mean
 from dspref.chain import POINTWISE, Chain, Pointwise, Stage
 from dspref.interpolators import FilterInterp, Linear, Nearest, ZeroStuff
-from dspref.layers import Conv, SubpixelConv, TransposedConv, check_output_padding
+from dspref.kernels import check_output_padding
+from dspref.layers import Conv, SubpixelConv, TransposedConv
 from dspref.outline import Outline
 
 LETTERS = {

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dspref.arrays import Array, NotAnalysable, as_choice, complaint
+from dspref.arrays import Array, NotAnalysable, complaint
 
 Run: TypeAlias = Callable[[Any], Any]
 """An nn.Module, or any function from a tensor (batch, channel, time) to one."""
@@ -59,7 +59,10 @@ def own_dtype(f: Run) -> str:
     """Return the dtype in which `f` works: that of its first weight, else Torch's default."""
     tensors = [*f.parameters(), *f.buffers()] if isinstance(f, nn.Module) else []
     first = next((t.dtype for t in tensors if t.is_floating_point()), torch.get_default_dtype())
-    return as_choice("dtype", str(first).removeprefix("torch."), DTYPES)
+    name = str(first).removeprefix("torch.")
+    if name not in DTYPES:
+        raise NotAnalysable(complaint("dtype of the weights", name, ", ".join(DTYPES), "convert it with .float()"))
+    return name
 
 
 def own_channels(f: Run, default: int) -> int:

@@ -28,9 +28,11 @@ def scatter(layer: Any, x: Array) -> Array:
 def slide(layer: Any, x: Array) -> Array:
     """Convolution of one signal, output by output, the border rule index by index."""
     out, inner, taps = layer.weight.shape
-    left, right = layer.pads
+    reach = layer.dilation * (taps - 1)
+    words = {"same": (reach // 2, reach), "valid": (0, 0)}  # the odd sample of "same" goes to the right
+    left, total = words[layer.padding] if layer.padding in words else (layer.padding, 2 * layer.padding)
     stride = layer.stride if layer.op == "conv" else 1
-    length = (x.shape[-1] + left + right - layer.dilation * (taps - 1) - 1) // stride + 1
+    length = (x.shape[-1] + total - reach - 1) // stride + 1
     y = np.zeros((out, length), x.dtype)
     for o, t, i, k in itertools.product(range(out), range(length), range(inner), range(taps)):
         at = source(t * stride + k * layer.dilation - left, x.shape[-1], layer.padding_mode)

@@ -16,7 +16,7 @@ ORDER: dict[str, Tiers] = {
     "dspref": (
         ("arrays",),
         ("multirate",),
-        ("operators", "stretchfilter"),  # one tier: that they do not know each other makes "==" a test
+        ("operators", "stretchfilter", "kernels"),  # one tier: that they do not know each other makes "==" a test
         ("layers",),
         ("interpolators", "outline"),
         ("chain",),
