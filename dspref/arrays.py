@@ -50,12 +50,13 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"did you mean '{near[0]}'?" if near else ""
 
 
-def as_integer(name: str, value: Any, minimum: int, hint: str = "") -> int:
-    """Return `value` as an int, if it is an integer of at least `minimum`."""
+def as_integer(name: str, value: Any, minimum: int | None, hint: str = "") -> int:
+    """Return `value` as an int, if it is an integer (of at least `minimum`, if given)."""
     whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if whole and int(value) >= minimum:
+    if whole and (minimum is None or int(value) >= minimum):
         return int(value)
-    raise ValueError(complaint(name, repr(value), f"an integer >= {minimum}", hint))
+    allowed = "an integer" if minimum is None else f"an integer >= {minimum}"
+    raise ValueError(complaint(name, repr(value), allowed, hint))
 
 
 def as_factor(value: object) -> int:

@@ -36,6 +36,17 @@ def read_config(path: str | PathLike[str]) -> tuple[Chain, Fraction | None]:
     ------
     ValueError
         Says what the file lacks, or holds instead.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> text = '{"upsample_rates": [8, 8], "upsample_kernel_sizes": [16, 16], "sampling_rate": 16000}'
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "config.json")
+    ...     _ = path.write_text(text)
+    ...     chain, sr = read_config(path)
+    >>> chain.factor, sr
+    (64, Fraction(16000, 1))
     """
     found = list(_pairs(_load(Path(path))))
     keys = tuple(dict.fromkeys(key for key, _ in found))

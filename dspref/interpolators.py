@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dspref import operators as op
-from dspref.arrays import Array, NotAnalysable, as_factor, as_signal, as_taps, complaint, set_field, value
+from dspref.arrays import Array, NotAnalysable, as_factor, as_integer, as_signal, as_taps, complaint, set_field, value
 from dspref.stretchfilter import StretchFilter
 
 
@@ -124,6 +124,8 @@ class FilterInterp:
     def __post_init__(self) -> None:
         set_field(self, "factor", as_factor(self.factor))
         set_field(self, "taps", as_taps("taps", self.taps, 1, 3))
+        set_field(self, "offset", as_integer("offset", self.offset, None))
+        set_field(self, "excess", as_integer("excess", self.excess, None))
 
     def __call__(self, x: ArrayLike) -> Array:
         """Return the interpolation of a signal (..., in, time)."""

@@ -50,7 +50,10 @@ class Layer(Protocol):
         """The offset that the layer adds, (out, period) with a period of 1 or `factor`; None for none."""
 
     def __call__(self, x: ArrayLike) -> Array:
-        """Return the layer's output for a signal (..., in, time)."""
+        """Return the layer's output for a signal (..., in, time).
+
+        An empty signal is a signal: the output then has the length that the law gives. Torch 2.13 refuses it.
+        """
 
 
 @value

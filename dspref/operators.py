@@ -44,6 +44,11 @@ def correlate(
     Returns
     -------
     array (..., out, ⌊(time + left + right − d(taps − 1) − 1)/s⌋ + 1)
+
+    Examples
+    --------
+    >>> correlate(np.array([[1, 2, 3]]), np.array([[[1, 10]]]))
+    array([[21, 32]])
     """
     out, inner, taps = w.shape
     length = _positive((x.shape[-1] + sum(pads) - dilation * (taps - 1) - 1) // stride + 1, x.shape[-1])
@@ -89,6 +94,11 @@ def overlap_add(
     Returns
     -------
     array (..., out, (time − 1)s − 2p + d(taps − 1) + output_padding + 1)
+
+    Examples
+    --------
+    >>> overlap_add(np.array([[1, 10]]), np.array([[[1, 2, 3]]]), stride=2)
+    array([[ 1,  2, 13, 20, 30]])
     """
     x, w = align(x, zero_stuff(w, dilation))
     *lead, channels, time = x.shape
@@ -145,12 +155,23 @@ def subpixel(
     """Convolve at the low rate to L times the channels, then interleave (W. Shi et al., CVPR 2016).
 
     ``y[c, tL + r] = Σ_i Σ_k w[cL + r, i, k] x̃[i, t + kd − p]``, w of shape (out·L, in/groups, taps).
+
+    Examples
+    --------
+    >>> subpixel(np.array([[1, 10]]), np.array([[[1]], [[2]]]), 2)
+    array([[ 1,  2, 10, 20]])
     """
     return interleave(correlate(x, w, pads=pads, dilation=dilation, groups=groups, border=border), L)
 
 
 def nearest(x: Array, L: int) -> Array:
-    """Repeat every sample L times: ``y[m] = x[⌊m/L⌋]``."""
+    """Repeat every sample L times: ``y[m] = x[⌊m/L⌋]``.
+
+    Examples
+    --------
+    >>> nearest(np.array([[1, 2]]), 3)
+    array([[1, 1, 1, 2, 2, 2]])
+    """
     return np.repeat(x, L, axis=-1)
 
 
@@ -160,6 +181,13 @@ def linear(x: Array, L: int, *, align_corners: bool = False) -> Array:
     The position of output m is ``(m + ½)/L − ½``, held at the borders (samples as areas, Torch's default),
     or ``m (time − 1)/(L·time − 1)`` if `align_corners` (samples as points). It is kept as an integer
     numerator over an integer denominator, so i is exact, and λ is as exact as the numbers of `x`.
+
+    Examples
+    --------
+    >>> linear(np.array([[0.0, 1.0]]), 2)
+    array([[0.  , 0.25, 0.75, 1.  ]])
+    >>> linear(np.array([[0.0, 3.0]]), 2, align_corners=True)
+    array([[0., 1., 2., 3.]])
     """
     time = x.shape[-1]
     if time == 0:
@@ -185,6 +213,11 @@ def filter_interp(x: Array, h: Array, L: int, *, offset: int = 0, excess: int = 
     """Stretch and filter, in polyphase form: each phase of `h` filters at the low rate, then interleave.
 
     ``y[m] = Σ_n h[m + offset − nL] x[n]``, 0 ≤ m < L·time + excess; h of shape (taps,) or (out, in, taps).
+
+    Examples
+    --------
+    >>> filter_interp(np.array([[1, 10]]), np.array([1, 2, 1]), 2, offset=1)
+    array([[ 2, 11, 20, 10]])
     """
     length = _positive(L * x.shape[-1] + excess, x.shape[-1])
     phases = [convolve(x, e) for e in _components(h, L)]

@@ -68,6 +68,8 @@ class StretchFilter:
     def __post_init__(self) -> None:
         set_field(self, "L", as_integer("stretch factor L", self.L, 1))
         set_field(self, "h", as_taps("taps h", self.h, 1, 3))
+        set_field(self, "offset", as_integer("offset", self.offset, None))
+        set_field(self, "excess", as_integer("excess", self.excess, None))
         as_choice("border", self.border, BORDERS)
 
     def length(self, time: int) -> int:
@@ -116,6 +118,8 @@ class StretchFilter:
 
     def steady(self, time: int) -> slice:
         """Return the slice of the output that no border touches, for `time` input samples.
+
+        It lies within the L·time grid; with taps ≥ L no larger slice of that grid would do.
 
         Examples
         --------

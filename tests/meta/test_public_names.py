@@ -18,22 +18,12 @@ SHOWN_BY = {
     "Image": "images",
     "Whence": "whence",
     "Preset": "preset",
-    # Operators, each at work in its layer.
-    "correlate": "Conv",
-    "overlap_add": "TransposedConv",
-    "subpixel": "SubpixelConv",
-    "nearest": "Nearest",
-    "linear": "Linear",
-    "filter_interp": "FilterInterp",
     "Layer": "Conv",
 }
 """Names without an example of their own, and the name whose example shows them."""
 
 REFUSALS = ("NotAnalysable", "SpecError")
 """Classes of errors: their texts are tested where they are raised."""
-
-FROM_FILES = ("read_config",)
-"""What needs a file to work on: tests/dspref/test_config.py shows it."""
 
 
 def has_example(thing: object) -> bool:
@@ -57,7 +47,7 @@ def faults(library: Any, shown_by: Mapping[str, str], exempt: tuple[str, ...]) -
 
 
 def test_every_public_name_is_shown_at_work() -> None:
-    assert faults(dspref, SHOWN_BY, (*REFUSALS, *FROM_FILES)) == []
+    assert faults(dspref, SHOWN_BY, REFUSALS) == []
 
 
 def test_public_names_exist_and_are_named_once() -> None:
