@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +25,7 @@ def plot_spectrogram(
     sr: float,
     *,
     lines: Sequence[Line] = (),
+    standing: Collection[Fraction] | None = None,
     ax: Axes | None = None,
     size: int = 1024,
     span_db: float = 100,
@@ -36,7 +38,9 @@ def plot_spectrogram(
     sr : float
         Sampling rate in Hz.
     lines : sequence of Line
-        Predictions; each owner has a colour and a column of ticks of its own, the last layer outermost.
+        Predictions; each owner has a colour and a column of ticks of its own, under its number.
+    standing : frequencies of lines, optional
+        Those that were measured: the others are drawn pale.
     ax : Axes, optional
     span_db : float
         Range of levels below the strongest, 0 Hz left out.
@@ -58,21 +62,22 @@ def plot_spectrogram(
     )
     ax.figure.colorbar(image, ax=ax, label="dB re the maximum above 0 Hz", pad=0.14 if lines else 0.02)
     ax.set(xlabel="time (seconds)", ylabel="frequency (Hz)")
-    mark_lines(ax, lines, sr)
+    mark_lines(ax, lines, sr, standing=standing)
     return ax
 
 
-def mark_lines(ax: Axes, lines: Sequence[Line], sr: float) -> None:
-    """Mark predicted lines outside the right edge: a column of ticks for each owner, and a legend."""
+def mark_lines(ax: Axes, lines: Sequence[Line], sr: float, *, standing: Collection[Fraction] | None = None) -> None:
+    """Mark predicted lines outside the right edge: a column of ticks for each owner, under its number."""
     from matplotlib import colormaps
 
-    owners = sorted({line.owner for line in lines if line.owner is not None and line.freq})
     outside = ax.get_yaxis_transform()
-    for column, owner in enumerate(owners):
-        hz = [float(line.hz(sr)) for line in lines if line.owner == owner and line.freq]
-        x = np.array([1.005, 1.03]) + 0.03 * column
-        colour = colormaps["tab10"](column % 10)
-        width = 2.0 if len(hz) <= MARKED else 0.8
-        ax.hlines(hz, x[0], x[1], colors=[colour], lw=width, transform=outside, clip_on=False, label=f"layer {owner}")
-    if owners:
-        ax.legend(loc="upper left", fontsize="x-small", title="predicted, by owner", title_fontsize="x-small")
+    for owner in sorted({line.owner for line in lines if line.owner is not None and line.freq}):
+        mine = [line for line in lines if line.owner == owner and line.freq]
+        x = np.array([1.006, 1.028]) + 0.03 * (owner - 1)
+        colour = colormaps["tab10"]((owner - 1) % 10)
+        width = 2.0 if len(mine) <= MARKED else 0.8
+        for pale in (True, False):
+            hz = [float(line.hz(sr)) for line in mine if (standing is not None and line.freq not in standing) is pale]
+            alpha = 0.25 if pale else 1.0
+            ax.hlines(hz, x[0], x[1], colors=[colour], lw=width, alpha=alpha, transform=outside, clip_on=False)
+        ax.text(x.mean(), -0.015, str(owner), color=colour, transform=ax.transAxes, ha="center", va="top", size=8)

@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike
 from scipy.ndimage import maximum_filter1d, median_filter
 from scipy.signal.windows import general_cosine
 
-from dspref.arrays import Array, as_integer, as_real, complaint
+from dspref.arrays import Array, as_exact, as_integer, as_real, complaint
 
 SEVEN_TERMS = (
     0.27105140069342,
@@ -44,6 +44,12 @@ a bin of noise stands 10 dB over the noise around it less than once in 10⁹."""
 
 FINEST = 1 << 15
 """Segments need not be longer, if they give 128 bins per line: bins finer than the ripple of short kernels."""
+
+
+def finest(period: int) -> int:
+    """Return the bins per line beyond which a segment need not be finer."""
+    return max(128, FINEST // period)
+
 
 RING = np.abs(np.arange(-20, 21)) >= LOBE
 """The bins around one whose median is its floor."""
@@ -123,12 +129,12 @@ class AverageSpectrum:
         return LineMeasurement(freq, _db(level), _db(self.floor[int(place)]))
 
     def peaks(self, *, grid: int | None = None, height_db: float = 10.0) -> tuple[Peak, ...]:
-        """Return all maxima over ±7 bins that stand `height_db` over the local floor, DC included.
+        """Return all local maxima that stand `height_db` over the local floor, DC included.
 
-        A peak is on the grid if it lies within one bin of a multiple of 1/`grid`, a divisor of the period
-        (the period itself if not given).
+        Two tones less than 7 bins apart may be one peak. A peak is on the grid if it lies within one bin of a
+        multiple of 1/`grid`, a divisor of the period (the period itself if not given).
         """
-        highest = maximum_filter1d(self.power, 2 * LOBE + 1, mode="constant")
+        highest = maximum_filter1d(self.power, 3, mode="constant")
         found = np.flatnonzero((self.power == highest) & (self.power > self.floor * 10 ** (height_db / 10)))
         distance = (found + 1) % (self.N // (grid or self.period))
         return tuple(
@@ -177,7 +183,7 @@ def average_spectrum(
     time = y.shape[-1]
     if bins_per_line is None:
         fitting = 4 * time // ((SEGMENTS + 3) * period)
-        bins_per_line = max(32, min(fitting, max(128, FINEST // period)))
+        bins_per_line = max(32, min(fitting, finest(period)))
     N = period * as_integer("bins per line", bins_per_line, 32, "main lobes are 13 bins wide")
     if time < N:
         what, hint = f"signal length for lines 1/{period} apart", "feed a longer input"
@@ -219,7 +225,7 @@ def measure_lines(
     >>> [round(m.level_db, 3) for m in measure_lines(y, [Fraction(0), Fraction(1, 4)])]
     [0.0, -26.021]
     """
-    wanted = [Fraction(f) for f in freqs]
+    wanted = [as_exact("line frequency", f) for f in freqs]
     period = int(np.lcm.reduce([f.denominator for f in wanted])) if wanted else 1
     spectrum = average_spectrum(y, period, roundoff=roundoff)
     return tuple(spectrum.line(f) for f in wanted)

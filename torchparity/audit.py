@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -11,9 +12,14 @@ import torch
 from torch import nn
 
 from dspref.arrays import Array, NotAnalysable, complaint
+from dspref.documents import MOST
 from dspref.lines import Line, tone_lines
+from torchparity.calls import private_copy
 from torchparity.measure import ROUNDINGS, Bench, Run, channels_of, measure, measure_recording
 from torchparity.spine import Spine, spine
+
+LARGEST = 1 << 28
+"""Output samples of one run beyond which an audit is refused: 1 GiB of float32."""
 
 
 @dataclass(frozen=True)
@@ -88,28 +94,28 @@ def audit(
     runs: list[Run] = []
     spines: list[Spine] = []
     for seed in seeds:
-        torch.manual_seed(seed)
-        module = target if isinstance(target, nn.Module) else target()
-        training = module.training
-        module.eval()
-        try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            module = private_copy(target) if isinstance(target, nn.Module) else target().eval()
             progress(f"seed {seed}: looking for upsampling layers")
             found = spine(module, channels_of(module, shape))
-            _check_chain(found)
+            _check_chain(found, shape)
             bench = Bench(module, found, seed, shape, progress)
             runs += measure(bench) if recording is None else [measure_recording(bench, recording)]
-        finally:
-            module.train(training)
         spines.append(found)
     first = spines[0]
     rate = Fraction(sr) if recorded is None else recorded * first.rate
     return Audit(name, rate, first, tone_lines(first.chain), tuple(runs), _limits(first), recording)
 
 
-def _check_chain(found: Spine) -> None:
+def _check_chain(found: Spine, shape: tuple[int, ...]) -> None:
     if found.chain.factor == 1:
         hint = f"what ran and was not described: {_names(found) or 'nothing'}"
         raise NotAnalysable(complaint("upsampling layers", "none", "at least one, called as a module", hint))
+    if found.chain.factor > MOST:
+        raise NotAnalysable(complaint("factor", found.chain.factor, f"at most {MOST}"))
+    if len(shape) > 1 and math.prod(shape) * found.rate > LARGEST:
+        raise NotAnalysable(complaint("output", f"about {math.prod(shape) * found.rate} samples", f"at most {LARGEST}"))
 
 
 def _judge(r: Run, sr: Fraction) -> list[Finding]:
@@ -119,14 +125,19 @@ def _judge(r: Run, sr: Fraction) -> list[Finding]:
     if not r.periodic and r.input == "constant":
         text = f"{of}: the response never becomes periodic, as that of a chain of upsampling layers does"
         found.append(Finding("error", text))
-    if r.off_grid and r.input != "recording":
+    if r.off_grid and r.judged:
         highest = sorted(r.off_grid, key=lambda p: -p.height_db)[:5]
         where = ", ".join(f"{p.freq * float(sr):.6g} Hz (+{p.height_db:.0f} dB)" for p in highest)
-        found.append(Finding("error", f"{of}: {len(r.off_grid)} peaks off the predicted grid: {where}"))
+        peaks = f"{len(r.off_grid)} peak{'s' if len(r.off_grid) > 1 else ''}"
+        found.append(Finding("error", f"{of}: {peaks} off the predicted grid: {where}"))
+    if not r.judged and r.input == "noise":
+        text = f"{of}: too short to tell tones from noise; leave the length to the audit"
+        found.append(Finding("note", text))
     if r.standing:
         top = max(r.standing, key=lambda m: m.height_db)
         hz = float(top.freq * sr)
-        text = f"{of}: {len(r.standing)} lines stand, the highest {top.height_db:.1f} dB over the floor at {hz:.10g} Hz"
+        lines = "1 line stands" if len(r.standing) == 1 else f"{len(r.standing)} lines stand"
+        text = f"{of}: {lines}, the highest {top.height_db:.1f} dB over the floor at {hz:.10g} Hz"
         found.append(Finding("warning", text))
     return found
 
@@ -148,12 +159,6 @@ def _wrong_levels(audit: Audit) -> list[Finding]:
 
 def _limits(found: Spine) -> tuple[Finding, ...]:
     notes = []
-    if not found.whole and found.described_rate != found.rate:
-        text = (
-            f"the module's rate is ×{found.rate}, the layers seen make ×{found.described_rate}: something changes the "
-            "rate outside of described modules, and its lines are not predicted"
-        )
-        notes.append(Finding("error", text))
     if found.undescribed:
         notes.append(Finding("note", f"not described, taken to keep the rate: {_names(found)}"))
     return tuple(notes)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
@@ -48,7 +49,7 @@ class Shape(click.ParamType[tuple[int, ...]]):
 @click.option("--input", "shape", type=Shape(), default=(), metavar="SHAPE", help="As 80 or 1,80,512; else guessed.")
 @click.option("--wav", metavar="FILE", help="Feed a recording (WAV, FLAC, OGG) to a one-channel module.")
 @click.option("--wav-sr", type=click.IntRange(min=1), metavar="HZ", help="Resample the recording first.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the first network.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Of the first network.")
 @click.option("--seeds", type=click.IntRange(min=1), help="How many networks: 5 for presets, else 1.")
 @click.option(
     "--fail-on",
@@ -75,16 +76,20 @@ def audit(
     """Predict the lines of a decoder and measure them: constant and white noise in, side by side.
 
     \b
-    TARGET is a preset (melgan, fig6-nearest, ...), pkg.mod:factory, or path/file.py:factory.
+    TARGET is melgan, another preset (then a one-channel random network of that architecture),
+    pkg.mod:factory, or path/file.py:factory. Upsampling must be done by modules, one after another.
     Without -o it leaves audit-NAME.json and audit-NAME.png in the working directory.
     """  # noqa: D301
+    if wav is not None and sr is not None:
+        raise ValueError(complaint("--sr with --wav", sr, "one of them", "--wav-sr resamples the recording"))
     name, factory, rate = resolve(target)
     files = [path for path in (writable(o) for o in _outputs(output, name)) if path is not None]
     recording, recorded = _recording(wav, wav_sr)
     from torchparity.audit import audit as run
 
+    unsaid = sr is None and rate is None and wav is None
     first, count = seed, seeds or (5 if target in PRESETS and recording is None else 1)
-    with _progress() as progress:
+    with _progress() as progress, redirect_stdout(sys.stderr):  # what a target prints is not the answer
         made = run(
             factory,
             name=name,
@@ -101,6 +106,8 @@ def audit(
 
     emit(report.to_json(made) if form == "json" else report.to_text(made))
     if form == "text":
+        if unsaid:
+            emit("note: no --sr given: frequencies are in cycles per output sample\n")
         emit("".join(f"written: {path}\n" for path in files))
     worst = {f.level for f in made.findings}
     if ("error" in worst and fail_on != "never") or ("warning" in worst and fail_on == "warning"):
@@ -128,7 +135,8 @@ def resolve(target: str) -> tuple[str, Callable[[], nn.Module], int | Fraction |
     if ":" not in target:
         if target not in PRESETS:
             allowed = "a preset (see 'dspref presets'), pkg.mod:factory or path/file.py:factory"
-            raise ValueError(complaint("target", repr(target), allowed, did_you_mean(target, PRESETS)))
+            hint = f"name its factory: {target}:NAME" if target.endswith(".py") else did_you_mean(target, PRESETS)
+            raise ValueError(complaint("target", repr(target), allowed, hint))
         known = preset(target)
         return target, melgan if target == "melgan" else lambda: random_network(known.chain), known.sr
     return re.sub(r"\W+", "-", target.rpartition("/")[2]).strip("-"), load(target), None

@@ -12,13 +12,19 @@ import torch
 from torch import Tensor, nn
 
 from dspref.arrays import Array, NotAnalysable, complaint
-from dspref.spectrum import FINEST, SEGMENTS, LineMeasurement, Peak, average_spectrum
+from dspref.spectrum import SEGMENTS, LineMeasurement, Peak, average_spectrum, finest
 from torchparity.calls import own_channels, own_dtype
 from torchparity.roundoff import unit
 from torchparity.spine import Spine, run
 
 STANDS_DB = 10.0
 """A line stands if it is this much over its local floor."""
+
+LEAST_SEGMENTS = 5
+"""Fewer are no average: single bins of noise would stand out."""
+
+LEAST_PERIODS, LEAST_SAMPLES = 64, 1 << 14
+"""Of the response to a constant, which need not be longer: it repeats."""
 
 GUARDS = (32, 128, 512)
 """Input samples tried as margins at both ends, until the steady part is long enough."""
@@ -42,7 +48,9 @@ class Run:
     segments, samples : int
         Averaged segments, and steady output samples looked at.
     bin : Fraction
-        Distance of bins in cycles per sample: peaks nearer than 7 of them are one peak.
+        Distance of bins in cycles per sample: tones nearer than 7 of them may be one peak.
+    period : int
+        Samples of one period of the response to a constant.
     resolution : float
         Amplitude below which all is rounding: unit roundoff times the largest sample.
     periodic : bool
@@ -58,6 +66,7 @@ class Run:
     segments: int
     samples: int
     bin: Fraction
+    period: int
     resolution: float
     periodic: bool
     signal: Array = field(repr=False, compare=False)
@@ -66,6 +75,17 @@ class Run:
     def off_grid(self) -> tuple[Peak, ...]:
         """Peaks that no predicted line explains."""
         return tuple(p for p in self.peaks if not p.on_grid)
+
+    @property
+    def judged(self) -> bool:
+        """Whether peaks off the grid contradict the prediction.
+
+        A recording has peaks of its own; and noise must be averaged, in bins finer than the ripple of kernels,
+        before its humps can be told from tones.
+        """
+        if self.input == "noise":
+            return self.segments >= LEAST_SEGMENTS and self.bin * self.period * finest(self.period) <= 1
+        return self.input == "constant"
 
     @property
     def standing(self) -> tuple[LineMeasurement, ...]:
@@ -85,13 +105,8 @@ class Bench:
 
     @property
     def period(self) -> int:
-        """Period of the steady response to a constant, whether or not all of its layers were seen."""
-        return math.lcm(self.spine.chain.factor, self.spine.rate.numerator)
-
-    @property
-    def wanted(self) -> int:
-        """Steady samples for `SEGMENTS` segments of the finest resolution."""
-        return self.period * max(128, FINEST // self.period) * (SEGMENTS + 3) // 4
+        """Period of the steady response to a constant: S."""
+        return self.spine.chain.factor
 
     @property
     def roundoff(self) -> float:
@@ -99,11 +114,13 @@ class Bench:
         return unit(own_dtype(self.module))
 
     @property
-    def lengths(self) -> list[int]:
-        """Input lengths to try, the shortest first; the given one if one was given."""
-        if len(self.shape) > 1:
-            return [self.shape[-1]]
-        return [math.ceil(self.wanted / self.spine.rate) + 2 * guard for guard in GUARDS]
+    def sizes(self) -> tuple[int, int]:
+        """Batch and channels of the input."""
+        return (self.shape[0] if len(self.shape) == 3 else 1), channels_of(self.module, self.shape)
+
+    def inputs(self, samples: int) -> int:
+        """Return how many input samples make so many output samples: those given, if they were."""
+        return self.shape[-1] if len(self.shape) > 1 else math.ceil(samples / self.spine.rate)
 
     def respond(self, x: Tensor) -> Array:
         """Return the module's output in double precision, (batch, channel, time)."""
@@ -122,24 +139,35 @@ def measure(bench: Bench) -> list[Run]:
 
     Where the response to a constant never becomes periodic, that is told, and the middle is measured.
     """
-    batch, channels = (bench.shape[0] if len(bench.shape) == 3 else 1), channels_of(bench.module, bench.shape)
-    for length in bench.lengths:
-        bench.progress(f"seed {bench.seed}: constant input, {length} samples")
-        constant = bench.respond(torch.ones(batch, channels, length))
-        steady = settled(constant, bench.period, bench.roundoff)
-        samples = steady.stop - steady.start
-        if samples >= bench.wanted:
-            break
-    periodic = samples >= (32 * bench.period if bench.shape[1:] else bench.wanted)
-    if not periodic:
-        margin = round(bench.spine.rate * min(GUARDS[-1], length // 4))
-        steady = slice(margin, constant.shape[-1] - margin)
+    constant, lead, tail, periodic = _constant(bench)
+    wanted = bench.period * finest(bench.period) * (SEGMENTS + 3) // 4
+    length = bench.inputs(wanted + lead + tail + bench.period)
     bench.progress(f"seed {bench.seed}: white noise, {length} samples")
-    x = torch.randn(batch, channels, length, generator=torch.Generator().manual_seed(bench.seed))
+    x = torch.randn(*bench.sizes, length, generator=torch.Generator().manual_seed(bench.seed))
+    noise = bench.respond(x)
+    if not noise.any():
+        raise NotAnalysable(complaint("response to noise", "silence", "an output", "are the weights all zero?"))
     return [
-        _run("constant", bench, constant, steady, periodic=periodic),
-        _run("noise", bench, bench.respond(x), steady, periodic=periodic),
+        _run(kind, bench, y[..., lead : y.shape[-1] - tail], y, periodic)
+        for kind, y in (("constant", constant), ("noise", noise))
     ]
+
+
+def _constant(bench: Bench) -> tuple[Array, int, int, bool]:
+    """Return the response to a constant, the samples at either end that are not steady, and if it settles."""
+    least = max(LEAST_PERIODS * bench.period, LEAST_SAMPLES)
+    for guard in GUARDS:
+        length = bench.inputs(least) + (0 if bench.shape[1:] else 2 * guard)
+        bench.progress(f"seed {bench.seed}: constant input, {length} samples")
+        y = bench.respond(torch.ones(*bench.sizes, length))
+        steady = settled(y, bench.period, bench.roundoff)
+        if steady.stop - steady.start >= (32 * bench.period if bench.shape[1:] else least):
+            return y, steady.start, y.shape[-1] - steady.stop, True
+    margin = round(bench.spine.rate * min(GUARDS[-1], length // 4))
+    if y.shape[-1] - 2 * margin < 32 * bench.period:
+        got, needed = f"{length} samples", math.ceil(64 * bench.period / bench.spine.rate)
+        raise NotAnalysable(complaint("input", got, f"about {needed} or more", "or leave its length to the audit"))
+    return y, margin, margin, False
 
 
 def measure_recording(bench: Bench, recording: Array) -> Run:
@@ -150,11 +178,12 @@ def measure_recording(bench: Bench, recording: Array) -> Run:
         raise NotAnalysable(complaint("module to feed a recording to", got, "one input channel", hint))
     bench.progress(f"seed {bench.seed}: recording, {recording.size} samples")
     y = bench.respond(torch.as_tensor(recording)[None, None])
-    return _run("recording", bench, y, slice(0, y.shape[-1]))
+    if not y.any() or not recording.any():
+        raise NotAnalysable(complaint("recording, or what the module makes of it", "silence", "a signal"))
+    return _run("recording", bench, y, y, True)
 
 
-def _run(kind: str, bench: Bench, y: Array, steady: slice, *, periodic: bool = True) -> Run:
-    part = y[..., steady]
+def _run(kind: str, bench: Bench, part: Array, y: Array, periodic: bool) -> Run:
     grid = bench.spine.chain.factor
     spectrum = average_spectrum(part, bench.period, roundoff=bench.roundoff)
     return Run(
@@ -165,6 +194,7 @@ def _run(kind: str, bench: Bench, y: Array, steady: slice, *, periodic: bool = T
         segments=spectrum.segments,
         samples=part.shape[-1],
         bin=Fraction(1, spectrum.N),
+        period=spectrum.period,
         resolution=spectrum.resolution,
         periodic=periodic,
         signal=y.reshape(-1, y.shape[-1])[0],

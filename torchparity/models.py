@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
 from dspref.arrays import complaint
-from dspref.chain import Chain, Pointwise, Stage
+from dspref.chain import Chain, Stage
 from dspref.outline import Outline
 from torchparity.build import build
 from torchparity.nn import PixelShuffle1d
@@ -69,24 +69,28 @@ def random_network(chain: Chain) -> nn.Sequential:
     Raises
     ------
     ValueError
-        For stages that change the number of channels ("glu").
+        For groups, and for "glu" behind anything but a convolution, which then makes two channels.
     """
-    return nn.Sequential(*(module for stage in chain.stages for module in _modules(stage)))
+    following = [*(stage.op for stage in chain.stages[1:]), ""]
+    pairs = zip(chain.stages, following, strict=True)
+    return nn.Sequential(*(module for stage, then in pairs for module in _modules(stage, 2 if then == "glu" else 1)))
 
 
-def _modules(stage: Stage) -> list[nn.Module]:
+def _modules(stage: Stage, out: int) -> list[nn.Module]:
     match stage:
         case Outline(op="conv", groups=1):
-            return [nn.Conv1d(1, 1, stage.length, stage.stride, stage.padding, stage.dilation)]
+            return [nn.Conv1d(1, out, stage.length, stage.stride, stage.padding, stage.dilation)]
         case Outline(op="convt", groups=1):
             up = nn.ConvTranspose1d(
-                1, 1, stage.length, stage.stride, stage.padding, stage.output_padding, dilation=stage.dilation
+                1, out, stage.length, stage.stride, stage.padding, stage.output_padding, dilation=stage.dilation
             )
             return [up]
         case Outline(op="shuffle", groups=1):
-            low = nn.Conv1d(1, stage.stride, stage.length, padding=stage.padding, dilation=stage.dilation)
+            low = nn.Conv1d(1, out * stage.stride, stage.length, padding=stage.padding, dilation=stage.dilation)
             return [low, PixelShuffle1d(stage.stride)]
-        case Outline() | Pointwise(name="glu"):
-            allowed = "layers that one channel can go through"
-            raise ValueError(complaint("stage of a random network", stage.op, allowed))
+        case Outline():
+            allowed = "no groups, since it has one channel"
+            raise ValueError(complaint(f"groups of {stage.op} in a random network", stage.groups, allowed))
+    if out > 1:
+        raise ValueError(complaint("stage before glu", stage.op, "a convolution, which makes its two channels"))
     return [build(stage)]

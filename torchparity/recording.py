@@ -16,9 +16,8 @@ def read_recording(path: str | Path, *, sr: int | None = None) -> tuple[Array, i
     Raises
     ------
     ValueError
-        If the file is missing, empty, truncated, not audio, or has more than one channel.
-    ModuleNotFoundError
-        If soundfile is not installed.
+        If the file is missing, empty, truncated, not audio, or has more than one channel, or if soundfile is not
+        installed.
     """
     path = Path(path)
     if not path.is_file():
@@ -42,7 +41,7 @@ def _decode(path: Path) -> tuple[Array, int]:
         import soundfile
     except ModuleNotFoundError as error:
         hint = "pip install 'dspref[audio]'"
-        raise ModuleNotFoundError(
+        raise ValueError(
             complaint("reading recordings", "no soundfile", "soundfile installed", hint)
         ) from error
     try:

@@ -23,8 +23,8 @@ from torchparity.measure import STANDS_DB, Run
 ROWS = 16
 """Lines in the table, the highest first; JSON has them all."""
 
-NULL = 1e-30
-"""A predicted power (of an offset of 1) at or below it is zero up to double rounding: a null."""
+NULL = 2.0**-100
+"""Share of the strongest line's power at or below which a predicted line is a null, to double rounding."""
 
 
 def to_dict(audit: Audit) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def to_dict(audit: Audit) -> dict[str, Any]:
         "stages": stages_of(audit.spine.chain, audit.sr),
         "not_described": [{"name": s.name, "type": s.kind, "why": s.reason} for s in audit.spine.undescribed],
         "stands_db": STANDS_DB,
-        "lines": [_line(line, audit.sr, power) for line, power in zip(audit.lines, _powers(audit), strict=True)],
+        "lines": [_line(line, audit) for line in audit.lines],
         "runs": [_run(r, audit.sr) for r in audit.runs],
         "findings": [{"level": f.level, "text": f.text} for f in audit.findings],
     }
@@ -52,20 +52,26 @@ def to_json(audit: Audit) -> str:
     return json.dumps(to_dict(audit), indent=1, allow_nan=False) + "\n"
 
 
-def _powers(audit: Audit) -> list[float | None]:
-    return [None] * len(audit.lines) if audit.predicted is None else [float(p) for p in audit.predicted]
-
-
-def _line(line: Line, sr: Fraction, power: float | None) -> dict[str, Any]:
+def _line(line: Line, audit: Audit) -> dict[str, Any]:
+    level = _level(audit, line)
     return {
-        "hz": float(line.hz(sr)),
-        "freq": str(line.freq),
+        "hz": float(line.hz(audit.sr)),
+        "freq": f"{line.freq * audit.spine.chain.factor}/{audit.spine.chain.factor}",
         "owner": line.owner,
         "stage": line.stage,
         "origins": list(line.origins),
-        "predicted_db": None if power is None or power <= NULL else 10 * float(np.log10(power)),
-        "null": power is not None and power <= NULL,
+        "predicted_db": None if level is None or level == -np.inf else level,
+        "null": level == -np.inf,
     }
+
+
+def _level(audit: Audit, line: Line) -> float | None:
+    """Return the predicted level under a constant 1 in dB, −∞ for a null, None if it is not known."""
+    powers = audit.predicted
+    if powers is None:
+        return None
+    power = float(powers[int(line.freq * audit.spine.chain.factor)])
+    return float(-np.inf if power <= NULL * powers.max() else 10 * np.log10(power))
 
 
 def _run(r: Run, sr: Fraction) -> dict[str, Any]:
@@ -75,6 +81,7 @@ def _run(r: Run, sr: Fraction) -> dict[str, Any]:
         "steady_samples": r.samples,
         "segments": r.segments,
         "periodic": r.periodic,
+        "judged": r.judged,
         "resolution_hz": float(7 * r.bin * sr),
         "lines_standing": len(r.standing),
         "peaks": len(r.peaks),
@@ -99,7 +106,8 @@ def to_text(audit: Audit) -> str:
 def _head(audit: Audit) -> str:
     chain = audit.spine.chain
     layers = [token(stage) for _, stage in chain.upsamplers]
-    head = f"{audit.name} at {hertz(audit.sr)}: {len(layers)} upsampling layers, ×{chain.factor}"
+    count = f"{len(layers)} upsampling layer{'s' if len(layers) > 1 else ''}"
+    head = f"{audit.name} at {hertz(audit.sr)}: {count}, ×{chain.factor}"
     grid = f"predicted: lines at multiples of {hertz(audit.sr / chain.factor)} and nowhere else"
     return "\n".join([head, *_wrapped(" | ".join(layers)), *_wrapped(grid)])
 
@@ -132,31 +140,32 @@ def _shown(audit: Audit) -> tuple[Run, ...]:
 def _table(audit: Audit) -> str:
     """Return the highest lines, of the last input shown (noise), with every input beside."""
     runs = _shown(audit)
-    known = audit.predicted if runs[0].input == "constant" else None
+    known = audit.predicted is not None and runs[0].input == "constant"
     order = sorted(range(1, len(audit.lines)), key=lambda k: -runs[-1].lines[k].height_db)[:ROWS]
-    head = f"{'Hz':>16}  {'owner':>5}" + ("" if known is None else f"{'predicted':>14}{'measured':>14}")
+    head = f"{'Hz':>16}  {'owner':>5}" + (f"{'predicted':>14}{'measured':>14}" if known else "")
     rows = [head + "".join(f"{'over floor,':>14}" for _ in runs)]
     rows.append(" " * len(head) + "".join(f"{r.input:>14}" for r in runs))
     for k in sorted(order):
         line = audit.lines[k]
-        levels = "" if known is None else f"{_level(known[k]):>14}{runs[0].lines[k].level_db:>11.1f} dB"
+        levels = f"{_words(_level(audit, line)):>14}{runs[0].lines[k].level_db:>11.1f} dB" if known else ""
         cells = "".join(f"{r.lines[k].height_db:>11.1f} dB" for r in runs)
         rows.append(f"{decimal(line.hz(audit.sr)):>16}  {line.owner:>5}{levels}{cells}")
     shown = f"the {len(order)} highest of {len(audit.lines) - 1} predicted lines (0 Hz, the offset itself, left out):"
     return shown + "\n" + "\n".join(rows)
 
 
-def _level(power: float) -> str:
-    return f"{10 * np.log10(power):.1f} dB" if power > NULL else "null"
+def _words(level: float | None) -> str:
+    return "null" if level is None or level == -np.inf else f"{level:.1f} dB"
 
 
 def _inputs(audit: Audit) -> str:
     rows = []
     for r in audit.runs:
         on = len(r.peaks) - len(r.off_grid)
-        off = f"{len(r.off_grid)} off" + (" (the recording's own, not judged)" if r.input == "recording" else "")
-        rows.append(f"{r.input}, seed {r.seed}: {len(r.peaks)} peaks ≥ {STANDS_DB:.0f} dB, {on} on the grid, {off}")
-    return "measured without looking at the prediction:\n" + "\n".join(f"  {row}" for row in rows)
+        off = f"{len(r.off_grid)} off" + ("" if r.judged else " (not judged)")
+        rows.append(f"{r.input}, seed {r.seed}: {len(r.peaks)} peaks, {on} on the grid, {off}")
+    head = f"peaks ≥ {STANDS_DB:.0f} dB (0 Hz included), found without looking at the prediction:"
+    return "\n".join([head, *(f"  {row}" for row in rows)])
 
 
 def _verdict(audit: Audit) -> str:
@@ -164,6 +173,8 @@ def _verdict(audit: Audit) -> str:
     first = "verdict: every peak is explained by an upsampling layer"
     if audit.recording is not None:
         first = "verdict: none, since a recording has peaks of its own; leave --wav out for one"
+    elif not all(r.judged for r in audit.runs):
+        first = "verdict: none on noise, since the output is too short; on the constant, every peak is explained"
     if errors:
         first = "verdict: NOT explained"
     kept = [*errors, *(f for f in audit.findings if f.level == "note")]
@@ -192,9 +203,11 @@ def to_png(audit: Audit) -> bytes:
             ax = plot_spectrogram(audit.recording, float(audit.sr / audit.spine.rate), ax=axes.pop(0), size=size)
             ax.set_title(f"{audit.name}, the recording")
         for ax, r in zip(axes, runs, strict=True):
-            lines = [line for line, m in zip(audit.lines, r.lines, strict=True) if m.height_db >= STANDS_DB]
-            plot_spectrogram(r.signal, float(audit.sr), lines=lines, ax=ax)
-            ax.set_title(f"{audit.name}, {r.input} input, seed {r.seed}: predicted lines that stand, by owner")
+            up = {m.freq for m in r.standing}
+            plot_spectrogram(r.signal, float(audit.sr), lines=audit.lines, standing=up, ax=ax)
+            ax.set_title(
+                f"{audit.name}, {r.input} input, seed {r.seed}; right: predicted lines by layer, pale if not measured"
+            )
         page = io.BytesIO()
         figure.savefig(page, format="png", dpi=110)
     return page.getvalue()

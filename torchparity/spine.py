@@ -20,14 +20,12 @@ from torchparity.describe import describe
 
 @dataclass(frozen=True)
 class Seen:
-    """One module at work: its name, its description or why it has none, and its lengths."""
+    """One module at work: its name, its description or why it has none."""
 
     name: str
     kind: str
     layer: Stage | None
     reason: str
-    in_length: int | None
-    out_length: int | None
 
     @property
     def factor(self) -> Fraction:
@@ -73,29 +71,70 @@ class Spine:
 def spine(module: nn.Module, channels: int, *, length: int = 32) -> Spine:
     """Run `module` on noise of (1, channels, length) and read its upsampling chain.
 
+    The layers seen must account for the measured rate, and layers that lower it must run before any that raises
+    it: behind an upsampling layer they alias its lines, which then are not where this theory says.
+
     Raises
     ------
     NotAnalysable
-        If the module refuses the input, returns no single tensor, answers at random, or does not grow with its input.
+        If the module refuses the input, returns no single real tensor, answers at random, does not grow with its
+        input, or if the layers seen do not account for its rate.
     """
+    _check_device(module)
     seen: list[Seen] = []
     x = _probe_input(module, channels, length)
     with _watched(module, seen):
         y = run(module, x)
     if not torch.equal(y, run(module, x)):
-        hint = "switch dropout and other randomness off"
+        hint = "switch dropout and other randomness off, and keep no state between calls"
         raise NotAnalysable(complaint("module", "another output for the same input", "a deterministic module", hint))
     short, long = y.shape[-1], run(module, _probe_input(module, channels, 2 * length)).shape[-1]
     rate = Fraction(long - short, length)
     if rate <= 0:
         allowed = "an output that grows with the input"
         raise NotAnalysable(complaint("rate of the module", f"{short} → {long} samples", allowed))
+    chain = _chain(module)
+    whole = chain is not None
+    if chain is None:
+        chain = Chain([outlined(s.layer) or s.layer for s in seen if s.layer is not None and s.factor > 1])
+    found = Spine(chain, whole, tuple(seen), rate)
+    _check_rate(found)
+    return found
+
+
+def _chain(module: nn.Module) -> Chain | None:
+    """Return the chain that the whole module is, if it is described and only keeps or raises the rate."""
     try:
         described = describe(module)
-        return Spine(described if isinstance(described, Chain) else Chain([described]), True, tuple(seen), rate)
+        chain = described if isinstance(described, Chain) else Chain([described])
+        return chain if chain.factor else None
     except NotAnalysable:
-        ups = [outlined(s.layer) or s.layer for s in seen if s.layer is not None and s.factor > 1]
-        return Spine(Chain(ups), False, tuple(seen), rate)
+        return None
+
+
+def _check_rate(found: Spine) -> None:
+    """Refuse where the layers seen, one after another, are not what makes the rate."""
+    factors = [s.factor for s in found.seen]
+    lowering = [s.name for s in found.seen if s.factor < 1]
+    first_up = next((i for i, factor in enumerate(factors) if factor > 1), len(factors))
+    if any(factor < 1 for factor in factors[first_up:]):
+        hint = "hand over the part behind the last of them"
+        what = f"layers that lower the rate behind one that raises it ({', '.join(lowering[:4])})"
+        raise NotAnalysable(complaint("chain", what, "layers that keep or raise it", hint))
+    if found.described_rate != found.rate or (found.whole and found.chain.factor != found.rate):
+        got = f"×{found.rate}, while the layers seen one after another make ×{found.described_rate}"
+        unknown = "".join(f", {name}" for name in sorted({s.kind for s in found.undescribed}))
+        hint = (
+            "they do not stand in one line, or something changes the rate outside of described modules: a functional "
+            f"call (use nn.Upsample, nn.ConvTranspose1d), or an unknown module{unknown} (torchparity.register)"
+        )
+        raise NotAnalysable(complaint("rate of the module", got, "layers that make the rate", hint))
+
+
+def _check_device(module: nn.Module) -> None:
+    for name, p in module.named_parameters():
+        if p.device.type != "cpu":
+            raise NotAnalysable(complaint(f"device of {name}", p.device, "cpu", "hand over module.cpu(), with weights"))
 
 
 def run(module: nn.Module, x: Tensor) -> Tensor:
@@ -103,16 +142,21 @@ def run(module: nn.Module, x: Tensor) -> Tensor:
     try:
         with torch.no_grad():
             y = module(x)
-    except Exception as error:  # whatever a stranger's forward raises, the answer is the same: not with this input
-        hint = "give the input with --input CHANNELS or --input BATCH,CHANNELS,TIME"
-        got = f"{type(error).__name__}: {str(error).strip()[:200]}"
-        raise NotAnalysable(
-            complaint(f"input of shape {tuple(x.shape)}", got, "an input the module takes", hint)
-        ) from error
+    except (Exception, SystemExit) as error:  # whatever a stranger's forward raises, it does not take this input
+        got = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        hint = (
+            "say another shape with --input CHANNELS or BATCH,CHANNELS,TIME; where the module wants more than one "
+            "tensor, wrap it in one that wants one"
+        )
+        what = f"input of shape {tuple(x.shape)}"
+        raise NotAnalysable(complaint(what, got, "an input that the module takes", hint)) from error
     if not isinstance(y, Tensor) or y.ndim not in (2, 3):
         got = f"shape {tuple(y.shape)}" if isinstance(y, Tensor) else type(y).__name__
         hint = "wrap the module so that it returns the waveform alone"
         raise NotAnalysable(complaint("module output", got, "one tensor (batch, channel, time)", hint))
+    if not y.is_floating_point() or y.numel() == 0:
+        got = f"{str(y.dtype).removeprefix('torch.')} of shape {tuple(y.shape)}"
+        raise NotAnalysable(complaint("module output", got, "real samples, at least one"))
     if not torch.isfinite(y).all():
         allowed = "finite samples"
         raise NotAnalysable(complaint("module output", "NaN or infinite samples", allowed, "check its weights"))
@@ -127,18 +171,7 @@ def _probe_input(module: nn.Module, channels: int, length: int) -> Tensor:
 @contextmanager
 def _watched(module: nn.Module, seen: list[Seen]) -> Iterator[None]:
     """Record every module that is described, and every other one without children, as it runs."""
-    hooks, covered = [], ["parametrizations"]
-    for name, m in module.named_modules():
-        if any(f".{name}.".startswith(f".{outer}.") or f".{outer}." in f".{name}." for outer in covered):
-            continue
-        stages, reason = _described(m)
-        if not stages and not _leaf(m):
-            continue
-        if stages:
-            covered.append(name)
-        hooks.append(m.register_forward_hook(_recorder(seen, name or type(m).__name__, stages, reason)))
-        if stages and not name:
-            break
+    hooks = [m.register_forward_hook(_recorder(seen, *watched)) for m, *watched in _parts(module, "", set())]
     try:
         yield
     finally:
@@ -146,8 +179,18 @@ def _watched(module: nn.Module, seen: list[Seen]) -> Iterator[None]:
             hook.remove()
 
 
-def _leaf(m: nn.Module) -> bool:
-    return all("parametrizations" in name for name, _ in m.named_children())
+def _parts(m: nn.Module, name: str, met: set[int]) -> Iterator[tuple[Any, ...]]:
+    """Yield (module, name, stages, reason), outermost described modules first, each once."""
+    if id(m) in met:
+        return
+    met.add(id(m))
+    stages, reason = _described(m)
+    children = [(key, child) for key, child in m.named_children() if key != "parametrizations"]
+    if stages or not children:
+        yield m, name or type(m).__name__, stages, reason
+    else:
+        for key, child in children:
+            yield from _parts(child, f"{name}.{key}" if name else key, met)
 
 
 def _described(m: nn.Module) -> tuple[tuple[Stage, ...], str]:
@@ -161,12 +204,7 @@ def _described(m: nn.Module) -> tuple[tuple[Stage, ...], str]:
 
 def _recorder(seen: list[Seen], name: str, stages: tuple[Stage, ...], reason: str) -> Callable[..., None]:
     def record(m: nn.Module, args: tuple[Any, ...], output: Any) -> None:
-        lengths = _length(args[0] if args else None), _length(output)
         for stage in stages or (None,):
-            seen.append(Seen(name, type(m).__name__, stage, reason, *lengths))
+            seen.append(Seen(name, type(m).__name__, stage, reason))
 
     return record
-
-
-def _length(x: Any) -> int | None:
-    return int(x.shape[-1]) if isinstance(x, Tensor) else None

@@ -22,10 +22,19 @@ def test_spectrogram_shows_the_tone_at_its_frequency_and_the_predictions_beside_
     ticks = [
         sorted({float(v) for path in c.get_paths() for v in np.asarray(path.vertices)[:, 1]}) for c in ax.collections
     ]
-    assert ticks == [[2000.0], [4000.0]]
-    legend = ax.get_legend()
-    assert legend is not None
-    assert [text.get_text() for text in legend.get_texts()] == ["layer 1", "layer 2"]
+    assert ticks == [[], [2000.0], [], [4000.0]]
+    assert [text.get_text() for text in ax.texts] == ["1", "2"]
+
+
+def test_predictions_that_were_not_measured_are_pale_and_colours_belong_to_layers() -> None:
+    lines = tone_lines(parse("convt k4 s2 | convt k4 s2"))
+    all_of_them, some = Figure().subplots(), Figure().subplots()
+    plot_spectrogram(np.ones(2048), 8000, lines=lines, ax=all_of_them)
+    plot_spectrogram(np.ones(2048), 8000, lines=lines, standing={lines[2].freq}, ax=some)
+    assert [c.get_alpha() for c in some.collections] == [0.25, 1.0, 0.25, 1.0]
+    assert [len(c.get_paths()) for c in some.collections] == [1, 0, 0, 1]
+    colours = [[text.get_color() for text in ax.texts] for ax in (all_of_them, some)]
+    assert colours[0] == colours[1]
 
 
 def test_an_offset_does_not_darken_the_rest() -> None:

@@ -7,7 +7,7 @@ import pytest
 from scipy.signal.windows import general_cosine
 
 from dspref.arrays import Array
-from dspref.spectrum import LOBE, SEVEN_TERMS, average_spectrum, measure_lines, spectrogram
+from dspref.spectrum import LOBE, SEVEN_TERMS, AverageSpectrum, average_spectrum, measure_lines, spectrogram
 
 
 def _comb(period: int, time: int) -> Array:
@@ -63,6 +63,27 @@ def test_peaks_are_found_where_they_are_and_judged_by_the_grid(freq: Fraction, o
     peaks = average_spectrum(noise + np.cos(2 * np.pi * float(freq) * n), 16).peaks()
     assert [p.on_grid for p in peaks] == [on_grid]
     assert peaks[0].freq == pytest.approx(float(freq), abs=1 / 1024)
+
+
+@pytest.mark.parametrize("bins", [7, 8, 9, 10, 12, 14])
+def test_a_tone_close_to_a_strong_line_is_not_missed(bins: int) -> None:
+    n = np.arange(16 * 64 * 8)
+    rng = np.random.default_rng(bins)
+    y = 1 + 1e-2 * np.cos(2 * np.pi * n * bins / (16 * 64)) + 1e-5 * rng.standard_normal(n.size)
+    found = average_spectrum(y, 16, bins_per_line=64).peaks()
+    assert [round(p.freq * 1024) for p in found] == [0, bins]
+
+
+def test_the_floor_is_taken_beside_the_line_and_before_the_next() -> None:
+    power = np.ones(200)
+    power[100 - 6 : 100 + 7] = 1e6
+    power[100 - 26 : 100 - 20], power[100 + 21 : 100 + 27] = 1e6, 1e6
+    spectrum = AverageSpectrum(power, 398, 1, 9, 0.0)
+    assert spectrum.floor[100] == 1
+
+
+def test_segments_overlap_by_three_quarters() -> None:
+    assert average_spectrum(np.ones(1024 * 3), 16, bins_per_line=64).segments == 9
 
 
 def test_what_is_smaller_than_the_format_can_hold_is_no_peak() -> None:

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from dspref import Chain, NotAnalysable, TransposedConv, parse, tone_lines
+from dspref import Chain, Nearest, NotAnalysable, TransposedConv, parse, tone_lines
+from torchparity import register
 from torchparity.audit import Audit, audit
 from torchparity.measure import STANDS_DB, settled
 from torchparity.models import melgan, random_network
@@ -69,7 +70,7 @@ def test_a_tone_that_no_layer_explains_is_an_error_with_its_frequency() -> None:
     assert not any(r.periodic for r in found.runs)
     errors = [f.text for f in found.findings if f.level == "error"]
     assert "constant input, seed 0: the response never becomes periodic" in errors[0]
-    assert any(t.startswith("constant input") and "peaks off the predicted grid: 136.99" in t for t in errors)
+    assert any(t.startswith("constant input") and "peak off the predicted grid: 136.99" in t for t in errors)
 
 
 class NoiseHum(Hum):
@@ -86,7 +87,7 @@ def test_peaks_off_the_grid_are_errors() -> None:
     assert [p.freq for p in noise.off_grid] == pytest.approx([0.137], abs=1e-4)
     errors = [f.text for f in found.findings if f.level == "error"]
     assert len(errors) == 1
-    assert errors[0].startswith("noise input, seed 0: 1 peaks off the predicted grid: 136.99")
+    assert errors[0].startswith("noise input, seed 0: 1 peak off the predicted grid: 136.99")
 
 
 class Hidden(nn.Module):
@@ -100,12 +101,76 @@ class Hidden(nn.Module):
         return torch.repeat_interleave(torch.as_tensor(self.up(x)), 3, dim=-1)
 
 
-def test_a_rate_that_the_layers_seen_do_not_make_is_an_error() -> None:
-    found = audit(Hidden)
-    assert found.spine.rate == 6
-    assert any(
-        "the module's rate is ×6, the layers seen make ×2" in f.text for f in found.findings if f.level == "error"
-    )
+class UpDown(nn.Module):
+    """Upsamples, decimates, upsamples: lines of the first layer alias."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.up, self.down = nn.ConvTranspose1d(1, 1, 4, 2, 1), nn.Conv1d(1, 1, 4, 2, 1)
+        self.last = nn.ConvTranspose1d(1, 1, 4, 2, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.as_tensor(self.last(torch.relu(self.down(self.up(x)))))
+
+
+class SideBySide(nn.Module):
+    """Two upsampling layers of one rate, added."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.ConvTranspose1d(1, 1, 4, 2, 1), nn.ConvTranspose1d(1, 1, 4, 2, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.as_tensor(self.a(x) + self.b(x))
+
+
+class Whole(nn.Module):
+    """Repeats four times, and is registered as if it were two."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.repeat_interleave(x, 4, dim=-1)
+
+
+register(Whole)(lambda module: Nearest(2))
+
+
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [
+        (Hidden(), "rate of the module: got ×6, while the layers seen one after another make ×2"),
+        (SideBySide(), "rate of the module: got ×2, while the layers seen one after another make ×4"),
+        (Whole(), "rate of the module: got ×4, while the layers seen one after another make ×2"),
+        (UpDown(), r"layers that lower the rate behind one that raises it \(down\)"),
+        (nn.Sequential(*(nn.Upsample(scale_factor=64) for _ in range(3))), "factor: got 262144; allowed: at most"),
+        (nn.ConvTranspose1d(1, 1, 4, 2).to("meta"), "on the meta device; allowed: weights"),
+        (nn.ConvTranspose1d(1, 1, 4, 2).half(), "dtype of the weights: got float16.*allowed: float32, float64"),
+    ],
+)
+def test_chains_that_cannot_be_read_off_are_refused(module: nn.Module, words: str) -> None:
+    with pytest.raises(NotAnalysable, match=words):
+        audit(module)
+
+
+def test_decimation_before_all_upsampling_is_no_hindrance() -> None:
+    network = nn.Sequential(nn.Conv1d(1, 1, 8, 4, 2), nn.ReLU(), nn.ConvTranspose1d(1, 1, 8, 4, 2))
+    found = audit(network, sr=16000)
+    assert found.spine.rate == 1
+    assert found.spine.chain.factor == 4
+    assert found.lines[1].hz(16000) == 4000
+    assert not [f for f in found.findings if f.level == "error"]
+
+
+def test_short_noise_is_not_judged_and_says_so() -> None:
+    chain = parse("nearest x8 | conv k9 p4 | nearest x8 | conv k9 p4")
+    for time in (40, 60, 80, 120):
+        found = audit(random_network(chain), shape=(1, 1, time))
+        assert [f for f in found.findings if f.level == "error"] == []
+        assert any("too short to tell tones from noise" in f.text for f in found.findings)
+
+
+def test_an_input_too_short_to_measure_says_how_long() -> None:
+    with pytest.raises(NotAnalysable, match="input: got 8 samples; allowed: about 64 or more"):
+        audit(small(), shape=(1, 4, 8))
 
 
 def test_levels_of_an_affine_network_are_predicted_and_met() -> None:
@@ -130,14 +195,16 @@ def test_a_level_that_is_not_the_predicted_one_is_an_error() -> None:
     assert any("off its prediction" in f.text for f in planted.findings if f.level == "error")
 
 
-def test_an_audit_leaves_the_module_as_it_was() -> None:
-    network = small().train()
+def test_an_audit_leaves_module_and_random_state_as_they_were() -> None:
+    network = nn.Sequential(small(), nn.BatchNorm1d(1)).train()
+    network[1].eval()
     before = {k: v.clone() for k, v in network.state_dict().items()}
+    state = torch.get_rng_state()
     audit(network)
-    assert network.training
+    assert [m.training for m in network] == [True, False]
     assert all(torch.equal(v, before[k]) for k, v in network.state_dict().items())
-    assert not network._forward_hooks
     assert not any(m._forward_hooks for m in network.modules())
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 class Strange(nn.Module):
@@ -162,6 +229,10 @@ class Strange(nn.Module):
         (Strange(lambda y: y[..., :7]), r"rate of the module: got 7 → 7 samples"),
         (Strange(lambda y: y + 1e-3 * torch.randn(y.shape)), r"another output for the same input"),
         (Strange(lambda y: y * float("nan")), r"module output: got NaN or infinite samples"),
+        (Strange(lambda y: y * 1j), r"module output: got complex64 of shape"),
+        (Strange(lambda y: y[:0]), r"module output: got float32 of shape \(0, 1, 64\)"),
+        (Strange(lambda y: 0 * y), r"response to noise: got silence"),
+        (Strange(exit), r"input of shape \(1, 1, 32\): got SystemExit"),
     ],
 )
 def test_what_cannot_be_audited_says_why(module: nn.Module, words: str) -> None:
@@ -170,9 +241,14 @@ def test_what_cannot_be_audited_says_why(module: nn.Module, words: str) -> None:
         audit(module)
 
 
+def test_silence_is_no_recording() -> None:
+    with pytest.raises(NotAnalysable, match="got silence"):
+        audit(random_network(parse("nearest x2 | conv k9 p4")), recording=np.zeros(4000))
+
+
 def test_a_recording_needs_one_input_channel() -> None:
     with pytest.raises(NotAnalysable, match=r"got 4 input channels; allowed: one input channel"):
-        audit(small(), recording=np.zeros(100))
+        audit(small(), recording=np.ones(100))
 
 
 def test_a_recording_is_measured_on_the_grid_and_its_own_peaks_are_not_judged() -> None:
@@ -190,6 +266,19 @@ def test_settled_is_where_the_signal_repeats() -> None:
     y[-1] = 9
     assert settled(y, 2, 2.0**-53) == slice(4, 98)
     assert settled(y[:1], 2, 2.0**-53) == slice(0, 0)
+
+
+def test_settled_means_to_rounding() -> None:
+    y = np.tile([1.0, 2.0], 50)
+    y[60] += 2 * 65 * 2.0**-24
+    assert settled(y, 2, 2.0**-24) == slice(0, 60)
+    y[60] -= 2 * 2 * 2.0**-24
+    assert settled(y, 2, 2.0**-24) == slice(0, 100)
+
+
+def test_long_memories_get_longer_margins() -> None:
+    found = audit(nn.Sequential(nn.Conv1d(1, 1, 301, padding=150), nn.ConvTranspose1d(1, 1, 4, 2, 1)))
+    assert all(r.periodic and r.off_grid == () for r in found.runs)
 
 
 def test_the_input_shape_can_be_given() -> None:

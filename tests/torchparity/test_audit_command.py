@@ -1,6 +1,7 @@
 """The command ``torchparity audit``: exit codes, files, formats, and bad input in words."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,10 @@ def mono():
 def flat():
     return nn.Conv1d(1, 1, 3)
 
+def loud():
+    print("loading ...")
+    return good()
+
 def nothing():
     return None
 
@@ -55,7 +60,7 @@ def audit(*words: str) -> Result:
 def test_a_module_of_ones_own_is_audited(folder: Path) -> None:
     result = audit("decoders.py:good", "--sr", "16000")
     assert result.exit_code == 0, result.output
-    assert "decoders-py-good at 16000 Hz: 1 upsampling layers, ×4" in result.output
+    assert "decoders-py-good at 16000 Hz: 1 upsampling layer, ×4" in result.output
     assert "verdict: every peak is explained by an upsampling layer" in result.output
     assert max(len(row) for row in result.output.splitlines()) <= 80
     assert (folder / "audit-decoders-py-good.png").read_bytes().startswith(b"\x89PNG")
@@ -91,9 +96,22 @@ def test_a_recording_is_fed_to_a_mono_chain(folder: Path) -> None:
     assert json.loads(half.stdout)["sr"] == 8000
 
 
-def test_without_a_rate_the_output_rate_is_1(folder: Path) -> None:
+def test_without_a_rate_frequencies_are_in_cycles_per_sample(folder: Path) -> None:
     data = json.loads(audit("decoders.py:good", "--format", "json", "-o", "a.json").stdout)
     assert data["sr"] == 1
+    assert "no --sr given: frequencies are in cycles per output sample" in audit("decoders.py:good").output
+
+
+def test_what_a_target_prints_does_not_spoil_the_json(folder: Path) -> None:
+    assert json.loads(audit("decoders.py:loud", "--format", "json", "-o", "a.json").stdout)["factor"] == 4
+
+
+def test_without_soundfile_it_says_what_to_install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    soundfile.write(folder / "mono.wav", np.ones(1000) / 2, 8000)
+    monkeypatch.setitem(sys.modules, "soundfile", None)
+    result = audit("decoders.py:mono", "--wav", "mono.wav")
+    assert result.exit_code == 2
+    assert "pip install 'dspref[audio]'" in result.output
 
 
 @pytest.mark.parametrize(
@@ -101,7 +119,10 @@ def test_without_a_rate_the_output_rate_is_1(folder: Path) -> None:
     [
         (["decoders"], 2, "allowed: a preset (see 'dspref presets'), pkg.mod:factory or path/file.py:factory"),
         (["melgann"], 2, "did you mean 'melgan'?"),
-        (["demucs"], 2, "stage of a random network: got glu"),
+        (["decoders.py"], 2, "name its factory: decoders.py:NAME"),
+        (["fig6-nearest", "--wav", "missing.wav", "--sr", "8000"], 2, "--wav-sr resamples the recording"),
+        (["decoders.py:good", "--seed", "99999999999999999999999"], 2, "99999999999999999999999"),
+        (["decoders.py:good", "--input", "1,2,999999999"], 3, "at most 268435456"),
         (["missing.py:f"], 2, "missing.py"),
         (["no.such.package:f"], 2, "No module named"),
         (["decoders.py:god"], 2, "did you mean 'good'?"),
@@ -132,7 +153,7 @@ def test_bad_input_ends_with_words_and_nothing_written(folder: Path, words: list
 
 def test_a_stereo_recording_and_a_wide_module_are_refused(folder: Path) -> None:
     soundfile.write(folder / "stereo.wav", np.zeros((100, 2)), 8000)
-    soundfile.write(folder / "mono.wav", np.zeros(1000), 8000)
+    soundfile.write(folder / "mono.wav", np.ones(1000) / 2, 8000)
     assert "with 2 channels; allowed: one channel" in audit("decoders.py:mono", "--wav", "stereo.wav").output
     refused = audit("decoders.py:good", "--wav", "mono.wav")
     assert refused.exit_code == 3

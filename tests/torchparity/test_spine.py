@@ -38,24 +38,44 @@ class Wrapped(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
+        self.down = nn.Conv1d(2, 2, 4, stride=4)
         self.shuffle = nn.Sequential(nn.Conv1d(2, 6, 3, padding=1), PixelShuffle1d(3))
         self.up = parametrizations.weight_norm(nn.ConvTranspose1d(2, 2, 4, 2, 1))
         self.norm = nn.GroupNorm(1, 2)
         self.near = nn.Upsample(scale_factor=2)
-        self.down = nn.Conv1d(2, 2, 4, stride=4)
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.as_tensor(self.down(self.near(self.norm(self.up(self.shuffle(x))))))
+        return torch.as_tensor(self.near(self.norm(self.up(self.shuffle(self.down(x))))))
 
 
 def test_what_ran_is_seen_in_order_and_what_is_unknown_is_listed() -> None:
     found = spine(Wrapped(), 2)
-    assert [s.name for s in found.seen] == ["shuffle", "up", "norm", "near", "down"]
-    assert [s.factor for s in found.seen] == [3, 2, 1, 2, Fraction(1, 4)]
+    assert [s.name for s in found.seen] == ["down", "shuffle", "up", "norm", "near"]
+    assert [s.factor for s in found.seen] == [Fraction(1, 4), 3, 2, 1, 2]
     assert found.rate == found.described_rate == 3
     assert [(s.name, s.kind) for s in found.undescribed] == [("norm", "GroupNorm")]
     assert "GroupNorm" in found.undescribed[0].reason
     assert [stage.factor for stage in found.chain.stages] == [3, 2, 2]
+
+
+class Block(nn.Module):
+    """A block that names its layers as its neighbours do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ups = nn.ModuleList([nn.ConvTranspose1d(1, 1, 4, 2, 1), nn.ConvTranspose1d(1, 1, 4, 2, 1)])
+        self.norm = nn.GroupNorm(1, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for up in self.ups:
+            x = self.norm(up(x))
+        return x
+
+
+def test_layers_of_one_name_in_different_blocks_are_all_seen() -> None:
+    found = spine(nn.Sequential(nn.Conv1d(1, 1, 3, padding=1), Block(), nn.GroupNorm(1, 1)), 1)
+    assert [s.name for s in found.seen] == ["0", "1.ups.0", "1.norm", "1.ups.1", "1.norm", "2"]
+    assert found.rate == 4
 
 
 def test_hooks_are_gone_even_after_a_refusal() -> None:
