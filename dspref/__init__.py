@@ -7,8 +7,11 @@ is what signal processing knows about it; *lines* and images follow from that.
 >>> TransposedConv([[[1, 1, 1]]], stride=2)([[1, 1, 1, 1]])
 array([[1, 1, 2, 1, 2, 1, 2, 1, 1]])
 
-Importing this package loads NumPy only.
+Importing this package loads NumPy only; measuring (`average_spectrum`, `measure_lines`, `spectrogram`) loads SciPy
+when it is first asked for.
 """
+
+from typing import TYPE_CHECKING, Any
 
 from dspref.arrays import NotAnalysable
 from dspref.chain import Chain, Pointwise
@@ -22,6 +25,9 @@ from dspref.outline import Outline
 from dspref.presets import Preset, preset
 from dspref.spec import SpecError, parse
 from dspref.stretchfilter import StretchFilter
+
+if TYPE_CHECKING:
+    from dspref.spectrum import average_spectrum, measure_lines, spectrogram
 
 __version__ = "0.1.0"
 
@@ -44,6 +50,7 @@ __all__ = [
     "TransposedConv",
     "Whence",
     "ZeroStuff",
+    "average_spectrum",
     "convolve",
     "correlate",
     "decimate",
@@ -52,6 +59,7 @@ __all__ = [
     "images",
     "interleave",
     "linear",
+    "measure_lines",
     "nearest",
     "overlap_add",
     "parse",
@@ -59,8 +67,24 @@ __all__ = [
     "polyphase",
     "preset",
     "read_config",
+    "spectrogram",
     "stretch",
     "subpixel",
     "tone_lines",
     "whence",
 ]
+
+_LATE = ("average_spectrum", "measure_lines", "spectrogram")
+
+
+def __getattr__(name: str) -> Any:
+    """Load what needs SciPy when it is first asked for."""
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from dspref import spectrum
+
+    return getattr(spectrum, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -2,6 +2,9 @@
 
 Signals are ``(..., channel, time)``; taps are ``(out, in, taps)``, or ``(taps,)`` when every channel
 is filtered alike. Nothing here knows what a layer is.
+
+Arithmetic is that of the arrays: floats round, Fractions and SymPy are exact, and int64 wraps beyond 2⁶³ without
+a word, as NumPy's does (narrower integers are widened to it); for larger integers use ``dtype=object``.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from collections.abc import Iterable
+from fractions import Fraction
 from numbers import Number
 from typing import Any, TypeAlias, TypeVar, dataclass_transform
 
@@ -64,6 +68,34 @@ def as_factor(value: object) -> int:
     return as_integer("factor", value, 1, "non-integer factors have no stretch + filter form")
 
 
+def as_exact(name: str, value: Any) -> Fraction:
+    """Return `value` as the Fraction it says: integers, Fractions, texts ("0.2", "1/5"), short binary fractions.
+
+    Other floats are refused: 0.2 is not 1/5, and would miss every line at 1/5 without a word.
+
+    Examples
+    --------
+    >>> as_exact("frequency", "0.2"), as_exact("frequency", 0.375)
+    (Fraction(1, 5), Fraction(3, 8))
+    """
+    allowed = "an integer, Fraction, text, or float that is a short binary fraction, as 0.375"
+    plain = float(value) if isinstance(value, np.floating) else value
+    try:
+        exact = Fraction(plain)
+    except (TypeError, ValueError, OverflowError, ZeroDivisionError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(complaint(name, repr(plain), allowed, "write Fraction(1, 5) or '0.2'")) from None
+    if isinstance(plain, float) and exact.denominator > SHORTEST:
+        near = exact.limit_denominator(10_000)
+        hint = f"write Fraction({near.numerator}, {near.denominator}) or '{plain!r}'"
+        raise ValueError(complaint(name, repr(plain), allowed, hint))
+    return exact
+
+
+SHORTEST = 1 << 20
+"""Largest denominator of a float that is taken at its word."""
+
+
 def as_choice(name: str, value: str, allowed: Iterable[str]) -> str:
     """Return `value`, if it is one of the words allowed."""
     words = tuple(allowed)
@@ -73,15 +105,40 @@ def as_choice(name: str, value: str, allowed: Iterable[str]) -> str:
 
 
 def as_numbers(name: str, value: ArrayLike) -> Array:
-    """Return `value` as an array of finite numbers: float, complex, integer, Fraction or SymPy."""
-    array = np.asarray(value)
+    """Return `value` as an array of finite numbers: float, complex, integer (64 bits), Fraction or SymPy."""
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        allowed = "numbers in an array, rows of equal length"
+        raise ValueError(complaint(name, "rows of unequal length", allowed)) from None
     if array.dtype.kind not in "iufcO":
         allowed = "integer, float, complex, or object (Fraction, SymPy) arrays"
         raise TypeError(complaint(name, f"dtype {array.dtype}", allowed, "convert it with .astype(float)"))
     if array.dtype.kind in "fc" and not np.isfinite(array).all():
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise ValueError(complaint(name, f"{array[where]} at index {where}", "finite numbers", "mend it at its source"))
-    return array
+    if array.dtype.kind == "O":
+        _check_objects(name, array)
+    return array.astype(np.int64) if array.dtype.kind in "iu" and array.dtype.itemsize < 8 else array
+
+
+def _check_objects(name: str, array: Array) -> None:
+    """Refuse what does not compute, and what is not finite, among objects."""
+    for where, item in np.ndenumerate(array):
+        if not (hasattr(item, "__radd__") and hasattr(item, "__rmul__")):
+            allowed = "numbers: integer, float, complex, Fraction or SymPy"
+            raise TypeError(complaint(name, f"{item!r} at index {where}", allowed))
+        if isinstance(item, (float, complex, np.inexact)) and not np.isfinite(item):
+            raise ValueError(complaint(name, f"{item} at index {where}", "finite numbers", "mend it at its source"))
+
+
+def as_complex(name: str, value: Array) -> Array:
+    """Return numbers in complex floating point, which symbols do not have."""
+    try:
+        return value.astype(complex)
+    except TypeError:
+        hint = "Chain.offset_response keeps symbols; put numbers in for the rest"
+        raise NotAnalysable(complaint(name, "symbolic taps", "numbers", hint)) from None
 
 
 def as_real(name: str, value: ArrayLike) -> Array:

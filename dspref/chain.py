@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import reduce
-from typing import ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from dspref.arrays import Array, NotAnalysable, align, as_choice, as_numbers, as_signal, complaint
+from dspref.interpolators import Linear
 from dspref.layers import Layer
 from dspref.outline import WEIGHTS_HINT, Outline
 from dspref.stretchfilter import StretchFilter
@@ -21,7 +22,9 @@ _erf = np.vectorize(math.erf, otypes=[float])
 
 
 def _sigmoid(x: Array) -> Array:
-    return np.asarray(1 / (1 + np.exp(-x)))
+    low = x.real < 0
+    decay = np.exp(np.where(low, x, -x))  # at most 1: no overflow, however large x is
+    return np.asarray(np.where(low, decay, 1) / (1 + decay))
 
 
 def _glu(x: Array) -> Array:
@@ -38,7 +41,7 @@ POINTWISE: dict[str, tuple[Callable[..., Array], tuple[float, ...]]] = {
     "gelu": (lambda x: x * (1 + _erf(x / math.sqrt(2))) / 2, ()),
     "silu": (lambda x: x * _sigmoid(x), ()),
     "softplus": (lambda x: np.logaddexp(0, x), ()),
-    "snake": (lambda x, a: x + np.sin(a * x) ** 2 / a, (1.0,)),
+    "snake": (lambda x, a: x + np.sin(a * x) ** 2 / a if a else x, (1.0,)),
     "glu": (_glu, ()),
 }
 """Nonlinear stages by name: the function, and the defaults of its parameters."""
@@ -59,6 +62,8 @@ class Pointwise:
     factor: ClassVar[int] = 1
     length: ClassVar[None] = None
     bias_phases: ClassVar[None] = None
+    in_channels: ClassVar[None] = None
+    out_channels: ClassVar[None] = None
 
     def __post_init__(self) -> None:
         as_choice("pointwise map", self.name, POINTWISE)
@@ -97,6 +102,13 @@ class Chain:
     ----------
     stages : iterable of layers, `Outline` (no weights) and `Pointwise`
 
+    Raises
+    ------
+    TypeError
+        If something is no such stage.
+    ValueError
+        If a layer gives other channels than the next takes, as far as they are known.
+
     Examples
     --------
     >>> from dspref import Nearest
@@ -107,7 +119,7 @@ class Chain:
     stages: tuple[Stage, ...]
 
     def __init__(self, stages: Iterable[Stage]) -> None:
-        object.__setattr__(self, "stages", tuple(stages))
+        object.__setattr__(self, "stages", _checked(stages))
 
     def __call__(self, x: ArrayLike) -> Array:
         """Return the output for a signal (..., channel, time), each stage by its own definition."""
@@ -117,6 +129,16 @@ class Chain:
     def factor(self) -> int:
         """S, the product of the factors."""
         for stage in self.stages:
+            if isinstance(stage, Linear) and stage.align_corners:
+                hint = "use align_corners=False: with corners aligned, positions move with the length"
+                raise NotAnalysable(
+                    complaint(
+                        "rate of a chain",
+                        f"{stage.op} x{stage.factor} with align_corners=True",
+                        "a fixed grid of positions",
+                        hint,
+                    )
+                )
             if isinstance(stage.factor, Fraction):
                 hint = "cut the chain after its last decimating layer"
                 raise NotAnalysable(complaint("factor of a chain", f"{stage.op} at {stage.factor}", "integers", hint))
@@ -150,6 +172,23 @@ class Chain:
             return StretchFilter(1, np.ones(1, int))
         return reduce(lambda first, then: then @ first, (_normal(stage) for stage in self.stages))
 
+    @property
+    def in_channels(self) -> int | None:
+        """Channels that the chain takes; None if it treats every channel alike, or nothing says how many."""
+        for stage in self.stages:
+            if stage.in_channels is not None or not _keeps_channels(stage):
+                return stage.in_channels
+        return None
+
+    def checked_offset(self, offset: ArrayLike) -> Array:
+        """Return an offset as an array () or (in,), if the chain can take it."""
+        mean, inner = as_numbers("offset", offset), self.in_channels
+        if mean.ndim > 1 or mean.size == 0:
+            raise ValueError(complaint("offset", f"shape {mean.shape}", "a number, or one number per channel"))
+        if mean.ndim and inner is not None and mean.size != inner:
+            raise ValueError(complaint("offset", f"{mean.size} channels", f"{inner}, as the first layer"))
+        return mean
+
     def offset_response(self, offset: ArrayLike = 1) -> Array:
         """Return one period of the steady output for a constant input: input offset and every bias at work.
 
@@ -161,19 +200,48 @@ class Chain:
         -------
         array (out, S), sample m of the output standing at m mod S; exact for exact numbers.
         """
-        mean = as_numbers("offset", offset)
-        if mean.ndim > 1:
-            raise ValueError(complaint("offset", f"shape {mean.shape}", "a number, or one number per channel"))
-        inner = next((u.h.shape[1] for s in self.stages if (u := _normal(s)).h.ndim == 3), mean.size)
-        if mean.ndim and mean.size != inner:
-            raise ValueError(complaint("offset", f"{mean.size} channels", f"{inner}, as the first layer"))
-        period = np.broadcast_to(mean, inner)[:, None]
+        mean = self.checked_offset(offset)
+        period = np.broadcast_to(mean, self.in_channels or mean.size)[:, None]
         for stage in self.stages:
             period = _steady_period(_normal(stage), period)
             if stage.bias_phases is not None:
                 b = np.tile(stage.bias_phases, period.shape[-1] // stage.bias_phases.shape[-1])
                 period = np.add(*align(period, b))
         return period
+
+
+_OFFERED = frozenset(("op", "factor", "length", "normal", "bias_phases", "in_channels", "out_channels"))
+
+
+def _checked(stages: Any) -> tuple[Stage, ...]:
+    """Return the stages, if they are stages, and each takes the channels that the one before gives."""
+    allowed = "layers, Outline and Pointwise"
+    if isinstance(stages, str) or not isinstance(stages, Iterable):
+        hint = "parse() reads words" if isinstance(stages, str) else "write Chain([layer])"
+        raise TypeError(complaint("stages of a chain", repr(stages), f"an iterable of {allowed}", hint))
+    checked = tuple(stages)
+    channels, giver = None, ""
+    for place, stage in enumerate(checked):
+        if isinstance(stage, type) or not set(dir(stage)) >= _OFFERED:
+            hint = "write *chain.stages" if isinstance(stage, Chain) else ""
+            raise TypeError(complaint(f"stage {place} of a chain", repr(stage), allowed, hint))
+        name = f"{stage.op} (stage {place})"
+        if channels is not None and stage.in_channels not in (None, channels):
+            got = f"{channels} out of {giver}"
+            raise ValueError(complaint("channels of a chain", got, f"{stage.in_channels}, as {name} takes"))
+        if stage.op == "glu" and channels is not None and channels % 2:
+            raise ValueError(
+                complaint("channels of a chain", f"{channels} out of {giver}", f"even, as {name} halves them")
+            )
+        if not _keeps_channels(stage):
+            channels = channels // 2 if stage.op == "glu" and channels is not None else stage.out_channels
+            giver = name
+    return checked
+
+
+def _keeps_channels(stage: Stage) -> bool:
+    """Return whether every channel is treated alike; an outline may change them, "glu" halves them."""
+    return stage.out_channels is None and stage.op != "glu" and not isinstance(stage, Outline)
 
 
 def _normal(stage: Stage) -> StretchFilter:

@@ -13,12 +13,14 @@ from dspref import __version__
 from dspref.chain import Chain
 from dspref.config import read_config
 from dspref.console import FINDINGS, emit, hertz_parameter, with_exit_codes, writable
-from dspref.documents import predict_document, whence_document
+from dspref.documents import doctor_document, predict_document, presets_document, whence_document
 from dspref.pages import doctor_page, predict_page, presets_page, whence_page
 from dspref.presets import PRESETS, preset
 from dspref.spec import parse
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+_form = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 
 EXAMPLE = "as --spec 'convt k16 s8 p4 | conv k9 p4', or --preset melgan"
 
@@ -52,7 +54,7 @@ def _architecture(command: Command) -> Command:
     """Add the options that say an architecture, its rate, and where the answer goes."""
     for option in (
         click.option("-o", "--output", metavar="FILE", help="Write there, not to the terminal."),
-        click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True),
+        _form,
         click.option(
             "--sr", metavar="HZ", callback=hertz_parameter(), help="Output rate; presets and configs have one."
         ),
@@ -116,7 +118,7 @@ def predict(
     emit(_json(document) if form == "json" else predict_page(document, limit=limit), target)
 
 
-@dspref.command()
+@dspref.command(context_settings={"ignore_unknown_options": True})  # -100 is no option, but a frequency refused
 @click.argument("hertz", metavar="HZ...", nargs=-1, required=True, callback=hertz_parameter(zero=True))
 @_architecture
 @with_exit_codes
@@ -143,17 +145,21 @@ def whence(
 
 @dspref.command()
 @click.argument("names", metavar="[NAME]...", nargs=-1)
+@_form
 @with_exit_codes
-def presets(names: tuple[str, ...]) -> None:
+def presets(names: tuple[str, ...], form: str) -> None:
     """List known architectures; with NAME, say all of one."""
-    emit(presets_page([preset(name) for name in names], full=True) if names else presets_page(PRESETS.values()))
+    known = [preset(name) for name in names] or list(PRESETS.values())
+    emit(_json(presets_document(known)) if form == "json" else presets_page(known, full=bool(names)))
 
 
 @dspref.command()
-def doctor() -> None:
+@_form
+@with_exit_codes
+def doctor(form: str) -> None:
     """Say what is installed, and what is missing."""
     page, whole = doctor_page(NEEDED, OPTIONAL)
-    emit(page)
+    emit(_json(doctor_document(NEEDED, OPTIONAL)) if form == "json" else page)
     if not whole:
         raise click.exceptions.Exit(FINDINGS)
 

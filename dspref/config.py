@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from fractions import Fraction
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from dspref.arrays import complaint, did_you_mean
+from dspref.arrays import NotAnalysable, complaint, did_you_mean
 from dspref.chain import Chain
 from dspref.presets import vocoder
 from dspref.spec import LARGEST, parse
 
 RATES, KERNELS, SR = "upsample_rates", "upsample_kernel_sizes", "sampling_rate"
+
+HOPS = ("hop_size", "hop_length")
+"""Keys that say the whole factor, output samples per frame."""
 
 
 def read_config(path: str | PathLike[str]) -> tuple[Chain, Fraction | None]:
@@ -36,6 +40,8 @@ def read_config(path: str | PathLike[str]) -> tuple[Chain, Fraction | None]:
     ------
     ValueError
         Says what the file lacks, or holds instead.
+    NotAnalysable
+        If the hop that the file says is not the product of the rates: something else upsamples too.
 
     Examples
     --------
@@ -52,7 +58,8 @@ def read_config(path: str | PathLike[str]) -> tuple[Chain, Fraction | None]:
     keys = tuple(dict.fromkeys(key for key, _ in found))
     missing = [name for name in (RATES, KERNELS) if name not in keys]
     if missing:
-        hints = " ".join(hint for name in missing if (hint := did_you_mean(name, keys)))
+        others = [key for key in keys if key not in (RATES, KERNELS, SR)]
+        hints = " ".join(hint for name in missing if (hint := did_you_mean(name, others)))
         got = f"the keys {', '.join(keys[:20])}{', …' if len(keys) > 20 else ''}" if keys else "no keys"
         raise _refusal(path, " and ".join(missing), got, f"both {RATES} and {KERNELS}, at any depth", hints)
     rates, kernels = (_integers(path, name, _single(path, name, found)) for name in (RATES, KERNELS))
@@ -63,8 +70,20 @@ def read_config(path: str | PathLike[str]) -> tuple[Chain, Fraction | None]:
         if kernel < rate:
             got = f"kernel {kernel} with rate {rate}"
             raise _refusal(path, KERNELS, got, "kernels no shorter than their rate", "(k − s)//2 is the padding")
+    _check_hop(path, math.prod(rates), found)
     sr = _rate(path, _single(path, SR, found)) if SR in keys else None
     return parse(vocoder(rates, kernels)), sr
+
+
+def _check_hop(path: str | PathLike[str], factor: int, found: list[tuple[str, Any]]) -> None:
+    """Refuse a generator whose layers do not make up its hop, where the file says one hop."""
+    for name in HOPS:
+        values = {content for key, content in found if key == name and type(content) is int}
+        if len(values) == 1 and values != {factor}:
+            got = f"{values.pop()}, but {RATES} multiply to {factor}"
+            allowed = f"a hop of {factor} samples, all of it made by {RATES}"
+            hint = "an iSTFT head or another upsampler follows, which this reader doesn't know; write --spec"
+            raise NotAnalysable(complaint(f"{path}: {name}", got, allowed, hint))
 
 
 def _refusal(path: str | PathLike[str], what: str, got: object, allowed: str, hint: str = "") -> ValueError:
@@ -83,6 +102,8 @@ def _load(path: Path) -> Any:
     except OSError as error:
         raise _refusal(path, "config", error.strerror, "a file that can be read") from None
     except json.JSONDecodeError as error:
+        if not error.doc.strip():
+            raise _refusal(path, "config", "an empty file", allowed) from None
         where = f"{error.msg} at line {error.lineno}, column {error.colno}"
         raise _refusal(path, "JSON", where, allowed) from None
     except (ValueError, RecursionError) as error:

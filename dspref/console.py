@@ -5,6 +5,7 @@ Exit codes: 0 clean, 1 findings, 2 usage (with the words of the error), 3 not an
 
 from __future__ import annotations
 
+import difflib
 import functools
 import os
 import re
@@ -27,7 +28,8 @@ CLEAN, FINDINGS, USAGE, NOT_ANALYSABLE = range(4)
 def with_exit_codes(command: Callable[P, R]) -> Callable[P, R]:
     """Make a command end with words and an exit code, not a traceback, where its input is at fault.
 
-    `NotAnalysable` ends with 3, any other ValueError with 2. Anything else is our own fault and is shown.
+    `NotAnalysable` ends with 3, any other ValueError with 2, and so does a TypeError in the words of
+    `dspref.arrays.complaint`. Anything else is our own fault and is shown.
 
     Examples
     --------
@@ -45,7 +47,9 @@ def with_exit_codes(command: Callable[P, R]) -> Callable[P, R]:
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return command(*args, **kwargs)
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
+            if isinstance(error, TypeError) and "; allowed: " not in str(error):
+                raise
             click.echo(f"Error: {error}", err=True)
             raise click.exceptions.Exit(NOT_ANALYSABLE if isinstance(error, NotAnalysable) else USAGE) from None
 
@@ -73,15 +77,24 @@ def read_hertz(words: str, *, zero: bool = False) -> Fraction:
 def hertz_parameter(*, zero: bool = False) -> Callable[[click.Context, click.Parameter, Any], Any]:
     """Return a click callback that reads a frequency, or each of several, and names the parameter at fault."""
 
-    def read(_: click.Context, parameter: click.Parameter, words: Any) -> Any:
+    def read(context: click.Context, parameter: click.Parameter, words: Any) -> Any:
         try:
             if isinstance(words, tuple):
+                _refuse_options(context, words)
                 return tuple(read_hertz(word, zero=zero) for word in words)
             return None if words is None else read_hertz(words, zero=zero)
         except ValueError as error:
             raise click.BadParameter(str(error), param=parameter) from None
 
     return read
+
+
+def _refuse_options(context: click.Context, words: tuple[str, ...]) -> None:
+    """Refuse what was meant as an option, where numbers with a sign come through as arguments."""
+    known = [option for parameter in context.command.params for option in parameter.opts]
+    for word in words:
+        if re.match(r"-+[A-Za-z]", word):
+            raise click.NoSuchOption(word, possibilities=difflib.get_close_matches(word, known), ctx=context)
 
 
 def writable(path: str | os.PathLike[str] | None) -> Path | None:
@@ -111,30 +124,57 @@ def writable(path: str | os.PathLike[str] | None) -> Path | None:
 
 
 def emit(content: str, output: Path | None = None) -> None:
-    """Print, or write to a file that `writable` has approved."""
+    """Print, or write to a file that `writable` has approved.
+
+    Raises
+    ------
+    ValueError
+        If it can't be written: a full disk is no fault of ours.
+    """
     if output is not None:
         write(output, content)
         return
     encoding = sys.stdout.encoding or "utf-8"
-    click.echo(content.encode(encoding, "replace").decode(encoding), nl=False)
+    try:
+        click.echo(content.encode(encoding, "replace").decode(encoding), nl=False)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has had enough; click ends quietly
+        raise
+    except OSError as error:
+        _drop_output()
+        raise _unwritten("standard output", error) from None
+
+
+def _drop_output() -> None:
+    """Send what standard output still holds nowhere, or the interpreter would try it again at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
+def _unwritten(where: object, error: OSError) -> ValueError:
+    return ValueError(complaint("output", f"{where}: {error.strerror}", "a place that can hold it"))
 
 
 def write(path: str | os.PathLike[str], content: str | bytes) -> None:
     """Write a file whole or not at all: beside its place first, then by one rename.
 
-    Devices and pipes, which can't be replaced, are written directly.
+    Devices and pipes, which can't be replaced, are written directly. A full disk is a ValueError.
     """
     data = content.encode() if isinstance(content, str) else content
     target = Path(os.path.realpath(path))
-    if _special(target):
-        target.write_bytes(data)
-        return
-    beside = _beside(target)
+    beside = target if _special(target) else _beside(target)
     try:
         beside.write_bytes(data)
-        beside.replace(target)
+        if beside != target:
+            beside.replace(target)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise _unwritten(path, error) from None
     finally:
-        beside.unlink(missing_ok=True)
+        if beside != target:
+            beside.unlink(missing_ok=True)
 
 
 def _special(target: Path) -> bool:

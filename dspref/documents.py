@@ -1,4 +1,4 @@
-"""Answers as plain data, ready for JSON: schemas ``dspref.predict/1`` and ``dspref.whence/1``.
+"""Answers as plain data, ready for JSON: schemas ``dspref.predict/1``, ``whence/1``, ``presets/1`` and ``doctor/1``.
 
 Frequencies are numbers of hertz. Where the decimal that JSON prints is not the frequency itself, a second
 field with ``_exact`` in its name holds the fraction: ``"hz": 5333.33…, "hz_exact": "16000/3"``.
@@ -8,9 +8,10 @@ Levels are ``20 log10 abs(c)`` for an input offset of 1, of the loudest output c
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+import platform
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
-from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,8 +20,9 @@ from dspref import __version__
 from dspref.arrays import Array, complaint
 from dspref.chain import Chain, Stage
 from dspref.lines import Image, Line, images, tone_lines, whence
-from dspref.multirate import window
+from dspref.nulls import nulls, provable
 from dspref.outline import overlap
+from dspref.presets import Preset
 from dspref.spec import outlined, spec, token
 
 Document: TypeAlias = dict[str, Any]
@@ -45,7 +47,8 @@ def predict_document(chain: Chain, sr: Fraction | int, *, component: Fraction | 
     dict
         ``schema, version, spec, sr, factor, stages, lines``, and ``images`` for a component. A line has
         ``hz, freq ("k/S"), owner, stage, origins, level_db``; where its level is exactly nothing,
-        ``level_db`` is None and ``null`` is true.
+        ``level_db`` is None and ``null`` is true. Floats count as the fractions they are; of a chain too large
+        for that, or with complex taps, nothing is said to be null.
 
     Raises
     ------
@@ -62,7 +65,8 @@ def predict_document(chain: Chain, sr: Fraction | int, *, component: Fraction | 
     """
     sr, S = Fraction(sr), _readable(chain.factor)
     found = None if component is None else images(chain, _below_half("component", component, sr / S))
-    null = _nulls(chain.offset_response() if chain.affine else None)
+    proof = provable(chain)
+    null = nulls(None if proof is None else proof.offset_response())
     document: Document = {
         "schema": "dspref.predict/1",
         "version": __version__,
@@ -73,7 +77,7 @@ def predict_document(chain: Chain, sr: Fraction | int, *, component: Fraction | 
         "lines": [_line(line, S, sr, null(line.freq)) for line in tone_lines(chain)],
     }
     if found is not None:
-        null = _nulls(chain.collapse().h if chain.affine else None)
+        null = nulls(None if proof is None else proof.collapse().h)
         document["images"] = [_image(image, sr, null(image.freq)) for image in found]
     return document
 
@@ -91,7 +95,8 @@ def whence_document(chain: Chain, hertz: Iterable[Fraction], sr: Fraction | int)
     [{'hz': 12000, 'owner': 1, 'stage': 0, 'origins': [1], 'cannot': [2, 3], 'nearest_hz': 12000}]
     """
     sr, S = Fraction(sr), _readable(chain.factor)
-    null = _nulls(chain.offset_response() if chain.affine and S > 1 else None)
+    proof = provable(chain) if S > 1 else None
+    null = nulls(None if proof is None else proof.offset_response())
     queries = []
     for hz in hertz:
         answer = whence(chain, _below_half("frequency", hz, sr))
@@ -107,6 +112,50 @@ def whence_document(chain: Chain, hertz: Iterable[Fraction], sr: Fraction | int)
             }
         )
     return {"schema": "dspref.whence/1", **number("sr", sr), "spec": spec(chain), "queries": queries}
+
+
+def presets_document(known: Iterable[Preset]) -> Document:
+    """Return known architectures: ``name, spec, sr, factor, grid_hz, source, note`` of each.
+
+    Examples
+    --------
+    >>> from dspref import preset
+    >>> presets_document([preset("melgan")])["presets"][0]["grid_hz"]
+    86.1328125
+    """
+    return {"schema": "dspref.presets/1", "presets": [_preset(p) for p in known]}
+
+
+def _preset(p: Preset) -> Document:
+    factor = p.chain.factor
+    rates = {"sr": p.sr, "factor": factor, **number("grid_hz", Fraction(p.sr, factor))}
+    return {"name": p.name, "spec": p.spec, **rates, "source": p.source, "note": p.note}
+
+
+def doctor_document(needed: Iterable[str], optional: Mapping[str, tuple[str, str]]) -> Document:
+    """Return which versions are installed: ``python, packages, ok``, ok if every package needed is there.
+
+    Parameters
+    ----------
+    needed : names of packages
+    optional : for each package, what it gives and the extra that installs it
+
+    Examples
+    --------
+    >>> doctor_document(["no-such-package"], {})["packages"]
+    [{'name': 'no-such-package', 'version': None, 'needed': True, 'gives': None}]
+    """
+    rows = [{"name": n, "version": _version(n), "needed": True, "gives": None} for n in needed]
+    rows += [{"name": n, "version": _version(n), "needed": False, "gives": gives} for n, (gives, _) in optional.items()]
+    whole = all(row["version"] for row in rows if row["needed"])
+    return {"schema": "dspref.doctor/1", "python": platform.python_version(), "packages": rows, "ok": whole}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
 
 
 def stages_of(chain: Chain, sr: Fraction | int) -> list[Document]:
@@ -142,54 +191,6 @@ def number(name: str, value: Fraction) -> Document:
     return {name: plain} | ({} if Fraction(str(plain)) == value else {f"{name}_exact": str(value)})
 
 
-def vanishes(h: Array, q: int) -> bool:
-    """Return whether ``Σ h[n] e^{−j2πnp/q}`` is exactly zero for the p that share no divisor with q.
-
-    Taps (..., taps), rational: then all those p vanish together. With h folded to q taps, that is so if
-    and only if the polynomial h times ``Π (1 − z^{q/r})``, over the primes r that divide q, is zero modulo
-    ``z^q − 1``: the product is zero at every q-th root of unity but the primitive ones. No rounding, so a
-    null is a null.
-
-    Examples
-    --------
-    >>> vanishes(np.ones(6, int), 3), vanishes(np.array([1, 2, 1]), 3)
-    (True, False)
-    """
-    taps = h.shape[-1]
-    if q > 2 * taps**2:  # the q-th cyclotomic polynomial has a degree of √(q/2) at least: it can't divide h
-        return not h.any()
-    y = window(h, 0, -(-taps // q) * q).reshape(*h.shape[:-1], -1, q).sum(axis=-2)
-    for r in _primes(q):
-        y = y - np.roll(y, q // r, axis=-1)
-    return not y.any()
-
-
-def _primes(n: int) -> list[int]:
-    found, r = [], 2
-    while r * r <= n:
-        if n % r == 0:
-            found.append(r)
-        while n % r == 0:
-            n //= r
-        r += 1
-    return found + ([n] if n > 1 else [])
-
-
-def _nulls(h: Array | None) -> Callable[[Fraction], bool]:
-    """Return the test for exact nulls at a frequency; nothing is null where the taps are not known."""
-    taps = None if h is None else _whole(h)
-    by_denominator = cache(lambda q: taps is not None and vanishes(taps, q))
-    return lambda freq: by_denominator(freq.denominator)
-
-
-def _whole(h: Array) -> Array:
-    """Return Fractions times their common denominator, as integers: the same nulls, found sooner."""
-    if h.dtype != object:
-        return h
-    common = math.lcm(*(Fraction(v).denominator for v in h.flat))
-    return np.asarray(np.frompyfunc(lambda v: int(v * common), 1, 1)(h))
-
-
 def _line(line: Line, S: int, sr: Fraction, null: bool) -> Document:
     return {
         **number("hz", line.hz(sr)),
@@ -216,8 +217,10 @@ def _level(name: str, amplitude: Array | None, null: bool) -> Document:
     """Return a level in dB: None where it is not known, and where nothing is left ("null": true)."""
     if amplitude is None:
         return {name: None}
-    if null or not amplitude.any():
+    if null:
         return {name: None, "null": True}
+    if not amplitude.any():  # nothing is left of it in floating point: that proves no null
+        return {name: None}
     return {name: round(20 * math.log10(np.abs(amplitude).max()), 6)}
 
 

@@ -28,6 +28,8 @@ class Nearest:
     op: ClassVar[str] = "nearest"
     bias: ClassVar[None] = None
     bias_phases: ClassVar[None] = None
+    in_channels: ClassVar[None] = None
+    out_channels: ClassVar[None] = None
 
     def __post_init__(self) -> None:
         set_field(self, "factor", as_factor(self.factor))
@@ -66,6 +68,8 @@ class Linear:
     op: ClassVar[str] = "linear"
     bias: ClassVar[None] = None
     bias_phases: ClassVar[None] = None
+    in_channels: ClassVar[None] = None
+    out_channels: ClassVar[None] = None
 
     def __post_init__(self) -> None:
         set_field(self, "factor", as_factor(self.factor))
@@ -136,6 +140,16 @@ class FilterInterp:
     def length(self) -> int:
         """Number of taps."""
         return int(self.taps.shape[-1])
+
+    @property
+    def in_channels(self) -> int | None:
+        """Channels taken; None where every channel is filtered alike."""
+        return int(self.taps.shape[1]) if self.taps.ndim == 3 else None
+
+    @property
+    def out_channels(self) -> int | None:
+        """Channels given; None where every channel is filtered alike."""
+        return int(self.taps.shape[0]) if self.taps.ndim == 3 else None
 
     @property
     def normal(self) -> StretchFilter:

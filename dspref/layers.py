@@ -42,6 +42,14 @@ class Layer(Protocol):
         """Number of taps of the kernel."""
 
     @property
+    def in_channels(self) -> int | None:
+        """Channels taken; None where every channel is treated alike."""
+
+    @property
+    def out_channels(self) -> int | None:
+        """Channels given; None where every channel is treated alike."""
+
+    @property
     def normal(self) -> StretchFilter:
         """The layer as stretch + filter, without its bias."""
 
@@ -102,7 +110,7 @@ class Conv:
 
     def __call__(self, x: ArrayLike) -> Array:
         """Return the convolution of a signal (..., in, time)."""
-        x = as_signal(x, self.weight.shape[1] * self.groups)
+        x = as_signal(x, self.in_channels)
         y = op.correlate(
             x,
             self.weight,
@@ -118,6 +126,16 @@ class Conv:
     def length(self) -> int:
         """Number of taps, as the article counts them: dilation not included."""
         return int(self.weight.shape[-1])
+
+    @property
+    def in_channels(self) -> int:
+        """Channels taken."""
+        return int(self.weight.shape[1]) * self.groups
+
+    @property
+    def out_channels(self) -> int:
+        """Channels given."""
+        return int(self.weight.shape[0])
 
     @property
     def normal(self) -> StretchFilter:
@@ -177,7 +195,7 @@ class TransposedConv:
     def __call__(self, x: ArrayLike) -> Array:
         """Return the transposed convolution of a signal (..., in, time)."""
         y = op.overlap_add(
-            as_signal(x, self.weight.shape[0]),
+            as_signal(x, self.in_channels),
             self.weight,
             stride=self.stride,
             padding=self.padding,
@@ -191,6 +209,16 @@ class TransposedConv:
     def length(self) -> int:
         """Number of taps, as the article counts them: dilation not included."""
         return int(self.weight.shape[-1])
+
+    @property
+    def in_channels(self) -> int:
+        """Channels taken."""
+        return int(self.weight.shape[0])
+
+    @property
+    def out_channels(self) -> int:
+        """Channels given."""
+        return int(self.weight.shape[1]) * self.groups
 
     @property
     def normal(self) -> StretchFilter:
@@ -254,7 +282,7 @@ class SubpixelConv:
 
     def __call__(self, x: ArrayLike) -> Array:
         """Return the sub-pixel convolution of a signal (..., in, time)."""
-        x = as_signal(x, self.weight.shape[1] * self.groups)
+        x = as_signal(x, self.in_channels)
         y = op.subpixel(
             x,
             self.weight,
@@ -270,6 +298,16 @@ class SubpixelConv:
     def length(self) -> int:
         """Number of taps, as the article counts them: dilation not included."""
         return int(self.weight.shape[-1])
+
+    @property
+    def in_channels(self) -> int:
+        """Channels taken."""
+        return int(self.weight.shape[1]) * self.groups
+
+    @property
+    def out_channels(self) -> int:
+        """Channels given."""
+        return int(self.weight.shape[0]) // self.factor
 
     @property
     def normal(self) -> StretchFilter:

@@ -13,7 +13,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dspref.arrays import Array, complaint, value
+from dspref.arrays import Array, as_complex, as_exact, complaint, value
 from dspref.chain import Chain
 
 
@@ -85,7 +85,9 @@ class Image:
     owner, stage : int or None
         The upsampling layer at which it is new, counted from 1, and its place; None for order 0.
     gain : complex array (out, in), or None
-        Response of the collapsed chain over S at the signed frequency; None where it is not linear.
+        Response of the collapsed chain at `freq`, over S; None where it is not linear. Of the component
+        ``2 Re(a e^{j2πf₀n})`` it makes ``2 Re(a gain e^{j2πfm})`` where ``f = k r₀ + f₀``, and with the
+        conjugate of a where ``f = k r₀ − f₀``.
     """
 
     freq: Fraction
@@ -132,7 +134,7 @@ def tone_lines(chain: Chain, *, offset: ArrayLike = 1) -> tuple[Line, ...]:
     Raises
     ------
     NotAnalysable
-        If a stage lowers the rate.
+        If a stage lowers the rate or has no fixed grid (corners aligned), or taps are symbols.
 
     References
     ----------
@@ -145,10 +147,10 @@ def tone_lines(chain: Chain, *, offset: ArrayLike = 1) -> tuple[Line, ...]:
     >>> [str(line.hz(32000)) for line in tone_lines(parse("convt k4 s2 | convt k4 s2"))]
     ['0', '8000', '16000']
     """
-    S = chain.factor
+    S, mean = chain.factor, chain.checked_offset(offset)
     amplitudes: Array | None = None
     if chain.affine:
-        period = chain.offset_response(offset).astype(complex)
+        period = as_complex("amplitudes", chain.offset_response(mean))
         amplitudes = np.fft.fft(period, axis=-1) / S
     lines = []
     for k in range(S // 2 + 1):
@@ -159,7 +161,7 @@ def tone_lines(chain: Chain, *, offset: ArrayLike = 1) -> tuple[Line, ...]:
     return tuple(lines)
 
 
-def whence(chain: Chain, freq: Fraction) -> Whence:
+def whence(chain: Chain, freq: Fraction | float | str) -> Whence:
     """Return which upsampling layer makes a line at `freq`, in cycles per output sample.
 
     Layer i can if and only if `freq` is a multiple of its input rate; the owner is the latest that can.
@@ -167,7 +169,9 @@ def whence(chain: Chain, freq: Fraction) -> Whence:
     Raises
     ------
     ValueError
-        If `freq` lies outside 0 … 1/2.
+        If `freq` lies outside 0 … 1/2, or is a float such as 0.2, which is no multiple of anything.
+    NotAnalysable
+        If a stage lowers the rate or has no fixed grid (corners aligned).
 
     Examples
     --------
@@ -176,7 +180,7 @@ def whence(chain: Chain, freq: Fraction) -> Whence:
     >>> whence(chain, Fraction(4000, 32000)).owner, whence(chain, Fraction(5000, 32000)).owner
     (1, None)
     """
-    freq = Fraction(freq)
+    freq = as_exact("frequency", freq)
     if not 0 <= freq <= Fraction(1, 2):
         raise ValueError(complaint("frequency", f"{freq} cycles/sample", "0 … 1/2, up to half the output rate"))
     S = chain.factor
@@ -186,14 +190,14 @@ def whence(chain: Chain, freq: Fraction) -> Whence:
     return Whence(freq, *_owner(chain, origins), origins, cannot, nearest)
 
 
-def images(chain: Chain, freq: Fraction) -> tuple[Image, ...]:
+def images(chain: Chain, freq: Fraction | float | str) -> tuple[Image, ...]:
     """Return the replicas at the output of one component of the input: ``abs(k r₀ ± f₀)``, all k.
 
     Parameters
     ----------
     chain : Chain
     freq : Fraction
-        f₀ in cycles per *input* sample, 0 … 1/2.
+        f₀ in cycles per *input* sample, 0 … 1/2; as for `whence`.
 
     Returns
     -------
@@ -205,19 +209,18 @@ def images(chain: Chain, freq: Fraction) -> tuple[Image, ...]:
     >>> [(str(i.freq), i.owner) for i in images(parse("nearest x2 | nearest x2"), Fraction(1, 4))]
     [('1/16', None), ('3/16', 1), ('5/16', 2), ('7/16', 2)]
     """
-    freq = Fraction(freq)
+    freq = as_exact("frequency", freq)
     if not 0 <= freq <= Fraction(1, 2):
         raise ValueError(complaint("frequency", f"{freq} cycles/sample", "0 … 1/2, up to half the input rate"))
     S = chain.factor
     response = chain.collapse() if chain.affine else None
     if response is not None:  # exact taps are turned into floats once, not at every frequency
-        response = replace(response, h=response.h.astype(complex))
+        response = replace(response, h=as_complex("gains", response.h))
     found: dict[Fraction, Image] = {}
     for k in range(S // 2 + 1):
-        for signed in (k - freq, k + freq):
-            place = abs(signed) / S
+        for place in ((k + freq) / S, abs(k - freq) / S):  # for k = 0 the two are one
             if place <= Fraction(1, 2) and place not in found:
-                gain = None if response is None else response.response(float(signed) / S) / S
+                gain = None if response is None else response.response(float(place)) / S
                 found[place] = Image(place, k, *_newest(chain, place), gain)
     return tuple(found[place] for place in sorted(found))
 

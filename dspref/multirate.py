@@ -154,12 +154,17 @@ def extend(x: ArrayLike, left: int, right: int, *, border: str = "zeros") -> Arr
     x, time = as_numbers("input", x), np.shape(x)[-1]
     left, right = as_integer("left extension", left, 0), as_integer("right extension", right, 0)
     mode = _NUMPY_PAD[as_choice("border", border, _NUMPY_PAD)]
+    check_border(time, left, right, border)
+    widths = [(0, 0)] * (x.ndim - 1) + [(left, right)]
+    return np.asarray(np.pad(x, widths, mode=mode))  # type: ignore[call-overload]
+
+
+def check_border(time: int, left: int, right: int, border: str) -> None:
+    """Refuse signals too short for the border rule to reach so far."""
     least = {"zeros": 0, "reflect": max(left, right) + 1, "replicate": 1, "circular": max(left, right)}[border]
     if (left or right) and time < least:
         what = f"time samples for a {border} border of ({left}, {right})"
         raise ValueError(complaint(what, time, f"at least {least}", "feed more samples, or pad less"))
-    widths = [(0, 0)] * (x.ndim - 1) + [(left, right)]
-    return np.asarray(np.pad(x, widths, mode=mode))  # type: ignore[call-overload]
 
 
 def window(x: Array, start: int, length: int) -> Array:

@@ -45,6 +45,8 @@ class Outline:
     dilation: int = 1
     groups: int = 1
     bias_phases: ClassVar[None] = None
+    in_channels: ClassVar[None] = None
+    out_channels: ClassVar[None] = None
 
     def __post_init__(self) -> None:
         as_choice("op", self.op, KERNELS)

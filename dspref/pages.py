@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from rich.console import RenderableType
 
 from dspref.chain import Chain
-from dspref.documents import Document
+from dspref.documents import Document, doctor_document
 from dspref.presets import Preset
 from dspref.tables import decimal, hertz, table, text
 
@@ -176,19 +174,13 @@ def doctor_page(needed: Iterable[str], optional: Mapping[str, tuple[str, str]]) 
     needed : names of packages
     optional : for each package, what it gives and the extra that installs it
     """
-    found = {name: _version(name) for name in (*needed, *optional)}
-    rows = [["python", platform.python_version(), ""]]
-    for name in needed:
-        rows.append([name, found[name] or "missing", "" if found[name] else f"needed: pip install {name}"])
-    for name, (gives, extra) in optional.items():
-        rows.append(
-            [name, found[name] or "missing", gives if found[name] else f"{gives}: pip install 'dspref[{extra}]'"]
-        )
-    return text(table("", ["package", "version", "gives"], rows)), all(found[name] for name in needed)
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
+    document = doctor_document(needed, optional)
+    rows = [["python", document["python"], ""]]
+    for row in document["packages"]:
+        name, gives, installed = row["name"], row["gives"], row["version"]
+        if row["needed"]:
+            words = "" if installed else f"needed: pip install {name}"
+        else:
+            words = gives if installed else f"{gives}: pip install 'dspref[{optional[name][1]}]'"
+        rows.append([name, installed or "missing", words])
+    return text(table("", ["package", "version", "gives"], rows)), document["ok"]

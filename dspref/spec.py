@@ -7,7 +7,7 @@ Stages stand in the order of the signal, split by ``|``. A stage is a layer and 
     conv    k s p d g        convolution
     shuffle x k p d g        sub-pixel convolution by the factor x
     nearest x                interpolation by the factor x; "nearest:4" says the same as "nearest x4"
-    linear  x
+    linear  x corners        "corners": aligned corners, as Torch's align_corners=True; such a chain has no lines
     stretch x                zeros in between, no filter
     relu, leaky 0.2, ...     a pointwise map and its numbers, see `dspref.chain.POINTWISE`
 """
@@ -35,6 +35,9 @@ LETTERS = {
     "stretch": ("x",),
 }
 """The parameters of each layer, by their letters."""
+
+CORNERS = "corners"
+"""The word for linear interpolation with corners aligned."""
 
 LARGEST = 1 << 20
 """No kernel, factor or padding in words may be larger: a slip of the finger must not fill the memory."""
@@ -92,6 +95,7 @@ def parse(text: str) -> Chain:
     >>> parse("convt k16 s8 p4 | leaky 0.2 | conv k9 p4 | nearest x2 | shuffle x4 k3").factor
     64
     """
+    _check_text(text)
     if not text.strip():
         raise SpecError(
             1, complaint("architecture", "no text", "stages split by |", "as 'convt k16 s8 p4 | nearest x2'")
@@ -106,6 +110,12 @@ def parse(text: str) -> Chain:
         stages.append(_stage(tokens[0], tokens[1:]))
         start = end + 1
     return Chain(stages)
+
+
+def _check_text(text: object) -> None:
+    if not isinstance(text, str):
+        hint = "it is read already" if isinstance(text, Chain) else ""
+        raise TypeError(complaint("architecture", repr(text), "a str of stages split by |", hint))
 
 
 def spec(chain: Chain) -> str:
@@ -138,7 +148,8 @@ def token(stage: Stage) -> str:
         return " ".join([stage.name, *(repr(p).removesuffix(".0") for p in given)])
     outline = outlined(stage)
     if outline is None:
-        return f"{'stretch' if isinstance(stage, FilterInterp) else stage.op} x{stage.factor}"
+        corners = f" {CORNERS}" if isinstance(stage, Linear) and stage.align_corners else ""
+        return f"{'stretch' if isinstance(stage, FilterInterp) else stage.op} x{stage.factor}{corners}"
     values = [(letter, getattr(outline, FIELDS[letter])) for letter in LETTERS[outline.op]]
     return " ".join([outline.op, *(f"{letter}{v}" for letter, v in values if _DEFAULTS.get(letter) != v)])
 
@@ -183,12 +194,24 @@ def _stage(head: Token, rest: list[Token]) -> Stage:
     if head.text in POINTWISE:
         return Pointwise(head.text, _numbers(head.text, rest))
     known = (*LETTERS, *POINTWISE)
+    _refuse_comma(head)
     raise SpecError(
         head.column, complaint("layer", repr(head.text), ", ".join(known), did_you_mean(head.text.lower(), known))
     )
 
 
+def _refuse_comma(word: Token) -> None:
+    """Refuse a comma with words of its own: it looks like a way to split stages."""
+    place = word.text.find(",")
+    if place >= 0:
+        raise SpecError(
+            word.column + place, complaint("architecture", "','", "words, numbers and |", 'stages are split by "|"')
+        )
+
+
 def _layer(head: Token, rest: list[Token]) -> Stage:
+    corners = head.text == "linear" and [word.text for word in rest].count(CORNERS) == 1
+    rest = [word for word in rest if not (corners and word.text == CORNERS)]
     values: dict[str, int] = {}
     columns: dict[str, int] = {}
     for word in rest:
@@ -201,6 +224,8 @@ def _layer(head: Token, rest: list[Token]) -> Stage:
         if letter in LETTERS[head.text] and letter not in values:
             got = " ".join([head.text, *(word.text for word in rest)])
             raise SpecError(head.column, complaint(f"{head.text} without {letter}", repr(got), meaning))
+    if corners:
+        return Linear(values["x"], align_corners=True)
     if head.text in _INTERPOLATORS:
         return _INTERPOLATORS[head.text](values["x"])
     if "op" in values:
@@ -213,6 +238,7 @@ def _layer(head: Token, rest: list[Token]) -> Stage:
 
 def _parameter(op: str, word: Token) -> tuple[str, int]:
     """Read one parameter, a letter and an integer: k16."""
+    _refuse_comma(word)
     letters = LETTERS[op]
     letter = re.split(r"[\W\d_]", word.text, maxsplit=1)[0]
     digits = word.text[len(letter) :]
@@ -238,6 +264,7 @@ def _numbers(name: str, words: list[Token]) -> tuple[float, ...]:
     """Read the numbers of a pointwise map."""
     most = len(POINTWISE[name][1])
     for i, word in enumerate(words):
+        _refuse_comma(word)
         if i >= most or not _finite(word.text):
             allowed = f"at most {most} finite number, as 0.2" if most else "no parameter"
             raise SpecError(word.column, complaint(f"parameter of {name}", repr(word.text), allowed))

@@ -235,6 +235,12 @@ def spectrogram(y: ArrayLike, *, size: int = 1024) -> Array:
     """Return the magnitude in dB of a Hann-windowed short-time spectrum, (size/2 + 1, frames), hop size/4.
 
     0 dB is a sine of full scale. Shorter signals are padded with zeros to one frame.
+
+    Examples
+    --------
+    >>> levels = spectrogram(np.cos(2 * np.pi * np.arange(4096) / 8), size=512)
+    >>> levels.shape, int(levels[:, 0].argmax())
+    ((257, 29), 64)
     """
     y = as_real("signal", y).astype(float)
     if y.ndim != 1:

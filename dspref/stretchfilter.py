@@ -12,6 +12,7 @@ from dspref.arrays import (
     Array,
     align,
     as_choice,
+    as_complex,
     as_integer,
     as_signal,
     as_taps,
@@ -19,7 +20,7 @@ from dspref.arrays import (
     set_field,
     value,
 )
-from dspref.multirate import convolve, extend, polyphase, stretch, window
+from dspref.multirate import check_border, convolve, extend, polyphase, stretch, window
 
 
 @value
@@ -82,18 +83,28 @@ class StretchFilter:
         last = (self.length(time) - 1 + self.offset) // self.L
         return max(0, -first), max(0, last - (time - 1))
 
+    def _extent(self, time: int) -> tuple[int, tuple[int, int]]:
+        """Return the output length and the samples that the border rule must add, if there are such."""
+        length = self.length(time)
+        if length < 0 or (length == 0 and time):
+            raise ValueError(complaint(f"output length for {time} input samples", length, "at least 1"))
+        return length, (0, 0) if self.border == "zeros" or length == 0 else self._reach(time)
+
     def __call__(self, x: ArrayLike) -> Array:
         """Return stretch + filter of a signal (..., in, time) as (..., out, L·time + excess)."""
         x = as_signal(x, self.h.shape[1] if self.h.ndim == 3 else None)
-        time, length = x.shape[-1], self.length(x.shape[-1])
-        if length < 0 or (length == 0 and time):
-            raise ValueError(complaint(f"output length for {time} input samples", length, "at least 1"))
-        left, right = (0, 0) if self.border == "zeros" or length == 0 else self._reach(time)
+        time = x.shape[-1]
+        length, (left, right) = self._extent(time)
         y = convolve(stretch(extend(x, left, right, border=self.border), self.L), self.h)
         return window(y, self.offset + left * self.L, length)
 
     def __matmul__(self, first: StretchFilter) -> StretchFilter:
         """Return `first` followed by this one, as a single stretch and filter (first noble identity)."""
+        if not isinstance(first, StretchFilter):
+            return NotImplemented
+        if self.h.ndim == first.h.ndim == 3 and self.h.shape[1] != first.h.shape[0]:
+            got, allowed = f"{first.h.shape[0]} out of the first", f"{self.h.shape[1]}, as the second takes"
+            raise ValueError(complaint("channels of a composition", got, allowed, "u2 @ u1 is u1 first, then u2"))
         stretched = window(stretch(first.h, self.L), 0, self.L * (first.h.shape[-1] - 1) + 1)
         return StretchFilter(
             self.L * first.L,
@@ -159,7 +170,7 @@ class StretchFilter:
         """
         n = np.arange(self.h.shape[-1]) - self.offset
         waves = np.exp(-2j * np.pi * np.multiply.outer(np.asarray(freq, float), n))
-        return np.asarray(np.tensordot(waves, self.h.astype(complex), axes=(-1, -1)))
+        return np.asarray(np.tensordot(waves, as_complex("response", self.h), axes=(-1, -1)))
 
     def group_delay(self, freq: float | None = None) -> Array:
         """Return the delay in output samples: ``Re Σ n h[n] e^{−j2πνn} / Σ h[n] e^{−j2πνn} − offset``.
@@ -169,7 +180,7 @@ class StretchFilter:
         Raises
         ------
         ValueError
-            Where the response vanishes, since the delay is not defined there.
+            Where the response vanishes, up to rounding, since the delay is not defined there.
 
         Source: J. O. Smith, *Introduction to Digital Filters*, "Numerical computation of group delay".
 
@@ -179,9 +190,9 @@ class StretchFilter:
         0.5
         """
         n = np.arange(self.h.shape[-1])
-        h = self.h if freq is None else self.h * np.exp(-2j * np.pi * freq * n)
+        h = self.h if freq is None else as_complex("group delay", self.h) * np.exp(-2j * np.pi * freq * n)
         gain = np.asarray(h.sum(axis=-1))
-        if (gain == 0).any():
+        if _is_null(gain, h).any():
             raise ValueError(
                 complaint("group delay", f"a null of the response at {freq or 0}", "a frequency that passes")
             )
@@ -201,6 +212,9 @@ class StretchFilter:
                [0, 1],
                [0, 1]])
         """
+        time = as_integer("time", time, 0)
+        _, reach = self._extent(time)
+        check_border(time, *reach, self.border)
         h = self.h if self.h.ndim == 3 else self.h[None, None]
         out, inner, taps = h.shape
         A = np.zeros((out, self.length(time), inner, time), h.dtype)
@@ -213,8 +227,24 @@ class StretchFilter:
         return A.reshape(out * self.length(time), inner * time)
 
 
+def _is_null(gain: Array, h: Array) -> Array:
+    """Return where a sum of taps is zero, up to the rounding of the sum and of the phases 2πνn.
+
+    Three roundings of a phase of at most π·taps, and those of the sum: 12 taps u Σ|h|, u the unit roundoff.
+    """
+    if h.dtype.kind not in "fc":
+        return np.asarray(gain == 0)
+    u = float(np.finfo(h.dtype).eps) / 2
+    return np.asarray(np.abs(gain) <= 12 * h.shape[-1] * u * np.abs(h).sum(axis=-1))
+
+
 def mirror(n: int, time: int, border: str) -> int | None:
-    """Return the index in 0 … time − 1 that the border rule puts at n, or None for a zero."""
+    """Return the index in 0 … time − 1 that the border rule puts at n, or None for a zero.
+
+    A reflection reaches up to time − 1 samples beyond either end, as `extend`.
+    """
+    if border == "reflect":
+        check_border(time, max(0, -n), max(0, n - time + 1), border)
     if 0 <= n < time:
         return n
     if border == "replicate":

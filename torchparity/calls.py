@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from dspref.arrays import Array, NotAnalysable, complaint
 
@@ -31,14 +32,18 @@ class Misbehaved(ValueError):
 def private_copy(module: nn.Module, dtype: str | None = None) -> nn.Module:
     """Return a copy to experiment with, in evaluation mode: the module itself is never touched.
 
-    Weights computed by old-style weight norm are no leaves of the graph, which `copy.deepcopy` refuses:
-    they are copied as plain tensors (the copy computes them anew when it is called).
+    The copy lives on the CPU, wherever the module does: arithmetic is checked there. Torch's activations do
+    not work in place in it, which changes no value. Weights computed by old-style weight norm are no leaves
+    of the graph, which `copy.deepcopy` refuses: they are copied as plain tensors (the copy computes them
+    anew when it is called).
 
     Raises
     ------
     NotAnalysable
-        If the module cannot be copied, with the reason.
+        If the module cannot be copied, with the reason, or its weights are not there, or not real numbers
+        of one of `DTYPES`.
     """
+    check_weights(module)
     computed = {
         id(v): v.detach().clone()
         for part in module.modules()
@@ -47,21 +52,52 @@ def private_copy(module: nn.Module, dtype: str | None = None) -> nn.Module:
     }
     try:
         twin = copy.deepcopy(module, computed)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         hint = "hand over a function, e.g. lambda x: module(x)"
         raise NotAnalysable(
             complaint("module", f"no copy of it ({error})", "one that deepcopy copies", hint)
         ) from error
-    return twin.eval() if dtype is None else twin.eval().to(getattr(torch, dtype))
+    for part in twin.modules():
+        if any(kind.__module__ == nn.ReLU.__module__ for kind in type(part).__mro__) and hasattr(part, "inplace"):
+            setattr(part, "inplace", False)  # noqa: B010 -- to a type checker, a module has only tensors
+    twin = twin.eval().to("cpu")
+    return twin if dtype is None else twin.to(getattr(torch, dtype))
+
+
+def check_there(owner: str, tensor: Tensor) -> None:
+    """Refuse weights that are not there: those of a lazy module not yet called, or of the meta device."""
+    if is_lazy(tensor):
+        raise NotAnalysable(complaint("weights", f"{owner}, not initialised", "weights", "call it on a signal first"))
+    if tensor.is_meta:
+        raise NotAnalysable(complaint("weights", f"{owner} on the meta device", "weights", "use .to_empty or load"))
+
+
+def check_weights(module: nn.Module) -> None:
+    """Refuse weights whose rounding is not bounded: complex ones, and those of half precision."""
+    for name, tensor in _weights(module):
+        kind = str(tensor.dtype).removeprefix("torch.")
+        if (tensor.is_floating_point() or tensor.is_complex()) and kind not in DTYPES:
+            hint = "treat real and imaginary part one by one" if tensor.is_complex() else "convert it with .float()"
+            raise NotAnalysable(complaint("dtype of the weights", f"{kind} ('{name}')", ", ".join(DTYPES), hint))
+
+
+def _weights(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """Yield the names and the tensors of a module's weights, which must be there."""
+    for name, tensor in (*module.named_parameters(), *module.named_buffers()):
+        check_there(f"'{name}' of {type(module).__name__}", tensor)
+        yield name, tensor
 
 
 def own_dtype(f: Run) -> str:
     """Return the dtype in which `f` works: that of its first weight, else Torch's default."""
-    tensors = [*f.parameters(), *f.buffers()] if isinstance(f, nn.Module) else []
-    first = next((t.dtype for t in tensors if t.is_floating_point()), torch.get_default_dtype())
-    name = str(first).removeprefix("torch.")
+    tensors: list[Tensor] = []
+    if isinstance(f, nn.Module):
+        check_weights(f)
+        tensors = [tensor for _, tensor in _weights(f) if tensor.is_floating_point()]
+    name = str(tensors[0].dtype if tensors else torch.get_default_dtype()).removeprefix("torch.")
     if name not in DTYPES:
-        raise NotAnalysable(complaint("dtype of the weights", name, ", ".join(DTYPES), "convert it with .float()"))
+        hint = "say dtype='float32'"
+        raise NotAnalysable(complaint("default dtype of Torch", name, ", ".join(DTYPES), hint))
     return name
 
 
@@ -71,13 +107,15 @@ def own_channels(f: Run, default: int) -> int:
     return next((channels for channels in found if isinstance(channels, int)), default)
 
 
-def call(f: Run, x: Array) -> Array:
+def call(f: Run, x: Array, *, inner: bool = False) -> Array:
     """Return ``f(x)`` as an array, without gradients, for an array (batch, channel, time).
+
+    `f` gets a copy of `x`. An inner layer, whose input another layer made, may change it in place.
 
     Raises
     ------
     Refused
-        If `f` raises.
+        If `f` raises, or ends the program.
     Misbehaved
         If `f` changes its input, or returns anything but a tensor (batch, channel, time) of the same
         batch and dtype.
@@ -87,7 +125,7 @@ def call(f: Run, x: Array) -> Array:
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # Torch's remarks on speed
             y = f(given)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise Refused(f"{type(error).__name__}: {' '.join(str(error).split())}") from error
     if not isinstance(y, Tensor):
         raise Misbehaved(complaint("result", type(y).__name__, "a tensor", "return the signal alone"))
@@ -95,6 +133,6 @@ def call(f: Run, x: Array) -> Array:
         raise Misbehaved(complaint("dtype of the result", y.dtype, f"{given.dtype}, as the input"))
     if y.ndim != 3 or len(y) != len(x):
         raise Misbehaved(complaint("result", f"shape {tuple(y.shape)}", f"({len(x)}, channel, time)"))
-    if not np.array_equal(given.numpy(), x):
+    if not inner and not np.array_equal(given.numpy(), x):
         raise Misbehaved(complaint("input", "changed in place", "an input left as it was", "work on x.clone()"))
     return np.array(y.detach().cpu().numpy())

@@ -15,6 +15,9 @@ GRIDS = {
 }
 """Input lengths by the name of the grid."""
 
+LONG = 1000
+"""A length beyond the small grid, for layers whose sums are cheap."""
+
 REAL = ("normal", "spread", "constant")
 KINDS = (*REAL, "integer", "one-hot")
 

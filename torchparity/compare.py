@@ -45,7 +45,7 @@ def _answers(job: Job, case: Case, x: Array, *, double: bool = True) -> tuple[Ar
         expected, refusal = None, str(error)
     what = f"input of shape {x.shape}"
     try:
-        y = call(job.run, x)
+        y = call(job.run, x, inner=job.inner)
     except Refused as error:
         if expected is None:
             return Outcome("exact", case, job.code(case))

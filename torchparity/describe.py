@@ -64,6 +64,8 @@ def describe(module: nn.Module) -> Description:
         raise
     except (ValueError, TypeError) as error:  # parameters that dspref refuses
         raise NotAnalysable(f"{type(module).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:  # weights that can't be computed, or a law that fails
+        raise NotAnalysable(f"{type(module).__name__}: its law raised {type(error).__name__}: {error}") from error
 
 
 def parts(module: nn.Module) -> tuple[Part, ...]:

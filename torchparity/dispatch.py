@@ -8,11 +8,11 @@ from typing import TypeAlias, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import is_lazy
 from torch.nn.utils.weight_norm import WeightNorm
 
 from dspref.arrays import Array, NotAnalysable, complaint
 from dspref.chain import Chain, Stage
+from torchparity.calls import check_there
 
 M = TypeVar("M", bound=nn.Module)
 Description: TypeAlias = Stage | Chain
@@ -68,12 +68,7 @@ def guard(module: nn.Module, kind: type[nn.Module]) -> None:
         got = f"{name}, with its own {changed[0]}"
         raise NotAnalysable(complaint("module", got, f"the {changed[0]} of {kind.__name__}", HINT))
     for tensor in (*module.parameters(), *module.buffers()):
-        if is_lazy(tensor):
-            raise NotAnalysable(
-                complaint("weights", f"{name}, not initialised", "weights", "call it on a signal first")
-            )
-        if tensor.is_meta:
-            raise NotAnalysable(complaint("weights", f"{name} on the meta device", "weights", "use .to_empty or load"))
+        check_there(name, tensor)
     hooks = [*module._forward_pre_hooks.values(), *module._forward_hooks.values()]
     if any(not isinstance(hook, WeightNorm) for hook in hooks):
         hint = "remove the hook, or try torchparity.probe"

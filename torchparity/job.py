@@ -36,6 +36,8 @@ class Job:
     layer: Any
     channels: int
     probed: bool = False
+    inner: bool = False
+    """Whether another layer makes its input: then it may work in place."""
 
     @property
     def words(self) -> str:

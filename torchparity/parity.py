@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from torch import nn
 
-from dspref.arrays import as_choice, as_integer
-from torchparity.calls import DTYPES, Refused, Run, call, own_dtype, private_copy
-from torchparity.cases import GRIDS, KINDS, REAL, Case
+from dspref.arrays import as_choice, as_integer, complaint
+from torchparity.calls import DTYPES, Misbehaved, Refused, Run, call, own_dtype, private_copy
+from torchparity.cases import GRIDS, KINDS, LONG, REAL, Case
 from torchparity.compare import Outcome, bounded, equal, repeated
 from torchparity.job import Job
 from torchparity.plan import Broken, Like, as_chain, plan
@@ -18,6 +18,7 @@ from torchparity.verdict import Coverage, Verdict
 
 _SIZE = 1 << 28  # products in one batch of one-hot inputs
 _ONES = 256
+_CHEAP = 1 << 24  # products in an input of LONG samples
 
 
 def check(
@@ -37,7 +38,7 @@ def check(
     bit for bit, and sums of small integers are exact. Tier 2: on noise, on noise spread over 40 octaves
     and on constants, no output lies farther from the reference than `torchparity.roundoff` allows, borders
     included. A Sequential is checked layer by layer, on such inputs and on those that its own layers hand
-    on. The module is copied: the one given is not touched.
+    on. The module is copied to the CPU: the one given is not touched.
 
     Parameters
     ----------
@@ -50,7 +51,7 @@ def check(
         The module's own by default.
     seed : int
     lengths : sequence of int, optional
-        Input lengths in place of those of the grid.
+        Input lengths in place of those of the grid, at least one.
     grid : {'small', 'full'}
     channels : int, optional
         Of the input, where neither module nor `like` says.
@@ -62,7 +63,10 @@ def check(
     Raises
     ------
     NotAnalysable
-        If there is no reference: the module can neither be described nor probed, with both reasons.
+        If there is no reference: the module can neither be described nor probed, with both reasons. If the
+        weights are not there (lazy modules, meta device), or are complex or of half precision.
+    ValueError, TypeError
+        If an option is not one of those allowed.
 
     Examples
     --------
@@ -72,9 +76,7 @@ def check(
     'wrong'
     """
     dtype = own_dtype(f) if dtype is None else as_choice("dtype", dtype, DTYPES)
-    times = (
-        GRIDS[as_choice("grid", grid, GRIDS)] if lengths is None else tuple(as_integer("length", t, 1) for t in lengths)
-    )
+    seed, times = as_integer("seed", seed, 0), _times(grid, lengths)
     run = private_copy(f, dtype) if isinstance(f, nn.Module) else f
     promised = as_chain(like)
     try:
@@ -89,9 +91,19 @@ def check(
     return _verdict(outcomes, dtype, found.description, unchecked)
 
 
+def _times(grid: str, lengths: Sequence[int] | None) -> tuple[int, ...]:
+    """Return the input lengths that are asked for."""
+    if lengths is None:
+        return GRIDS[as_choice("grid", grid, GRIDS)]
+    if not len(lengths):
+        raise ValueError(complaint("lengths", "none", "at least one input length", "leave it out for those of grid="))
+    return tuple(as_integer("length", t, 1) for t in lengths)
+
+
 def _examine(job: Job, dtype: str, seed: int, times: Sequence[int], *, given: bool) -> Iterator[Outcome]:
     """Yield the outcome of every case for one layer."""
-    every = times if given else sorted({*times, *job.critical_lengths})
+    long = {LONG} if job.products(LONG) <= _CHEAP else set()
+    every = times if given else sorted({*times, *job.critical_lengths, *long})
     yield repeated(job, Case("normal", (1, job.channels, max(every)), dtype, seed))
     for i, time in enumerate(every):
         for kind in REAL:
@@ -113,9 +125,14 @@ def _in_turn(run: Run, jobs: Sequence[Job], dtype: str, seed: int, times: Sequen
             for place, job in enumerate(jobs):
                 if job.bounded:
                     yield bounded(job, case, y, jobs[:place])
-                y = call(job.run, y)
+                y = call(job.run, y, inner=job.inner)
             whole = call(run, case.x)
-        except Refused:  # a layer's own cases have told whether it may
+        except Refused as error:  # a bounded layer's own cases have told whether it may
+            if not job.bounded:
+                yield Outcome("wrong", case, job.code(case), reason=f"{job.words} refused its input: {error}")
+            continue
+        except Misbehaved as error:
+            yield Outcome("wrong", case, jobs[0].code(case), reason=str(error))
             continue
         same = np.array_equal(y, whole, equal_nan=True)
         reason = "" if same else "the module is not its layers one after another"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
@@ -12,13 +13,14 @@ from torch import nn
 from dspref.arrays import NotAnalysable, complaint
 from dspref.chain import Chain, Pointwise, Stage
 from dspref.layers import Conv, SubpixelConv, TransposedConv
+from dspref.multirate import window
 from dspref.outline import Outline
 from dspref.spec import parse, spec, token
 from dspref.stretchfilter import StretchFilter
 from torchparity.calls import Run
 from torchparity.describe import Part, parts
 from torchparity.job import Job, stages_of, words_for
-from torchparity.probe import Probe, probe
+from torchparity.probe import Probe, probe, trimmed
 from torchparity.roundoff import mapped
 
 Like: TypeAlias = Stage | Chain | str | None
@@ -79,7 +81,12 @@ def plan(run: Run, promised: Chain | None, *, dtype: str, channels: int | None, 
 def _described(run: Run) -> tuple[Part, ...]:
     if not isinstance(run, nn.Module):
         raise NotAnalysable("a function has no description")
-    return parts(run)
+    found = parts(run)
+    try:
+        Chain(stage for part in found for stage in part.stages)
+    except ValueError as error:  # channels that do not meet
+        raise NotAnalysable(str(error)) from error
+    return found
 
 
 def _pieces(run: Run, promised: Chain) -> tuple[Part, ...]:
@@ -100,7 +107,10 @@ def _jobs(pieces: Sequence[Part], dtype: str, channels: int | None) -> tuple[Job
         layers = [mapped(_one(part.stages), lambda a: a.astype(dtype)) for part in pieces]
     given = [channels if channels and not i else None for i in range(len(layers))]
     counts = [given[i] or _channels([s for layer in layers[i:] for s in stages_of(layer)]) for i in range(len(layers))]
-    return tuple(Job(p.names, p.module, w, c) for p, w, c in zip(pieces, layers, counts, strict=True))
+    return tuple(
+        Job(piece.names, piece.module, layer, count, inner=place > 0)
+        for place, (piece, layer, count) in enumerate(zip(pieces, layers, counts, strict=True))
+    )
 
 
 def _one(stages: tuple[Stage, ...]) -> Any:
@@ -140,7 +150,7 @@ def _probed(
         found = probe(run, channels=channels, dtype=dtype, seed=seed)
     except NotAnalysable as error:
         raise NotAnalysable(f"not described ({undescribed}) and not probed ({error})") from error
-    words = f"{words_for(found)}, as probed"
+    words = f"{words_for(found)}, as probed from it: form and rounding are checked, not its weights"
     if promised is not None:
         _check_probed(promised, found.filter, words)
     return Plan((Job((), run, found, int(found.filter.h.shape[1]), probed=True),), words)
@@ -148,7 +158,8 @@ def _probed(
 
 def _check_probed(promised: Chain, u: StretchFilter, words: str) -> None:
     """Refuse a normal form that no weights of the promised architecture can make."""
-    form = Chain(_with_ones(stage) for stage in promised.stages).collapse()
+    out, inner, _ = u.h.shape
+    form = _form(promised, inner, out, words)
     laws = {"factor": (form.L, u.L), "excess (length less factor × time)": (form.excess, u.excess)}
     for name, (due, got) in laws.items():
         if due != got:
@@ -158,15 +169,61 @@ def _check_probed(promised: Chain, u: StretchFilter, words: str) -> None:
     if first < due_first or last > due_last:
         message = f"taps at {due_first} … {due_last} promised by '{spec(promised)}', at {first} … {last} found"
         raise Broken(message, words)
+    stray = np.argwhere((window(u.h, u.offset - form.offset, form.h.shape[-1]) != 0) & (form.h == 0))
+    if stray.size:
+        o, i, place = (int(n) for n in stray[0])
+        message = f"no tap at {place + due_first} from channel {i} to {o} promised by '{spec(promised)}', one found"
+        raise Broken(message, words)
+    border = trimmed(replace(u, border=form.border)).border
+    if border != u.border:
+        raise Broken(f"border: {border} promised by '{spec(promised)}', {u.border} found", words)
 
 
-def _with_ones(stage: Stage) -> Stage:
-    """Return a layer of the outline, of one channel, with every tap 1."""
-    if not isinstance(stage, Outline):
-        return stage
-    ones, s, p, d = np.ones((1, 1, stage.length), int), stage.stride, stage.padding, stage.dilation
+def _form(promised: Chain, inner: int, out: int, words: str) -> StretchFilter:
+    """Return the normal form of the promised architecture with a one wherever a tap may be.
+
+    Groups join channels by the share of them that each takes: between two layers without weights, the
+    least common multiple of all groups is as good as any number of channels.
+    """
+    between = math.lcm(*(stage.groups for stage in promised.stages if isinstance(stage, Outline)))
+    layers: list[Any] = []
+    for place, stage in enumerate(promised.stages):
+        if isinstance(stage, Outline):
+            behind = _taken(promised.stages[place + 1 :], between, out)
+            for channels in (inner, behind):
+                if channels % stage.groups:
+                    raise Broken(
+                        f"{channels} channels found, '{token(stage)}' promised, in {stage.groups} groups", words
+                    )
+            layers.append(_with_ones(stage, inner, behind))
+        else:
+            layers.append(mapped(stage, lambda a: (a != 0).astype(int)))
+        h = layers[-1].normal.h
+        if h.ndim == 3 and h.shape[1] != inner:
+            raise Broken(f"{h.shape[1]} input channels promised by '{spec(promised)}', {inner} found", words)
+        inner = h.shape[0] if h.ndim == 3 else inner
+    if inner != out:
+        raise Broken(f"{inner} output channels promised by '{spec(promised)}', {out} found", words)
+    return Chain(layers).collapse()
+
+
+def _taken(stages: Sequence[Any], between: int, out: int) -> int:
+    """Return how many channels the first of the stages that mixes channels takes, else `out`."""
+    for stage in stages:
+        if isinstance(stage, Outline):
+            return between
+        if stage.normal.h.ndim == 3:
+            return int(stage.normal.h.shape[1])
+    return out
+
+
+def _with_ones(stage: Outline, inner: int, out: int) -> Stage:
+    """Return a layer of the outline, of so many channels, with every tap 1."""
+    s, k, g = stage.stride, stage.length, stage.groups
+    shared: dict[str, Any] = {"padding": stage.padding, "dilation": stage.dilation, "groups": g}
     if stage.op == "convt":
-        return TransposedConv(ones, stride=s, padding=p, dilation=d, output_padding=stage.output_padding)
+        ones = np.ones((inner, out // g, k), int)
+        return TransposedConv(ones, stride=s, output_padding=stage.output_padding, **shared)
     if stage.op == "conv":
-        return Conv(ones, stride=s, padding=p, dilation=d)
-    return SubpixelConv(ones.repeat(s, axis=0), s, padding=p, dilation=d)
+        return Conv(np.ones((out, inner // g, k), int), stride=s, **shared)
+    return SubpixelConv(np.ones((out * s, inner // g, k), int), s, **shared)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 from torch import nn
@@ -83,7 +85,7 @@ def probe(f: Run, *, channels: int | None = None, dtype: str | None = None, reac
     Raises
     ------
     NotAnalysable
-        Says what the box is not: random output, length law not affine, offset not periodic, not linear,
+        Says what the box is not: random output, not linear, length law not affine, offset not periodic,
         not L-periodic, support not finite, or an unknown border rule.
 
     Examples
@@ -93,15 +95,15 @@ def probe(f: Run, *, channels: int | None = None, dtype: str | None = None, reac
     (3, array([[[1., 1., 1.]]], dtype=float32))
     """
     dtype = own_dtype(f) if dtype is None else as_choice("dtype", dtype, DTYPES)
+    run = private_copy(f, dtype) if isinstance(f, nn.Module) else f
     channels = as_integer("channels", own_channels(f, 1) if channels is None else channels, 1)
     reach = as_integer("reach", reach, 1)
-    run = private_copy(f, dtype) if isinstance(f, nn.Module) else f
     box = Box(run, channels, np.dtype(dtype), np.random.default_rng(seed))
     time = 2 * reach + 1
     _check_repeatable(box, time)
+    _check_linear(box, time)
     L, excess = _length_law(box, time)
     offset_phases = _offset_phases(box, time, L)
-    _check_linear(box, time)
     first, last = _support(box, reach, L, excess)
     _check_periodic(box, reach, L)
     half = max(-(-max(-first, last) // L), 0) + abs(excess) // L + 2
@@ -115,7 +117,7 @@ def trimmed(u: StretchFilter, *, channels: int = 1, dtype: DTypeLike | None = No
     """Return the one canonical form among equal normal forms.
 
     No zero tap at either end, taps of shape (out, in, taps), and the border rule "zeros" where no tap
-    reaches beyond the border.
+    reaches beyond the border; `settle` stays.
 
     Parameters
     ----------
@@ -138,7 +140,7 @@ def trimmed(u: StretchFilter, *, channels: int = 1, dtype: DTypeLike | None = No
     h, offset = window(h, first, stop - first), u.offset - first
     reaches = h.shape[-1] - 1 - offset >= u.L or u.excess - 1 + offset >= 0
     border = u.border if reaches and used.size else "zeros"
-    return StretchFilter(u.L, h, offset=offset, excess=u.excess, border=border)
+    return replace(u, h=h, offset=offset, border=border)
 
 
 def _check_repeatable(box: Box, time: int) -> None:
@@ -175,8 +177,10 @@ def _offset_phases(box: Box, time: int, L: int) -> Array:
 
 def _check_linear(box: Box, time: int) -> None:
     a, b, zero = box.noise(time), box.noise(time), box(np.zeros((1, box.channels, time)))
-    alone = [box(x) - zero for x in (a, b, -2 * a)]
-    together = box(a + b) - zero
+    answers = [box(x) for x in (a, b, -2 * a, a + b)]
+    if any(y.shape != zero.shape for y in answers):
+        raise refuse("length law not affine", "outputs whose shape depends on the values of the input")
+    *alone, together = (y - zero for y in answers)
     scale = np.abs(alone[0]) + np.abs(alone[1]) + np.abs(zero)
     apart = max(np.abs(together - alone[0] - alone[1]).max(), np.abs(alone[2] + 2 * alone[0]).max())
     if apart > box.tolerance(scale, time):
@@ -229,7 +233,7 @@ def _with_border(box: Box, u: StretchFilter, b: Array, times: tuple[int, ...]) -
     data = [(x := box.noise(time), box(x)) for time in times]
     apart: dict[str, float] = {}
     for border in BORDERS:
-        bordered = StretchFilter(u.L, u.h, offset=u.offset, excess=u.excess, border=border)
+        bordered = replace(u, border=border)
         wrong = [y - bordered(x.astype(float)) - _repeated(b, y.shape[-1]) for x, y in data]
         if all(np.abs(e).max() <= box.tolerance(y, x.shape[-1]) for e, (x, y) in zip(wrong, data, strict=True)):
             return trimmed(bordered)

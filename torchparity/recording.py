@@ -41,9 +41,7 @@ def _decode(path: Path) -> tuple[Array, int]:
         import soundfile
     except ModuleNotFoundError as error:
         hint = "pip install 'dspref[audio]'"
-        raise ValueError(
-            complaint("reading recordings", "no soundfile", "soundfile installed", hint)
-        ) from error
+        raise ValueError(complaint("reading recordings", "no soundfile", "soundfile installed", hint)) from error
     try:
         with soundfile.SoundFile(path) as file:
             declared, rate = file.frames, int(file.samplerate)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
@@ -181,3 +182,57 @@ def test_refusals_say_what_was_got_and_what_is_allowed(name: str) -> None:
 def test_what_theory_cannot_answer_is_a_class_of_its_own(name: str) -> None:
     with pytest.raises(NotAnalysable):
         REFUSALS[name][0]()
+
+
+BAD_STAGES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
+    "number": (lambda: Chain([3]), TypeError, "stage 0 of a chain: got 3; allowed: layers, Outline and Pointwise"),  # type: ignore[list-item]
+    "words": (lambda: Chain("convt"), TypeError, r"stages of a chain: got 'convt'; .*Hint: parse\(\) reads words"),  # type: ignore[arg-type]
+    "one layer": (lambda: Chain(Nearest(2)), TypeError, r"stages of a chain: got Nearest.*Hint: write Chain\(\[layer"),  # type: ignore[arg-type]
+    "a class": (lambda: Chain([Nearest]), TypeError, "stage 0 of a chain: got <class"),  # type: ignore[list-item]
+    "a chain": (lambda: Chain([Chain([])]), TypeError, r"stage 0 of a chain: got Chain\(.*Hint: write \*chain.stages"),  # type: ignore[list-item]
+    "normal form": (lambda: Chain([StretchFilter(1, np.ones(1))]), TypeError, "stage 0 of a chain: got StretchFilter"),  # type: ignore[list-item]
+    "channels": (
+        lambda: Chain([Conv(np.ones((3, 2, 1))), Nearest(2), TransposedConv(np.ones((4, 1, 2)))]),
+        ValueError,
+        r"channels of a chain: got 3 out of conv \(stage 0\); allowed: 4, as convt \(stage 2\) takes",
+    ),
+    "groups": (
+        lambda: Chain([TransposedConv(np.ones((2, 3, 2)), groups=2), SubpixelConv(np.ones((4, 1, 1)), 2, groups=4)]),
+        ValueError,
+        "channels of a chain: got 6 out of convt .*allowed: 4, as shuffle",
+    ),
+    "odd glu": (
+        lambda: Chain([Conv(np.ones((3, 2, 1))), Pointwise("glu")]),
+        ValueError,
+        "channels of a chain: got 3 out of conv .*; allowed: even, as glu",
+    ),
+    "after glu": (
+        lambda: Chain([Conv(np.ones((4, 2, 1))), Pointwise("glu"), Conv(np.ones((1, 4, 1)))]),
+        ValueError,
+        "channels of a chain: got 2 out of glu .stage 1.; allowed: 4",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD_STAGES)
+def test_stages_are_checked_when_a_chain_is_made(name: str) -> None:
+    call, error, words = BAD_STAGES[name]
+    with pytest.raises(error, match=words):
+        call()
+
+
+def test_channels_that_nothing_says_are_not_refused() -> None:
+    chain = Chain([Conv(np.ones((4, 2, 1))), Outline("conv", 3), Conv(np.ones((6, 5, 1))), Pointwise("glu")])
+    assert chain.in_channels == 2
+    assert Chain([*chain.stages, FilterInterp(2, np.ones((1, 3, 2)))]).factor == 2
+    assert Chain([SubpixelConv(np.ones((4, 2, 1)), 2), Conv(np.ones((1, 2, 1)))]).in_channels == 2
+    assert Chain([Pointwise("glu"), Conv(np.ones((1, 2, 1)))]).in_channels is None
+    assert Chain([Nearest(2), FilterInterp(2, np.ones(2))]).in_channels is None
+
+
+def test_pointwise_maps_are_finite_far_out_and_at_their_limits() -> None:
+    x = np.array([[-1000.0, -1.0, 0.0, 1.0, 1000.0]])
+    assert Pointwise("sigmoid")(x).tolist() == [[0, 1 / (1 + math.e), 0.5, math.e / (1 + math.e), 1]]
+    assert Pointwise("silu")(x)[0, [0, 2, 4]].tolist() == [0, 0, 1000]
+    assert Pointwise("sigmoid")(x.astype(np.float32)).dtype == np.float32
+    assert Pointwise("snake", (0.0,))(x).tolist() == x.tolist()

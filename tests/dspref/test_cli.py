@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from dspref import __version__, cli, pages
+from dspref import __version__, cli, documents
 from dspref.cli import dspref
 from dspref.presets import PRESETS
 
@@ -275,6 +275,12 @@ USAGE = [
     (["predict", "--config", "/nowhere/config.json"], "/nowhere/config.json: config: got no such file"),
     (["predict", "--preset", "melgan", "-o", "/nowhere/x"], "output: got /nowhere/x, in no directory"),
     (["predict", "--preset", "melgan", "-o", "/"], "output: got /, a directory"),
+    (["whence", "-100", "--preset", "melgan"], "frequency: got '-100'; allowed: a number of hertz >= 0"),
+    (["whence", "100", "--perset", "melgan"], "--perset"),
+    (
+        ["predict", "convt k4 s2, conv k3", "--sr", "8000"],
+        "column 12: architecture: got ','; allowed: words",
+    ),
     (["predcit"], "No such command 'predcit'"),
 ]
 
@@ -333,7 +339,7 @@ def test_the_doctor_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> Non
             raise PackageNotFoundError(name)
         return "1.2.3"
 
-    monkeypatch.setattr(pages, "version", version)
+    monkeypatch.setattr(documents, "version", version)
     result = run("doctor")
     assert result.exit_code == 1
     page = " ".join(result.stdout.split())
@@ -375,3 +381,54 @@ print(sorted({"torch", "scipy", "sympy", "matplotlib", "soundfile"} & set(sys.mo
 def test_predict_and_whence_load_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", HYGIENE], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_presets_as_json() -> None:
+    document = answer("presets")
+    assert document["schema"] == "dspref.presets/1"
+    assert [row["name"] for row in document["presets"]] == list(PRESETS)
+    (row,) = answer("presets", "melgan")["presets"]
+    assert row["spec"] == PRESETS["melgan"].spec
+    assert (row["sr"], row["factor"], row["grid_hz"]) == (22050, 256, 86.1328125)
+
+
+def test_doctor_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    document = answer("doctor")
+    assert (document["schema"], document["ok"]) == ("dspref.doctor/1", True)
+    assert [row["name"] for row in document["packages"]] == [*cli.NEEDED, *cli.OPTIONAL]
+    assert {row["needed"] for row in document["packages"][: len(cli.NEEDED)]} == {True}
+    monkeypatch.setattr(cli, "NEEDED", ("no-such-package",))
+    result = run("doctor", "--format", "json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["packages"][0]["version"] is None
+
+
+@pytest.mark.parametrize("words", [["predict", "--preset", "melgan"], ["presets"], ["doctor"]], ids=" ".join)
+def test_a_full_disk_is_told_in_words(words: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "dspref.cli", *words]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.stderr.startswith("Error: output: got standard output: No space left on device; allowed: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert done.returncode == 2
+
+
+def test_a_full_disk_is_told_of_files_too() -> None:
+    result = run("predict", "--preset", "melgan", "-o", "/dev/full")
+    assert result.exit_code == 2
+    assert "Error: output: got /dev/full: No space left on device" in result.stderr
+
+
+def test_a_generator_with_another_head_is_not_analysable(tmp_path: Path) -> None:
+    config = tmp_path / "config.json"
+    config.write_text('{"upsample_rates": [8, 8], "upsample_kernel_sizes": [16, 16], "hop_size": 256}')
+    result = run("predict", "--config", str(config), "--sr", "22050")
+    assert result.exit_code == 3
+    assert "hop_size: got 256, but upsample_rates multiply to 64" in result.stderr
+
+
+@pytest.mark.parametrize("command", [["predict"], ["whence", "100"]], ids=["predict", "whence"])
+def test_aligned_corners_have_no_grid(command: list[str]) -> None:
+    result = run(*command, "--spec", "convt k4 s2 | linear x2 corners", "--sr", "8000")
+    assert result.exit_code == 3
+    assert "rate of a chain: got linear x2 with align_corners=True" in result.stderr

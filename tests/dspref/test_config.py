@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dspref import preset, read_config
+from dspref import NotAnalysable, preset, read_config
 from dspref.spec import spec
 
 FLAT = {"upsample_rates": [8, 8, 2, 2], "upsample_kernel_sizes": [16, 16, 4, 4], "sampling_rate": 22050}
@@ -89,7 +89,32 @@ def test_a_path_through_a_file(config: Path) -> None:
 
 def test_not_json(config: Path) -> None:
     assert "got Expecting ',' delimiter at line 2, column 9; allowed" in refusal(config, '{"a": 1\n        "b": 2}')
-    assert "at line 1, column 1" in refusal(config, "")
+    assert "at line 1, column 1" in refusal(config, "x")
+
+
+@pytest.mark.parametrize("content", ["", " \n"], ids=["nothing", "blank"])
+def test_an_empty_file_is_said_to_be_empty(config: Path, content: str) -> None:
+    assert ": config: got an empty file; allowed: a config.json" in refusal(config, content)
+
+
+def test_no_key_is_suggested_that_is_there(config: Path) -> None:
+    assert "did you mean" not in refusal(config, {"upsample_kernel_sizes": [16], "sampling_rate": 1})
+
+
+ISTFT = {"upsample_rates": [8, 8], "upsample_kernel_sizes": [16, 16], "gen_istft_hop_size": 4, "sampling_rate": 22050}
+
+
+@pytest.mark.parametrize("name", ["hop_size", "hop_length"])
+def test_a_hop_that_the_rates_do_not_make_is_not_analysable(config: Path, name: str) -> None:
+    """As of iSTFTNet: 8 · 8 · 4 = 256."""
+    config.write_text(json.dumps({**ISTFT, "data": {name: 256}}))
+    words = f"{name}: got 256, but upsample_rates multiply to 64; allowed: a hop of 64 .*Hint: an iSTFT head"
+    with pytest.raises(NotAnalysable, match=words):
+        read_config(config)
+    config.write_text(json.dumps({**FLAT, name: 256}))
+    assert read_config(config)[0].factor == 256
+    config.write_text(json.dumps({**FLAT, name: 256, "loss": {name: 120}}))
+    assert read_config(config)[0].factor == 256
 
 
 def test_not_text(config: Path) -> None:

@@ -8,11 +8,13 @@ from math import gcd
 
 import numpy as np
 import pytest
+import sympy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dspref import Chain, Conv, NotAnalysable, TransposedConv, parse
-from dspref.documents import MOST, number, predict_document, vanishes, whence_document
+from dspref import Chain, Conv, NotAnalysable, TransposedConv, parse, preset
+from dspref.documents import MOST, doctor_document, number, predict_document, presets_document, whence_document
+from dspref.nulls import SMALL, vanishes
 
 
 @settings(max_examples=200, deadline=None)
@@ -123,3 +125,56 @@ def test_refusals() -> None:
         predict_document(parse(f"nearest x{MOST} | nearest x2"), 16000)
     with pytest.raises(NotAnalysable, match="factor of a chain: got conv at 1/2"):
         predict_document(Chain([Conv(np.ones((1, 1, 3)), stride=2)]), 16000)
+
+
+def test_floats_are_folded_as_the_fractions_they_are() -> None:
+    """In floating point 1e16 + 1 is 1e16 and the line at 1/2 is nothing; in truth a half is left."""
+    chain = Chain([TransposedConv(np.array([[[1e16, 1e16, 1.0, 0.0]]]), stride=2)])
+    line = predict_document(chain, 2)["lines"][1]
+    assert line["level_db"] is None
+    assert "null" not in line
+    assert "null" not in whence_document(chain, [Fraction(1)], 2)["queries"][0]
+    even = Chain([TransposedConv(np.array([[[0.1, 0.3, 0.3, 0.1]]]), stride=2)])
+    assert predict_document(even, 2)["lines"][1]["null"] is True
+    assert whence_document(even, [Fraction(1)], 2)["queries"][0]["null"] is True
+
+
+def test_floats_too_many_for_a_proof_claim_no_null() -> None:
+    silent = np.zeros((1, 1, SMALL))
+    line = predict_document(Chain([TransposedConv(silent, stride=2, padding=1)]), 2)["lines"][1]
+    assert (line["level_db"], "null" in line) == (None, False)
+
+
+@pytest.mark.parametrize("taps", [[1, -1, 1], [1, 1, 0, -1, -1, -1, 0, 1, 1]], ids=["6", "30"])
+def test_a_null_needs_fewer_taps_than_its_denominator(taps: list[int]) -> None:
+    """Cyclotomic polynomials of the orders 6 and 30, of degrees 2 and 8."""
+    q = {3: 6, 9: 30}[len(taps)]
+    assert vanishes(np.array(taps), q)
+    assert not vanishes(np.array(taps), q // 2)
+
+
+def test_symbols_have_no_level() -> None:
+    chain = Chain([TransposedConv(np.array([[[sympy.Symbol("a"), 1]]]), stride=2)])
+    with pytest.raises(NotAnalysable, match=r"amplitudes: got symbolic taps; allowed: numbers. Hint: Chain.offset"):
+        predict_document(chain, 2)
+    assert whence_document(chain, [Fraction(1)], 2)["queries"][0]["owner"] == 1
+
+
+def test_complex_taps_have_levels_and_no_proof() -> None:
+    line = predict_document(Chain([TransposedConv(np.array([[[1j, 3]]]), stride=2)]), 2)["lines"][1]
+    assert line["level_db"] == pytest.approx(20 * np.log10(np.sqrt(10) / 2), abs=1e-5)
+
+
+def test_presets_and_versions_are_data() -> None:
+    (row,) = presets_document([preset("rvc-40k")])["presets"]
+    assert list(row) == ["name", "spec", "sr", "factor", "grid_hz", "source", "note"]
+    assert (row["name"], row["sr"], row["factor"], row["grid_hz"]) == ("rvc-40k", 40000, 400, 100)
+    found = doctor_document(["numpy", "no-such-package"], {"nor-this": ("pictures", "plot")})
+    assert list(found) == ["schema", "python", "packages", "ok"]
+    assert found["ok"] is False
+    assert found["packages"] == [
+        {"name": "numpy", "version": np.__version__, "needed": True, "gives": None},
+        {"name": "no-such-package", "version": None, "needed": True, "gives": None},
+        {"name": "nor-this", "version": None, "needed": False, "gives": "pictures"},
+    ]
+    assert doctor_document(["numpy"], {"nor-this": ("pictures", "plot")})["ok"] is True

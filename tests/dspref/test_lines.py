@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -271,3 +271,91 @@ def test_refusals() -> None:
         tone_lines(Chain([Outline("conv", 3, stride=2), Nearest(2)]))
     with pytest.raises(ValueError, match="offset: got 3 channels; allowed: 2, as the first layer"):
         tone_lines(three_stages(), offset=[1, 2, 3])
+
+
+@pytest.mark.parametrize("ask", [whence, images])
+def test_a_float_that_is_no_short_binary_fraction_is_refused(ask: Any) -> None:
+    """0.2 is no multiple of 1/5: it would miss the line there without a word."""
+    chain = Chain([Nearest(5)])
+    with pytest.raises(ValueError, match=r"frequency: got 0.2; .*Hint: write Fraction\(1, 5\) or '0.2'"):
+        ask(chain, 0.2)
+    assert ask(chain, "0.2") == ask(chain, "1/5") == ask(chain, Fraction(1, 5))
+    assert ask(chain, 0.375) == ask(chain, np.float32(0.375)) == ask(chain, Fraction(3, 8))
+    assert ask(chain, 0) == ask(chain, np.int64(0)) == ask(chain, Fraction(0))
+    assert whence(chain, "0.2").owner == 1
+    for bad, error in (("x", ValueError), (math.nan, ValueError), (math.inf, ValueError), (None, TypeError)):
+        with pytest.raises(error, match=r"frequency: got .*; allowed: an integer, Fraction, text"):
+            ask(chain, bad)
+
+
+CORNERS = Linear(2, align_corners=True)
+
+
+@pytest.mark.parametrize(
+    "others", [[], [Outline("convt", 4, stride=2)], [Nearest(2)]], ids=["alone", "outline", "known"]
+)
+def test_aligned_corners_have_no_lines(others: list[Any]) -> None:
+    for chain in (Chain([CORNERS, *others]), Chain([*others, CORNERS])):
+        asked: list[Callable[[Chain], object]] = [
+            tone_lines,
+            lambda c: whence(c, "1/4"),
+            lambda c: images(c, "1/4"),
+            lambda c: c.rates(8),
+            lambda c: c.factor,
+        ]
+        for ask in asked:
+            with pytest.raises(
+                NotAnalysable, match="rate of a chain: got linear x2 with align_corners=True; allowed: a fixed"
+            ):
+                ask(chain)
+        assert Chain([CORNERS])([[0.0, 3.0]]).tolist() == [[0, 1, 2, 3]]
+
+
+def test_symbols_have_no_amplitudes_but_responses() -> None:
+    a = sympy.Symbol("a")
+    chain = Chain([FilterInterp(2, np.array([a, 1]))])
+    asked: list[Callable[[Chain], object]] = [tone_lines, lambda c: images(c, "1/4")]
+    for ask in asked:
+        with pytest.raises(
+            NotAnalysable, match=r"got symbolic taps; allowed: numbers. Hint: Chain.offset_response keeps"
+        ):
+            ask(chain)
+    assert chain.offset_response().tolist() == [[a, 1]]
+    half = Chain([FilterInterp(2, np.array([sympy.Rational(1, 2), 1]))])
+    assert tone_lines(half)[1].amplitude == pytest.approx([-0.25])
+
+
+def test_the_offset_is_checked_where_no_level_is_known() -> None:
+    for bad in ([[1]], []):
+        with pytest.raises(ValueError, match=r"offset: got shape .*; allowed: a number, or one number per channel"):
+            tone_lines(Chain([Outline("convt", 4, stride=2)]), offset=bad)
+    with pytest.raises(ValueError, match="offset: got 3 channels; allowed: 2, as the first layer"):
+        tone_lines(Chain([Nearest(2), Conv(np.ones((1, 2, 1))), Pointwise("relu")]), offset=[1, 2, 3])
+
+
+@pytest.mark.parametrize(
+    ("freq", "facts"),
+    [
+        (0, [(Fraction(0), 0, None), (Fraction(1, 4), 1, 1), (Fraction(1, 2), 2, 2)]),
+        (Fraction(1, 2), [(Fraction(1, 8), 0, None), (Fraction(3, 8), 1, 2)]),
+    ],
+    ids=["0", "half"],
+)
+def test_images_at_the_edges_of_the_band_are_told_once(freq: Any, facts: list[Any]) -> None:
+    """At the very edge a component is not yet an image, and an image is still the earlier layer's."""
+    found = images(Chain([Nearest(2), Nearest(2)]), freq)
+    assert [(image.freq, image.order, image.owner) for image in found] == facts
+
+
+def test_gains_of_images_are_those_of_a_transform_in_phase_too() -> None:
+    """The coefficient at +f of the output for a cosine is half the gain: skew taps make it complex."""
+    rng = np.random.default_rng(5)
+    taps = [rng.normal(size=(1, 1, 5)), rng.normal(size=(1, 1, 4))]
+    chain = Chain([TransposedConv(taps[0], stride=2, padding=1), TransposedConv(taps[1], stride=3)])
+    freq, time = Fraction(3, 20), 200
+    y = chain(np.cos(2 * np.pi * float(freq) * np.arange(time))[None])[0]
+    measured = spectrum(y[240 : 240 + 600])
+    for image in images(chain, freq):
+        assert image.gain is not None
+        assert abs(image.gain.item().imag) > 1e-3
+        assert abs(measured[int(image.freq * 600)] - image.gain.item() / 2) < 1e-12

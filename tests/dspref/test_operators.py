@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tracemalloc
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
@@ -159,3 +160,16 @@ def test_an_empty_output_is_refused_in_words() -> None:
         overlap_add(np.ones((1, 1)), np.ones((1, 1, 2)), padding=1)
     with pytest.raises(ValueError, match=r"output length for 2 input samples: got -1; .*shorter kernel"):
         correlate(np.ones((1, 2)), np.ones((1, 1, 4)))
+
+
+def test_overlap_add_needs_its_output_and_one_working_copy() -> None:
+    """Whole, the delayed copies and the phases of this one would be 61 MB; in blocks they are 4 MB."""
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=(32, 40_000)), rng.normal(size=(32, 32, 8))
+    tracemalloc.start()
+    try:
+        y = overlap_add(x, w, stride=4)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert y.nbytes < peak < y.nbytes + (8 << 20)

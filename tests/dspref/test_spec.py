@@ -74,7 +74,7 @@ def test_layers_with_weights_are_told_by_their_outline() -> None:
         (SubpixelConv(w, 2, padding=2), "shuffle x2 k5 p2"),
         (FilterInterp(3, np.arange(3), offset=1), "convt k3 s3 p1"),
         (FilterInterp(1, np.full(1, 2)), "convt k1"),
-        (Linear(2, align_corners=True), "linear x2"),
+        (Linear(2, align_corners=True), "linear x2 corners"),
     ]
     for stage, words in stages:
         assert token(stage) == words
@@ -158,7 +158,11 @@ def maps(draw: st.DrawFn) -> Pointwise:
 
 
 STAGES = st.one_of(
-    outlines(), maps(), st.builds(Nearest, small(1)), st.builds(Linear, small(1)), st.builds(ZeroStuff, small(1))
+    outlines(),
+    maps(),
+    st.builds(Nearest, small(1)),
+    st.builds(Linear, small(1), align_corners=st.booleans()),
+    st.builds(ZeroStuff, small(1)),
 )
 
 
@@ -184,3 +188,35 @@ def test_no_text_does_worse_than_a_column_in_it(words: str) -> None:
         column = 1
         assert parse(spec(chain)) == chain
     assert 1 <= column <= max(1, len(words))
+
+
+@pytest.mark.parametrize("words", ["linear x2 corners", "linear corners x2"])
+def test_aligned_corners_have_a_word(words: str) -> None:
+    assert parse(words) == Chain([Linear(2, align_corners=True)])
+    assert spec(parse(words)) == "linear x2 corners"
+    for bad in ("nearest x2 corners", "linear x2 corners corners", "linear corners"):
+        with pytest.raises(SpecError, match="column"):
+            parse(bad)
+
+
+@pytest.mark.parametrize(
+    ("words", "column"),
+    [
+        ("convt k4 s2, conv k3", 12),
+        ("relu,conv k3", 5),
+        ("leaky 0.2, relu", 10),
+        ("relu , relu", 6),
+        ("linear x2, relu", 10),
+    ],
+)
+def test_commas_are_told_how_stages_are_split(words: str, column: int) -> None:
+    with pytest.raises(SpecError, match=r"got ','; .*Hint: stages are split by") as caught:
+        parse(words)
+    assert caught.value.column == column
+
+
+def test_what_is_no_text_is_refused() -> None:
+    with pytest.raises(TypeError, match="architecture: got 3; allowed: a str of stages split by"):
+        parse(3)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="Hint: it is read already"):
+        parse(Chain([]))  # type: ignore[arg-type]

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.signal
+import sympy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dspref import StretchFilter, TransposedConv
+from dspref import NotAnalysable, StretchFilter, TransposedConv
 from dspref.arrays import BORDERS, Array
+from dspref.stretchfilter import mirror
 
 BORDER = st.sampled_from(BORDERS)
 
@@ -218,3 +220,57 @@ def test_refusals_say_what_was_got_and_what_is_allowed(name: str) -> None:
     call, words = REFUSALS[name]
     with pytest.raises(ValueError, match=words):
         call()
+
+
+def test_a_float_null_has_no_group_delay() -> None:
+    """The sum of three phasors is 1e-16, not 0."""
+    for freq in (1 / 3, 1 / 5, 0.3):
+        taps = int(1 / freq) if freq != 0.3 else 10
+        with pytest.raises(ValueError, match="group delay: got a null of the response at"):
+            StretchFilter(3, np.ones(taps)).group_delay(freq)
+    with pytest.raises(ValueError, match="group delay: got a null"):
+        StretchFilter(1, np.array([0.1, 0.2, -0.3])).group_delay()
+    assert StretchFilter(3, np.ones(3)).group_delay(1 / 3 + 1e-6) == pytest.approx(1, abs=1e-6)
+    half = StretchFilter(1, np.array([Fraction(1, 2), Fraction(1, 2)]))
+    assert half.group_delay(0.25) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("border", ["zeros", "reflect", "replicate", "circular"])
+def test_a_composition_has_the_border_of_its_first(border: str) -> None:
+    first, then = StretchFilter(2, np.array([1, 2, 1]), offset=1, border=border), StretchFilter(1, np.array([1]))
+    x = np.array([[1, -2, 5, 7]])
+    assert (then @ first).border == border
+    assert ((then @ first)(x) == then(first(x))).all()
+    assert (first @ StretchFilter(1, np.array([1]))).border == "zeros"
+
+
+def test_what_does_not_compose_is_refused() -> None:
+    with pytest.raises(
+        ValueError, match="channels of a composition: got 3 out of the first; allowed: 2, as the second"
+    ):
+        StretchFilter(1, np.ones((1, 2, 1))) @ StretchFilter(2, np.ones((3, 1, 1)))
+    with pytest.raises(TypeError, match="unsupported operand"):
+        StretchFilter(1, np.ones(1)) @ 3  # type: ignore[operator]
+
+
+def test_the_matrix_is_refused_in_the_words_of_the_call() -> None:
+    u = StretchFilter(1, np.ones(5, int), offset=2, border="reflect")
+    for ask in (u.as_matrix, lambda time: u(np.ones((1, time), int))):
+        with pytest.raises(
+            ValueError, match=r"time samples for a reflect border of \(2, 2\): got 2; allowed: at least 3"
+        ):
+            ask(2)
+    with pytest.raises(ValueError, match=r"time samples for a reflect border .*: got 2; allowed: at least 3"):
+        mirror(-2, 2, "reflect")
+    with pytest.raises(ValueError, match="time: got -1; allowed: an integer >= 0"):
+        u.as_matrix(-1)
+    with pytest.raises(ValueError, match="output length for 1 input samples: got -1; allowed: at least 1"):
+        StretchFilter(1, np.ones(1), excess=-2).as_matrix(1)
+
+
+def test_symbols_have_no_response() -> None:
+    u = StretchFilter(2, np.array([sympy.Symbol("a"), 1]))
+    with pytest.raises(NotAnalysable, match="response: got symbolic taps; allowed: numbers"):
+        u.response(0.25)
+    with pytest.raises(NotAnalysable, match="group delay: got symbolic taps; allowed: numbers"):
+        u.group_delay(0.25)

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+import dspref
+
 HEAVY = ("torch", "scipy.signal", "matplotlib")
 
 
@@ -38,12 +40,25 @@ def test_importing_the_reference_loads_numpy_only() -> None:
     assert foreign(names) - foreign(loaded("-c", "import numpy")) == set()
 
 
+def test_measuring_loads_scipy_when_it_is_asked_for() -> None:
+    names = loaded("-c", "from dspref import measure_lines, average_spectrum, spectrogram; measure_lines.__call__")
+    assert found(names, ("scipy", "torch", "matplotlib")) == ["scipy"]
+    listed = (
+        "import dspref, sys; assert {'measure_lines', 'Chain'} <= set(dir(dspref)); assert 'scipy' not in sys.modules"
+    )
+    assert found(loaded("-c", listed), ("scipy",)) == []
+    assert set(dspref._LATE) <= set(dspref.__all__)
+    with pytest.raises(AttributeError, match="module 'dspref' has no attribute 'measure_line'"):
+        dspref.measure_line  # noqa: B018
+
+
 COMMANDS = {
     "help": ["--help"],
     "predict": ["predict", "--preset", "melgan", "--sr", "22050"],
     "predict as JSON": ["predict", "convt k16 s8 p4", "--sr", "22050", "--format", "json"],
     "whence": ["whence", "4000", "--spec", "convt k4 s2 | convt k4 s2", "--sr", "32000"],
     "presets": ["presets"],
+    "presets as JSON": ["presets", "--format", "json"],
 }
 
 

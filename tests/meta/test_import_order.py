@@ -20,7 +20,7 @@ ORDER: dict[str, Tiers] = {
         ("layers",),
         ("interpolators", "outline"),
         ("chain",),
-        ("lines", "spectrum", "spec"),
+        ("lines", "spectrum", "spec", "nulls"),
         ("presets", "plot"),
         ("config",),
         ("",),  # the package itself

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-import dspref.pages
+import dspref.documents
 import torchparity.audit_command
 from torchparity.cli import main
 
@@ -25,6 +25,13 @@ def up():
 class Off(nn.Module):
     def forward(self, x):
         return x.repeat_interleave(4, -1).roll(1, -1)
+
+def lazy():
+    return nn.LazyConv1d(1, 3)
+
+class Leaves(nn.Module):
+    def forward(self, x):
+        raise SystemExit(0)
 
 class Recurrent(nn.Module):
     def forward(self, x):
@@ -65,6 +72,22 @@ def test_what_has_no_reference_ends_with_3(folder: Path) -> None:
     assert result.stdout == ""
 
 
+def test_a_module_that_ends_the_program_does_not_end_with_0(folder: Path) -> None:
+    probed = run("verify", "targets.py:Leaves")
+    assert (probed.exit_code, probed.stdout) == (3, "")
+    assert "SystemExit: 0" in probed.stderr
+    result = run("verify", "targets.py:Leaves", "--like", "nearest x2")
+    assert result.exit_code == 1
+    assert "refused, which is legal: SystemExit: 0" in result.output
+
+
+@pytest.mark.filterwarnings("ignore:Lazy modules are a new feature")
+def test_a_module_without_weights_yet_ends_with_3(folder: Path) -> None:
+    result = run("verify", "targets.py:lazy")
+    assert result.exit_code == 3
+    assert "'weight' of LazyConv1d, not initialised" in result.stderr
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_json_has_its_schema(folder: Path, dtype: str) -> None:
     result = run("verify", "targets.py:up", "--format", "json", "--dtype", dtype, "--grid", "full", "--seed", "3")
@@ -95,6 +118,7 @@ def test_the_answer_goes_to_a_file(folder: Path) -> None:
         (["targets.py:up", "--like", ""], "column 1"),
         (["targets.py:up", "--dtype", "float16"], "float16"),
         (["targets.py:up", "--seed", "-1"], "--seed"),
+        (["targets.py:up", "--seed", "99999999999999999999999"], "0<=x<=9223372036854775807"),
         (["targets.py:up", "--grid", "huge"], "huge"),
         (["targets.py:up", "--format", "xml"], "xml"),
         (["targets.py:up", "-o", "no/where.json"], "in no directory"),
@@ -129,7 +153,7 @@ def test_doctor_lists_versions_in_80_columns(monkeypatch: pytest.MonkeyPatch) ->
     assert [line.split()[0] for line in result.output.splitlines()[2:]] == [
         "python", "dspref", "numpy", "scipy", "click", "rich", "torch", "matplotlib", "soundfile",
     ]  # fmt: skip
-    monkeypatch.setattr(dspref.pages, "_version", lambda name: None if name == "torch" else "1.0")
+    monkeypatch.setattr(dspref.documents, "_version", lambda name: None if name == "torch" else "1.0")
     lacking = run("doctor")
     assert lacking.exit_code == 1
     assert "needed: pip install torch" in lacking.output

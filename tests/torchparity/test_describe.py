@@ -195,6 +195,29 @@ def hooked() -> nn.Module:
     return module
 
 
+def prehooked() -> nn.Module:
+    module = nn.Conv1d(1, 1, 3)
+    module.register_forward_pre_hook(lambda m, args: (2 * args[0],))
+    return module
+
+
+class Halved(nn.Conv1d):
+    """A convolution whose inner step is another."""
+
+    def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        y: Tensor = super()._conv_forward(x, weight / 2, bias)
+        return y
+
+
+class Failing(nn.Module):
+    """Its law fails."""
+
+
+@register(Failing)
+def _failing(module: Failing) -> Layer:
+    return module.nothing  # type: ignore[return-value]
+
+
 def patched() -> nn.Module:
     module = nn.Conv1d(1, 1, 3)
     module.forward = lambda x: x  # type: ignore[method-assign, assignment]
@@ -216,6 +239,9 @@ REFUSALS: list[tuple[Callable[[], nn.Module], str]] = [
     (OwnChanged, "OwnChanged, with its own forward; allowed: the forward of Own"),
     (patched, "Conv1d, with its own forward"),
     (hooked, "Conv1d with a forward hook"),
+    (prehooked, "Conv1d with a forward hook"),
+    (lambda: Halved(1, 1, 3), "Halved, with its own _conv_forward; allowed: the _conv_forward of Conv1d"),
+    (Failing, "^Failing: its law raised AttributeError: .*nothing"),
     (lambda: nn.Conv1d(1, 1, 3, device="meta"), "Conv1d on the meta device"),
     (lambda: nn.LazyConv1d(1, 3), "LazyConv1d, not initialised"),
     (lambda: nn.Conv1d(1, 1, 3, dtype=torch.bfloat16), r"dtype torch\.bfloat16; .*module\.float\(\)"),

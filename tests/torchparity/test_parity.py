@@ -35,6 +35,7 @@ from tests.torchparity.test_describe import new_weight_norm, old_weight_norm
 from torchparity import PixelShuffle1d, Verdict, build, check, register
 from torchparity.calls import Run, private_copy
 from torchparity.cases import GRIDS, KINDS, draw
+from torchparity.job import Job
 from torchparity.verdict import STATUSES, Coverage
 
 RNG = np.random.default_rng(0)
@@ -182,6 +183,11 @@ def by_fft(x: Tensor) -> Tensor:
     return y
 
 
+def ramp(*shape: int) -> Tensor:
+    """Return a kernel in which every tap is another, and none is 0."""
+    return torch.arange(1.0, 1 + math.prod(shape)).reshape(shape)
+
+
 calls = 0
 
 
@@ -191,6 +197,10 @@ def forgetful(x: Tensor) -> Tensor:
     calls += 1
     y: Tensor = module(CONV)(x) * (1 + 1e-3 * (calls % 2))
     return y
+
+
+def leaves(x: Tensor) -> Tensor:
+    raise SystemExit(0)
 
 
 w = CONVT.weight
@@ -215,6 +225,9 @@ WRONG: dict[str, tuple[Run, Any]] = {
     "groups and dilation swapped": (lambda x: convt(CONVT, x, groups=1, dilation=2), CONVT),
     "dilation ignored": (lambda x: convt(DILATED, x, dilation=1, output_padding=1), DILATED),
     "gaps filled": (lambda x: module(GAPPED)(x) + (module(GAPPED)(x) == 0) * x[:, :1].mean(), GAPPED),
+    "last sample wrong for lengths > 140": (last_wrong_beyond(140), CONVT),
+    "ends the program": (leaves, CONV),
+    "complex": (edited(CONV, lambda y: torch.complex(y, y)), CONV),
     "taps beyond 16 dropped": (lambda x: convt(WIDE, x, weight=WIDE.weight * (np.arange(20) < 16)), WIDE),
     "channels beyond 64 dropped": (lambda x: module(WIDE)(x * (torch.arange(80) < 64)[:, None]), WIDE),
     "last sample wrong for lengths > 32": (last_wrong_beyond(32), CONVT),
@@ -268,6 +281,8 @@ def test_wrong_layers_are_caught(name: str) -> None:
         ("accepts what is illegal", r"accepted, which is not legal: time samples for a reflect border"),
         ("a sample short", r"output of shape \(1, 4, \d+\), which should be \(1, 4, \d+\)"),
         ("other dtype", r"dtype of the result: got torch\.float64; allowed: torch\.float32"),
+        ("ends the program", "refused, which is legal: SystemExit: 0"),
+        ("complex", r"dtype of the result: got torch\.complex64"),
         ("tuple", "result: got tuple; allowed: a tensor"),
         ("array", "result: got ndarray"),
         ("NaN", r"nan at output \[\d, \d, 0\]"),
@@ -384,6 +399,133 @@ def test_modules_that_cannot_be_copied_are_refused() -> None:
     assert private_copy(nn.Conv1d(1, 1, 3)).training is False
 
 
+@pytest.mark.filterwarnings("ignore:Complex modules are a new feature")
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128, torch.float16, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("asked", [None, "float32"])
+def test_weights_that_would_be_rounded_or_cut_to_their_real_part_are_refused(dtype: torch.dtype, asked: Any) -> None:
+    module = nn.Sequential(nn.Conv1d(1, 1, 3), nn.ConvTranspose1d(1, 1, 4, 2, 1).to(dtype))
+    words = rf"dtype of the weights: got {str(dtype)[6:]} \('1.weight'\); allowed: float32, float64. Hint: "
+    with pytest.raises(NotAnalysable, match=words):
+        check(module, dtype=asked)
+
+
+class Elsewhere(nn.Conv1d):
+    """A module that notes where it is moved."""
+
+    def to(self, *to: Any, **options: Any) -> Any:
+        moved: Any = super().to(*to, **options)
+        moved.moved = to[0]
+        return moved
+
+
+def test_the_copy_is_on_the_cpu() -> None:
+    assert private_copy(Elsewhere(1, 1, 3)).moved == "cpu"
+    assert {p.device.type for p in private_copy(nn.Conv1d(1, 1, 3), "float64").parameters()} == {"cpu"}
+
+
+class Emptied(nn.Module):
+    """ReLU, in place."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu_(x)
+
+
+register(Emptied)(lambda module: Pointwise("relu"))
+
+
+@pytest.mark.parametrize(
+    ("module", "status"),
+    [
+        (nn.Sequential(nn.Conv1d(1, 1, 3), nn.ReLU(inplace=True)), "within bound"),
+        (nn.Sequential(nn.ReLU(inplace=True), nn.Conv1d(1, 1, 3)), "within bound"),
+        (nn.LeakyReLU(0.2, inplace=True), "within bound"),
+        (nn.ReLU(inplace=True), "exact"),
+        (nn.Sequential(nn.Conv1d(1, 1, 3), Emptied(), nn.Upsample(scale_factor=2)), "within bound"),
+        (nn.Sequential(nn.Conv1d(1, 2, 3), nn.ELU(inplace=True), nn.Conv1d(2, 1, 3)), "within bound"),
+        (nn.Sequential(Emptied(), nn.Conv1d(1, 1, 3)), "wrong"),
+        (nn.Sequential(nn.Identity(), Emptied()), "wrong"),
+        (Emptied(), "wrong"),
+    ],
+    ids=str,
+)
+def test_only_the_input_that_was_given_must_not_be_changed(module: nn.Module, status: str) -> None:
+    verdict = check(module)
+    assert verdict.status == status
+    assert ("changed in place" in verdict.reason) == (status == "wrong")
+
+
+class Clipped(nn.Module):
+    """Nearest ×2, but for values that only a layer before it makes."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.clamp(-(2.0**35), 2.0**35).repeat_interleave(2, -1)
+
+
+register(Clipped)(lambda module: Nearest(2))
+
+
+def test_layers_are_checked_on_what_the_layers_before_them_hand_on() -> None:
+    assert check(Clipped()).ok
+    verdict = check(nn.Sequential(build(Conv(np.full((1, 1, 1), 2.0**40, "float32"))), Clipped()))
+    assert verdict.status == "wrong"
+    assert verdict.reason.startswith("nearest x2: ")
+
+
+class Bent(nn.Module):
+    """What no one bounds, and what is not even a layer."""
+
+    def __init__(self, bend: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.bend = bend
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.bend(torch.tanh(x))
+
+
+register(Bent)(lambda module: Pointwise("tanh"))
+
+
+@pytest.mark.parametrize(
+    ("bend", "words"), [(torch.Tensor.double, "dtype of the result"), (leaves, "tanh refused its")]
+)
+def test_layers_without_a_bound_must_still_be_layers(bend: Callable[[Tensor], Tensor], words: str) -> None:
+    assert check(nn.Sequential(nn.Conv1d(1, 1, 3), Bent(torch.abs))).ok
+    verdict = check(nn.Sequential(nn.Conv1d(1, 1, 3), Bent(bend)))
+    assert verdict.status == "wrong"
+    assert words in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("layer", "time"), [(Conv(f32(1, 1, 50)), 50), (Conv(f32(1, 1, 50)), 59), (Conv(f32(1, 1, 3), padding=70), 70)]
+)
+def test_lengths_about_which_the_kernel_fits_are_tried(layer: Conv, time: int) -> None:
+    right = module(layer)
+    assert check(lambda x: right(x) * (2 if x.shape[-1] == time else 1), like=layer).status == "wrong"
+
+
+@pytest.mark.parametrize(("largest", "dtype"), [(2**24, "float32"), (2**53, "float64")])
+def test_whole_numbers_are_exact_only_up_to_the_last_bit(largest: int, dtype: str) -> None:
+    fits, beyond = (
+        Job((), nn.Identity(), Conv(np.full((1, 1, 2), float(w))), 1) for w in (largest // 16, largest // 8)
+    )
+    assert fits.whole_numbers(dtype)
+    assert not beyond.whole_numbers(dtype)
+
+
+@pytest.mark.parametrize(
+    ("factor", "wrong"), [(41, True), (82, True), (47, True), (61, True), (40, False), (64, False)]
+)
+def test_nearest_of_torch_picks_another_sample_for_some_factors(factor: int, wrong: bool) -> None:
+    """Torch 2.13, CPU, float32: see docs/findings.md."""
+    verdict = check(nn.Upsample(scale_factor=factor), dtype="float32")
+    assert verdict.status == ("wrong" if wrong else "exact")
+    assert check(nn.Upsample(scale_factor=factor), dtype="float64").status == "exact"
+    if wrong:
+        assert verdict.worst_index is not None
+        assert verdict.worst_index[-1] % factor == 0
+        assert check(nn.Upsample(scale_factor=factor), dtype="float32", lengths=(4,)).status == "wrong"
+
+
 @pytest.mark.parametrize(
     ("f", "like", "status"),
     [
@@ -391,6 +533,8 @@ def test_modules_that_cannot_be_copied_are_refused() -> None:
         (lambda x: F.interpolate(x, scale_factor=3, mode="linear"), "linear x3", "within bound"),
         (lambda x: F.interpolate(x, scale_factor=4), "nearest x2 | nearest x2", "exact"),
         (lambda x: F.interpolate(x, scale_factor=4), Nearest(4), "exact"),
+        (lambda x: F.conv_transpose1d(x, ramp(1, 1, 2), stride=2, dilation=3), "convt k2 s2 d3", "exact"),
+        (lambda x: F.interpolate(x, scale_factor=4), "nearest x2 | conv k1 | nearest x2", "exact"),
         (nn.ConvTranspose1d(2, 3, 16, stride=8, padding=4), "convt k16 s8 p4", "within bound"),
         (nn.Conv1d(2, 4, 3, groups=2), Outline("conv", 3, groups=2), "within bound"),
         (nn.Sequential(nn.Conv1d(1, 4, 3, padding=1), PixelShuffle1d(4)), "shuffle x4 k3 p1", "within bound"),
@@ -398,6 +542,22 @@ def test_modules_that_cannot_be_copied_are_refused() -> None:
 )
 def test_like_says_what_is_promised(f: Run, like: Any, status: str) -> None:
     assert check(f, like=like).status == status
+
+
+def groups_ignored(x: Tensor) -> Tensor:
+    return F.conv_transpose1d(x, ramp(2, 2, 4), stride=2, padding=1)
+
+
+def mixed(x: Tensor) -> Tensor:
+    return F.conv1d(x, ramp(2, 2, 1))
+
+
+def zeros_filled(x: Tensor) -> Tensor:
+    return F.conv_transpose1d(x, ramp(2, 2, 4), stride=2)
+
+
+def reflected(x: Tensor) -> Tensor:
+    return F.conv1d(F.pad(x, (1, 1), mode="reflect"), ramp(2, 2, 3))
 
 
 @pytest.mark.parametrize(
@@ -409,11 +569,20 @@ def test_like_says_what_is_promised(f: Run, like: Any, status: str) -> None:
         (nn.Sequential(nn.Conv1d(1, 1, 3), nn.ReLU()), "conv k3 | tanh", "stage 1: 'tanh' promised, 'relu' found"),
         (lambda x: F.conv1d(x, torch.ones(1, 1, 5)), "conv k3", "excess .*: -2 promised by 'conv k3', -4 found"),
         (lambda x: F.interpolate(x, scale_factor=3), "convt k4 s4", "factor: 4 promised by 'convt k4 s4', 3 found"),
+        (groups_ignored, "convt k4 s2 p1 g2", "no tap at -1 from channel 1 to 0 promised by 'convt k4 .*', one found"),
+        (mixed, "conv k1 g2", "no tap at 0 from channel 1 to 0"),
+        (mixed, "conv k1 g2 | nearest x1 | conv k1 g2", "no tap at 0 from channel 1 to 0"),
+        (mixed, Chain([Outline("conv", 1), Conv(f32(4, 3, 1))]), "4 output channels promised by .*, 2 found"),
+        (mixed, Chain([Conv(f32(4, 3, 1)), Outline("conv", 1)]), "3 input channels promised by .*, 2 found"),
+        (lambda x: F.conv1d(x, ramp(3, 2, 1)), "conv k1 g2", "3 channels found, 'conv k1 g2' promised, in 2 groups"),
+        (zeros_filled, "convt k2 s2 d3", "no tap at 1 from channel 0 to 0"),
+        (reflected, "conv k3 p1", "border: zeros promised by 'conv k3 p1', reflect found"),
         (lambda x: F.pad(x, (2, -2)), "conv k3 p1", "taps at -1 … 1 promised by 'conv k3 p1', at 2 … 2 found"),
     ],
 )  # fmt: skip
-def test_another_structure_than_promised_is_wrong(f: Run, like: str, words: str) -> None:
-    verdict = check(f, like=like)
+def test_another_structure_than_promised_is_wrong(f: Run, like: Any, words: str) -> None:
+    channels = 2 if "ramp" in getattr(getattr(f, "__code__", None), "co_names", ()) else None
+    verdict = check(f, like=like, channels=channels)
     assert (verdict.status, verdict.coverage.cases) == ("wrong", 0)
     assert re.search(words.replace("|", r"\|"), verdict.reason)
 
@@ -427,12 +596,15 @@ def test_a_black_box_is_probed() -> None:
     for like in (None, "convt k6 s2 p2"):
         verdict = check(box, like=like, channels=2)
         assert verdict.status == "within bound"
-        assert verdict.description == "stretch ×2 + 6 taps (offset 2, excess 0, border zeros), as probed"
+        form = "stretch ×2 + 6 taps (offset 2, excess 0, border zeros)"
+        assert verdict.description == f"{form}, as probed from it: form and rounding are checked, not its weights"
 
 
 def test_what_is_neither_described_nor_probed_is_refused_with_both_reasons() -> None:
     with pytest.raises(NotAnalysable, match=r"not described \(.*LSTM.*\) and not probed \(.*input_size"):
         check(nn.LSTM(1, 1))
+    with pytest.raises(NotAnalysable, match=r"not described \(channels of a chain: got 2 .*\) and not probed \(input"):
+        check(nn.Sequential(nn.Conv1d(1, 2, 3), nn.Conv1d(1, 1, 3)))
     with pytest.raises(NotAnalysable, match="weights must be probed"):
         check(lambda x: x.relu(), like="conv k1 | relu")
 
@@ -442,6 +614,8 @@ def test_what_is_neither_described_nor_probed_is_refused_with_both_reasons() -> 
     [
         ({"dtype": "float16"}, ValueError, "dtype: got 'float16'; allowed: float32, float64"),
         ({"grid": "huge"}, ValueError, "grid: got 'huge'; allowed: small, full"),
+        ({"lengths": []}, ValueError, "lengths: got none; allowed: at least one input length"),
+        ({"seed": -1}, ValueError, "seed: got -1; allowed: an integer >= 0"),
         ({"lengths": (0,)}, ValueError, "length: got 0; allowed: an integer >= 1"),
         ({"like": "neerest x4"}, ValueError, "did you mean 'nearest'"),
         ({"like": 4}, TypeError, "like: got int; allowed: a layer, a Chain, or words"),

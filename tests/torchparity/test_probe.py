@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -112,9 +114,32 @@ def test_trimmed_forms_are_one_form() -> None:
     assert trimmed(StretchFilter(1, np.ones(1)), channels=2).h.tolist() == [[[1], [0]], [[0], [1]]]
 
 
+def test_trimming_keeps_what_a_chain_has_unsettled() -> None:
+    first = TransposedConv(np.ones((1, 1, 3), int), stride=2, padding=6).normal
+    u = TransposedConv(np.arange(1, 6)[None, None], stride=2, padding=1).normal @ first
+    assert u.settle != (0, 0)
+    assert trimmed(u).steady(20) == u.steady(20)
+    assert replace(trimmed(u), settle=(0, 0)).steady(20) != u.steady(20)
+
+
+@pytest.mark.parametrize("device", ["lazy", "meta"])
+def test_weights_that_are_not_there_are_refused_in_words(device: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # lazy modules are announced as experimental
+        module = nn.LazyConv1d(1, 3) if device == "lazy" else nn.Conv1d(1, 1, 3, device="meta")
+    words = {"lazy": "'weight' of LazyConv1d, not initialised", "meta": "'weight' of Conv1d on the meta device"}
+    for dtype in (None, "float32"):
+        with pytest.raises(NotAnalysable, match=f"weights: got {words[device]}"):
+            probe(module, dtype=dtype)
+
+
 class Shapeless(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return x[0]
+
+
+def leaves(x: Tensor) -> Tensor:
+    raise SystemExit(0)
 
 
 REFUSALS: list[tuple[Run, str]] = [
@@ -127,6 +152,10 @@ REFUSALS: list[tuple[Run, str]] = [
     (lambda x: x[..., : 2 ** int(np.log2(x.shape[-1]))], "^length law not affine"),
     (lambda x: x * torch.linspace(0, 1, x.shape[-1]), "^not L-periodic: .*one sample later"),
     (lambda x: x * (1 + (torch.arange(x.shape[-1]) == 40)), "^not L-periodic: .*far from the borders"),
+    (lambda x: x.clamp(-5.5, 5.5), "^not linear: "),  # noise passes, its double is clipped
+    (lambda x: torch.tanh(F.conv1d(x, torch.ones(1, 1, 3), torch.ones(1), padding=1)), "^not linear: "),
+    (lambda x: x[..., : 4 + int(x[0, 0, 0] > 0)], "^length law not affine: .*depends on the values"),
+    (leaves, "SystemExit: 0"),
     (lambda x: x.cumsum(-1), "^support not finite: .*longer than 512 input samples.*reach="),
     (lambda x: x - x.mean(-1, keepdim=True), "^support not finite"),
     (nn.Upsample(scale_factor=3, mode="linear", align_corners=True), "^not L-periodic"),
@@ -155,7 +184,7 @@ def test_bad_parameters_are_refused_in_words() -> None:
         probe(lambda x: x, channels=0)
     with pytest.raises(ValueError, match="dtype: got 'float8'; allowed: float32, float64"):
         probe(lambda x: x, dtype="float8")
-    with pytest.raises(NotAnalysable, match="dtype of the weights: got bfloat16; allowed: float32, float64"):
+    with pytest.raises(NotAnalysable, match=r"dtype of the weights: got bfloat16 \('weight'\); allowed: float32"):
         probe(nn.Conv1d(1, 1, 3, dtype=torch.bfloat16))
 
 

@@ -15,7 +15,7 @@ from dspref.arrays import Array
 from tests.strategies import KINDS, QUIET, Case, cases
 from torchparity import build, roundoff
 from torchparity.probe import Probe
-from torchparity.roundoff import U_REF, bound, doubled, mapped
+from torchparity.roundoff import U_REF, _linear, bound, doubled, mapped
 
 pytestmark = pytest.mark.filterwarnings(
     # Torch says that it may copy the input to pad it on one side: a matter of speed, and the stratum is meant.
@@ -65,6 +65,51 @@ def test_the_bound_counts_terms_and_sums_magnitudes() -> None:
 def test_doubles_share_the_bound_between_torch_and_the_reference() -> None:
     E = roundoff(Conv(np.ones((1, 1, 1))), [[1.0]], "float64")
     np.testing.assert_allclose(E, [[2 * 2.0**-53]], rtol=1e-14)
+
+
+def test_products_may_underflow() -> None:
+    tiny = float(np.finfo("float32").smallest_subnormal)
+    x, w = np.full((1, 3), tiny, "float32"), np.full((1, 1, 3), 0.5, "float32")
+    error = 3 * tiny / 2 - float((x * w[0]).sum())
+    assert error == 3 * tiny / 2
+    assert (roundoff(Conv(w), x, "float32") >= error).all()
+
+
+def test_the_bound_is_no_smaller_for_being_computed_in_doubles() -> None:
+    rng = np.random.default_rng(4)
+    w, x = rng.standard_normal((1, 1, 5)), rng.standard_normal((1, 400))
+    S = exactly(Conv(np.abs(w)), np.abs(x))
+    u, tiny = Fraction(2) ** -53, Fraction(2) ** -1074
+    assert (to_fractions(roundoff(Conv(w), x, "float64")) >= 5 * (u + u) * S + 5 * tiny / 2).all()
+
+
+def test_far_out_the_number_of_the_output_is_rounded_too() -> None:
+    """Beyond output 1/(2u) two more roundings; u = 2⁻⁶ puts that at output 32."""
+    x, u = np.arange(20.0)[None], 2.0**-6
+    magnitude = Linear(3)(x)
+    E = _linear(Linear(3), x, magnitude, u, 0.0).E[0]
+    src = (np.array([31, 32]) + 0.5) / 3 - 0.5
+    np.testing.assert_allclose(E[31:33], 3 * u * magnitude[0, 31:33] + [3, 5] * (u * (src + 1)), rtol=1e-12)
+
+
+def test_the_slope_of_a_leaky_rectifier_is_rounded() -> None:
+    E = roundoff(Pointwise("leaky", (0.1,)), [[-1.0, 1.0]], "float32")
+    np.testing.assert_allclose(E, [[0.3 * 2.0**-24, 0]], rtol=1e-12)
+
+
+def test_errors_grow_with_a_steep_slope() -> None:
+    conv, x = Conv(np.full((1, 1, 1), 0.5)), [[-1.0]]
+    steep, flat = (Chain([conv, Pointwise("leaky", (slope,))]) for slope in (3.0, 0.25))
+    before, u = roundoff(conv, x, "float32"), 2.0**-24
+    np.testing.assert_allclose(roundoff(steep, x, "float32"), 3 * before + 3 * u * 1.5, rtol=1e-6)
+    np.testing.assert_allclose(roundoff(flat, x, "float32"), before + 3 * u * 0.125, rtol=1e-6)
+
+
+def test_errors_handed_on_are_rounded_again() -> None:
+    first, then, x = Conv(np.full((1, 1, 2), 0.3)), Conv(np.full((1, 1, 3), 0.7), bias=np.ones(1)), np.ones((1, 9))
+    handed, unbiased = roundoff(first, x, "float32"), Conv(then.weight)
+    expected = roundoff(then, first(x), "float32") + unbiased(handed) + roundoff(unbiased, handed, "float32")
+    np.testing.assert_allclose(roundoff(Chain([first, then]), x, "float32"), expected, rtol=1e-14)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
