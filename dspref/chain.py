@@ -130,15 +130,9 @@ class Chain:
         """S, the product of the factors."""
         for stage in self.stages:
             if isinstance(stage, Linear) and stage.align_corners:
+                got = f"{stage.op} x{stage.factor} with align_corners=True"
                 hint = "use align_corners=False: with corners aligned, positions move with the length"
-                raise NotAnalysable(
-                    complaint(
-                        "rate of a chain",
-                        f"{stage.op} x{stage.factor} with align_corners=True",
-                        "a fixed grid of positions",
-                        hint,
-                    )
-                )
+                raise NotAnalysable(complaint("rate of a chain", got, "a fixed grid of positions", hint))
             if isinstance(stage.factor, Fraction):
                 hint = "cut the chain after its last decimating layer"
                 raise NotAnalysable(complaint("factor of a chain", f"{stage.op} at {stage.factor}", "integers", hint))
@@ -230,9 +224,8 @@ def _checked(stages: Any) -> tuple[Stage, ...]:
             got = f"{channels} out of {giver}"
             raise ValueError(complaint("channels of a chain", got, f"{stage.in_channels}, as {name} takes"))
         if stage.op == "glu" and channels is not None and channels % 2:
-            raise ValueError(
-                complaint("channels of a chain", f"{channels} out of {giver}", f"even, as {name} halves them")
-            )
+            got = f"{channels} out of {giver}"
+            raise ValueError(complaint("channels of a chain", got, f"even, as {name} halves them"))
         if not _keeps_channels(stage):
             channels = channels // 2 if stage.op == "glu" and channels is not None else stage.out_channels
             giver = name
