@@ -15,7 +15,7 @@ from dspref.arrays import Array, NotAnalysable, complaint
 from dspref.documents import MOST
 from dspref.lines import Line, tone_lines
 from torchparity.calls import private_copy
-from torchparity.measure import ROUNDINGS, Bench, Run, channels_of, measure, measure_recording
+from torchparity.measure import ROUNDINGS, Bench, Measured, channels_of, measure, measure_recording
 from torchparity.spine import Spine, spine
 
 LARGEST = 1 << 28
@@ -38,7 +38,7 @@ class Audit:
     sr: Fraction
     spine: Spine
     lines: tuple[Line, ...]
-    runs: tuple[Run, ...]
+    runs: tuple[Measured, ...]
     notes: tuple[Finding, ...]
     recording: Array | None = field(default=None, repr=False, compare=False)
 
@@ -91,7 +91,7 @@ def audit(
     NotAnalysable
         If the module refuses the input, answers at random, or has no upsampling layer.
     """
-    runs: list[Run] = []
+    runs: list[Measured] = []
     spines: list[Spine] = []
     for seed in seeds:
         with torch.random.fork_rng(devices=[]):
@@ -118,7 +118,7 @@ def _check_chain(found: Spine, shape: tuple[int, ...]) -> None:
         raise NotAnalysable(complaint("output", f"about {math.prod(shape) * found.rate} samples", f"at most {LARGEST}"))
 
 
-def _judge(r: Run, sr: Fraction) -> list[Finding]:
+def _judge(r: Measured, sr: Fraction) -> list[Finding]:
     """Return what one run has to say: peaks off the grid, and lines on it."""
     of = f"{r.input} input, seed {r.seed}"
     found = []

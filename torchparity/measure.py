@@ -34,7 +34,7 @@ ROUNDINGS = 64
 
 
 @dataclass(frozen=True)
-class Run:
+class Measured:
     """What was measured with one input and one seed.
 
     Attributes
@@ -134,7 +134,7 @@ def channels_of(module: nn.Module, shape: tuple[int, ...]) -> int:
     return shape[0] if len(shape) < 3 else shape[1]
 
 
-def measure(bench: Bench) -> list[Run]:
+def measure(bench: Bench) -> list[Measured]:
     """Return what a constant and white noise make, on the steady samples alone.
 
     Where the response to a constant never becomes periodic, that is told, and the middle is measured.
@@ -170,7 +170,7 @@ def _constant(bench: Bench) -> tuple[Array, int, int, bool]:
     return y, margin, margin, False
 
 
-def measure_recording(bench: Bench, recording: Array) -> Run:
+def measure_recording(bench: Bench, recording: Array) -> Measured:
     """Return what a recording (time,) makes, borders included."""
     channels = channels_of(bench.module, bench.shape)
     if channels != 1:
@@ -183,10 +183,10 @@ def measure_recording(bench: Bench, recording: Array) -> Run:
     return _run("recording", bench, y, y, True)
 
 
-def _run(kind: str, bench: Bench, part: Array, y: Array, periodic: bool) -> Run:
+def _run(kind: str, bench: Bench, part: Array, y: Array, periodic: bool) -> Measured:
     grid = bench.spine.chain.factor
     spectrum = average_spectrum(part, bench.period, roundoff=bench.roundoff)
-    return Run(
+    return Measured(
         input=kind,
         seed=bench.seed,
         lines=tuple(spectrum.line(Fraction(k, grid)) for k in range(grid // 2 + 1)),

@@ -18,7 +18,7 @@ from dspref.spec import token
 from dspref.spectrum import LineMeasurement, Peak
 from dspref.tables import decimal, hertz
 from torchparity.audit import Audit
-from torchparity.measure import STANDS_DB, Run
+from torchparity.measure import STANDS_DB, Measured
 
 ROWS = 16
 """Lines in the table, the highest first; JSON has them all."""
@@ -74,7 +74,7 @@ def _level(audit: Audit, line: Line) -> float | None:
     return float(-np.inf if power <= NULL * powers.max() else 10 * np.log10(power))
 
 
-def _run(r: Run, sr: Fraction) -> dict[str, Any]:
+def _run(r: Measured, sr: Fraction) -> dict[str, Any]:
     return {
         "input": r.input,
         "seed": r.seed,
@@ -133,7 +133,7 @@ def _span(lines: list[LineMeasurement]) -> str:
     return f"{np.median(heights):.0f} ({max(heights):.0f})" if heights else "–"
 
 
-def _shown(audit: Audit) -> tuple[Run, ...]:
+def _shown(audit: Audit) -> tuple[Measured, ...]:
     return tuple(r for r in audit.runs if r.seed == audit.runs[0].seed)
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from dspref import Chain, Nearest, NotAnalysable, TransposedConv, parse, tone_lines
-from torchparity import register
+from torchparity import register, report
 from torchparity.audit import Audit, audit
 from torchparity.measure import STANDS_DB, settled
 from torchparity.models import melgan, random_network
@@ -193,6 +193,16 @@ def test_a_level_that_is_not_the_predicted_one_is_an_error() -> None:
     planted = replace(found, lines=wrong)
     assert [f.text for f in found.findings if f.level == "error"] == []
     assert any("off its prediction" in f.text for f in planted.findings if f.level == "error")
+
+
+def test_a_null_is_told_from_a_weak_line() -> None:
+    found = audit(random_network(parse("convt k4 s2 p1")))
+    strong = np.asarray(found.lines[0].amplitude)
+    for size, words in ((1e-12, False), (0, True)):
+        line = replace(found.lines[1], amplitude=size * strong)
+        data = report.to_dict(replace(found, lines=(found.lines[0], line)))
+        assert data["lines"][1]["null"] is words
+        assert (data["lines"][1]["predicted_db"] is None) is words
 
 
 def test_an_audit_leaves_module_and_random_state_as_they_were() -> None:
