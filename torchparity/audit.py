@@ -12,11 +12,16 @@ import torch
 from torch import nn
 
 from dspref.arrays import Array, NotAnalysable, complaint
+from dspref.chain import Chain
 from dspref.documents import MOST
 from dspref.lines import Line, tone_lines
 from torchparity.calls import private_copy
 from torchparity.measure import ROUNDINGS, Bench, Measured, channels_of, measure, measure_recording
+from torchparity.roundoff import roundoff, unit
 from torchparity.spine import Spine, spine
+
+MARGIN = 256
+"""Samples of a constant that show the rounding bound of its steady response."""
 
 LARGEST = 1 << 28
 """Output samples of one run beyond which an audit is refused: 1 GiB of float32."""
@@ -143,18 +148,36 @@ def _judge(r: Measured, sr: Fraction) -> list[Finding]:
 
 
 def _wrong_levels(audit: Audit) -> list[Finding]:
-    """Return an error for each constant run whose amplitudes are not those predicted, to rounding."""
+    """Return an error for each constant run whose amplitudes are further from the prediction than rounding goes."""
     found = []
     for r in audit.runs:
         if audit.predicted is None or r.input != "constant" or r.seed != audit.runs[0].seed:
             continue
         measured = np.array([10 ** (m.level_db / 20) for m in r.lines])
         apart = np.abs(measured - np.sqrt(audit.predicted))
-        if apart.max() > ROUNDINGS * r.resolution:
+        allowed = _rounding(audit.spine.chain, r)
+        if apart.max() > allowed:
             hz = float(audit.lines[int(apart.argmax())].hz(audit.sr))
             text = f"constant input, seed {r.seed}: amplitude at {hz:.10g} Hz is {apart.max():.3g} off its prediction"
             found.append(Finding("error", text))
     return found
+
+
+def _rounding(chain: Chain, r: Measured) -> float:
+    """Return how far rounding may take an amplitude.
+
+    It is a mean of samples, so no more than the largest rounding bound of a sample, and what the transform of N
+    samples adds, of the order of log₂ N roundings (N. J. Higham, *Accuracy and Stability of Numerical Algorithms*,
+    2002, ch. 24); what lies below the resolution is read as the resolution. Where no bound is known (linear
+    interpolation behind a layer that rounds), `ROUNDINGS` stand for it.
+    """
+    ones = np.ones((chain.in_channels or 1, MARGIN))
+    try:
+        bound = float(roundoff(chain, ones, r.dtype).max())
+    except NotAnalysable:
+        bound = ROUNDINGS * r.resolution
+    largest = r.resolution / unit(r.dtype)
+    return bound + 2 * math.log2(1 / r.bin) * unit(float) * largest + r.resolution
 
 
 def _limits(found: Spine) -> tuple[Finding, ...]:

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import torch
+from numpy.typing import DTypeLike
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
@@ -136,3 +137,19 @@ def call(f: Run, x: Array, *, inner: bool = False) -> Array:
     if not inner and not np.array_equal(given.numpy(), x):
         raise Misbehaved(complaint("input", "changed in place", "an input left as it was", "work on x.clone()"))
     return np.array(y.detach().cpu().numpy())
+
+
+def alike(y: Array, again: Array, dtype: DTypeLike) -> bool:
+    """Return whether two answers to one input agree in half of the digits of the arithmetic.
+
+    Bit for bit is too much to ask: Torch orders sums anew from run to run, and its tanh depends on where the
+    numbers lie in memory. What is random differs by more; what is rounded otherwise has its own bound.
+    """
+    if y.shape != again.shape or not np.array_equal(np.isfinite(y), np.isfinite(again)):
+        return False
+    kept = np.isfinite(y)
+    if not np.array_equal(y[~kept], again[~kept], equal_nan=True):
+        return False
+    first, second = y[kept].astype(float), again[kept].astype(float)
+    half = np.sqrt(np.finfo(np.dtype(dtype)).eps)
+    return bool(np.abs(first - second).max(initial=0) <= half * np.abs(first).max(initial=0))

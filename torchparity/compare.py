@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dspref.arrays import Array, NotAnalysable
-from torchparity.calls import Misbehaved, Refused, call
+from torchparity.calls import Misbehaved, Refused, alike, call
 from torchparity.cases import Case
 from torchparity.job import Job
 from torchparity.roundoff import Bound, mapped
@@ -71,7 +71,7 @@ def repeated(job: Job, case: Case) -> Outcome:
         return (
             first if isinstance(first, Outcome) else Outcome("wrong", case, job.code(case), reason="refused at random")
         )
-    if np.array_equal(first[0], second[0], equal_nan=True):
+    if alike(first[0], second[0], case.dtype):
         return Outcome("exact", case, job.code(case))
     return Outcome("wrong", case, job.code(case), reason="another output for the same input: not deterministic")
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-import numpy as np
 from torch import nn
 
 from dspref.arrays import as_choice, as_integer, complaint
-from torchparity.calls import DTYPES, Misbehaved, Refused, Run, call, own_dtype, private_copy
+from torchparity.calls import DTYPES, Misbehaved, Refused, Run, alike, call, own_dtype, private_copy
 from torchparity.cases import GRIDS, KINDS, LONG, REAL, Case
 from torchparity.compare import Outcome, bounded, equal, repeated
 from torchparity.job import Job
@@ -134,7 +133,7 @@ def _in_turn(run: Run, jobs: Sequence[Job], dtype: str, seed: int, times: Sequen
         except Misbehaved as error:
             yield Outcome("wrong", case, jobs[0].code(case), reason=str(error))
             continue
-        same = np.array_equal(y, whole, equal_nan=True)
+        same = alike(y, whole, case.dtype)
         reason = "" if same else "the module is not its layers one after another"
         yield Outcome("exact" if same else "wrong", case, jobs[0].code(case), reason=reason)
 

@@ -33,7 +33,7 @@ from tests.strategies import KINDS as TABLE_KINDS
 from tests.strategies import QUIET, Case, cases
 from tests.torchparity.test_describe import new_weight_norm, old_weight_norm
 from torchparity import PixelShuffle1d, Verdict, build, check, register
-from torchparity.calls import Run, private_copy
+from torchparity.calls import Run, alike, private_copy
 from torchparity.cases import GRIDS, KINDS, draw
 from torchparity.job import Job
 from torchparity.verdict import STATUSES, Coverage
@@ -679,3 +679,13 @@ def test_a_ratio_without_bound_is_null_in_json() -> None:
 def test_only_two_statuses_pass() -> None:
     passed = {s: Verdict(s, 0.0, None, "float32", "cpu", "", "", Coverage()).ok for s in STATUSES}
     assert passed == {s: s in ("exact", "within bound") for s in STATUSES}
+
+
+def test_answers_are_alike_to_half_their_digits() -> None:
+    y = np.array([1.0, np.nan, np.inf, 0.0])
+    for dtype, near, far in (("float32", 3e-4, 4e-4), ("float64", 1.4e-8, 1.6e-8)):
+        assert alike(y, y + np.array([near, 0, 0, 0]), dtype)
+        assert not alike(y, y + np.array([far, 0, 0, 0]), dtype)
+    assert not alike(y, y[:3], "float32")
+    assert not alike(y, np.array([1.0, 0.0, np.inf, 0.0]), "float32")
+    assert not alike(y, np.array([1.0, np.nan, -np.inf, 0.0]), "float32")
