@@ -75,10 +75,9 @@ def test_a_tone_close_to_a_strong_line_is_not_missed(bins: int) -> None:
 
 
 def test_the_floor_is_taken_beside_the_line_and_before_the_next() -> None:
-    power = np.ones(200)
-    power[100 - 6 : 100 + 7] = 1e6
-    power[100 - 26 : 100 - 20], power[100 + 21 : 100 + 27] = 1e6, 1e6
-    spectrum = AverageSpectrum(power, 398, 1, 9, 0.0)
+    away = np.abs(np.arange(200) - 100)
+    high = (away <= 11) | (away > 20)  # 10 of the 28 bins of the ring, and all that is no part of it
+    spectrum = AverageSpectrum(np.where(high, 1e6, 1.0), 398, 1, 9, 0.0)
     assert spectrum.floor[100] == 1
 
 
