@@ -1,0 +1,366 @@
+"""Work in a process of its own: whatever it does, there is an answer, and nothing is left behind."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+import pytest
+import torch
+
+from dspref.arrays import NotAnalysable
+from tests.zoo import misbehaving
+from torchparity.isolation import Lost, Say, isolated
+from torchparity.parity import check
+
+SOON, LATE = 1.0, 60.0
+
+
+@pytest.fixture(autouse=True)
+def no_tracebacks_of_crashes() -> Iterator[None]:
+    """Crashes are meant here: pytest's own report of them would stand among the results."""
+    was = faulthandler.is_enabled()
+    faulthandler.disable()
+    yield
+    if was:
+        faulthandler.enable()
+
+
+def test_the_result_comes_back_and_the_work_need_not_be_picklable() -> None:
+    base = 40
+    assert isolated(lambda say: {"answer": base + 2}, seconds=LATE) == {"answer": 42}
+
+
+def test_a_large_result_comes_back_whole() -> None:
+    assert isolated(lambda say: bytes(1 << 24), seconds=LATE) == bytes(1 << 24)
+
+
+def test_it_runs_elsewhere() -> None:
+    seen: list[int] = []
+
+    def work(say: Say) -> int:
+        seen.append(1)
+        return os.getpid()
+
+    assert isolated(work, seconds=LATE) != os.getpid()
+    assert seen == []
+
+
+class Own(Exception):
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(f"{code}: {text}")
+        self.pair = code, text
+
+    def __reduce__(self) -> Any:
+        return Own, self.pair
+
+
+@pytest.mark.parametrize("error", [ValueError("a b"), TypeError("t"), NotAnalysable("n"), KeyError("k"), Own(3, "x")])
+def test_errors_are_raised_here(error: Exception) -> None:
+    def work(say: Say) -> NoReturn:
+        raise error
+
+    with pytest.raises(type(error)) as raised:
+        isolated(work, seconds=LATE)
+    assert type(raised.value) is type(error)
+    assert str(raised.value) == str(error)
+
+
+def test_an_error_that_cannot_be_made_again_is_told() -> None:
+    class Local(Exception):
+        pass
+
+    def work(say: Say) -> NoReturn:
+        raise Local("in the child")
+
+    found = isolated(work, seconds=LATE)
+    assert isinstance(found, Lost)
+    assert found.reason.startswith("raised Local: in the child, which cannot be handed over")
+
+
+def sleeps(say: Say) -> None:
+    say("before the end")
+    time.sleep(3600)
+
+
+def repeats(say: Say) -> None:
+    while True:
+        say("the same")
+
+
+def closes_its_files(say: Say) -> None:
+    say("before the end")
+    os.closerange(3, 256)
+    time.sleep(3600)
+
+
+def starts_others(say: Say) -> None:
+    child = subprocess.Popen(["sleep", "3600"], close_fds=False)
+    say(str(child.pid))
+    time.sleep(3600)
+
+
+def by_signal(number: int) -> Callable[[Say], None]:
+    def work(say: Say) -> None:
+        say("before the end")
+        os.kill(os.getpid(), number)
+
+    return work
+
+
+def runs_out_of_memory(say: Say) -> None:
+    say("before the end")
+    kept = []
+    for _ in range(1 << 7):  # 128 MiB at most, were there no limit
+        kept.append(bytearray(1 << 20))
+
+
+def leaves(say: Say) -> None:
+    say("before the end")
+    os._exit(0)
+
+
+def exits(say: Say) -> NoReturn:
+    say("before the end")
+    sys.exit(3)
+
+
+def interrupts(say: Say) -> NoReturn:
+    say("before the end")
+    raise KeyboardInterrupt
+
+
+def hands_over_a_lock(say: Say) -> Any:
+    say("before the end")
+    return threading.Lock()
+
+
+ENDS: dict[str, tuple[Callable[[Say], object], str]] = {
+    "SIGSEGV": (by_signal(signal.SIGSEGV), "killed the process: signal 11 (SIGSEGV)"),
+    "SIGKILL": (by_signal(signal.SIGKILL), "killed the process: signal 9 (SIGKILL), as a system does that is out of"),
+    "SIGTERM": (by_signal(signal.SIGTERM), "killed the process: signal 15 (SIGTERM)"),
+    "a signal without a name": (by_signal(40), "killed the process: signal 40"),
+    "os._exit": (leaves, "ended the process: exit code 0"),
+    "sys.exit": (exits, "ended the program: sys.exit(3)"),
+    "KeyboardInterrupt": (interrupts, "raised KeyboardInterrupt"),
+    "no pickle": (hands_over_a_lock, "a result that cannot be handed over: TypeError: cannot pickle"),
+    "sleep": (sleeps, "hung: nothing new for 1 s"),
+    "closed files": (closes_its_files, "hung: it closed its files and did not end"),
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_every_other_end_is_told_with_the_last_step(name: str) -> None:
+    work, reason = ENDS[name]
+    found = isolated(work, seconds=SOON)
+    assert isinstance(found, Lost)
+    assert found.reason.startswith(reason)
+    assert found.last == "before the end"
+
+
+def test_memory_is_limited() -> None:
+    found = isolated(runs_out_of_memory, seconds=LATE, memory=1 << 26)
+    assert found == Lost("ran out of memory", "before the end")
+    assert isolated(runs_out_of_memory, seconds=LATE, memory=1 << 32) is None
+
+
+def test_nothing_new_is_what_counts() -> None:
+    def slow(say: Say) -> str:
+        for step in range(6):
+            say(f"step {step}")
+            time.sleep(0.3)
+        return "done"
+
+    assert isolated(slow, seconds=SOON) == "done"
+    assert isolated(repeats, seconds=SOON) == Lost("hung: nothing new for 1 s", "the same")
+
+
+def alive(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat") as state:
+            return state.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_what_it_started_is_killed_too() -> None:
+    found = isolated(starts_others, seconds=SOON)
+    assert isinstance(found, Lost)
+    end = time.monotonic() + 10
+    while alive(int(found.last)) and time.monotonic() < end:
+        time.sleep(0.01)
+    assert not alive(int(found.last))
+
+
+def children() -> list[str]:
+    with open(f"/proc/self/task/{os.getpid()}/children") as listed:
+        return listed.read().split()
+
+
+def test_no_zombies_and_no_files_are_left() -> None:
+    isolated(sleeps, seconds=0.1)
+    files, others = os.listdir("/proc/self/fd"), children()
+    for work in (lambda say: 1, exits, leaves, by_signal(signal.SIGKILL), sleeps, hands_over_a_lock):
+        isolated(work, seconds=0.3)
+    with pytest.raises(ZeroDivisionError):
+        isolated(lambda say: 1 // 0, seconds=LATE)
+    assert os.listdir("/proc/self/fd") == files
+    assert children() == others
+
+
+def test_an_interrupt_kills_it() -> None:
+    others = children()
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        isolated(sleeps, seconds=LATE)
+    timer.join()
+    assert time.monotonic() - start < LATE / 2
+    assert children() == others
+
+
+SPEAKS = """
+import os
+from torchparity.isolation import isolated
+print("before", end=" ")
+def work(say):
+    print("from Python", end="")
+    os.write(1, b"from below")
+    os.system("echo from a child")
+    return os.read(0, 1)
+print(isolated(work, seconds=60), "after")
+"""
+
+
+def test_our_output_and_input_stay_ours() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", SPEAKS], input="not yours", capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "before b'' after\n"
+    assert all(words in done.stderr for words in ("from Python", "from below", "from a child"))
+
+
+def test_the_warning_that_threads_and_forks_do_not_mix_is_heeded_already(monkeypatch: pytest.MonkeyPatch) -> None:
+    fork = os.fork
+
+    def warned() -> int:  # as Python 3.12 does
+        text = "This process (pid=1) is multi-threaded, use of fork() may lead to deadlocks in the child."
+        warnings.warn(text, DeprecationWarning, stacklevel=2)
+        return fork()
+
+    monkeypatch.setattr(os, "fork", warned)
+    assert isolated(lambda say: 1, seconds=LATE) == 1
+    monkeypatch.setattr(os, "fork", lambda: warnings.warn("another", DeprecationWarning, stacklevel=2))
+    with pytest.raises(DeprecationWarning, match="another"):
+        isolated(lambda say: 1, seconds=LATE)
+
+
+def test_torch_computes_there_after_threads_and_gradients_here() -> None:
+    layer, x = torch.nn.ConvTranspose1d(32, 32, 8, stride=4), torch.randn(4, 32, 200)
+
+    def loss(say: Say) -> float:
+        y = layer(x).square().mean()
+        y.backward()
+        return float(y.detach())
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        here = loss(lambda text: None)
+        there = isolated(lambda say: (loss(say), torch.get_num_threads()), seconds=LATE)
+    finally:
+        torch.set_num_threads(threads)
+    assert isinstance(there, tuple)
+    assert there[0] == pytest.approx(here, rel=1e-5)
+    assert there[1] == 1
+
+
+def test_cuda_in_use_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    with pytest.raises(NotAnalysable, match=r"CUDA does not survive a fork.*run the check in this process"):
+        isolated(lambda say: 1, seconds=LATE, device="cuda:0")
+    assert isolated(lambda say: 1, seconds=LATE) == 1
+
+
+def test_a_platform_without_fork_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "fork")
+    with pytest.raises(NotAnalysable, match="a platform that can fork"):
+        isolated(lambda say: 1, seconds=LATE)
+
+
+def test_no_time_is_no_time_limit() -> None:
+    with pytest.raises(ValueError, match="seconds: got 0; allowed: a time > 0"):
+        isolated(lambda say: 1, seconds=0)
+
+
+REFUSED = "refused, which is legal"
+EXPECTED: dict[str, tuple[str, str]] = {
+    "Behaves": ("exact", ""),
+    "ReturnsNaN": ("wrong", "nan at output"),
+    "ReturnsInfinity": ("wrong", "inf at output"),
+    "ReturnsDouble": ("wrong", "dtype of the result: got torch.float64"),
+    "ReturnsTuple": ("wrong", "result: got tuple"),
+    "ReturnsNone": ("wrong", "result: got NoneType"),
+    "ReturnsArray": ("wrong", "result: got ndarray"),
+    "ReturnsView": ("exact", ""),
+    "ReturnsStrided": ("exact", ""),
+    "ReturnsExpanded": ("wrong", "at output [0, 1, 0]"),
+    "RequiresGradient": ("exact", ""),
+    "ReturnsOtherBatch": ("wrong", "result: got shape (2, 2"),
+    "ReturnsOtherRank": ("wrong", "result: got shape (1, 1, 2"),
+    "ReturnsMeta": ("wrong", "meta"),
+    "MutatesInput": ("wrong", "changed in place"),
+    "AddsCount": ("wrong", "another output for the same input"),
+    "KeepsMean": ("wrong", ""),
+    "ChangesWeights": ("wrong", "another output for the same input"),
+    "ChangesDefaultDtype": ("exact", ""),
+    "ChangesRandomness": ("exact", ""),
+    "ChangesGradientMode": ("exact", ""),
+    "Prints": ("exact", ""),
+    "Warns": ("exact", ""),
+    "IsRandom": ("wrong", "another output for the same input"),
+    "RaisesOnOdd": ("wrong", f"{REFUSED}: RuntimeError: odd lengths are not supported"),
+    "RaisesBeyond32": ("wrong", f"{REFUSED}: IndexError: buffer of 32 samples is full"),
+    "RaisesOnOne": ("wrong", f"{REFUSED}: ValueError: more than one sample, please"),
+    "Hangs": ("lost", "hung: nothing new for 2 s"),
+    "HangsBusily": ("lost", "hung: nothing new for 2 s"),
+    "Segfaults": ("lost", "killed the process: signal 11 (SIGSEGV)"),
+    "IsKilled": ("lost", "killed the process: signal 9 (SIGKILL)"),
+    "Aborts": ("lost", "killed the process: signal 6 (SIGABRT)"),
+    "EndsProcess": ("lost", "ended the process: exit code 0"),
+    "EndsProgram": ("wrong", f"{REFUSED}: SystemExit: 3"),
+    "Interrupts": ("lost", "raised KeyboardInterrupt"),
+    "Recurses": ("wrong", f"{REFUSED}: RecursionError"),
+    "Allocates": ("wrong", f"{REFUSED}: MemoryError"),
+}
+"""Of every misbehaving layer: the status of its check ("lost" if it did not come back), and words of the reason."""
+
+
+def test_every_misbehaving_layer_has_a_row() -> None:
+    made = {name for name, found in vars(misbehaving).items() if getattr(found, "__name__", "") == "<lambda>"}
+    assert made == set(EXPECTED)
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_a_misbehaving_layer_gets_a_verdict_in_words(name: str) -> None:
+    status, words = EXPECTED[name]
+
+    def work(say: Say) -> tuple[str, str]:
+        say(name)
+        warnings.simplefilter("default")  # as for a user, to whom a warning is no error
+        verdict = check(getattr(misbehaving, name)(), "nearest x1" if name == "ReturnsView" else "nearest x4")
+        return verdict.status, verdict.reason
+
+    found = isolated(work, seconds=2)
+    got = ("lost", found.reason) if isinstance(found, Lost) else found
+    assert got[0] == status
+    assert words in got[1]
