@@ -1,0 +1,34 @@
+"""Wrong layers: what a check must catch. Importing the package registers its own; add yours with `mutant`."""
+
+from __future__ import annotations
+
+from torchparity.mutants import behaviour, kernels, resampling, stacks
+from torchparity.mutants.registry import (
+    DIRECTIONS,
+    FAULTS,
+    Faulty,
+    Mutant,
+    Parametrised,
+    find,
+    mutant,
+    register,
+    registered,
+    removed,
+)
+
+__all__ = [
+    "DIRECTIONS",
+    "FAULTS",
+    "Faulty",
+    "Mutant",
+    "Parametrised",
+    "behaviour",
+    "find",
+    "kernels",
+    "mutant",
+    "register",
+    "registered",
+    "removed",
+    "resampling",
+    "stacks",
+]
