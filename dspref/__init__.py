@@ -13,6 +13,7 @@ when it is first asked for.
 
 from typing import TYPE_CHECKING, Any
 
+from dspref.adjoints import Gradients, adjoint
 from dspref.arrays import NotAnalysable
 from dspref.chain import Chain, Pointwise
 from dspref.config import read_config
@@ -35,6 +36,7 @@ __all__ = [
     "Chain",
     "Conv",
     "FilterInterp",
+    "Gradients",
     "Image",
     "Layer",
     "Line",
@@ -50,6 +52,7 @@ __all__ = [
     "TransposedConv",
     "Whence",
     "ZeroStuff",
+    "adjoint",
     "average_spectrum",
     "convolve",
     "correlate",

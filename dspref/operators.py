@@ -192,16 +192,27 @@ def linear(x: Array, L: int, *, align_corners: bool = False) -> Array:
     time = x.shape[-1]
     if time == 0:
         return x.copy()
-    m = np.arange(L * time)
-    over, by = (m * (time - 1), max(L * time - 1, 1)) if align_corners else (2 * m + 1 - L, 2 * L)
-    over = np.clip(over, 0, (time - 1) * by)
-    i, part = over // by, over % by
+    i, part, by = line_positions(time, L, align_corners=align_corners)
     nearer, further = x[..., i], x[..., np.minimum(i + 1, time - 1)]
     if x.dtype.kind == "O":
         part = part.astype(object)
         return np.asarray((nearer * (by - part) + further * part) * Fraction(1, by))
     λ = (part / by).astype(joint_real(x))
     return np.asarray((1 - λ) * nearer + λ * further)
+
+
+def line_positions(time: int, L: int, *, align_corners: bool) -> tuple[Array, Array, int]:
+    """Return (i, part, by) for every output of `linear`, which stands at i + part/by.
+
+    Examples
+    --------
+    >>> line_positions(2, 2, align_corners=False)
+    (array([0, 0, 0, 1]), array([0, 1, 3, 0]), 4)
+    """
+    m = np.arange(L * time)
+    over, by = (m * (time - 1), max(L * time - 1, 1)) if align_corners else (2 * m + 1 - L, 2 * L)
+    over = np.clip(over, 0, (time - 1) * by)
+    return over // by, over % by, by
 
 
 def joint_real(x: Array) -> np.dtype[np.floating]:

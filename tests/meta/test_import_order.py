@@ -15,12 +15,12 @@ Tiers = Sequence[Sequence[str]]
 ORDER: dict[str, Tiers] = {
     "dspref": (
         ("arrays",),
-        ("multirate",),
+        ("multirate", "trilinear"),
         ("operators", "stretchfilter", "kernels"),  # one tier: that they do not know each other makes "==" a test
         ("layers",),
         ("interpolators", "outline"),
         ("chain",),
-        ("lines", "spectrum", "spec", "nulls"),
+        ("lines", "spectrum", "spec", "nulls", "adjoints"),
         ("presets", "plot"),
         ("config",),
         ("",),  # the package itself
