@@ -1,96 +1,35 @@
-"""Layers with inputs, drawn stratum by stratum from the table in `tests.strata`."""
+"""What a check saw in drawn cases (`dspref.strategies`), stratum by stratum of the table in `dspref.strata`."""
 
 from __future__ import annotations
 
-import dataclasses
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dspref import Conv, FilterInterp, Layer, Linear, Nearest, SubpixelConv, TransposedConv
-from dspref.arrays import Array
-from tests.strata import BASE, STRATA, Params, Stratum
+from dspref.corners import Case, Make, changed, make_layer, maker
+from dspref.strata import STRATA, Stratum
+from dspref.strategies import corner
 
-Make: TypeAlias = Callable[[tuple[int, ...]], Array]
+__all__ = ["KINDS", "QUIET", "Case", "Make", "cases", "changed", "integers", "make_layer", "survey", "tabled"]
 
 KINDS = tuple(STRATA)
 QUIET = partial(settings, derandomize=True, deadline=None, database=None)
-
-
-@dataclass(frozen=True)
-class Case:
-    """A layer, and an input for it."""
-
-    kind: str
-    layer: Any
-    x: Array
-
-    @property
-    def time(self) -> int:
-        """Samples of the input."""
-        return int(self.x.shape[-1])
-
-    def filled(self, make: Make) -> Case:
-        """Return the same case with other numbers: `make` gives an array of a shape."""
-        return Case(self.kind, changed(self.layer, lambda a: make(a.shape)), make(self.x.shape))
-
-    def changed(self, change: Callable[[Array], Array]) -> Case:
-        """Return the case with every array of it changed, the layer's and the input."""
-        return Case(self.kind, changed(self.layer, change), change(self.x))
-
-
-def changed(layer: Any, change: Callable[[Array], Array]) -> Any:
-    """Return the layer with its arrays (weight, taps, bias) changed one by one."""
-    fields = {f.name: getattr(layer, f.name) for f in dataclasses.fields(layer)}
-    return dataclasses.replace(layer, **{k: change(v) for k, v in fields.items() if isinstance(v, np.ndarray)})
-
-
-def integers(source: int) -> Make:
-    """Return a maker of integers so small that sums are exact in every arithmetic."""
-    rng = np.random.default_rng(source)
-    return lambda shape: rng.integers(-4, 5, shape)
-
-
-def make_layer(kind: str, p: Params, make: Make) -> Layer:
-    """Return the layer that the parameters say, its numbers from `make`."""
-    if kind == "nearest":
-        return Nearest(p["factor"])
-    if kind == "linear":
-        return Linear(p["factor"], align_corners=p["align_corners"])
-    if kind == "filter":
-        shape = (p["taps"],) if p["rank"] == 1 else (p["outer"], p["channels"], p["taps"])
-        return FilterInterp(p["factor"], make(shape), offset=p["offset"], excess=p["excess"])
-    out = p["outer"] * (p["factor"] if kind == "shuffle" else p["groups"])
-    fields = {k: p[k] for k in ("padding", "dilation", "groups")} | {"bias": make((out,)) if p["bias"] else None}
-    if kind == "convt":
-        weight = make((p["groups"] * p["inner"], p["outer"], p["taps"]))
-        return TransposedConv(weight, stride=p["stride"], output_padding=p["output_padding"], **fields)
-    weight, mode = make((out, p["inner"], p["taps"])), p["padding_mode"]
-    if kind == "conv":
-        return Conv(weight, stride=p["stride"], padding_mode=mode, **fields)
-    return SubpixelConv(weight, p["factor"], padding_mode=mode, **fields)
-
-
 Table: TypeAlias = Mapping[str, Mapping[str, Stratum]]
 
+integers = partial(maker, "integer")
+"""Return a maker of integers so small that sums are exact in every arithmetic."""
 
-@st.composite
-def cases(draw: st.DrawFn, kind: str, table: Table = STRATA, name: str | None = None) -> Case:
-    """Draw a stratum of the kind, if none is named, then parameters that lie in it, then small integers."""
-    rules = table[kind][name or draw(st.sampled_from(list(table[kind])))].rules
-    p: Params = {}
-    for parameter, rule in BASE[kind].items():
-        p[parameter] = draw(st.sampled_from(list(rules.get(parameter, rule)(p))))
-    make = integers(draw(st.integers(0, 2**32 - 1)))
-    channels = p["channels"] if "channels" in p else p["groups"] * p["inner"]
-    return Case(kind, make_layer(kind, p, make), make((*p["lead"], channels, p["time"])))
+
+def cases(kind: str, table: Table = STRATA, name: str | None = None) -> st.SearchStrategy[Case]:
+    """Draw a stratum of the kind, if none is named, then a case that lies in it."""
+    if name is not None:
+        return corner(kind, table[kind][name])
+    return st.sampled_from(list(table[kind])).flatmap(lambda name: corner(kind, table[kind][name]))
 
 
 def survey(kind: str, examples: int, check: Callable[[Case], None], *, table: Table = STRATA) -> dict[str, int]:

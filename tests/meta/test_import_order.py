@@ -15,21 +15,21 @@ Tiers = Sequence[Sequence[str]]
 ORDER: dict[str, Tiers] = {
     "dspref": (
         ("arrays",),
-        ("multirate", "trilinear"),
+        ("multirate", "trilinear", "strata"),
         ("operators", "stretchfilter", "kernels"),  # one tier: that they do not know each other makes "==" a test
         ("layers",),
         ("interpolators", "outline"),
-        ("chain",),
+        ("chain", "corners"),
         ("lines", "spectrum", "spec", "nulls", "adjoints"),
-        ("presets", "plot"),
-        ("config",),
+        ("presets", "plot", "drawing"),
+        ("config", "strategies"),
         ("",),  # the package itself
         ("console", "tables", "documents"),
         ("pages",),
         ("cli",),
     ),
     "torchparity": (
-        ("nn", "calls", "cases", "verdict", "target", "recording"),
+        ("nn", "calls", "cases", "verdict", "target", "recording", "isolation"),
         ("roundoff",),
         ("dispatch",),
         ("laws",),

@@ -1,0 +1,81 @@
+"""How Hypothesis draws: parameter by parameter, each from what those before it leave (`dspref.corners`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from dspref.arrays import as_choice, complaint
+from dspref.chain import Chain, Pointwise, Stage
+from dspref.corners import NUMBERS, Case, Limits, Make, choices, make_case, maker
+from dspref.strata import BASE, STRATA, Params, Rule, Stratum
+
+try:
+    from hypothesis import strategies as st
+except ModuleNotFoundError as error:
+    _WORDS = complaint("hypothesis", "no such package", "one installed", "pip install dspref[test]")
+    raise ModuleNotFoundError(_WORDS, name=error.name) from None
+
+__all__ = ["KINDS", "any_case", "any_chain", "corner", "makers", "st", "within"]
+
+KINDS = ("nearest", "linear", "filter", "conv", "shuffle", "convt")
+"""Kinds of layers by the word for them (`dspref.parse`), the simplest first."""
+
+
+def makers(numbers: str) -> st.SearchStrategy[Make]:
+    """Return makers of numbers, by their seed; that of the smallest example counts."""
+    return st.integers(0, 2**32 - 1).map(lambda seed: maker(numbers, seed))
+
+
+@st.composite
+def within(draw: st.DrawFn, kind: str, rules: Mapping[str, Rule], limits: Limits, numbers: str) -> Case:
+    """Draw one parameter after the other, each from what those before it leave, then the numbers."""
+    p: Params = {}
+    for name in BASE[kind]:
+        p[name] = draw(st.sampled_from(choices(kind, name, p, rules, limits)))
+    return make_case(kind, p, draw(makers(numbers)))
+
+
+@st.composite
+def any_case(draw: st.DrawFn, kinds: Sequence[str], limits: Limits, numbers: str, native_only: bool) -> Case:
+    """Draw a kind, then one of its corners, or none, then a case."""
+    kind = draw(st.sampled_from(kinds))
+    corners = [stratum for name, stratum in STRATA[kind].items() if native_only or "native only" not in name]
+    stratum = draw(st.none() | st.sampled_from(corners))
+    return draw(within(kind, stratum.rules if stratum else {}, limits, numbers))
+
+
+@st.composite
+def any_chain(
+    draw: st.DrawFn,
+    kinds: Sequence[str],
+    most: int,
+    limits: Limits,
+    numbers: str,
+    maps: Sequence[Pointwise | None],
+) -> Chain:
+    """Draw layer after layer: each takes the channels that the last one gives, and what is left of the factor."""
+    stages: list[Stage] = []
+    for _ in range(draw(st.integers(1, most))):
+        layer = draw(any_case(kinds, limits, numbers, False)).layer
+        behind = draw(st.sampled_from(maps))
+        stages += [layer] if behind is None else [layer, behind]
+        left = limits.max_factor and limits.max_factor // int(layer.factor)
+        limits = Limits(layer.out_channels or limits.channels, left, any_shape=False)
+    return Chain(stages)
+
+
+def corner(kind: str, stratum: Stratum | None = None, *, numbers: str = "integer") -> st.SearchStrategy[Case]:
+    """Return cases from one corner of a kind's parameter space (`dspref.strata`), or from all of it.
+
+    Examples
+    --------
+    >>> from hypothesis import given
+    >>> from dspref.strata import STRATA
+    >>> @given(corner("convt", STRATA["convt"]["stride > extent (gap)"]))
+    ... def test(case: Case) -> None:
+    ...     assert case.layer.stride > case.layer.dilation * (case.layer.length - 1) + 1
+    >>> test()
+    """
+    rules = {} if stratum is None else stratum.rules
+    numbers = as_choice("numbers", numbers, NUMBERS)
+    return within(as_choice("kind", kind, KINDS), rules, Limits(), numbers)
