@@ -17,6 +17,7 @@ from dspref.adjoints import Gradients, adjoint
 from dspref.arrays import NotAnalysable
 from dspref.chain import Chain, Pointwise
 from dspref.config import read_config
+from dspref.interpolate import Interpolate
 from dspref.interpolators import FilterInterp, Linear, Nearest, ZeroStuff
 from dspref.layers import Conv, Layer, SubpixelConv, TransposedConv
 from dspref.lines import Image, Line, Whence, images, tone_lines, whence
@@ -25,6 +26,7 @@ from dspref.operators import correlate, filter_interp, linear, nearest, overlap_
 from dspref.outline import Outline
 from dspref.presets import Preset, preset
 from dspref.spec import SpecError, parse
+from dspref.streaming import Stream
 from dspref.stretchfilter import StretchFilter
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ __all__ = [
     "FilterInterp",
     "Gradients",
     "Image",
+    "Interpolate",
     "Layer",
     "Line",
     "Linear",
@@ -47,6 +50,7 @@ __all__ = [
     "Pointwise",
     "Preset",
     "SpecError",
+    "Stream",
     "StretchFilter",
     "SubpixelConv",
     "TransposedConv",
