@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from torchparity.mutants import behaviour, kernels, resampling, stacks
+from torchparity.mutants import behaviour, kernels, resampling, resizing, stacks
 from torchparity.mutants.registry import (
     DIRECTIONS,
     FAULTS,
@@ -30,5 +30,6 @@ __all__ = [
     "registered",
     "removed",
     "resampling",
+    "resizing",
     "stacks",
 ]

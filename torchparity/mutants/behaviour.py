@@ -10,11 +10,17 @@ import torch
 from torch import Tensor
 
 from torchparity.mutants.correct import correct, kernel, rekernelled, tf32
-from torchparity.mutants.likes import conv, convt, filtering, linear, nearest, shuffle
+from torchparity.mutants.likes import conv, convt, filtering, linear, nearest, resizing, shuffle
 from torchparity.mutants.registry import Like, mutant
 
 KERNELS: dict[str, Like] = {"convt": convt(), "conv": conv(), "shuffle": shuffle(), "filter": filtering()}
-ALL: dict[str, Like] = KERNELS | {"nearest": nearest(), "linear": linear()}
+FIXED: dict[str, Like] = {
+    "nearest": nearest(),
+    "nearest_exact": resizing("nearest-exact"),
+    "linear": linear(),
+    "cubic": resizing("cubic", "2"),
+}
+ALL = KERNELS | FIXED
 
 
 @mutant("last sample wrong for lengths > 32", **ALL)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
+from math import floor
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,7 +21,7 @@ def correct(x: Tensor, p: Any, **changed: Any) -> Tensor:
         for stage in p.stages:
             x = correct(x, stage)
         return x
-    return _OPERATORS[p.op](x, with_changed(p, **changed))
+    return OPERATORS[p.op](x, with_changed(p, **changed))
 
 
 def with_changed(p: Any, **changed: Any) -> Any:
@@ -78,17 +80,70 @@ def _linear(x: Tensor, p: Any) -> Tensor:
     return F.interpolate(x, scale_factor=float(p.factor), mode="linear", align_corners=p.align_corners)
 
 
-_OPERATORS: dict[str, Callable[[Tensor, Any], Tensor]] = {
-    "conv": _conv,
-    "convt": _convt,
-    "shuffle": lambda x, p: shuffled(_conv(x, p), p.factor),
-    "filter": _filter,
-    "nearest": lambda x, p: x.repeat_interleave(p.factor, -1),
-    "linear": _linear,
-}
+def positions(time: int, p: Any, length: int) -> list[Fraction]:
+    """Return where the outputs of an interpolation stand, in input samples, as Torch documents it."""
+    ratio = Fraction(time, length) if p.size or p.recompute_scale_factor else 1 / Fraction(p.scale_factor)
+    if p.mode == "nearest":
+        return [m * ratio for m in range(length)]
+    if p.align_corners:
+        return [Fraction(m * (time - 1), max(length - 1, 1)) for m in range(length)]
+    shift = Fraction(0) if p.mode == "nearest-exact" else Fraction(1, 2)
+    return [(m + Fraction(1, 2)) * ratio - shift for m in range(length)]
+
+
+def output_length(time: int, p: Any) -> int:
+    """Return the length of an interpolation: that of Torch, whose product is a double, where the scale is one."""
+    if p.size:
+        return int(p.size)
+    given = float(p.scale_factor)
+    return int(time * given if Fraction(given) == p.scale_factor else time * p.scale_factor)
+
+
+def held(x: Tensor, index: Tensor) -> Tensor:
+    """Return samples by index, the first and the last held beyond the borders."""
+    return x[..., index.clamp(0, x.shape[-1] - 1)]
+
+
+def placed(x: Tensor, at: list[Fraction], mode: str) -> Tensor:
+    """Return a signal interpolated at positions in input samples; refuse to give none, as Torch does."""
+    if not at:
+        raise ValueError("no output sample")
+    whole = torch.tensor([floor(t) for t in at], dtype=torch.long)
+    part = torch.tensor([float(t - floor(t)) for t in at], dtype=torch.float64)
+    if mode.startswith("nearest"):
+        return held(x, whole)
+    if mode == "linear":
+        part = torch.where(whole < 0, 0, part).to(x.dtype)
+        return (1 - part) * held(x, whole) + part * held(x, whole + 1)
+    return sum((keys(part - n).to(x.dtype) * held(x, whole + n) for n in (-1, 0, 1, 2)), torch.zeros(()).to(x))
+
+
+def keys(t: Tensor, a: float = -0.75) -> Tensor:
+    """Return the cubic kernel of R. Keys, a = -3/4 as in Torch."""
+    t = t.abs()
+    outer = a * (((t - 5) * t + 8) * t - 4)
+    return torch.where(t <= 1, ((a + 2) * t - (a + 3)) * t * t + 1, torch.where(t < 2, outer, 0 * t))
+
+
+def _interpolate(x: Tensor, p: Any) -> Tensor:
+    length = output_length(x.shape[-1], p)
+    if p.mode == "linear" and length == x.shape[-1]:
+        return x.clone()
+    return placed(x, positions(x.shape[-1], p, length), p.mode)
 
 
 def tf32(t: Tensor) -> Tensor:
     """Return numbers rounded to the 11 significant bits of TF32."""
     mantissa, exponent = torch.frexp(t)
     return torch.ldexp(torch.round(mantissa * 2**11) / 2**11, exponent)
+
+
+OPERATORS: dict[str, Callable[[Tensor, Any], Tensor]] = {
+    "conv": _conv,
+    "convt": _convt,
+    "shuffle": lambda x, p: shuffled(_conv(x, p), p.factor),
+    "filter": _filter,
+    "nearest": lambda x, p: x.repeat_interleave(p.factor, -1),
+    "linear": _linear,
+    "interpolate": _interpolate,
+}

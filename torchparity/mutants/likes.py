@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from dspref.arrays import Array
+from dspref.interpolate import Interpolate
 from dspref.interpolators import FilterInterp, Linear, Nearest
 from dspref.layers import Conv, SubpixelConv, TransposedConv
 from torchparity.mutants.registry import Like
@@ -64,3 +65,8 @@ def nearest(factor: int = 4) -> Like:
 def linear(factor: int = 4, *, align_corners: bool = False) -> Like:
     """Return a drawer of linear interpolations."""
     return lambda rng: Linear(factor, align_corners=align_corners)
+
+
+def resizing(mode: str, scale: str | float | None = "3/2", **fixed: Any) -> Like:
+    """Return a drawer of interpolations by any scale, or to the `size` given."""
+    return lambda rng: Interpolate(mode, scale_factor=None if "size" in fixed else scale, **fixed)

@@ -8,14 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from torchparity.mutants.correct import correct
+from torchparity.mutants.correct import correct, held
 from torchparity.mutants.likes import linear, nearest
 from torchparity.mutants.registry import mutant
-
-
-def sampled(x: Tensor, index: Tensor) -> Tensor:
-    """Return samples by index, held at the borders."""
-    return x[..., index.long().clamp(0, x.shape[-1] - 1)]
 
 
 def drawn_straight(x: Tensor, position: Tensor) -> Tensor:
@@ -23,7 +18,7 @@ def drawn_straight(x: Tensor, position: Tensor) -> Tensor:
     position = position.clamp(0, x.shape[-1] - 1)
     left = position.floor()
     part = (position - left).to(x.dtype)
-    return (1 - part) * sampled(x, left) + part * sampled(x, left + 1)
+    return (1 - part) * held(x, left.long()) + part * held(x, left.long() + 1)
 
 
 def outputs(x: Tensor, p: Any, dtype: torch.dtype = torch.float64) -> Tensor:
@@ -40,19 +35,19 @@ def added_up(x: Tensor, p: Any) -> Tensor:
 @mutant("padding off by one", nearest=nearest())
 def one_output_late(x: Tensor, p: Any) -> Tensor:
     """Step from sample to sample one output too late."""
-    return sampled(x, (outputs(x, p) - 1).div(p.factor, rounding_mode="floor"))
+    return held(x, ((outputs(x, p) - 1).div(p.factor, rounding_mode="floor")).long())
 
 
 @mutant("index by float product", nearest=nearest(41))
 def index_by_product(x: Tensor, p: Any) -> Tensor:
     """Find the sample by fl(m · fl(1/L)), which falls short at m = 41 for L = 41."""
-    return sampled(x, (outputs(x, p, torch.float32) * (1 / torch.tensor(float(p.factor)))).floor())
+    return held(x, ((outputs(x, p, torch.float32) * (1 / torch.tensor(float(p.factor)))).floor()).long())
 
 
 @mutant("index by float sum", fault="index by float product", nearest=nearest(10))
 def index_by_sum(x: Tensor, p: Any) -> Tensor:
     """Find the sample by adding fl(1/L) up."""
-    return sampled(x, added_up(x, p).floor())
+    return held(x, (added_up(x, p).floor()).long())
 
 
 @mutant("position by float sum", fault="index by float product", linear=linear(10))
@@ -64,7 +59,7 @@ def position_by_sum(x: Tensor, p: Any) -> Tensor:
 @mutant("centre of the period nearest", nearest=nearest())
 def rounded_to_nearest(x: Tensor, p: Any) -> Tensor:
     """Take the sample nearest to m/L, not the one before."""
-    return sampled(x, (outputs(x, p) / p.factor).round())
+    return held(x, ((outputs(x, p) / p.factor).round()).long())
 
 
 @mutant("phases swapped", linear=linear())
