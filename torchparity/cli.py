@@ -8,6 +8,7 @@ from dspref import __version__
 from dspref.console import FINDINGS, emit, with_exit_codes, writable
 from dspref.pages import doctor_page
 from torchparity.audit_command import audit, require_torch
+from torchparity.campaign_command import campaign
 
 NEEDED = ("dspref", "numpy", "scipy", "click", "rich", "torch")
 
@@ -32,6 +33,7 @@ def main() -> None:
 
 
 main.add_command(audit)
+main.add_command(campaign)
 
 
 @main.command()

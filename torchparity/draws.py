@@ -93,7 +93,7 @@ def draw_layer(kind: str, rng: Rng, *, whole: bool = False) -> Any:
     Examples
     --------
     >>> draw_layer("nearest", np.random.default_rng(1))
-    Nearest(factor=4)
+    Nearest(factor=7)
     """
     return _DRAWS[as_choice("kind", kind, KINDS)](rng, _whole(rng) if whole else _real(rng))
 

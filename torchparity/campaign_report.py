@@ -1,0 +1,165 @@
+"""What a campaign showed, as text, data, JSON and Markdown."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torchparity.corners import CORNERS
+from torchparity.ledger import SCHEMA
+from torchparity.tally import Count, Tally
+from torchparity.verdict import STATUSES
+
+COLUMNS = ("kind", "arithmetic", "direction", "tier", "cases", "outputs", "largest error/bound", "in case", "verdicts")
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What a run took: cases that it did itself, seconds, bytes of memory (peaks of all processes added), processes."""
+
+    cases: int
+    seconds: float
+    memory: int
+    processes: int
+
+    @property
+    def speed(self) -> float:
+        """Cases per second."""
+        return self.cases / self.seconds if self.seconds else 0.0
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        took = f"{self.cases} cases in {self.seconds:.0f} s, {self.speed:.0f} a second"
+        held = f"{self.memory / 2**20:.0f} MiB at most, in {self.processes} process{'es' * (self.processes > 1)}"
+        return f"{took}; {held}"
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """A campaign: its design, and what its cases showed.
+
+    Attributes
+    ----------
+    design : mapping
+        Plain data: cases, seed, kinds, dtypes, device, shard, chunk, versions.
+    tally : Tally
+    effort : Effort or None
+        What it took; the rest does not depend on it. None if it was only put together.
+
+    Examples
+    --------
+    >>> Campaign({"seed": 0}, Tally()).ok
+    True
+    """
+
+    design: Mapping[str, Any]
+    tally: Tally
+    effort: Effort | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing was violated."""
+        return self.tally.violated == 0
+
+    @property
+    def verdicts(self) -> dict[str, int]:
+        """Comparisons by status, over all cells."""
+        counts: Counter[str] = Counter()
+        for count in self.tally.cells.values():
+            counts.update(count.verdicts)
+        return {status: counts[status] for status in STATUSES if counts[status]}
+
+    @property
+    def unreached(self) -> list[tuple[str, str]]:
+        """Corners that no case reached: of them the campaign says nothing."""
+        return [(kind, name) for kind in self.design["kinds"] for name in CORNERS[kind] if not self._corner(kind, name)]
+
+    def _corner(self, kind: str, name: str) -> int:
+        return self.tally.corners.get((kind, name), 0)
+
+    @property
+    def headline(self) -> str:
+        """One line: what was found."""
+        cases = f"{self.tally.cases} cases, {sum(c.outputs for c in self.tally.cells.values())} outputs"
+        if not self.ok:
+            return f"{self.tally.violated} violations in {cases}"
+        verified = "no violation" if self.unreached else "verified: no violation"
+        return f"{verified} in {cases}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data, schema "torchparity.campaign/1"; an infinite ratio is "inf"."""
+        seen = self.tally.to_dict()
+        corners = {k: {name: self._corner(k, name) for name in CORNERS[k]} for k in self.design["kinds"]}
+        run = self.effort and {
+            "cases": self.effort.cases,
+            "seconds": round(self.effort.seconds, 3),
+            "cases_per_second": round(self.effort.speed, 1),
+            "peak_memory_bytes": self.effort.memory,
+            "processes": self.effort.processes,
+        }
+        return {
+            "schema": SCHEMA,
+            "ok": self.ok,
+            "design": dict(self.design),
+            "cases": self.tally.cases,
+            "verdicts": self.verdicts,
+            "cells": seen["cells"],
+            "corners": corners,
+            "violated": seen["violated"],
+            "violations": seen["violations"],
+            "run": run,
+        }
+
+    def to_json(self) -> str:
+        """Return `to_dict` as JSON."""
+        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+    def rows(self) -> Iterator[tuple[str, ...]]:
+        """Yield what each cell showed, in words (see `COLUMNS`)."""
+        for cell, count in sorted(self.tally.cells.items()):
+            yield (*map(str, cell), str(count.cases), str(count.outputs), *_worst(count), _listed(count.verdicts))
+
+    def notes(self) -> Iterator[str]:
+        """Yield what must be known besides: the design, what it took, what was not reached, and violations."""
+        design = {k: v for k, v in self.design.items() if k != "versions"} | self.design.get("versions", {})
+        yield "design: " + ", ".join(f"{k} {_words(v)}" for k, v in design.items())
+        if self.effort is not None:
+            yield f"run: {self.effort}"
+        yield "corners reached: " + (
+            "all" if not self.unreached else "all but " + "; ".join(f"{k}: {name}" for k, name in self.unreached)
+        )
+        for v in self.tally.violations:
+            cell = ", ".join(map(str, v.cell))
+            yield f"violation: {v.status} in case {v.case} ({cell}): {v.reason}; again: {v.repro}"
+        if more := self.tally.violated - len(self.tally.violations):
+            yield f"violations not shown: {more}"
+
+    def to_text(self) -> str:
+        """Return the campaign as text: a line, a table, and notes."""
+        rows = [COLUMNS, *self.rows()]
+        widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
+        table = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+        return "\n".join([self.headline, "", *table, "", *self.notes()]) + "\n"
+
+    def to_markdown(self) -> str:
+        """Return the campaign as Markdown."""
+        table = [f"| {' | '.join(row)} |" for row in (COLUMNS, ["---"] * len(COLUMNS), *self.rows())]
+        notes = [f"- {note.replace('|', chr(92) + '|')}" for note in self.notes()]
+        return "\n".join([f"**{self.headline}**", "", *table, "", *notes]) + "\n"
+
+
+def _worst(count: Count) -> tuple[str, str]:
+    ratio = "inf" if math.isinf(count.ratio) else f"{count.ratio:.3f}" if count.ratio else "0"
+    return ratio, "" if count.worst is None else str(count.worst)
+
+
+def _listed(verdicts: Mapping[str, int]) -> str:
+    return ", ".join(f"{status} {number}" for status, number in reversed(list(verdicts.items())))
+
+
+def _words(v: Any) -> str:
+    return "/".join(map(str, v)) if isinstance(v, (list, tuple)) else str(v)

@@ -1,0 +1,42 @@
+"""In which corners of the parameter space a drawn case lies: those of `dspref.strata`, and wide ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from dspref.strata import STRATA, Holds
+
+_NOT_DRAWN = ("length 0", "batch 0", "unbatched", "two batch axes")
+"""Shapes that Torch refuses, or that say nothing about the arithmetic."""
+
+_LONG: dict[str, Holds] = {"1000 samples or more": lambda w, x: x.shape[-1] >= 1000}
+_WIDE: dict[str, Holds] = {
+    "more than 16 taps": lambda w, x: w.length > 16,
+    "more than 64 channels": lambda w, x: max(w.in_channels, w.out_channels) > 64,
+}
+
+CORNERS: Mapping[str, Mapping[str, Holds]] = {
+    kind: {
+        **{name: stratum.holds for name, stratum in strata.items() if name not in _NOT_DRAWN},
+        **_LONG,
+        **(_WIDE if kind in ("conv", "convt", "shuffle") else {}),
+    }
+    for kind, strata in STRATA.items()
+}
+"""Corners by kind of layer; a campaign that never saw one must not speak for it."""
+
+
+def corners(kind: str, layer: Any, shape: tuple[int, ...]) -> list[str]:
+    """Return the names of the corners in which a layer with an input of that shape lies.
+
+    Examples
+    --------
+    >>> from dspref import Nearest
+    >>> corners("nearest", Nearest(6), (1, 2, 1))
+    ['length 1', 'factor 6']
+    """
+    x = np.broadcast_to(0, shape)  # the predicates look at its shape
+    return [name for name, holds in CORNERS[kind].items() if holds(layer, x)]

@@ -1,0 +1,110 @@
+"""Devices, and the switches of theirs that decide how a result is rounded."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from dspref.arrays import complaint
+
+
+def as_device(name: str) -> torch.device:
+    """Return a device that is there.
+
+    Raises
+    ------
+    ValueError
+        Says why it can't be used.
+
+    Examples
+    --------
+    >>> as_device("cpu")
+    device(type='cpu')
+    """
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        why = str(error).splitlines()[0].rstrip(".")
+        raise ValueError(complaint("device", f"{name!r} ({why})", "a device that Torch can use here, as cpu")) from None
+    if device.type == "meta":
+        raise ValueError(complaint("device", "'meta'", "a device that computes, as cpu"))
+    return device
+
+
+def device_name(device: torch.device | str) -> str:
+    """Return what a person calls the device: the model of the GPU, or of the processor.
+
+    Examples
+    --------
+    >>> device_name("cpu") != ""
+    True
+    """
+    device = torch.device(device)
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        lines = []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()
+
+
+@contextmanager
+def settings(*, tf32: bool = False, deterministic: bool = True, benchmark: bool = False) -> Iterator[None]:
+    """Hold the switches that decide how CUDA rounds, and put them back as they were.
+
+    Parameters
+    ----------
+    tf32 : bool
+        Let float32 products round their factors to 11 bits, in cuBLAS and in cuDNN.
+    deterministic : bool
+        Let cuDNN use only algorithms that give one result.
+    benchmark : bool
+        Let cuDNN time its algorithms and take the fastest.
+
+    Examples
+    --------
+    >>> with settings(benchmark=True):
+    ...     torch.backends.cudnn.benchmark
+    True
+    >>> torch.backends.cudnn.benchmark
+    False
+    """
+    cudnn = torch.backends.cudnn
+    before = (torch.get_float32_matmul_precision(), cudnn.allow_tf32, cudnn.deterministic, cudnn.benchmark)
+    _set("high" if tf32 else "highest", tf32, deterministic, benchmark)
+    try:
+        yield
+    finally:
+        _set(*before)
+
+
+def _set(precision: str, tf32: bool, deterministic: bool, benchmark: bool) -> None:
+    torch.set_float32_matmul_precision(precision)
+    torch.backends.cudnn.allow_tf32 = tf32
+    torch.backends.cudnn.deterministic = deterministic
+    torch.backends.cudnn.benchmark = benchmark
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let Torch compute on one thread: the order of a sum then does not depend on the machine's cores.
+
+    Examples
+    --------
+    >>> with one_thread():
+    ...     torch.get_num_threads()
+    1
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

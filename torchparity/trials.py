@@ -1,0 +1,84 @@
+"""One drawn case on one device: what Torch makes of it and of its gradients, beside the reference."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import torch
+
+from torchparity.arithmetic import arithmetic, rounded
+from torchparity.build import build
+from torchparity.compare import Outcome, bounded, equal
+from torchparity.corners import corners
+from torchparity.draws import DTYPES, Trial, draw_case
+from torchparity.gradients import differentiated
+from torchparity.job import Job
+from torchparity.roundoff import mapped
+from torchparity.tally import VIOLATIONS, Cell, Count, Tally, Violation
+
+FORWARD = "forward"
+
+
+def trial(
+    index: int,
+    seed: int = 0,
+    *,
+    kinds: Sequence[str] | None = None,
+    dtypes: Sequence[str] = DTYPES,
+    device: str = "cpu",
+) -> list[tuple[Cell, Outcome]]:
+    """Draw case number `index` again, and return what it shows: forward, and in half of the cases backward.
+
+    Parameters
+    ----------
+    index, seed, kinds, dtypes
+        As for `torchparity.draws.draw_case`.
+    device : str
+
+    Examples
+    --------
+    >>> [(cell, outcome)] = trial(0, kinds=["nearest"], dtypes=["float32"])
+    >>> cell.direction, outcome.status
+    ('forward', 'exact')
+    """
+    return list(outcomes(draw_case(index, seed, kinds=kinds, dtypes=dtypes), device))
+
+
+def outcomes(drawn: Trial, device: str = "cpu") -> Iterator[tuple[Cell, Outcome]]:
+    """Yield what a drawn case shows, each with the cell that it counts for."""
+    job, case, model = job_of(drawn, device), drawn.case, arithmetic(drawn.case.dtype)
+    whole = job.whole(case) if case.kind == "integer" else None
+    same = whole is not None or (case.kind == "one-hot" and job.copies_taps)
+    case = whole or case
+    yield Cell(drawn.kind, model.name, FORWARD, 1 if same else 2), equal(job, case) if same else bounded(job, case)
+    if drawn.backward:
+        for outcome in differentiated(job, case):
+            yield Cell(drawn.kind, model.name, outcome.part.removeprefix("gradient by "), 1 if whole else 2), outcome
+
+
+def job_of(drawn: Trial, device: str) -> Job:
+    """Return the layer of a drawn case, its numbers rounded to the dtype, and the module that Torch has for it."""
+    dtype = arithmetic(drawn.case.dtype).dtype
+    layer = mapped(drawn.layer, lambda a: rounded(a, dtype))
+    module = build(drawn.layer).to(device=device, dtype=getattr(torch, dtype))
+    held = {name.rpartition(".")[2]: name for name, _ in module.named_parameters()}
+    return Job((), module, layer, drawn.case.shape[1], device=device, held=held)
+
+
+def tallied(drawn: Trial, device: str = "cpu") -> Tally:
+    """Return what a drawn case showed, as a tally of one."""
+    found = list(outcomes(drawn, device))
+    cells = {cell: _counted(drawn.index, outcome) for cell, outcome in found}
+    seen = Counter((drawn.kind, name) for name in corners(drawn.kind, drawn.layer, drawn.case.shape))
+    broken = tuple(_violation(drawn, cell, o) for cell, o in found if o.status in VIOLATIONS)
+    return Tally(1, cells, seen, len(broken), broken)
+
+
+def _counted(index: int, o: Outcome) -> Count:
+    return Count(1, o.outputs, o.zeros, o.ratio, index if o.ratio else None, {o.status: 1})
+
+
+def _violation(drawn: Trial, cell: Cell, outcome: Outcome) -> Violation:
+    again = f"trial({drawn.index}, {drawn.seed}, kinds={[cell.kind]}, dtypes={[cell.arithmetic]})"
+    return Violation(drawn.index, cell, outcome.status, outcome.reason, again)
