@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from torchparity.mutants import behaviour, kernels, resampling, resizing, stacks
+from torchparity.mutants import backward, behaviour, kernels, resampling, resizing, stacks
 from torchparity.mutants.registry import (
     DIRECTIONS,
     FAULTS,
@@ -22,6 +22,7 @@ __all__ = [
     "Faulty",
     "Mutant",
     "Parametrised",
+    "backward",
     "behaviour",
     "find",
     "kernels",
