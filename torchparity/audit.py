@@ -15,9 +15,10 @@ from dspref.arrays import Array, NotAnalysable, complaint
 from dspref.chain import Chain
 from dspref.documents import MOST
 from dspref.lines import Line, tone_lines
+from torchparity.arithmetic import unit
 from torchparity.calls import private_copy
 from torchparity.measure import ROUNDINGS, Bench, Measured, channels_of, measure, measure_recording
-from torchparity.roundoff import roundoff, unit
+from torchparity.roundoff import roundoff
 from torchparity.spine import Spine, spine
 
 MARGIN = 256

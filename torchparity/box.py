@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from dspref.arrays import Array, NotAnalysable, complaint
+from torchparity.arithmetic import unit
 from torchparity.calls import Misbehaved, Refused, Run, call
-from torchparity.roundoff import unit
 
 _HEIGHT = {"float32": 2.0**60, "float64": 2.0**200}
 """Impulses so high that an offset falls below the last bit of ``height·h + b``: taps are copied, not rounded."""

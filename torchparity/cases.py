@@ -8,6 +8,7 @@ from zlib import crc32
 import numpy as np
 
 from dspref.arrays import Array, as_choice
+from torchparity.arithmetic import DTYPES, Arithmetic, arithmetic, rounded
 
 GRIDS = {
     "small": (1, 2, 3, 5, 8, 17, 40, 129),
@@ -19,41 +20,64 @@ LONG = 1000
 """A length beyond the small grid, for layers whose sums are cheap."""
 
 REAL = ("normal", "spread", "constant")
-KINDS = (*REAL, "integer", "one-hot")
+KINDS = (*REAL, "integer", "one-hot", "impulse")
+
+
+DENSEST = 8
+"""The largest whole number drawn, where sums of such are exact."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One input: what it is made of, and from which seed."""
+    """One input: what it is made of, in which model of arithmetic it is used, and from which seed.
+
+    `size` is the largest number of an input of integers, `share` the share of them that are not zero.
+    """
 
     kind: str
     shape: tuple[int, int, int]
     dtype: str
     seed: int
+    size: int = DENSEST
+    share: float = 1.0
+
+    @property
+    def model(self) -> Arithmetic:
+        """The arithmetic that the case is about."""
+        return arithmetic(self.dtype)
 
     @property
     def x(self) -> Array:
         """The input."""
-        return draw(self.kind, self.shape, self.dtype, seed=self.seed)
+        return draw(self.kind, self.shape, self.dtype, seed=self.seed, size=self.size, share=self.share)
 
     @property
     def code(self) -> str:
         """Python that makes it, as a tensor."""
-        return f"torch.from_numpy(cases.draw({self.kind!r}, {self.shape}, {self.dtype!r}, seed={self.seed}))"
+        more = "" if self.size == DENSEST else f", size={self.size}"
+        more += "" if self.share == 1 else f", share={self.share}"
+        drawn = f"cases.draw({self.kind!r}, {self.shape}, {self.dtype!r}, seed={self.seed}{more})"
+        half = f".to(torch.{self.model.dtype})" if self.model.dtype == "bfloat16" else ""
+        return f"torch.from_numpy({drawn}){half}"
 
 
-def draw(kind: str, shape: tuple[int, int, int], dtype: str, *, seed: int = 0) -> Array:
-    """Return an input (batch, channel, time) of one of five kinds.
+def draw(
+    kind: str, shape: tuple[int, int, int], dtype: str, *, seed: int = 0, size: int = DENSEST, share: float = 1.0
+) -> Array:
+    """Return an input (batch, channel, time) of one of six kinds, in numbers that the dtype holds exactly.
 
     Parameters
     ----------
-    kind : {'normal', 'spread', 'constant', 'integer', 'one-hot'}
-        Normal noise; the same times 2^e with e uniform in ±20, so that cancellation and rounding show;
-        one normal number per channel, held (a layer's offset); integers in ±8; or a single 1 per item of
-        the batch, every item elsewhere, first and last sample included.
+    kind : {'normal', 'spread', 'constant', 'integer', 'one-hot', 'impulse'}
+        Normal noise; the same times 2^e with e uniform in ±20 (±5 for float16, whose range ends soon), so that
+        cancellation and rounding show; one normal number per channel, held (a layer's offset); integers in ±size,
+        of which a `share` is not zero; a single 1 per item of the batch, every item elsewhere, first and last
+        sample included; or one 1 alone, in channel ``seed // time`` at sample ``seed % time``.
     shape : (batch, channel, time)
-    dtype : {'float32', 'float64'}
-    seed : int
+    dtype : str
+        A dtype, or the name of a model of arithmetic for tensors of that dtype.
+    seed, size : int
+    share : float
 
     Examples
     --------
@@ -64,14 +88,21 @@ def draw(kind: str, shape: tuple[int, int, int], dtype: str, *, seed: int = 0) -
     """
     rng = np.random.default_rng([seed, crc32(as_choice("kind", kind, KINDS).encode()), *shape])
     batch, channels, time = shape
+    own = arithmetic(dtype).dtype
+    if kind == "impulse":
+        one = np.zeros(shape)
+        one[:, seed // time % channels, seed % time] = 1
+        return rounded(one, own)
     if kind == "one-hot":
         places = np.r_[0, channels * time - 1, 1 + rng.permutation(max(channels * time - 2, 0))][:batch]
-        ones = np.zeros((len(places), channels * time), dtype)
+        ones = np.zeros((len(places), channels * time))
         ones[np.arange(len(places)), places] = 1
-        return ones.reshape(-1, channels, time)
+        return rounded(ones.reshape(-1, channels, time), own)
     if kind == "integer":
-        return rng.integers(-8, 9, shape).astype(dtype)
+        whole = rng.integers(-size, size + 1, shape)
+        return rounded(whole if share == 1 else np.where(rng.random(shape) < share, whole, 0), own)
     x = rng.standard_normal((batch, channels, 1) if kind == "constant" else shape)
     if kind == "spread":
-        x *= 2.0 ** rng.uniform(-20, 20, shape)
-    return np.array(np.broadcast_to(x, shape)).astype(dtype)
+        reach = 5 if arithmetic(dtype).result == "float16" else 20
+        x *= 2.0 ** rng.uniform(-reach, reach, shape)
+    return rounded(np.broadcast_to(x, shape), own)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dspref.arrays import Array, NotAnalysable
+from torchparity.arithmetic import Arithmetic, rounded
 from torchparity.calls import Misbehaved, Refused, alike, call
 from torchparity.cases import Case
 from torchparity.job import Job
@@ -17,16 +18,26 @@ from torchparity.verdict import STATUSES
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one case showed."""
+    """What one case showed, of the output or of a gradient (`part`)."""
 
     status: str
     case: Case
-    code: str
+    job: Job
     outputs: int = 0
     zeros: int = 0
     ratio: float = 0.0
     index: tuple[int, ...] | None = None
+    due: float = 0.0
     reason: str = ""
+    part: str = "output"
+    before: tuple[Job, ...] = ()
+
+    @property
+    def code(self) -> str:
+        """A line of Python that shows the output or the gradient; ``f`` is what was checked."""
+        if self.part.startswith("gradient"):
+            return self.job.gradient_code(self.case, self.part.removeprefix("gradient by "), self.index)
+        return self.job.code(self.case, self.index, self.due, self.before)
 
     @property
     def badness(self) -> tuple[int, bool, float]:
@@ -34,7 +45,37 @@ class Outcome:
         return -STATUSES.index(self.status), self.index is None, self.ratio
 
 
-def _answers(job: Job, case: Case, x: Array, *, double: bool = True) -> tuple[Array, Array] | Outcome:
+@dataclass(frozen=True)
+class Compared:
+    """Two arrays under a bound: how the status came about, and where."""
+
+    status: str
+    ratio: float = 0.0
+    index: tuple[int, ...] | None = None
+    words: str = ""
+
+
+def compared(y: Array, expected: Array, limit: Bound, a: Arithmetic, *, part: str = "output") -> Compared:
+    """Compare what is `y` with what is `expected`, up to E."""
+    lost, overflow = ~np.isfinite(y), np.greater(limit.S + limit.E, a.largest)
+    if (lost & ~overflow).any():
+        index = first(lost & ~overflow)
+        return Compared("wrong", np.inf, index, f"{y[index]} at {part} {list(index)}, where {expected[index]:.9g} is due")
+    if overflow.any():
+        return Compared("inconclusive", words=f"sums of {float(limit.S.max()):.3g} are beyond the range of {a.result}")
+    error = np.abs(y.astype(float) - expected)
+    if not error.any():
+        return Compared("exact")
+    ratios = np.divide(error, limit.E, out=np.where(error > 0, np.inf, 0.0), where=limit.E > 0)
+    index = tuple(int(i) for i in np.unravel_index(int(ratios.argmax()), ratios.shape))
+    ratio = float(ratios[index])
+    if ratio <= 1:
+        return Compared("within bound", ratio, index)
+    status = "normwise only" if error.max() <= limit.E.max() else "wrong"
+    return Compared(status, ratio, index, f"{y[index]:.9g} at {part} {list(index)}, where {expected[index]:.9g} is due")
+
+
+def answers(job: Job, case: Case, x: Array, *, double: bool = True) -> tuple[Array, Array] | Outcome:
     """Return what `job` and the reference give, or the outcome if there is nothing to compare."""
     expected: Array | None
     try:
@@ -45,88 +86,89 @@ def _answers(job: Job, case: Case, x: Array, *, double: bool = True) -> tuple[Ar
         expected, refusal = None, str(error)
     what = f"input of shape {x.shape}"
     try:
-        y = call(job.run, x, inner=job.inner)
+        y = call(job.run, x, model=case.model, device=job.device, inner=job.inner)
     except Refused as error:
         if expected is None:
-            return Outcome("exact", case, job.code(case))
-        return Outcome("wrong", case, job.code(case), reason=f"{what} refused, which is legal: {error}")
+            return Outcome("exact", case, job)
+        return Outcome("wrong", case, job, reason=f"{what} refused, which is legal: {error}")
     except Misbehaved as error:
-        return Outcome("wrong", case, job.code(case), reason=str(error))
+        return Outcome("wrong", case, job, reason=str(error))
     if expected is None and not y.shape[-1]:  # some of Torch's backends refuse by an empty output
-        return Outcome("exact", case, job.code(case))
+        return Outcome("exact", case, job)
     if expected is None:
-        return Outcome("wrong", case, job.code(case), reason=f"{what} accepted, which is not legal: {refusal}")
+        return Outcome("wrong", case, job, reason=f"{what} accepted, which is not legal: {refusal}")
     if y.shape != expected.shape:
         reason = f"{what}: output of shape {y.shape}, which should be {expected.shape}"
-        return Outcome("wrong", case, job.code(case), reason=reason)
+        return Outcome("wrong", case, job, reason=reason)
     return y, expected
 
 
 def repeated(job: Job, case: Case) -> Outcome:
-    """Ask twice: a layer gives one answer."""
+    """Ask twice, with another input in between: a layer gives one answer.
+
+    A sum of products is the same bit for bit, if it is done in the same order: on a CPU it is. Elsewhere, and behind
+    maps whose rounding no one promises, half of the digits must agree.
+    """
     x = case.x
-    first = _answers(job, case, x)
-    second = _answers(job, case, x)
-    if isinstance(first, Outcome) or isinstance(second, Outcome):
-        return (
-            first if isinstance(first, Outcome) else Outcome("wrong", case, job.code(case), reason="refused at random")
-        )
-    if alike(first[0], second[0], case.dtype):
-        return Outcome("exact", case, job.code(case))
-    return Outcome("wrong", case, job.code(case), reason="another output for the same input: not deterministic")
+    first_answer = answers(job, case, x)
+    between = answers(job, case, x[..., ::-1].copy())
+    second = answers(job, case, x)
+    for found in (first_answer, between, second):
+        if isinstance(found, Outcome):
+            return found
+    y, again = first_answer[0], second[0]  # type: ignore[index]
+    strict = job.bounded and job.device == "cpu"
+    if np.array_equal(y, again, equal_nan=True) if strict else alike(y, again, case.model):
+        return Outcome("exact", case, job)
+    reason = "another output for the same input: not deterministic, or a state is kept between calls"
+    return Outcome("wrong", case, job, reason=reason)
 
 
 def bounded(job: Job, case: Case, x: Array | None = None, before: Sequence[Job] = ()) -> Outcome:
     """Compare with the reference in double precision, under the rounding bound."""
     x = case.x if x is None else x
-    answers = _answers(job, case, x)
-    if isinstance(answers, Outcome):
-        return answers
-    y, expected = answers
-    return _compared(job, case, y, expected, job.bound(x, case.dtype), before)
+    found = answers(job, case, x)
+    if isinstance(found, Outcome):
+        return found
+    return judged(job, case, *found, job.bound(x, case.model), before)
 
 
-def _compared(job: Job, case: Case, y: Array, expected: Array, limit: Bound, before: Sequence[Job] = ()) -> Outcome:
+def judged(job: Job, case: Case, y: Array, expected: Array, limit: Bound, before: Sequence[Job] = ()) -> Outcome:
     """Return the outcome for outputs `y` that should be `expected`, up to E."""
-    lost = ~np.isfinite(y)
-    overflow = np.greater(limit.S + limit.E, np.finfo(case.dtype).max)
-    if (lost & ~overflow).any():
-        index = _first(lost & ~overflow)
-        code = job.code(case, index, expected[index], before)
-        reason = f"{y[index]} at output {list(index)}, where {expected[index]:.9g} is due"
-        return Outcome("wrong", case, code, y.size, index=index, ratio=np.inf, reason=reason)
-    if overflow.any():
-        reason = f"sums of {float(limit.S.max()):.3g} are beyond the range of {case.dtype}"
-        return Outcome("inconclusive", case, job.code(case, before=before), y.size, reason=reason)
-    error = np.abs(y.astype(float) - expected)
-    zeros = int((limit.S == 0).sum())
-    if not error.any():
-        return Outcome("exact", case, job.code(case, before=before), y.size, zeros)
-    ratios = np.divide(error, limit.E, out=np.where(error > 0, np.inf, 0.0), where=limit.E > 0)
-    index = tuple(int(i) for i in np.unravel_index(int(ratios.argmax()), ratios.shape))
-    ratio, code = float(ratios[index]), job.code(case, index, expected[index], before)
-    status, reason = "within bound", ""
-    if ratio > 1:
-        normwise = error.max() <= limit.E.max()
-        status = "normwise only" if normwise else "inconclusive" if job.probed else "wrong"
-        reason = f"{job.words}: {y[index]:.9g} at output {list(index)}, where {expected[index]:.9g} is due"
-        reason += f" ({case.kind} input; error/bound {ratio:.3g})" + job.caveat
-    return Outcome(status, case, code, y.size, zeros, ratio, index, reason)
+    found = compared(y, expected, limit, case.model)
+    zeros = 0 if found.ratio == np.inf else int((limit.S == 0).sum())
+    if found.status in ("inconclusive", "exact"):
+        return Outcome(found.status, case, job, y.size, zeros, reason=found.words, before=tuple(before))
+    index = found.index
+    assert index is not None
+    status, reason, due = found.status, "", float(expected[index])
+    if found.words:
+        status = "inconclusive" if job.probed and status == "wrong" and np.isfinite(y).all() else status
+        reason = f"{job.words}: {found.words} ({case.kind} input; error/bound {found.ratio:.3g}){job.caveat}"
+    return Outcome(status, case, job, y.size, zeros, found.ratio, index, due, reason, before=tuple(before))
 
 
 def equal(job: Job, case: Case) -> Outcome:
-    """Compare with the reference in the same arithmetic, where nothing is rounded: bit for bit."""
+    """Compare with the reference in the same arithmetic, where nothing is rounded: bit for bit.
+
+    A one copies a tap; whole numbers make exact sums wherever S is within the digits of the arithmetic.
+    """
     x = case.x
-    answers = _answers(job, case, x, double=False)
-    if isinstance(answers, Outcome):
-        return answers
-    y, expected = answers
-    # A border rule other than zeros repeats the one: where several reach an output, they are summed and rounded.
-    differ = (y != expected) & (job.single(x) if case.kind == "one-hot" else True)
-    found = _compared(job, case, y, expected.astype(float), job.bound(x, case.dtype))
-    if not differ.any() or found.status in ("wrong", "inconclusive"):
+    found = answers(job, case, x)
+    if isinstance(found, Outcome):
         return found
-    index = _first(differ)
+    y, expected = found
+    limit = job.bound(x, case.model)
+    # A border rule other than zeros repeats the one: where several reach an output, they are summed and rounded.
+    exact = job.single(x) if case.kind == "one-hot" else limit.S <= 2.0**case.model.digits
+    if case.kind == "one-hot" and case.model.u_in:
+        return judged(job, case, y, expected, limit)
+    expected = rounded(expected, case.model.result)  # tap + bias: the nearest number
+    differ = (y != expected) & exact
+    outcome = judged(job, case, y, found[1], limit)
+    if not differ.any() or outcome.status in ("wrong", "inconclusive"):
+        return outcome
+    index = first(differ)
     reason = (
         f"{job.words}: {y[index]:.9g} at output {list(index)}, where a {case.kind} input makes {expected[index]:.9g}"
     )
@@ -134,9 +176,10 @@ def equal(job: Job, case: Case) -> Outcome:
     untouched = mapped(job.layer, np.abs)(np.abs(x)) == mapped(job.layer, np.abs)(np.zeros_like(x))
     direct = untouched.any() and np.array_equal(y[untouched], expected[untouched])
     status = "wrong" if direct or case.kind == "integer" else "normwise only"
-    code = job.code(case, index, expected[index])
-    return Outcome(status, case, code, y.size, 0, found.ratio, index, reason + " exactly")
+    return Outcome(status, case, job, y.size, 0, outcome.ratio, index, float(expected[index]), reason + " exactly")
 
 
-def _first(where: Array) -> tuple[int, ...]:
-    return tuple(int(i) for i in np.argwhere(where)[0])
+def first(where: Array) -> tuple[int, ...]:
+    """Return the first index, in order of time, then channel, then batch, where something holds."""
+    places = np.argwhere(where)
+    return tuple(int(i) for i in places[np.lexsort(places.T)[0]])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cache, cached_property
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,14 +15,13 @@ from dspref.chain import Chain, Pointwise
 from dspref.interpolators import Linear, Nearest
 from dspref.layers import Conv, SubpixelConv
 from dspref.spec import token
+from torchparity.arithmetic import Arithmetic
 from torchparity.calls import Run
-from torchparity.cases import Case
+from torchparity.cases import DENSEST, Case
 from torchparity.probe import Probe
-from torchparity.roundoff import Bound, bound, doubled, mapped, terms, unbiased
+from torchparity.roundoff import Bound, bound, doubled, mapped, unbiased
 
 _LONGEST = 4096
-_EXACT = {"float32": 2**24, "float64": 2**53}
-"""Whole numbers up to which every sum of whole numbers is exact."""
 
 _CAVEAT = "; taps came from probing: a box of several layers rounds more than its collapsed taps say"
 
@@ -38,6 +37,11 @@ class Job:
     probed: bool = False
     inner: bool = False
     """Whether another layer makes its input: then it may work in place."""
+    device: str = "cpu"
+    held: dict[str, str] = field(default_factory=dict)
+    """Which parameter of `run` holds the weight, and which the bias: see `torchparity.binding`."""
+    prepared: str = ""
+    """Python that makes of the module what `run` is."""
 
     @property
     def words(self) -> str:
@@ -77,33 +81,55 @@ class Job:
     def reference(self, x: Array, *, double: bool = True) -> Array:
         """Return what the reference gives, in double precision or in that of `x`."""
         with np.errstate(all="ignore"):
-            return np.asarray(doubled(self.layer)(x.astype(float)) if double else self.layer(x))
+            return np.asarray(self.double(x.astype(float)) if double else self.layer(x))
 
     @cached_property
-    def _terms(self) -> Callable[[int], Array]:
-        return cache(lambda time: terms(self.layer, self.channels, time))
+    def double(self) -> Any:
+        """The layer in double precision."""
+        return doubled(self.layer)
 
-    def bound(self, x: Array, dtype: str) -> Bound:
+    @cached_property
+    def magnitudes(self) -> Any:
+        """The layer in double precision, of absolute values."""
+        return doubled(self.layer, np.abs)
+
+    @cached_property
+    def _touched(self) -> Any:
+        return mapped(unbiased(self.layer), lambda a: np.ones_like(a, np.float64))
+
+    def bound(self, x: Array, model: object) -> Bound:
         """Return the rounding bound of every output, and S."""
-        counted = not isinstance(self.layer, (Chain, Linear, Nearest, Pointwise))
-        return bound(self.layer, x, dtype, n=self._terms(x.shape[-1]) if counted else None)
+        summed = not isinstance(self.layer, (Chain, Nearest, Pointwise))
+        return bound(self.layer, x, model, S=self.magnitudes(np.abs(x).astype(float)) if summed else None)
 
     def single(self, x: Array) -> Array:
         """Return for every output whether at most one sample of `x` that is not zero reaches it."""
-        touched = mapped(unbiased(self.layer), np.ones_like)((x != 0).astype(float))
-        return np.asarray(touched <= 1)
+        return np.asarray(self._touched((x != 0).astype(float)) <= 1)
 
     def products(self, time: int) -> int:
         """Return about how many products one item of a batch costs."""
         return time * (sum(a.size for a in _arrays(self.layer)) + self.channels * max(1, int(self.layer.factor)))
 
-    def whole_numbers(self, dtype: str) -> bool:
-        """Return whether integers in ±8 make sums that are exact in every order."""
-        arrays = _arrays(self.layer)
-        if isinstance(self.layer, (Linear, Pointwise)) or any((a != np.round(a)).any() for a in arrays):
-            return False
-        largest = doubled(self.layer, np.abs)(np.full((self.channels, 2 * self.extent + 8), 8.0))
-        return bool(largest.max() <= _EXACT[dtype])
+    @cached_property
+    def _gain(self) -> float:
+        """The largest output that an input of ones makes, if weights and input have no sign; infinite for fractions."""
+        if isinstance(self.layer, Pointwise) or any((a != np.round(a)).any() for a in _arrays(self.layer)):
+            return np.inf
+        if not self.copies_taps and not isinstance(self.layer, Chain):
+            return np.inf
+        return float(self.magnitudes(np.ones((self.channels, 2 * self.extent + 8))).max())
+
+    def whole(self, case: Case) -> Case | None:
+        """Return the case with integers such that sums of them are exact in every order; None if there are none.
+
+        They are as large as can be, and where even ones are too large, most are zero.
+        """
+        if not np.isfinite(self._gain) or isinstance(self.layer, Linear):
+            return None
+        room = 2.0**case.model.digits / max(self._gain, 1.0)
+        if room >= 1:
+            return replace(case, size=int(min(DENSEST, room, 2**case.model.operand_digits)), share=1.0)
+        return replace(case, size=1, share=float(np.round(room / 2, 6)))
 
     def code(
         self, case: Case, index: tuple[int, ...] | None = None, expected: float = 0, before: Sequence[Job] = ()
@@ -114,8 +140,24 @@ class Job:
             y = f"f.get_submodule({name!r})({y})"
         y = f"f({y})" if y == "x" else y
         show = f"{y}.shape" if index is None else f"{y}[{', '.join(map(str, index))}].item(), {float(expected)!r}"
-        copied = f"f = calls.private_copy(f, {case.dtype!r}); " if isinstance(self.run, nn.Module) else ""
-        return f"import torch; from torchparity import calls, cases; {copied}x = {case.code}; print({show})"
+        return f"{self._ready(case)}x = {case.code}; print({show})"
+
+    def gradient_code(self, case: Case, name: str, index: tuple[int, ...] | None) -> str:
+        """Return a line of Python that shows a gradient, or one number of it."""
+        part = "".join(f".get_submodule({n!r})" for n in self.names)
+        by = f"dict(p.named_parameters())[{self.held[name]!r}]" if name in self.held else "x"
+        at = "" if index is None else f"[{', '.join(map(str, index))}].item()"
+        more = "" if case.size == DENSEST and case.share == 1 else f", size={case.size}, share={case.share}"
+        drawn = f"cases.Case({case.kind!r}, {case.shape}, {case.dtype!r}, {case.seed}{more})"
+        grad = f"torch.autograd.grad(y, {by}, gradients.drawn({drawn}, y))[0]{at}"
+        return f"{self._ready(case)}p = f{part}; x = {case.code}.requires_grad_(); y = p(x); print({grad})"
+
+    def _ready(self, case: Case) -> str:
+        """Return the imports, and what must be done to ``f`` before it is called."""
+        copied = ""
+        if isinstance(self.run, nn.Module):
+            copied = f"f = calls.private_copy(f, {case.model.dtype!r}, allowed=cases.DTYPES); "
+        return f"import torch; from torchparity import binding, calls, cases, gradients; {copied}{self.prepared}"
 
 
 def stages_of(layer: Any) -> tuple[Any, ...]:

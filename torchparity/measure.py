@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from dspref.arrays import Array, NotAnalysable, complaint
 from dspref.spectrum import SEGMENTS, LineMeasurement, Peak, average_spectrum, finest
+from torchparity.arithmetic import unit
 from torchparity.calls import own_channels, own_dtype
-from torchparity.roundoff import unit
 from torchparity.spine import Spine, run
 
 STANDS_DB = 10.0

@@ -17,13 +17,15 @@ from dspref.multirate import window
 from dspref.outline import Outline
 from dspref.spec import parse, spec, token
 from dspref.stretchfilter import StretchFilter
-from torchparity.calls import Run
-from torchparity.describe import Part, parts
+from torchparity.arithmetic import DTYPES, rounded
+from torchparity.binding import bound_by_shape, held_by
+from torchparity.calls import WIDE, Run, numbers, private_copy
+from torchparity.describe import Part, describe, parts
 from torchparity.job import Job, stages_of, words_for
 from torchparity.probe import Probe, probe, trimmed
 from torchparity.roundoff import mapped
 
-Like: TypeAlias = Stage | Chain | str | None
+Like: TypeAlias = Stage | Chain | nn.Module | str | None
 
 
 class Broken(ValueError):
@@ -48,13 +50,17 @@ def as_chain(like: Like) -> Chain | None:
         return like
     if isinstance(like, str):
         return parse(like)
+    if isinstance(like, nn.Module):
+        return Chain(stages_of(describe(like)))
     if not hasattr(like, "factor"):
-        allowed = "a layer, a Chain, or words as 'convt k16 s8 p4'"
+        allowed = "a layer, a Chain, or words as 'convt k16 s8 p4', or a module to describe"
         raise TypeError(complaint("like", type(like).__name__, allowed))
     return Chain([like])
 
 
-def plan(run: Run, promised: Chain | None, *, dtype: str, channels: int | None, seed: int) -> Plan:
+def plan(
+    run: Run, promised: Chain | None, *, dtype: str, channels: int | None, seed: int, device: str = "cpu"
+) -> Plan:
     """Return what to compare with what.
 
     Raises
@@ -66,16 +72,30 @@ def plan(run: Run, promised: Chain | None, *, dtype: str, channels: int | None, 
     """
     if promised is not None and not any(isinstance(s, Outline) for s in promised.stages):
         pieces = _pieces(run, promised)
-        return Plan(_jobs(pieces, dtype, channels), f"{spec(promised)}, as promised")
+        return Plan(_jobs(pieces, dtype, channels, device), f"{spec(promised)}, as promised")
     try:
         found = _described(run)
     except NotAnalysable as undescribed:
-        return _probed(run, promised, undescribed, dtype, channels, seed)
+        held = _held(run, promised, channels)
+        if held is not None:
+            words = f"{words_for(held)}, with the module's own weights"
+            return Plan(_jobs((Part((), run, (held,)),), dtype, channels, device), words)  # type: ignore[arg-type]
+        return _probed(run, promised, undescribed, dtype, channels, seed, device)
     stages = [stage for part in found for stage in part.stages]
     words = f"{words_for(Chain(stages))}, as described"
     if promised is not None:
         _check_described(promised.stages, stages, words)
-    return Plan(_jobs(found, dtype, channels), words)
+    return Plan(_jobs(found, dtype, channels, device), words)
+
+
+def _held(run: Run, promised: Chain | None, channels: int | None) -> Any:
+    """Return the promised layer with the weights that the module holds, if it is one layer and they are clear."""
+    if promised is None or len(promised.stages) != 1 or not isinstance(run, nn.Module):
+        return None
+    outline = promised.stages[0]
+    tensors = {name: t for name, t in (*run.named_parameters(), *run.named_buffers()) if t.is_floating_point()}
+    weights = {name: numbers(t) for name, t in tensors.items()}
+    return bound_by_shape(outline, weights, channels) if isinstance(outline, Outline) else None
 
 
 def _described(run: Run) -> tuple[Part, ...]:
@@ -102,13 +122,21 @@ def _pieces(run: Run, promised: Chain) -> tuple[Part, ...]:
     return tuple(replace(part, stages=tuple(left.pop(0) for _ in part.stages)) for part in found)
 
 
-def _jobs(pieces: Sequence[Part], dtype: str, channels: int | None) -> tuple[Job, ...]:
+def _jobs(pieces: Sequence[Part], dtype: str, channels: int | None, device: str) -> tuple[Job, ...]:
     with np.errstate(over="ignore"):  # weights beyond the range of the dtype: refused as infinite
-        layers = [mapped(_one(part.stages), lambda a: a.astype(dtype)) for part in pieces]
+        layers = [mapped(_one(part.stages), lambda a: rounded(a, dtype)) for part in pieces]
     given = [channels if channels and not i else None for i in range(len(layers))]
     counts = [given[i] or _channels([s for layer in layers[i:] for s in stages_of(layer)]) for i in range(len(layers))]
     return tuple(
-        Job(piece.names, piece.module, layer, count, inner=place > 0)
+        Job(
+            piece.names,
+            piece.module,
+            layer,
+            count,
+            inner=place > 0,
+            device=device,
+            held=held_by(piece.module, layer),
+        )
         for place, (piece, layer, count) in enumerate(zip(pieces, layers, counts, strict=True))
     )
 
@@ -141,19 +169,28 @@ def _check_described(promised: Sequence[Stage], found: Sequence[Stage], words: s
 
 
 def _probed(
-    run: Run, promised: Chain | None, undescribed: NotAnalysable, dtype: str, channels: int | None, seed: int
+    run: Run,
+    promised: Chain | None,
+    undescribed: NotAnalysable,
+    dtype: str,
+    channels: int | None,
+    seed: int,
+    device: str,
 ) -> Plan:
     if promised is not None and not promised.affine and any(isinstance(s, Pointwise) for s in promised.stages):
         hint = "register a law for the module, or hand over its linear layers one by one"
         raise NotAnalysable(complaint("like", spec(promised), "linear layers, where weights must be probed", hint))
     try:
-        found = probe(run, channels=channels, dtype=dtype, seed=seed)
+        wide = dtype if dtype in WIDE else "float32"  # which holds every number of half precision
+        box = private_copy(run, wide, allowed=DTYPES) if isinstance(run, nn.Module) and dtype != wide else run
+        found = probe(box, channels=channels, dtype=wide, seed=seed)
     except NotAnalysable as error:
         raise NotAnalysable(f"not described ({undescribed}) and not probed ({error})") from error
     words = f"{words_for(found)}, as probed from it: form and rounding are checked, not its weights"
     if promised is not None:
         _check_probed(promised, found.filter, words)
-    return Plan((Job((), run, found, int(found.filter.h.shape[1]), probed=True),), words)
+    job = Job((), run, found, int(found.filter.h.shape[1]), probed=True, device=device)
+    return Plan((job,), words)
 
 
 def _check_probed(promised: Chain, u: StretchFilter, words: str) -> None:

@@ -12,7 +12,7 @@ from dspref.arrays import BORDERS, Array, align, as_choice, as_integer, value
 from dspref.multirate import window
 from dspref.stretchfilter import StretchFilter
 from torchparity.box import Box, refuse
-from torchparity.calls import DTYPES, Run, alike, own_channels, own_dtype, private_copy
+from torchparity.calls import WIDE, Run, alike, own_channels, own_dtype, private_copy
 
 _WIDEST = 1 << 24  # numbers in one batch of impulses
 
@@ -94,7 +94,7 @@ def probe(f: Run, *, channels: int | None = None, dtype: str | None = None, reac
     >>> found.filter.L, found.filter.h
     (3, array([[[1., 1., 1.]]], dtype=float32))
     """
-    dtype = own_dtype(f) if dtype is None else as_choice("dtype", dtype, DTYPES)
+    dtype = own_dtype(f) if dtype is None else as_choice("dtype", dtype, WIDE)
     run = private_copy(f, dtype) if isinstance(f, nn.Module) else f
     channels = as_integer("channels", own_channels(f, 1) if channels is None else channels, 1)
     reach = as_integer("reach", reach, 1)

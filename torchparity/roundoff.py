@@ -5,19 +5,19 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import singledispatch
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
+from numpy.typing import ArrayLike
 
 from dspref.arrays import Array, NotAnalysable, as_real, as_signal, complaint
 from dspref.chain import Chain, Pointwise
-from dspref.interpolators import Linear, Nearest
+from dspref.interpolators import FilterInterp, Linear, Nearest
+from dspref.layers import Conv, SubpixelConv, TransposedConv
+from torchparity.arithmetic import Arithmetic, arithmetic
 
 S = TypeVar("S")
-
-UNIT = {np.dtype(np.float32): 2.0**-24, np.dtype(np.float64): 2.0**-53}
-"""Unit roundoff u: a rounded result is ``exact·(1 + δ)``, abs(δ) ≤ u."""
 
 U_REF = 2.0**-53
 """Unit roundoff of the reference, which is computed in double precision."""
@@ -31,32 +31,29 @@ class Bound:
     S: Array
 
 
-def roundoff(layer: Any, x: ArrayLike, dtype: DTypeLike) -> Array:
+def roundoff(layer: Any, x: ArrayLike, model: Any) -> Array:
     """Return the bound E on ``abs(computed − reference)`` for every output of a layer.
 
-    Write an output as ``y = Σ_j h_j x_j + b``, a sum of n terms. In any order of summation, and with or
-    without fused multiply-add, its error is at most ``n·u·S`` with ``S = Σ abs(h_j) abs(x_j) + abs(b)``
-    (no factor 1/(1 − nu) is needed), and each of the products may lose η/2 by underflow. The reference is
-    the same sum in double precision, so
+    Write an output as ``y = Σ_j h_j x_j + b``, a sum of n terms, and ``S = Σ abs(h_j) abs(x_j) + abs(b)``. What may
+    happen to it on its way is said by a model of arithmetic (`torchparity.arithmetic`):
 
-        E = n·u·S + n·u_ref·S + n·η/2
+    - Operands are rounded by u_in (TF32, autocast): a product is then off by ``ε = (1 + u_in)² − 1``, and an operand
+      that falls below the smallest numbers by half of the smallest, η_in/2.
+    - Sums are rounded by u_acc. In any order of summation, and with or without fused multiply-add, the error is at
+      most ``n·u_acc·S`` (no factor 1/(1 − nu) is needed), and each product may lose η_acc/2 by underflow.
+    - Sums are stored m times on the way in a format of unit roundoff u_store and smallest number η: half precision
+      keeps sums in float32 within a product of matrices, and rounds its result; overlapping results are added in
+      half precision one by one, and so is the bias. m is `stores`.
 
-    n is the reference run on ones, S the reference run on absolute values. E itself is computed in double
-    precision, n terms and a few operations more: it is raised by the relative error ``(n + 8) u_ref``
-    that this may have.
+    The reference is the same sum in double precision, which rounds too:
 
-    Nearest copies samples: E = 0; so does ReLU. LeakyReLU rounds its slope and one product: E = 3u·S.
+        E = ε·S + n·u_acc·(1 + ε)S + ((1 + u_store)^m − 1)(S + …) + n·u_ref·S + n·η_acc/2 + m·η/2
 
-    Linear interpolation ``y = (1 − λ) x[i] + λ x[i+1]`` also rounds where it stands. Torch computes the
-    position as ``src = fl(fl(scale·(m + ½)) − ½)`` with ``scale = fl(1/L)``: two relative errors u of
-    src + ½, and one of src, in all at most 3u(src + 1). (From output 1/(2u) on, m and m + ½ are rounded
-    too: 5u(src + 1).) λ = src − ⌊src⌋ is exact. The line through the samples is continuous, and nowhere
-    steeper than the largest step between neighbours, so a position off by δ moves y by at most
-    ``δ·max abs(Δx)``. Then 1 − λ, the products and the sum round three times:
+    n is the reference run on ones, S the reference run on absolute values. E itself is computed in double precision,
+    n terms and a few operations more: it is raised by the relative error ``(n + 8) u_ref`` that this may have.
 
-        E = 3(u + u_ref)·S + (3u(src + 1) + u_ref)·max abs(Δx) + 3η/2
-
-    The same holds for ``align_corners``, where ``src = fl(scale·m)``, scale = fl((T − 1)/(LT − 1)).
+    Nearest copies samples: E = 0; so does ReLU. LeakyReLU rounds its slope and one product: E = 3u·S. Interpolation
+    at positions computed in floating point has a law of its own, see `torchparity.interpolation`.
 
     In a `Chain` a stage is handed samples that are off by up to E′. It makes abs(h)E′ of that, and rounds
     a sum that is larger by as much: ``E = E(x) + abs(h)E′ + n·u·abs(h)E′ + …``, the last terms being the
@@ -67,9 +64,10 @@ def roundoff(layer: Any, x: ArrayLike, dtype: DTypeLike) -> Array:
     layer : Layer, Pointwise or Chain, `torchparity.probe.Probe`, or StretchFilter
         With the weights that are used: those of the module, in its dtype.
     x : array (..., in, time)
-        Real, with values that `dtype` holds exactly.
-    dtype : float32 or float64
-        The arithmetic of the computation that is bounded.
+        Real, with values that the dtype holds exactly.
+    model : str, dtype or `torchparity.arithmetic.Arithmetic`
+        'float64', 'float32', 'bfloat16', 'float16', 'tf32', 'autocast-bfloat16' or 'autocast-float16': the
+        arithmetic of the computation that is bounded.
 
     Returns
     -------
@@ -89,47 +87,97 @@ def roundoff(layer: Any, x: ArrayLike, dtype: DTypeLike) -> Array:
 
     Examples
     --------
-    >>> from dspref import Conv
     >>> E = roundoff(Conv([[[0.5, 0.5]]]), [[1.0, 1.0, 3.0]], "float32")
     >>> np.round(E / 2.0**-24, 6)
     array([[2., 4.]])
+    >>> np.round(roundoff(Conv([[[0.5, 0.5]]]), [[1.0, 1.0, 3.0]], "bfloat16") * 2**8, 3)
+    array([[1., 2.]])
     """
-    return bound(layer, x, dtype).E
+    return bound(layer, x, model).E
 
 
-def bound(layer: Any, x: ArrayLike, dtype: DTypeLike, *, n: Array | None = None) -> Bound:
-    """Return E as `roundoff` does, together with S; n, if it is at hand, from `terms`."""
-    x = as_real("input", as_signal(x)).astype(np.float64)
-    u, tiny = unit(dtype), float(np.finfo(np.dtype(dtype)).smallest_subnormal)
-    if isinstance(layer, Chain):
-        return _chain(layer, x, dtype)
-    if isinstance(layer, Pointwise):
-        return _pointwise(layer, x, u, tiny)
-    magnitude = doubled(layer, np.abs)(np.abs(x))
-    if isinstance(layer, Nearest):
-        return Bound(np.zeros_like(magnitude), magnitude)
-    if isinstance(layer, Linear):
-        return _linear(layer, x, magnitude, u, tiny)
-    n = terms(layer, *x.shape[-2:]) if n is None else n
-    return Bound(_raised(n * (u + U_REF) * magnitude + n * tiny / 2, n), magnitude)
+def bound(layer: Any, x: ArrayLike, model: Any, *, S: Array | None = None) -> Bound:
+    """Return E as `roundoff` does, together with S, which may be at hand from elsewhere."""
+    return _bound(layer, as_real("input", as_signal(x)).astype(np.float64), arithmetic(model), S)
+
+
+@singledispatch
+def _bound(layer: Any, x: Array, a: Arithmetic, S: Array | None) -> Bound:
+    """Bound a layer of sums of products; layers of other laws register their own."""
+    S = doubled(layer, np.abs)(np.abs(x)) if S is None else S
+    n = terms(layer, *x.shape[-2:])
+    return Bound(summed(S, n, stores(layer), a) + _underflow(layer, x, a), S)
+
+
+def summed(S: Array, n: Array | float, m: Array | float, a: Arithmetic) -> Array:
+    """Return E for sums S of n products that are stored m times (see `roundoff`)."""
+    ε = (1 + a.u_in) ** 2 - 1
+    accumulated = ε * S + n * a.u_acc * (1 + ε) * S
+    stored = np.expm1(m * np.log1p(a.u_store)) * (S + accumulated)
+    lost = n * a.tiny_acc / 2 + (m * a.tiny / 2 if a.u_store else 0)
+    return raised(accumulated + stored + n * U_REF * S + lost, n)
+
+
+def _underflow(layer: Any, x: Array, a: Arithmetic) -> Array | float:
+    """Return what operands lose that fall below the smallest numbers of the format they are rounded to."""
+    if not a.tiny_in:
+        return 0.0
+    small = a.tiny_in / 2
+    weights = doubled(unbiased(layer), np.abs)(np.full_like(x, small))
+    signals = doubled(layer, lambda w: np.full_like(w, small))(np.abs(x) + small)
+    return np.asarray(weights + signals)
+
+
+def stores(layer: Any) -> int:
+    """Return m, how often an output of a kernel is stored on its way: once per stamp that overlaps it, and the bias.
+
+    Convolution takes one product of matrices, stored once. Transposed convolution makes a column per stamp, stored,
+    and adds up to J = ⌈taps/s⌉ of them: 1 + (J − 1) roundings. A bias that is added afterwards makes one more.
+    """
+    if isinstance(layer, (TransposedConv, FilterInterp)):
+        s, d = layer.factor, getattr(layer, "dilation", 1)
+        overlap = overlapping(layer.length, s, d)
+    else:
+        u = getattr(layer, "filter", layer)
+        overlap = 1 if isinstance(layer, (Conv, SubpixelConv)) else -(-u.h.shape[-1] // u.L)
+    biased = getattr(layer, "bias_phases", None) is not None
+    return overlap + biased
+
+
+def overlapping(taps: int, stride: int, dilation: int) -> int:
+    """Return how many taps fall on one output at most: those with kd in one class modulo s.
+
+    Examples
+    --------
+    >>> overlapping(3, 2, 1), overlapping(3, 2, 2)
+    (2, 3)
+    """
+    return int(np.bincount(np.arange(taps) * dilation % stride).max())
 
 
 def terms(layer: Any, channels: int, time: int) -> Array:
-    """Return n, the number of terms in every output (out, time'): the layer run on ones, its bias a term too."""
-    return np.asarray(doubled(layer, np.ones_like)(np.ones((channels, time))))
+    """Return n, the number of terms of every output (1, time'), its bias a term too: the skeleton run on ones."""
+    thin, fan = skeleton(layer, channels)
+    biased = getattr(layer, "bias_phases", None) is not None
+    return np.asarray(fan * thin(np.ones((1, time))) + biased)
+
+
+def skeleton(layer: Any, channels: int) -> tuple[Any, int]:
+    """Return the layer with one channel, ones for taps and no bias, and how many channels each output sums."""
+    if isinstance(layer, (Conv, TransposedConv, SubpixelConv)):
+        K, phases = layer.length, layer.factor if isinstance(layer, SubpixelConv) else 1
+        thin = dataclasses.replace(layer, weight=np.ones((phases, 1, K)), groups=1, bias=None)
+        return thin, channels // layer.groups
+    if isinstance(layer, FilterInterp):
+        return dataclasses.replace(layer, taps=np.ones(layer.length)), channels if layer.taps.ndim == 3 else 1
+    u = getattr(layer, "filter", layer)
+    return dataclasses.replace(u, h=np.ones(u.h.shape[-1])), u.h.shape[1] if u.h.ndim == 3 else 1
 
 
 def unbiased(layer: S) -> S:
     """Return the layer without its bias."""
     names = {field.name for field in dataclasses.fields(layer)} & {"bias", "bias_phases"}  # type: ignore[arg-type]
     return dataclasses.replace(layer, **dict.fromkeys(names))  # type: ignore[type-var]
-
-
-def unit(dtype: DTypeLike) -> float:
-    """Return the unit roundoff of a dtype."""
-    if np.dtype(dtype) not in UNIT:
-        raise NotAnalysable(complaint("dtype", np.dtype(dtype), "float32, float64", "convert the module with .float()"))
-    return UNIT[np.dtype(dtype)]
 
 
 def doubled(layer: S, change: Callable[[Array], Array] = lambda a: a) -> S:
@@ -142,7 +190,6 @@ def mapped(layer: S, change: Callable[[Array], Array]) -> S:
 
     Examples
     --------
-    >>> from dspref import Conv
     >>> mapped(Conv([[[1, 2]]]), np.negative).weight
     array([[[-1, -2]]])
     """
@@ -151,50 +198,74 @@ def mapped(layer: S, change: Callable[[Array], Array]) -> S:
     fields = {f.name: getattr(layer, f.name) for f in dataclasses.fields(layer)}  # type: ignore[arg-type]
     new = {k: change(v) for k, v in fields.items() if isinstance(v, np.ndarray)}
     inner: dict[str, Any] = {k: mapped(v, change) for k, v in fields.items() if dataclasses.is_dataclass(v)}
-    return dataclasses.replace(layer, **new, **inner)  # type: ignore[type-var]
+    return dataclasses.replace(layer, **new, **inner) if new or inner else layer  # type: ignore[type-var]
 
 
-def _raised(E: Array, n: Array | float) -> Array:
+def raised(E: Array, n: Array | float) -> Array:
     """Return E with the relative error added that its own computation may have."""
     return np.asarray(E * (1 + (n + 8) * U_REF))
 
 
-def _linear(layer: Linear, x: Array, magnitude: Array, u: float, tiny: float) -> Bound:
-    time, L = x.shape[-1], layer.factor
+@_bound.register
+def _nearest(layer: Nearest, x: Array, a: Arithmetic, S: Array | None) -> Bound:
+    magnitude = layer(np.abs(x))
+    return Bound(np.zeros_like(magnitude), magnitude)
+
+
+@_bound.register
+def _linear(layer: Linear, x: Array, a: Arithmetic, S: Array | None) -> Bound:
+    """Bound the straight line between samples, at a position that is itself rounded.
+
+    Torch computes the position as ``src = fl(fl(scale·(m + ½)) − ½)`` with ``scale = fl(1/L)``: two relative errors
+    u of src + ½, and one of src, in all at most 3u(src + 1). (From output 1/(2u) on, m and m + ½ are rounded too:
+    5u(src + 1).) λ = src − ⌊src⌋ is exact. The line through the samples is continuous, and nowhere steeper than the
+    largest step between neighbours, so a position off by δ moves y by at most ``δ·max abs(Δx)``. Then 1 − λ, the
+    products and the sum round three times, and the result is stored once:
+
+        E = 3(u + u_ref)·S + (3u(src + 1) + u_ref)·max abs(Δx) + 3η/2 + u_store·(…)
+
+    The same holds for ``align_corners``, where ``src = fl(scale·m)``, scale = fl((T − 1)/(LT − 1)). For half precision
+    u is that of float32, in which Torch computes positions; λ and 1 − λ are then rounded to float32, too.
+    """
+    S = layer(np.abs(x)) if S is None else S
+    time, L, u = x.shape[-1], layer.factor, a.u_acc
     m = np.arange(L * time)
     src = m * (time - 1) / max(L * time - 1, 1) if layer.align_corners else np.maximum((m + 0.5) / L - 0.5, 0)
     steps = np.abs(np.diff(x, axis=-1)).max(axis=-1, initial=0)[..., None]
     roundings = np.where(m < 0.5 / u, 3, 5)
-    E = 3 * (u + U_REF) * magnitude + (roundings * u * (src + 1) + U_REF) * steps + 1.5 * tiny
-    return Bound(_raised(E, 3), magnitude)
+    E = 3 * (u + U_REF) * S + (roundings * u * (src + 1) + U_REF) * steps + 1.5 * a.tiny_acc
+    return Bound(raised(E + a.u_store * (S + E) + (a.tiny / 2 if a.u_store else 0), 3), S)
 
 
-def _chain(chain: Chain, x: Array, dtype: DTypeLike) -> Bound:
+@_bound.register
+def _chain(chain: Chain, x: Array, a: Arithmetic, S: Array | None) -> Bound:
     E, S = np.zeros_like(x), np.abs(x)
     for stage in chain.stages:
-        at = bound(stage, x, dtype)
-        E = at.E + _passed_on(stage, E, dtype) if E.any() else at.E
+        at = _bound(stage, x, a, None)
+        E = at.E + _passed_on(stage, E, a) if E.any() else at.E
         x, S = doubled(stage)(x), doubled(stage, np.abs)(S)
     return Bound(E, S)
 
 
-def _passed_on(stage: Any, E: Array, dtype: DTypeLike) -> Array:
+def _passed_on(stage: Any, E: Array, a: Arithmetic) -> Array:
     """Return what a stage makes of samples that are off by E, beyond its own bound."""
     if isinstance(stage, Pointwise):
-        steepest = max(1.0, *(abs(a) for a in stage.parameters)) if stage.parameters else 1.0
-        return np.asarray(steepest * E * (1 + 4 * unit(dtype)))
-    if isinstance(stage, Linear):
+        steepest = max(1.0, *(abs(p) for p in stage.parameters)) if stage.parameters else 1.0
+        return np.asarray(steepest * E * (1 + 4 * (a.u_acc + a.u_store)))
+    if isinstance(stage, Linear) or not hasattr(stage, "bias_phases") or stage.op.startswith(("interp", "linear", "cubic")):
         hint = "hand over a Sequential: it is checked layer by layer"
-        raise NotAnalysable(complaint("rounding bound", "linear behind a layer that rounds", "linear first", hint))
-    at = bound(unbiased(stage), E, dtype)
+        raise NotAnalysable(complaint("rounding bound", f"{stage.op} behind a layer that rounds", "it first", hint))
+    at = _bound(unbiased(stage), E, a, None)
     return np.asarray(at.S + at.E)
 
 
-def _pointwise(layer: Pointwise, x: Array, u: float, tiny: float) -> Bound:
+@_bound.register
+def _pointwise(layer: Pointwise, x: Array, a: Arithmetic, S: Array | None) -> Bound:
     magnitude = np.abs(layer(x)) if layer.name in ("relu", "leaky") else x
     if layer.name == "relu":
         return Bound(np.zeros_like(x), magnitude)
     if layer.name == "leaky":
-        return Bound(_raised(np.where(x > 0, 0, 3 * u * magnitude + tiny), 3), magnitude)
+        u = max(a.u_acc, a.u_store)
+        return Bound(raised(np.where(x > 0, 0, 3 * u * magnitude + a.tiny), 3), magnitude)
     allowed, hint = "relu, leaky", "its own accuracy is that of the maths library; check the layers around it"
     raise NotAnalysable(complaint("rounding bound", layer.name, allowed, hint))

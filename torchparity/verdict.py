@@ -20,14 +20,16 @@ class Coverage:
     Attributes
     ----------
     tiers : tuple of int
-        0 law, 1 equality, 2 rounding bound.
+        0 law, 1 equality, 2 rounding bound (3, its norm, where 2 is broken).
     cases, outputs : int
     zero_share : float
         Share of the real-data outputs that are 0 whatever the layer does (S = 0): they show nothing.
     strata : tuple of (str, int)
         Kinds of input, and the cases of each.
     unchecked : tuple of str
-        Stages whose rounding no one promises.
+        Stages whose rounding no one promises, and what else was left out.
+    gradient_ratio : float
+        Largest ``abs(error)/E`` of a gradient.
     """
 
     tiers: tuple[int, ...] = ()
@@ -36,6 +38,7 @@ class Coverage:
     zero_share: float = 0.0
     strata: tuple[tuple[str, int], ...] = ()
     unchecked: tuple[str, ...] = ()
+    gradient_ratio: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,14 @@ class Verdict:
     coverage : Coverage
     reason : str
         Why it did not pass, in words; empty if it did.
+    arithmetic : str
+        The model of rounding that was assumed: one output beyond its bound proves it wrong.
+    where : str
+        The place of the smallest failure: first wrong sample, phase, tap, channels, group.
+    looks_like : str
+        The classic mistake that explains what was seen, if one does.
+    remarks : tuple of str
+        What does not make it fail, and is worth knowing.
 
     Examples
     --------
@@ -78,6 +89,10 @@ class Verdict:
     coverage: Coverage
     _: KW_ONLY
     reason: str = ""
+    arithmetic: str = ""
+    where: str = ""
+    looks_like: str = ""
+    remarks: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -104,6 +119,13 @@ class Verdict:
             rows.append(("inputs", ", ".join(f"{name} {count}" for name, count in seen.strata)))
         if seen.unchecked:
             rows.append(("unchecked", ", ".join(seen.unchecked)))
+        if self.arithmetic:
+            rows.insert(2, ("model", self.arithmetic))
+        if self.where:
+            rows.append(("where", self.where))
+        if self.looks_like:
+            rows.append(("looks like", self.looks_like))
+        rows += [("remark", remark) for remark in self.remarks]
         if self.worst_index is not None:
             rows.append(("worst", f"output {list(self.worst_index)}, error/bound {self.ratio:.3g}"))
         if self.repro:
@@ -114,6 +136,8 @@ class Verdict:
         """Return plain data, schema "torchparity.verify/1"; a ratio that is not finite is None."""
         data = asdict(self) | {"ratio": self.ratio if math.isfinite(self.ratio) else None}
         data["coverage"]["strata"] = dict(self.coverage.strata)
+        if not math.isfinite(self.coverage.gradient_ratio):
+            data["coverage"]["gradient_ratio"] = None
         return {"schema": SCHEMA, "ok": self.ok, **data}
 
     def to_json(self) -> str:

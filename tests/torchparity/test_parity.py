@@ -35,6 +35,7 @@ from tests.torchparity.test_describe import new_weight_norm, old_weight_norm
 from torchparity import PixelShuffle1d, Verdict, build, check, register
 from torchparity.calls import Run, alike, private_copy
 from torchparity.cases import GRIDS, KINDS, draw
+from torchparity.cases import Case as Input
 from torchparity.job import Job
 from torchparity.verdict import STATUSES, Coverage
 
@@ -88,7 +89,9 @@ def test_right_layers_pass(name: str, dtype: str) -> None:
     if name in ("nearest", "relu"):
         assert verdict.status == "exact"
         assert verdict.coverage.tiers == (0, 1, 2)
-    assert (counts["integer"] > 0) == (name in ("nearest", "conv, whole numbers", "chain"))
+    trained = name.startswith(("conv", "shuffle")) or name in ("nearest", "chain")
+    assert (counts["integer"] > 0) == trained  # weights that can be set are set to whole numbers
+    assert (counts["gradient"] > 0) == (name not in ("relu", "leaky"))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -400,13 +403,21 @@ def test_modules_that_cannot_be_copied_are_refused() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Complex modules are a new feature")
-@pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128, torch.float16, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128], ids=str)
 @pytest.mark.parametrize("asked", [None, "float32"])
-def test_weights_that_would_be_rounded_or_cut_to_their_real_part_are_refused(dtype: torch.dtype, asked: Any) -> None:
+def test_weights_that_would_be_cut_to_their_real_part_are_refused(dtype: torch.dtype, asked: Any) -> None:
     module = nn.Sequential(nn.Conv1d(1, 1, 3), nn.ConvTranspose1d(1, 1, 4, 2, 1).to(dtype))
-    words = rf"dtype of the weights: got {str(dtype)[6:]} \('1.weight'\); allowed: float32, float64. Hint: "
+    words = rf"dtype of the weights: got {str(dtype)[6:]} \('1.weight'\); allowed: float64, float32, bfloat16, float16. Hint: "
     with pytest.raises(NotAnalysable, match=words):
         check(module, dtype=asked)
+
+
+@pytest.mark.parametrize("half", [torch.float16, torch.bfloat16], ids=str)
+def test_weights_of_several_dtypes_need_a_word(half: torch.dtype) -> None:
+    module = nn.Sequential(nn.Conv1d(1, 1, 3), nn.ConvTranspose1d(1, 1, 4, 2, 1).to(half))
+    with pytest.raises(NotAnalysable, match=f"dtype of the weights: got {str(half)[6:]} and float32; allowed: one"):
+        check(module)
+    assert check(module, dtype=str(half)[6:]).ok
 
 
 class Elsewhere(nn.Conv1d):
@@ -505,11 +516,17 @@ def test_lengths_about_which_the_kernel_fits_are_tried(layer: Conv, time: int) -
 
 @pytest.mark.parametrize(("largest", "dtype"), [(2**24, "float32"), (2**53, "float64")])
 def test_whole_numbers_are_exact_only_up_to_the_last_bit(largest: int, dtype: str) -> None:
-    fits, beyond = (
-        Job((), nn.Identity(), Conv(np.full((1, 1, 2), float(w))), 1) for w in (largest // 16, largest // 8)
-    )
-    assert fits.whole_numbers(dtype)
-    assert not beyond.whole_numbers(dtype)
+    """Inputs are drawn as large as sums stay exact, and sparse where even ones are too large."""
+    case = Input("integer", (1, 1, 9), dtype, 0)
+
+    def drawn(w: float) -> tuple[int, float]:
+        found = Job((), nn.Identity(), Conv(np.full((1, 1, 2), w)), 1).whole(case)
+        assert found is not None
+        return found.size, found.share
+
+    assert [drawn(largest / n) for n in (16, 8, 4, 2)] == [(8, 1.0), (4, 1.0), (2, 1.0), (1, 1.0)]
+    assert drawn(largest) == (1, 0.25)
+    assert Job((), nn.Identity(), Conv(np.full((1, 1, 2), 0.5)), 1).whole(case) is None
 
 
 @pytest.mark.parametrize(
@@ -612,7 +629,9 @@ def test_what_is_neither_described_nor_probed_is_refused_with_both_reasons() -> 
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
-        ({"dtype": "float16"}, ValueError, "dtype: got 'float16'; allowed: float32, float64"),
+        ({"dtype": "int8"}, ValueError, "dtype: got 'int8'; allowed: float64, float32, bfloat16, float16"),
+        ({"autocast": "float32"}, ValueError, "autocast: got 'float32'; allowed: bfloat16, float16"),
+        ({"tf32": True, "dtype": "float64"}, ValueError, "dtype under tf32: got float64; allowed: float32"),
         ({"grid": "huge"}, ValueError, "grid: got 'huge'; allowed: small, full"),
         ({"lengths": []}, ValueError, "lengths: got none; allowed: at least one input length"),
         ({"seed": -1}, ValueError, "seed: got -1; allowed: an integer >= 0"),
@@ -654,14 +673,17 @@ def test_verdicts_print_as_text_data_json_and_markdown() -> None:
     data = json.loads(verdict.to_json())
     assert data == json.loads(json.dumps(verdict.to_dict()))
     assert (data["schema"], data["status"], data["ok"]) == ("torchparity.verify/1", "wrong", False)
-    assert set(data["coverage"]) == {"tiers", "cases", "outputs", "zero_share", "strata", "unchecked"}
+    assert set(data["coverage"]) == {"tiers", "cases", "outputs", "zero_share", "strata", "unchecked", "gradient_ratio"}
     lines = str(verdict).splitlines()
     assert lines[0] == f"wrong: {verdict.reason}"
     assert [line.split()[0] for line in lines[1:]] == [
         "compared",
         "arithmetic",
+        "model",
         "covered",
         "inputs",
+        "where",
+        "looks",
         "worst",
         "reproduce",
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -14,8 +15,9 @@ from dspref import Chain, Conv, Linear, Nearest, NotAnalysable, Outline, Pointwi
 from dspref.arrays import Array
 from tests.strategies import KINDS, QUIET, Case, cases
 from torchparity import build, roundoff
+from torchparity.arithmetic import ARITHMETICS
 from torchparity.probe import Probe
-from torchparity.roundoff import U_REF, _linear, bound, doubled, mapped
+from torchparity.roundoff import U_REF, bound, doubled, mapped
 
 pytestmark = pytest.mark.filterwarnings(
     # Torch says that it may copy the input to pad it on one side: a matter of speed, and the stratum is meant.
@@ -87,7 +89,8 @@ def test_far_out_the_number_of_the_output_is_rounded_too() -> None:
     """Beyond output 1/(2u) two more roundings; u = 2⁻⁶ puts that at output 32."""
     x, u = np.arange(20.0)[None], 2.0**-6
     magnitude = Linear(3)(x)
-    E = _linear(Linear(3), x, magnitude, u, 0.0).E[0]
+    coarse = replace(ARITHMETICS["float32"], u_acc=u, tiny_acc=0.0)
+    E = bound(Linear(3), x, coarse).E[0]
     src = (np.array([31, 32]) + 0.5) / 3 - 0.5
     np.testing.assert_allclose(E[31:33], 3 * u * magnitude[0, 31:33] + [3, 5] * (u * (src + 1)), rtol=1e-12)
 
@@ -178,7 +181,7 @@ def test_a_probe_is_bounded_as_its_filter_is() -> None:
     [
         (Pointwise("tanh"), "float32", "rounding bound: got tanh; allowed: relu, leaky"),
         (Outline("conv", 3), "float32", "conv without weights"),
-        (Nearest(2), "float16", "dtype: got float16; allowed: float32, float64"),
+        (Nearest(2), "int8", "dtype: got int8; allowed: float64, float32, bfloat16, float16, tf32"),
         (Chain([Conv(np.full((1, 1, 1), 0.1)), Linear(2)]), "float32", "linear behind a layer that rounds"),
     ],
 )

@@ -1,0 +1,204 @@
+"""Gradients of a layer against the reference's adjoints: exact on whole numbers, else under their own bounds."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dspref.adjoints import WRT, Gradients, adjoint
+from dspref.arrays import Array
+from dspref.interpolators import FilterInterp, Linear, Nearest
+from dspref.layers import Conv, SubpixelConv, TransposedConv
+from torchparity.arithmetic import Arithmetic, arithmetic
+from torchparity.binding import parameters_of
+from torchparity.calls import Misbehaved, Refused, answer, numbers, setting, tensor
+from torchparity.cases import Case, draw
+from torchparity.compare import Outcome, compared, first
+from torchparity.job import Job
+from torchparity.roundoff import Bound, overlapping, skeleton, summed
+
+KERNELS = (Conv, TransposedConv, SubpixelConv, FilterInterp)
+
+
+def gradient_bounds(
+    layer: Any, x: Array, g: Array, model: object, *, wrt: tuple[str, ...] = WRT
+) -> dict[str, Bound]:
+    """Return how far each gradient of ``Σ g·layer(x)`` may lie from the adjoint by rounding alone.
+
+    A gradient is a sum of products too, so the law of `torchparity.roundoff` holds with other sums:
+
+        x̄: S = Σ abs(w) abs(g) over the taps that reach a sample    n as many     m = 1, or overlapping stamps
+        w̄: S = Σ abs(x) abs(g) over batch and time                   n as many     m = batch
+        b̄: S = Σ abs(g) over batch and time                          n as many     m = batch
+
+    m counts in how many pieces a sum is stored in half precision: the gradient by the input of a convolution is a
+    transposed convolution, whose stamps overlap, and a border rule adds what it took from several places; gradients
+    by weights are added item by item of the batch.
+
+    Parameters
+    ----------
+    layer : layer of dspref with kernels, Nearest or Linear
+    x, g : array (batch, in, time), (batch, out, time')
+    model : as for `torchparity.roundoff`
+    wrt : subset of ('input', 'weight', 'bias')
+
+    Returns
+    -------
+    dict from what to differentiate by to `Bound`
+
+    Examples
+    --------
+    >>> limits = gradient_bounds(Nearest(2), np.ones((1, 1, 2)), np.ones((1, 1, 4)), "float32", wrt=("input",))
+    >>> limits["input"].S
+    array([[[2., 2.]]])
+    """
+    a = arithmetic(model)
+    if isinstance(layer, Linear) or not isinstance(layer, (*KERNELS, Nearest)):
+        return _interpolated(layer, x, g, a) if "input" in wrt else {}
+    S = adjoint(_magnitudes(layer), np.abs(x).astype(float), np.abs(g).astype(float), wrt=wrt)
+    n, m = _terms(layer, x, g, wrt), _stores(layer, len(x))
+    sums = {name: getattr(S, name) for name in wrt}
+    return {name: Bound(summed(s, n[name], m[name], a), s) for name, s in sums.items() if s is not None}
+
+
+def _interpolated(layer: Any, x: Array, g: Array, a: Arithmetic) -> dict[str, Bound]:
+    """Bound the adjoint of an interpolation at positions that are rounded."""
+    from torchparity.interpolation import interpolation_adjoint_bound
+
+    E, S = interpolation_adjoint_bound(layer, x, g, a)
+    return {"input": Bound(E, S)}
+
+
+def _magnitudes(layer: Any) -> Any:
+    """Return the layer of absolute values, in double precision."""
+    fields = {f.name: getattr(layer, f.name) for f in dataclasses.fields(layer)}
+    return replace(layer, **{k: np.abs(v.astype(float)) for k, v in fields.items() if isinstance(v, np.ndarray)})
+
+
+def _terms(layer: Any, x: Array, g: Array, wrt: tuple[str, ...]) -> dict[str, Any]:
+    """Return how many products each gradient sums, from one channel of ones."""
+    if isinstance(layer, Nearest):
+        return {"input": layer.factor}
+    alike = isinstance(layer, FilterInterp) and layer.taps.ndim == 1
+    channels, out = (1, 1) if alike else (x.shape[-2], max(1, g.shape[-2] / getattr(layer, "groups", 1)))
+    thin, _ = skeleton(layer, channels)
+    ones, back = np.ones((len(x), 1, x.shape[-1])), np.ones((len(x), 1, g.shape[-1]))
+    counted = adjoint(thin, ones, back, wrt=[name for name in wrt if name != "bias"])
+    n: dict[str, Any] = {"bias": len(g) * g.shape[-1]}
+    if counted.input is not None:
+        n["input"] = out * counted.input
+    if counted.weight is not None:
+        n["weight"] = (x.shape[-2] if alike else 1) * float(counted.weight.max())
+    return n
+
+
+def _stores(layer: Any, batch: int) -> dict[str, int]:
+    """Return how often each gradient is stored on its way."""
+    if isinstance(layer, Nearest):
+        return {"input": layer.factor}
+    overlap = 1
+    if isinstance(layer, (Conv, SubpixelConv)):
+        overlap = overlapping(layer.length, getattr(layer, "stride", 1), layer.dilation)
+        overlap += {"zeros": 0, "replicate": max(layer.pads) + 1}.get(layer.padding_mode, 2)
+    shared = batch + 1 if isinstance(layer, FilterInterp) else batch
+    return {"input": overlap, "weight": shared, "bias": batch}
+
+
+def differentiable(job: Job) -> bool:
+    """Return whether the reference has a bounded gradient for the layer of a job."""
+    return isinstance(job.layer, (*KERNELS, Nearest, Linear)) or job.layer.__class__.__name__ == "Interpolate"
+
+
+def differentiated(job: Job, case: Case) -> Iterator[Outcome]:
+    """Yield the outcome for each gradient: by the input, and by the weight and bias that parameters hold.
+
+    On whole numbers a gradient must equal the adjoint wherever its sums are exact; else it must lie within its bound.
+    """
+    x = case.x
+    try:
+        y_shape = job.double(x.astype(float)).shape
+    except ValueError:  # not legal: the forward cases tell whether it is refused
+        return
+    g = cotangent(case, y_shape)
+    found = by_torch(job, case, x, g)
+    if isinstance(found, Outcome):
+        yield found
+        return
+    wrt = tuple(found)
+    due = adjoint(job.double, x.astype(float), g.astype(float), wrt=wrt)
+    limits = gradient_bounds(job.layer, x, g, case.model, wrt=wrt)
+    for name in wrt:
+        yield _one(job, case, name, found[name], due, limits[name])
+
+
+def cotangent(case: Case, shape: tuple[int, ...]) -> Array:
+    """Return g for a case: whole numbers if its input is of such, else noise."""
+    kind = case.kind if case.kind == "integer" else "normal"
+    batch, channels, time = shape
+    model = case.model
+    own = model.result if model.result != model.dtype else model.dtype
+    size = max(1, min(case.size, 2 if model.digits < 24 else 8))
+    return draw(kind, (batch, channels, time), own, seed=case.seed + 1, size=size, share=case.share)
+
+
+def by_torch(job: Job, case: Case, x: Array, g: Array) -> dict[str, Array] | Outcome:
+    """Return the gradients that autograd gives, or the outcome if there are none to compare."""
+    a = case.model
+    given = tensor(x, a.dtype, job.device).requires_grad_()
+    parameters = parameters_of(job.run)
+    wanted: dict[str, Tensor] = {"input": given}
+    wanted |= {name: parameters[key] for name, key in job.held.items() if parameters[key].requires_grad}
+    try:
+        with setting(a, job.device), torch.enable_grad():
+            y = answer(job.run, given, a)
+    except (Refused, Misbehaved) as error:
+        reason = f"input of shape {x.shape} that requires a gradient: {error}"
+        return Outcome("wrong", case, job, reason=reason)
+    if tuple(y.shape) != g.shape:
+        reason = f"input that requires a gradient: output of shape {tuple(y.shape)}, which should be {g.shape}"
+        return Outcome("wrong", case, job, reason=reason)
+    if not y.requires_grad:
+        reason = "the output carries no gradient, though the input asks for one; for inference alone: gradients=False"
+        return Outcome("wrong", case, job, reason=reason, part="gradients")
+    try:
+        with setting(a, job.device):
+            weights = tensor(g, a.dtype, job.device).to(y.dtype)
+            grads = torch.autograd.grad(y, list(wanted.values()), weights, allow_unused=True)
+    except Exception as error:
+        reason = f"backward raised {type(error).__name__}: {' '.join(str(error).split())}"
+        return Outcome("wrong", case, job, reason=reason, part="gradients")
+    missing = [name for name, grad in zip(wanted, grads, strict=True) if grad is None]
+    if missing:
+        reason = f"no gradient by {missing[0]}: the output does not depend on it, as autograd sees it"
+        return Outcome("wrong", case, job, reason=reason, part=f"gradient by {missing[0]}")
+    return {name: numbers(grad) for name, grad in zip(wanted, grads, strict=True) if grad is not None}
+
+
+def _one(job: Job, case: Case, name: str, got: Array, due: Gradients, limit: Bound) -> Outcome:
+    """Return the outcome for one gradient."""
+    expected, part = np.asarray(getattr(due, name)), f"gradient by {name}"
+    if got.shape != expected.shape:
+        reason = f"{part} of shape {got.shape}, which should be {expected.shape}"
+        return Outcome("wrong", case, job, reason=reason, part=part)
+    found = compared(got, expected, limit, case.model, part=part)
+    zeros = int((limit.S == 0).sum())
+    whole = case.kind == "integer" and (got != expected) & (limit.S <= 2.0**case.model.digits)
+    if np.any(whole) and found.status in ("exact", "within bound", "normwise only"):
+        index = first(np.asarray(whole))
+        reason = f"{job.words}: {got[index]:.9g} at {part} {list(index)}, where whole numbers make {expected[index]:.9g}"
+        return Outcome("wrong", case, job, got.size, zeros, found.ratio, index, 0.0, f"{reason} exactly", part)
+    reason = found.words and f"{job.words}: {found.words} ({case.kind} input; error/bound {found.ratio:.3g})"
+    status = "inconclusive" if job.probed and found.status == "wrong" and np.isfinite(got).all() else found.status
+    return Outcome(status, case, job, got.size, zeros, found.ratio, found.index, 0.0, reason, part)
+
+
+def drawn(case: Case, y: Tensor) -> Tensor:
+    """Return the cotangent of a case for an output, as a tensor like it."""
+    batch, channels, time = y.shape
+    return torch.from_numpy(cotangent(case, (batch, channels, time))).to(y)
