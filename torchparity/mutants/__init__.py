@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from torchparity.mutants import backward, behaviour, kernels, resampling, resizing, stacks
+from torchparity.mutants import backward, behaviour, interpolation, kernels, stacks
 from torchparity.mutants.registry import (
     DIRECTIONS,
     FAULTS,
@@ -25,12 +25,11 @@ __all__ = [
     "backward",
     "behaviour",
     "find",
+    "interpolation",
     "kernels",
     "mutant",
     "register",
     "registered",
     "removed",
-    "resampling",
-    "resizing",
     "stacks",
 ]

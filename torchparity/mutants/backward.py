@@ -13,9 +13,9 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-from torchparity.mutants import behaviour, kernels, resampling, resizing
+from torchparity.mutants import behaviour, interpolation, kernels
 from torchparity.mutants.behaviour import KERNELS
-from torchparity.mutants.correct import correct, rekernelled, tf32, with_changed
+from torchparity.mutants.correct import correct, grid, placed, rekernelled, split, tf32, with_changed
 from torchparity.mutants.likes import conv, convt, filtering, linear, nearest, shuffle
 from torchparity.mutants.likes import resizing as resized
 from torchparity.mutants.registry import Like, Mutant, mutant, register
@@ -78,12 +78,12 @@ BY_INPUT: tuple[Row, ...] = (
     ("kernel flipped", "", kernels.kernel_flipped, KERNELS),
     ("phases swapped", "", kernels.phases_of_taps_swapped, {"convt": convt(taps=9), "filter": filtering(taps=9)}),
     ("phases swapped", "", kernels.phases_of_channels_swapped, {"shuffle": shuffle()}),
-    ("phases swapped", "", resampling.phases_swapped, {"linear": linear()}),
+    ("phases swapped", "", interpolation.phases_swapped, {"linear": linear()}),
     ("DCR order", "DCR against CRD channel order", kernels.depth_column_row, {"shuffle": shuffle()}),
     ("padding off by one", "", kernels.crop_off_by_one, {"convt": convt()}),
     ("padding off by one", "", kernels.pads_off_by_one, {"conv": conv(), "shuffle": shuffle()}),
     ("padding off by one", "", kernels.offset_off_by_one, {"filter": filtering()}),
-    ("padding off by one", "", resampling.one_output_late, {"nearest": nearest()}),
+    ("padding off by one", "", interpolation.one_output_late, {"nearest": nearest()}),
     (
         "output_padding has none",
         "output_padding implemented as input padding",
@@ -120,11 +120,11 @@ BY_INPUT: tuple[Row, ...] = (
     ("last sample wrong for lengths > 32", "", behaviour.last_sample_repeated, ALL),
     ("relative error 3e-7", "", behaviour.all_scaled, ALL),
     ("half accumulate", "", behaviour.accumulated_in_fp16, KERNELS),
-    ("plain formula", "nearest-exact by the plain formula", resizing.plain_formula, EXACT),
-    ("index by float product", "", resampling.index_by_product, {"nearest": nearest(41)}),
-    ("corners aligned", "align_corners mixed up", resampling.corners_mixed_up, {"linear": linear()}),
-    ("corners aligned", "align_corners mixed up", resizing.corners_mixed_up, {"cubic": resized("cubic")}),
-    ("border of zeros", "", resampling.border_of_zeros, {"linear": linear()}),
+    ("plain formula", "nearest-exact by the plain formula", interpolation.other_formula, EXACT),
+    ("index by float product", "", interpolation.index_by_product, {"nearest": nearest(41)}),
+    ("corners aligned", "align_corners mixed up", interpolation.corners_mixed_up, {"linear": linear()}),
+    ("corners aligned", "align_corners mixed up", interpolation.corners_mixed_up, {"cubic": resized("cubic")}),
+    ("border of zeros", "", interpolation.border_of_zeros, {"linear": linear()}),
     ("border of zeros", "", kernels.border_of_zeros, {"conv": conv(padding_mode="circular")}),
     ("batch items mixed", "", behaviour.batch_mixed, KERNELS),
 )
@@ -219,20 +219,22 @@ def gradient_off_at_the_edge(x: Tensor, p: Any) -> Tensor:
 @mutant("gradient of the first copy only", direction="backward", nearest=nearest())
 def first_copy(x: Tensor, p: Any) -> Tensor:
     """Decimate the gradient, where the copies of a sample are to be summed."""
-    first = torch.arange(x.shape[-1] * p.factor) % p.factor == 0
-    return spoilt(lambda g: g * first)(x, p)
+    whole, _ = split(grid(x, p))
+    return spoilt(lambda g: g * (whole.diff(prepend=whole[:1] - 1) > 0))(x, p)
 
 
 @mutant("mean over the copies", direction="backward", nearest=nearest())
 def mean_of_copies(x: Tensor, p: Any) -> Tensor:
     """Average the gradients of the copies of a sample, where they are to be summed."""
-    return spoilt(lambda g: g / p.factor)(x, p)
+    whole, _ = split(grid(x, p))
+    copies = (whole[:, None] == whole).sum(1)
+    return spoilt(lambda g: g / copies)(x, p)
 
 
 @mutant("gradient of the nearest sample", direction="backward", linear=linear())
 def straight_through(x: Tensor, p: Any) -> Tensor:
     """Give the whole gradient to the sample before."""
-    return grafted(correct(x, p), x.repeat_interleave(p.factor, -1))
+    return grafted(correct(x, p), placed(x, grid(x, p), "nearest"))
 
 
 @mutant("mean over the batch in the gradient by weight and bias", direction="backward", **TRAINED)

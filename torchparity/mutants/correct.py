@@ -76,17 +76,17 @@ def _filter(x: Tensor, p: Any) -> Tensor:
     return y[..., max(p.offset, 0) :][..., :length]
 
 
-def _linear(x: Tensor, p: Any) -> Tensor:
-    return F.interpolate(x, scale_factor=float(p.factor), mode="linear", align_corners=p.align_corners)
-
-
 def positions(time: int, p: Any, length: int) -> list[Fraction]:
-    """Return where the outputs of an interpolation stand, in input samples, as Torch documents it."""
+    """Return where the outputs of an interpolation stand, in input samples, as Torch documents it; refuse none."""
+    if length < 1:
+        raise ValueError("no output sample")
     ratio = Fraction(time, length) if p.size or p.recompute_scale_factor else 1 / Fraction(p.scale_factor)
     if p.mode == "nearest":
         return [m * ratio for m in range(length)]
     if p.align_corners:
         return [Fraction(m * (time - 1), max(length - 1, 1)) for m in range(length)]
+    if p.mode == "linear" and length == time:
+        return [Fraction(m) for m in range(length)]
     shift = Fraction(0) if p.mode == "nearest-exact" else Fraction(1, 2)
     return [(m + Fraction(1, 2)) * ratio - shift for m in range(length)]
 
@@ -99,23 +99,33 @@ def output_length(time: int, p: Any) -> int:
     return int(time * given if Fraction(given) == p.scale_factor else time * p.scale_factor)
 
 
+def grid(x: Tensor, p: Any, **changed: Any) -> list[Fraction]:
+    """Return where the outputs for a signal stand, some of the parameters changed."""
+    return positions(x.shape[-1], with_changed(p, **changed), output_length(x.shape[-1], p))
+
+
 def held(x: Tensor, index: Tensor) -> Tensor:
     """Return samples by index, the first and the last held beyond the borders."""
     return x[..., index.clamp(0, x.shape[-1] - 1)]
 
 
+def split(at: list[Fraction]) -> tuple[Tensor, Tensor]:
+    """Return the whole and the broken part of positions."""
+    whole = [floor(t) for t in at]
+    part = [float(t - i) for t, i in zip(at, whole, strict=True)]
+    return torch.tensor(whole, dtype=torch.long), torch.tensor(part, dtype=torch.float64)
+
+
 def placed(x: Tensor, at: list[Fraction], mode: str) -> Tensor:
-    """Return a signal interpolated at positions in input samples; refuse to give none, as Torch does."""
-    if not at:
-        raise ValueError("no output sample")
-    whole = torch.tensor([floor(t) for t in at], dtype=torch.long)
-    part = torch.tensor([float(t - floor(t)) for t in at], dtype=torch.float64)
+    """Return a signal interpolated at positions in input samples."""
+    whole, part = split(at)
     if mode.startswith("nearest"):
         return held(x, whole)
     if mode == "linear":
         part = torch.where(whole < 0, 0, part).to(x.dtype)
         return (1 - part) * held(x, whole) + part * held(x, whole + 1)
-    return sum((keys(part - n).to(x.dtype) * held(x, whole + n) for n in (-1, 0, 1, 2)), torch.zeros(()).to(x))
+    taps = [keys(part - n).to(x.dtype) * held(x, whole + n) for n in (-1, 0, 1, 2)]
+    return torch.stack(taps).sum(0)
 
 
 def keys(t: Tensor, a: float = -0.75) -> Tensor:
@@ -126,10 +136,7 @@ def keys(t: Tensor, a: float = -0.75) -> Tensor:
 
 
 def _interpolate(x: Tensor, p: Any) -> Tensor:
-    length = output_length(x.shape[-1], p)
-    if p.mode == "linear" and length == x.shape[-1]:
-        return x.clone()
-    return placed(x, positions(x.shape[-1], p, length), p.mode)
+    return placed(x, grid(x, p), p.mode)
 
 
 def tf32(t: Tensor) -> Tensor:
@@ -143,7 +150,7 @@ OPERATORS: dict[str, Callable[[Tensor, Any], Tensor]] = {
     "convt": _convt,
     "shuffle": lambda x, p: shuffled(_conv(x, p), p.factor),
     "filter": _filter,
-    "nearest": lambda x, p: x.repeat_interleave(p.factor, -1),
-    "linear": _linear,
+    "nearest": _interpolate,
+    "linear": _interpolate,
     "interpolate": _interpolate,
 }

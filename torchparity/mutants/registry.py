@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable
 from dataclasses import KW_ONLY, dataclass, fields
+from fractions import Fraction
 from typing import Any, TypeAlias, TypeVar
 from zlib import crc32
 
@@ -112,11 +113,21 @@ class Parametrised(nn.Module):
             self.stages = nn.ModuleList(Parametrised(stage) for stage in layer.stages)
             return
         self.op = layer.op
+        for name, value in _as_resizing(layer).items():
+            setattr(self, name, value)
         for field in fields(layer):
             value = getattr(layer, field.name)
             if isinstance(value, np.ndarray):
                 value = nn.Parameter(torch.from_numpy(value.copy()))
             setattr(self, field.name, value)
+
+
+def _as_resizing(layer: Any) -> dict[str, Any]:
+    """Return what makes an interpolation by an integer an interpolation by any scale."""
+    if layer.op not in ("nearest", "linear"):
+        return {}
+    plain = {"size": None, "recompute_scale_factor": False, "align_corners": False}
+    return plain | {"mode": layer.op, "scale_factor": Fraction(layer.factor)}
 
 
 class Faulty(Parametrised):
