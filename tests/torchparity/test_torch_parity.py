@@ -58,11 +58,15 @@ def by_torch(layer: Any, x: Array, device: torch.device | str = "cpu") -> Array:
     return np.asarray(y.reshape(*x.shape[:-2], *y.shape[-2:]))
 
 
+def as_tensor(a: Array | Tensor, x: Tensor) -> Tensor:
+    """Return an array in the dtype of x, where x is; a tensor as it is."""
+    return a if isinstance(a, Tensor) else torch.tensor(a, dtype=x.dtype, device=x.device)
+
+
 def parameters(layer: Any, x: Tensor) -> dict[str, Any]:
     """Return weight, bias, dilation and groups as Torch's functions take them."""
-    arrays = {"weight": layer.weight, "bias": layer.bias}
-    tensors = {k: None if a is None else torch.tensor(a, dtype=x.dtype, device=x.device) for k, a in arrays.items()}
-    return {**tensors, "dilation": layer.dilation, "groups": layer.groups}
+    bias = None if layer.bias is None else as_tensor(layer.bias, x)
+    return {"weight": as_tensor(layer.weight, x), "bias": bias, "dilation": layer.dilation, "groups": layer.groups}
 
 
 def conv1d(layer: Any, x: Tensor) -> Tensor:
@@ -94,7 +98,7 @@ def interpolate(layer: Any, x: Tensor) -> Tensor:
 def stretch_filter_crop(layer: Any, x: Tensor) -> Tensor:
     """Write a filter interpolation in Torch as people do: a transposed convolution, cropped or padded."""
     channels = x.shape[-2]
-    taps = torch.tensor(layer.taps, dtype=x.dtype, device=x.device)
+    taps = as_tensor(layer.taps, x)
     alike = taps.ndim == 1
     weight = taps.expand(channels, 1, -1) if alike else taps.transpose(0, 1)
     y = F.conv_transpose1d(x, weight, stride=layer.factor, groups=channels if alike else 1)
