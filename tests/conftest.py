@@ -8,6 +8,8 @@ from collections.abc import Callable
 import pytest
 from hypothesis import settings
 
+pytest_plugins = ["pytester"]  # runs pytest inside tests of the plugin
+
 settings.register_profile("dspref", derandomize=True, deadline=None, database=None)
 settings.load_profile("dspref")
 

@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from torchparity.asserts import assert_upsampler
     from torchparity.build import build
     from torchparity.describe import describe, register
     from torchparity.nn import PixelShuffle1d
@@ -24,9 +25,25 @@ if TYPE_CHECKING:
     from torchparity.roundoff import roundoff
     from torchparity.verdict import Verdict
 
-__all__ = ["PixelShuffle1d", "Verdict", "build", "check", "describe", "probe", "register", "roundoff"]
+__all__ = [
+    "PixelShuffle1d",
+    "Verdict",
+    "assert_upsampler",
+    "build",
+    "check",
+    "describe",
+    "probe",
+    "register",
+    "roundoff",
+]
 
-_HOME = {"PixelShuffle1d": "nn", "Verdict": "verdict", "check": "parity", "register": "describe"}
+_HOME = {
+    "assert_upsampler": "asserts",
+    "PixelShuffle1d": "nn",
+    "Verdict": "verdict",
+    "check": "parity",
+    "register": "describe",
+}
 
 
 class _Package(ModuleType):
