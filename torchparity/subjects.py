@@ -163,7 +163,8 @@ def _module(f: nn.Module, dtype: str | None) -> Subject:
 
 
 def _onnx(f: Any) -> Subject:
-    from torchparity.onnx_file import OnnxFile, described
+    from torchparity.onnx_file import OnnxFile
+    from torchparity.onnx_laws import described
 
     file = OnnxFile(f)
     return Subject(file, file.words, file.weights, remarks=file.remarks, **_told(lambda: described(file.model)))
