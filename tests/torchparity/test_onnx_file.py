@@ -6,7 +6,7 @@ import io
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import onnx
@@ -42,7 +42,7 @@ def f32(*shape: int) -> Any:
 
 def export(module: nn.Module, channels: int, *, dynamo: bool, fixed: bool = False) -> Any:
     """Return the ONNX model that one of Torch's two exporters makes."""
-    x, file = torch.zeros(2, channels, 11), io.BytesIO()
+    x, file = torch.zeros(2, channels, 11), cast("Any", io.BytesIO())
     if dynamo:
         free = None if fixed else ({0: DYNAMIC, 2: DYNAMIC},)
         program = torch.onnx.export(module.eval(), (x,), dynamo=True, verbose=False, dynamic_shapes=free)
@@ -53,7 +53,7 @@ def export(module: nn.Module, channels: int, *, dynamo: bool, fixed: bool = Fals
         module.eval(),
         (x,),
         file,
-        dynamo=False,  # type: ignore[arg-type]
+        dynamo=False,
         dynamic_axes=axes,
         input_names=["x"],
         output_names=["y"],
