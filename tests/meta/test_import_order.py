@@ -32,7 +32,7 @@ ORDER: dict[str, Tiers] = {
     "torchparity": (
         ("contexts", "corners", "devices", "ledger", "memory"),
         ("nn", "calls", "cases", "verdict", "target", "recording", "isolation"),
-        ("roundoff", "tally"),
+        ("formats", "roundoff", "tally"),
         ("dispatch", "draws"),
         ("laws", "campaign_report"),
         ("describe",),
