@@ -165,7 +165,7 @@ def _(layer: Conv, x: Array, g: Array, wrt: frozenset[str]) -> Gradients:
 def _(layer: SubpixelConv, x: Array, g: Array, wrt: frozenset[str]) -> Gradients:
     L = layer.factor
     g = as_gradient(g, x, layer.out_channels, L * _conv_length(layer, x.shape[-1], 1))
-    return _conv(layer, x, polyphase(g, L), wrt, 1)
+    return _conv(layer, x, polyphase(g, L, order=layer.order), wrt, 1)
 
 
 def _conv_length(layer: Conv | SubpixelConv, time: int, stride: int) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import KW_ONLY
 from fractions import Fraction
+from functools import cached_property
 from typing import ClassVar, Protocol, runtime_checkable
 
 from numpy.typing import ArrayLike
@@ -16,6 +17,7 @@ from dspref import operators as op
 from dspref.arrays import (
     Array,
     NotAnalysable,
+    as_choice,
     as_factor,
     as_signal,
     complaint,
@@ -23,7 +25,7 @@ from dspref.arrays import (
     value,
 )
 from dspref.kernels import add_bias, check_kernel, check_output_padding, dense, pads_of
-from dspref.multirate import interleave
+from dspref.multirate import ORDERS, interleave
 from dspref.stretchfilter import StretchFilter
 
 
@@ -202,8 +204,14 @@ class TransposedConv:
             output_padding=self.output_padding,
             dilation=self.dilation,
             groups=self.groups,
+            E=self._phases,
         )
         return add_bias(y, self.bias_phases)
+
+    @cached_property
+    def _phases(self) -> Array:
+        """The weight laid out by phase: kept, since for large kernels it costs more than to use it."""
+        return op.phase_matrix(self.weight, self.stride, self.dilation, self.groups)
 
     @property
     def length(self) -> int:
@@ -246,9 +254,12 @@ class SubpixelConv:
     ----------
     weight : array (out·L, in/groups, taps)
     factor : int
-        L; channel order as ``torch.nn.PixelShuffle``.
+        L.
     padding, dilation, groups, bias, padding_mode
         Of the convolution, as for `Conv`; its bias is L-periodic in the output and so makes tones.
+    order : {'crd', 'dcr'}
+        Which channel of the convolution is phase r of channel c of C: cL + r, as ``torch.nn.PixelShuffle``, or
+        r·C + c; see `dspref.interleave`.
 
     Examples
     --------
@@ -264,10 +275,12 @@ class SubpixelConv:
     groups: int = 1
     bias: Array | None = None
     padding_mode: str = "zeros"
+    order: str = "crd"
     op: ClassVar[str] = "shuffle"
 
     def __post_init__(self) -> None:
         set_field(self, "factor", as_factor(self.factor))
+        as_choice("order", self.order, ORDERS)
         check_kernel(self, self.weight, axis=0)
         if self.weight.shape[0] % self.factor:
             allowed = f"a multiple of the factor {self.factor}"
@@ -291,6 +304,7 @@ class SubpixelConv:
             dilation=self.dilation,
             groups=self.groups,
             border=self.padding_mode,
+            order=self.order,
         )
         return add_bias(y, self.bias_phases)
 
@@ -314,7 +328,7 @@ class SubpixelConv:
         """H = the L reversed phase filters interleaved, offset = (taps − 1 − p)L, excess = L(2p − taps + 1)."""
         L = self.factor
         low = dense(op.zero_stuff(self.weight, self.dilation)[..., ::-1], self.groups)
-        h = interleave(low.swapaxes(0, 1), L).swapaxes(0, 1)
+        h = interleave(low.swapaxes(0, 1), L, order=self.order).swapaxes(0, 1)
         reach, (left, right) = low.shape[-1] - 1, self.pads
         return StretchFilter(
             L, h, offset=(reach - left) * L, excess=(left + right - reach) * L, border=self.padding_mode
@@ -323,4 +337,4 @@ class SubpixelConv:
     @property
     def bias_phases(self) -> Array | None:
         """The bias by phase, (out, L)."""
-        return None if self.bias is None else self.bias.reshape(-1, self.factor)
+        return None if self.bias is None else interleave(self.bias[:, None], self.factor, order=self.order)

@@ -83,7 +83,11 @@ def convolve(x: ArrayLike, h: ArrayLike) -> Array:
     return y
 
 
-def polyphase(x: ArrayLike, L: int) -> Array:
+ORDERS = ("crd", "dcr")
+"""Orders of the channels of a shuffle, in ONNX's words: channel, then phase (Torch); or phase, then channel."""
+
+
+def polyphase(x: ArrayLike, L: int, *, order: str = "crd") -> Array:
     """Split into L polyphase components, side by side as channels: ``e[cL + r, n] = x[c, nL + r]``.
 
     The inverse of `interleave`, up to zeros that fill the last period.
@@ -92,6 +96,8 @@ def polyphase(x: ArrayLike, L: int) -> Array:
     ----------
     x : array (..., channel, time), or (time,) for one channel
     L : int
+    order : {'crd', 'dcr'}
+        As of `interleave`: "dcr" puts component r of channel c of C at r·C + c.
 
     Returns
     -------
@@ -104,13 +110,15 @@ def polyphase(x: ArrayLike, L: int) -> Array:
            [1, 3, 0]])
     """
     L, x = as_integer("number of phases", L, 1), np.atleast_2d(as_numbers("input", x))
+    as_choice("order", order, ORDERS)
     *lead, channels, time = x.shape
     periods = -(-time // L)
     filled = window(x, 0, periods * L).reshape(*lead, channels, periods, L)
-    return filled.swapaxes(-1, -2).reshape(*lead, channels * L, periods)
+    phases = filled.swapaxes(-1, -2) if order == "crd" else np.moveaxis(filled, -1, -3)
+    return phases.reshape(*lead, channels * L, periods)
 
 
-def interleave(x: ArrayLike, L: int) -> Array:
+def interleave(x: ArrayLike, L: int, *, order: str = "crd") -> Array:
     """Interleave groups of L channels in time: ``y[c, nL + r] = x[cL + r, n]`` (periodic shuffle).
 
     The order of channels is that of ``torch.nn.PixelShuffle`` (W. Shi et al., CVPR 2016).
@@ -119,6 +127,9 @@ def interleave(x: ArrayLike, L: int) -> Array:
     ----------
     x : array (..., channel·L, time)
     L : int
+    order : {'crd', 'dcr'}
+        Which channel is phase r of channel c of C: "crd" cL + r, "dcr" r·C + c. Both are words of ONNX's
+        DepthToSpace, whose default is the second.
 
     Returns
     -------
@@ -128,13 +139,21 @@ def interleave(x: ArrayLike, L: int) -> Array:
     --------
     >>> interleave([[0, 2, 4], [1, 3, 5]], 2)
     array([[0, 1, 2, 3, 4, 5]])
+    >>> interleave([[1], [2], [3], [4]], 2, order="dcr")
+    array([[1, 3],
+           [2, 4]])
     """
     L, x = as_integer("number of phases", L, 1), as_numbers("input", x)
+    as_choice("order", order, ORDERS)
     if x.ndim < 2 or x.shape[-2] % L:
         raise ValueError(complaint("input", f"shape {x.shape}", f"(..., channel·{L}, time)", "channels come in groups"))
     *lead, channels, time = x.shape
-    phases = x.reshape(*lead, channels // L, L, time)
-    return phases.swapaxes(-1, -2).reshape(*lead, channels // L, time * L)
+    C = channels // L
+    if order == "crd":
+        phases = x.reshape(*lead, C, L, time).swapaxes(-1, -2)
+    else:
+        phases = np.moveaxis(x.reshape(*lead, L, C, time), -3, -1)
+    return phases.reshape(*lead, C, time * L)
 
 
 periodic_shuffle = interleave

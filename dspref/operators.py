@@ -72,6 +72,7 @@ def overlap_add(
     output_padding: int = 0,
     dilation: int = 1,
     groups: int = 1,
+    E: Array | None = None,
 ) -> Array:
     """Stamp the kernel once per input sample, s apart, and add: ``y[o, ns + kd − p] += w[i, o, k] x[i, n]``.
 
@@ -90,6 +91,8 @@ def overlap_add(
     x : array (..., in, time)
     w : array (in, out/groups, taps)
         As ``torch.nn.ConvTranspose1d.weight``.
+    E : array, optional
+        `phase_matrix` of these weights, if it is at hand.
 
     Returns
     -------
@@ -100,13 +103,12 @@ def overlap_add(
     >>> overlap_add(np.array([[1, 10]]), np.array([[[1, 2, 3]]]), stride=2)
     array([[ 1,  2, 13, 20, 30]])
     """
-    x, w = align(x, zero_stuff(w, dilation))
     *lead, channels, time = x.shape
-    fan_out, taps = w.shape[1:]
+    fan_out, taps = w.shape[1], dilation * (w.shape[2] - 1) + 1
     length = _positive((time - 1) * stride - 2 * padding + taps + output_padding, time)
     delays = -(-taps // stride)
+    x, E = align(x, phase_matrix(w, stride, dilation, groups) if E is None else E)
     x = x.reshape(math.prod(lead), groups, channels // groups, time)
-    E = _phase_matrix(w.reshape(groups, -1, fan_out, taps), stride, delays)
     periods = -(-(padding + length) // stride)
     y = np.empty((len(x), groups, fan_out, periods, stride), x.dtype)
     step = max(1, min(periods, _BLOCK // sum(E.shape)))
@@ -129,9 +131,11 @@ def _copy(x: Array, start: int, out: Array) -> None:
     out[..., first:last] = x[..., start + first : start + last]
 
 
-def _phase_matrix(w: Array, stride: int, delays: int) -> Array:
-    """Return E[g, (o, r), (j, i)] = w[g, i, o, js + r], zero beyond the last tap."""
-    groups, inner, fan_out, _ = w.shape
+def phase_matrix(w: Array, stride: int, dilation: int, groups: int) -> Array:
+    """Return E[g, (o, r), (j, i)] = w[g, i, o, js + r] of a kernel (in, out/groups, taps), zero beyond its last tap."""
+    w = zero_stuff(w, dilation)
+    inner, fan_out, taps = w.shape[0] // groups, *w.shape[1:]
+    delays = -(-taps // stride)
     w = window(w, 0, delays * stride).reshape(groups, inner, fan_out, delays, stride)
     return np.ascontiguousarray(w.transpose(0, 2, 4, 3, 1)).reshape(groups, fan_out * stride, delays * inner)
 
@@ -144,24 +148,36 @@ def zero_stuff(w: Array, dilation: int) -> Array:
     >>> zero_stuff(np.array([[[1, 2, 3]]]), 2)
     array([[[1, 0, 2, 0, 3]]])
     """
+    if dilation == 1:
+        return w
     stuffed = np.zeros((*w.shape[:-1], dilation * (w.shape[-1] - 1) + 1), w.dtype)
     stuffed[..., ::dilation] = w
     return stuffed
 
 
 def subpixel(
-    x: Array, w: Array, L: int, *, pads: Pads = (0, 0), dilation: int = 1, groups: int = 1, border: str = "zeros"
+    x: Array,
+    w: Array,
+    L: int,
+    *,
+    pads: Pads = (0, 0),
+    dilation: int = 1,
+    groups: int = 1,
+    border: str = "zeros",
+    order: str = "crd",
 ) -> Array:
     """Convolve at the low rate to L times the channels, then interleave (W. Shi et al., CVPR 2016).
 
-    ``y[c, tL + r] = Σ_i Σ_k w[cL + r, i, k] x̃[i, t + kd − p]``, w of shape (out·L, in/groups, taps).
+    ``y[c, tL + r] = Σ_i Σ_k w[cL + r, i, k] x̃[i, t + kd − p]``, w of shape (out·L, in/groups, taps); in the order
+    "dcr" it is ``w[r·C + c, i, k]`` for C channels out.
 
     Examples
     --------
     >>> subpixel(np.array([[1, 10]]), np.array([[[1]], [[2]]]), 2)
     array([[ 1,  2, 10, 20]])
     """
-    return interleave(correlate(x, w, pads=pads, dilation=dilation, groups=groups, border=border), L)
+    low = correlate(x, w, pads=pads, dilation=dilation, groups=groups, border=border)
+    return interleave(low, L, order=order)
 
 
 def nearest(x: Array, L: int) -> Array:

@@ -12,10 +12,11 @@ from torch import Tensor, nn
 
 from dspref.arrays import Array, NotAnalysable, as_choice, complaint
 from dspref.chain import Chain, Pointwise
+from dspref.interpolate import Interpolate
 from dspref.interpolators import FilterInterp, Linear, Nearest
 from dspref.layers import Conv, SubpixelConv, TransposedConv
 from torchparity.describe import Description
-from torchparity.nn import FilterInterp1d, Snake, SubpixelConv1d
+from torchparity.nn import FilterInterp1d, Interpolate1d, Snake, SubpixelConv1d
 
 _POINTWISE: dict[str, Callable[..., nn.Module]] = {
     "relu": nn.ReLU,
@@ -35,6 +36,9 @@ _DTYPES = {"float16": torch.float16, "float32": torch.float32, "float64": torch.
 
 def build(layer: Description, *, dtype: torch.dtype | str | None = None) -> nn.Module:
     """Return the Torch module that a layer or a chain describes, such that ``describe(build(d)) == d``.
+
+    Torch holds scales as doubles, so an `Interpolate` by 11/10 comes back as one by the double next to it; by an
+    integer, nearest and linear, it comes back as `Nearest` and `Linear`.
 
     Parameters
     ----------
@@ -112,7 +116,7 @@ def _conv_transpose(layer: TransposedConv, dtype: torch.dtype | None) -> nn.Modu
 def _subpixel(layer: SubpixelConv, dtype: torch.dtype | None) -> nn.Module:
     out, inner, _ = layer.weight.shape
     conv = _filled(nn.Conv1d, layer, dtype, (inner * layer.groups, out), padding_mode=layer.padding_mode)
-    return SubpixelConv1d(conv, layer.factor)
+    return SubpixelConv1d(conv, layer.factor, order=layer.order)
 
 
 @_build.register
@@ -128,6 +132,16 @@ def _nearest(layer: Nearest, dtype: torch.dtype | None) -> nn.Module:
 @_build.register
 def _linear(layer: Linear, dtype: torch.dtype | None) -> nn.Module:
     return nn.Upsample(scale_factor=layer.factor, mode="linear", align_corners=layer.align_corners)
+
+
+@_build.register
+def _interpolate(layer: Interpolate, dtype: torch.dtype | None) -> nn.Module:
+    scale, recompute = None if layer.scale is None else float(layer.scale), layer.recompute_scale_factor
+    given: dict[str, Any] = {"size": layer.size, "scale_factor": scale, "recompute_scale_factor": recompute}
+    if layer.mode == "cubic":
+        return Interpolate1d("cubic", align_corners=layer.align_corners, **given)
+    corners = None if layer.mode.startswith("nearest") else layer.align_corners
+    return nn.Upsample(mode=layer.mode, align_corners=corners, **given)
 
 
 @_build.register

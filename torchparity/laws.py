@@ -8,10 +8,11 @@ from torch import nn
 
 from dspref.arrays import NotAnalysable, complaint
 from dspref.chain import Pointwise, Stage
+from dspref.interpolate import Interpolate
 from dspref.interpolators import FilterInterp, Linear, Nearest
 from dspref.layers import Conv, SubpixelConv, TransposedConv
 from torchparity.dispatch import HINT, array, field, guard, law_of, register
-from torchparity.nn import FilterInterp1d, PixelShuffle1d, Snake, SubpixelConv1d
+from torchparity.nn import FilterInterp1d, Interpolate1d, PixelShuffle1d, Snake, SubpixelConv1d
 
 
 def _kernel(module: nn.Conv1d | nn.ConvTranspose1d) -> dict[str, Any]:
@@ -56,19 +57,38 @@ def _filter(module: FilterInterp1d) -> FilterInterp:
 
 
 @register(nn.Upsample)
-def _upsample(module: nn.Upsample) -> Nearest | Linear:
-    scale = module.scale_factor[0] if isinstance(module.scale_factor, tuple) else module.scale_factor
-    if module.size is not None or scale is None:
-        hint = "use scale_factor, so that the rate is known"
-        raise NotAnalysable(complaint("Upsample", f"size={module.size}", "scale_factor", hint))
-    if scale != int(scale) or scale < 1:
-        raise NotAnalysable(complaint("Upsample", f"scale_factor={scale:g}", "an integer >= 1"))
-    if module.mode == "nearest":
-        return Nearest(int(scale))
-    if module.mode == "linear":
-        return Linear(int(scale), align_corners=bool(module.align_corners))
-    hint = "for integer factors 'nearest' is the same map" if module.mode == "nearest-exact" else ""
-    raise NotAnalysable(complaint("Upsample", f"mode={module.mode!r}", "mode='nearest' or 'linear'", hint))
+def _upsample(module: nn.Upsample) -> Nearest | Linear | Interpolate:
+    """Nearest and Linear by integers, Interpolate for everything else."""
+    if module.mode not in ("nearest", "nearest-exact", "linear"):
+        hint = "for a picture of height 1, torchparity.nn.Interpolate1d" if module.mode == "bicubic" else ""
+        allowed = "mode='nearest', 'nearest-exact' or 'linear'"
+        raise NotAnalysable(complaint("Upsample", f"mode={module.mode!r}", allowed, hint))
+    size, scale = _alone("size", module.size), _alone("scale_factor", module.scale_factor)
+    corners = bool(module.align_corners)
+    if size is None and scale is not None and scale >= 1 and scale == int(scale):
+        if module.mode == "nearest":
+            return Nearest(int(scale))
+        if module.mode == "linear":
+            return Linear(int(scale), align_corners=corners)
+    recompute = bool(module.recompute_scale_factor)
+    return Interpolate(
+        module.mode, scale_factor=scale, size=size, recompute_scale_factor=recompute, align_corners=corners
+    )
+
+
+def _alone(name: str, given: Any) -> Any:
+    """Return the one number in a tuple of one, or what is no tuple."""
+    if not isinstance(given, (tuple, list)):
+        return given
+    if len(given) != 1:
+        raise NotAnalysable(complaint("Upsample", f"{name}={given}", f"one {name}, for signals (batch, channel, time)"))
+    return given[0]
+
+
+@register(Interpolate1d)
+def _interpolate(module: Interpolate1d) -> Interpolate:
+    names = ("scale_factor", "size", "recompute_scale_factor", "align_corners")
+    return Interpolate(module.mode, **{name: getattr(module, name) for name in names})
 
 
 def shuffled(conv: Conv, shuffle: PixelShuffle1d) -> SubpixelConv:
@@ -76,7 +96,8 @@ def shuffled(conv: Conv, shuffle: PixelShuffle1d) -> SubpixelConv:
     if conv.stride != 1:
         raise NotAnalysable(complaint("sub-pixel convolution", f"stride {conv.stride}", "stride 1", HINT))
     names = ("padding", "dilation", "groups", "bias", "padding_mode")
-    return SubpixelConv(conv.weight, shuffle.upscale_factor, **{name: getattr(conv, name) for name in names})
+    shared = {name: getattr(conv, name) for name in names}
+    return SubpixelConv(conv.weight, shuffle.upscale_factor, order=shuffle.order, **shared)
 
 
 @register(nn.GELU)

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dspref.arrays import complaint
+from dspref.arrays import as_choice, complaint
+from dspref.multirate import ORDERS
 
 
 class PixelShuffle1d(nn.Module):
@@ -18,6 +19,8 @@ class PixelShuffle1d(nn.Module):
     ----------
     upscale_factor : int
         L.
+    order : {'crd', 'dcr'}
+        "dcr": channel r·C + c is phase r of channel c of C.
 
     Examples
     --------
@@ -25,20 +28,23 @@ class PixelShuffle1d(nn.Module):
     tensor([[[0, 1, 2, 3]]])
     """
 
-    def __init__(self, upscale_factor: int) -> None:
+    def __init__(self, upscale_factor: int, *, order: str = "crd") -> None:
         super().__init__()
-        self.upscale_factor = upscale_factor
+        self.upscale_factor, self.order = upscale_factor, as_choice("order", order, ORDERS)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (..., channel, time·L) for a signal (..., channel·L, time)."""
         *lead, channels, time = x.shape
         L = self.upscale_factor
-        phases = x.reshape(*lead, channels // L, L, time)
-        return phases.transpose(-1, -2).reshape(*lead, channels // L, time * L)
+        if self.order == "crd":
+            phases = x.reshape(*lead, channels // L, L, time).transpose(-1, -2)
+        else:
+            phases = x.reshape(*lead, L, channels // L, time).movedim(-3, -1)
+        return phases.reshape(*lead, channels // L, time * L)
 
     def extra_repr(self) -> str:
-        """Return the factor."""
-        return f"upscale_factor={self.upscale_factor}"
+        """Return the factor, and the order if it is not Torch's."""
+        return f"upscale_factor={self.upscale_factor}" + (f", order='{self.order}'" if self.order != "crd" else "")
 
 
 class SubpixelConv1d(nn.Module):
@@ -50,17 +56,67 @@ class SubpixelConv1d(nn.Module):
         To L times the channels.
     upscale_factor : int
         L.
+    order : {'crd', 'dcr'}
+        Of the channels, as for `PixelShuffle1d`.
     """
 
-    def __init__(self, conv: nn.Conv1d, upscale_factor: int) -> None:
+    def __init__(self, conv: nn.Conv1d, upscale_factor: int, *, order: str = "crd") -> None:
         super().__init__()
         self.conv = conv
-        self.shuffle = PixelShuffle1d(upscale_factor)
+        self.shuffle = PixelShuffle1d(upscale_factor, order=order)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (batch, out, time·L) for a signal (batch, in, time)."""
         shuffled: Tensor = self.shuffle(self.conv(x))
         return shuffled
+
+
+class Interpolate1d(nn.Module):
+    """Interpolation of (batch, channel, time) by `torch.nn.functional.interpolate`, cubic included.
+
+    Torch has cubic interpolation in two dimensions only: here time is the width of a picture of height 1.
+
+    Parameters
+    ----------
+    mode : {'nearest', 'nearest-exact', 'linear', 'cubic'}
+    size, scale_factor, recompute_scale_factor, align_corners
+        As for `torch.nn.Upsample`.
+
+    Examples
+    --------
+    >>> Interpolate1d("cubic", size=3, align_corners=True)(torch.tensor([[[0.0, 1.0]]]))
+    tensor([[[0.0000, 0.5000, 1.0000]]])
+    """
+
+    def __init__(
+        self,
+        mode: str,
+        *,
+        size: int | None = None,
+        scale_factor: float | None = None,
+        recompute_scale_factor: bool = False,
+        align_corners: bool = False,
+    ) -> None:
+        super().__init__()
+        self.mode, self.size, self.scale_factor = mode, size, scale_factor
+        self.recompute_scale_factor, self.align_corners = recompute_scale_factor, align_corners
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the interpolation of a signal (batch, channel, time)."""
+        corners = None if self.mode.startswith("nearest") else self.align_corners
+        recompute = self.recompute_scale_factor or None
+        if self.mode != "cubic":
+            return F.interpolate(x, self.size, self.scale_factor, self.mode, corners, recompute)
+        size = None if self.size is None else (1, self.size)
+        scale = None if self.scale_factor is None else (1.0, self.scale_factor)
+        wide = F.interpolate(x.unsqueeze(-2), size, scale, "bicubic", corners, recompute)
+        return wide.squeeze(-2)
+
+    def extra_repr(self) -> str:
+        """Return the parameters that are not at their defaults."""
+        names = ("size", "scale_factor", "recompute_scale_factor", "align_corners")
+        given = [f"{name}={getattr(self, name)}" for name in names if getattr(self, name)]
+        return ", ".join([repr(self.mode), *given])
 
 
 class FilterInterp1d(nn.Module):
@@ -100,6 +156,80 @@ class FilterInterp1d(nn.Module):
             raise ValueError(complaint(f"output length for {x.shape[-1]} input samples", length, "at least 1"))
         y = F.pad(y, (max(-self.offset, 0), max(self.offset + length - y.shape[-1], 0)))
         return y[..., first : first + length]
+
+
+class StreamingConvTranspose1d(nn.Module):
+    """A transposed convolution in chunks, by overlap-add: the tail of the chunks before is added, the new one kept.
+
+    All that is given, and last `flush`, in a row is ``conv`` of the whole signal. The first `padding` samples are
+    dropped once, the last ones never given; the bias is added to what is given, and so only once; of T input samples
+    the outputs given are those that are there however the signal ends: ``Ts − max(padding, s + 2·padding − N −
+    output_padding)``, N = d(taps − 1) + 1.
+
+    Parameters
+    ----------
+    conv : nn.ConvTranspose1d
+        It is used, not copied.
+
+    Examples
+    --------
+    >>> conv = nn.ConvTranspose1d(1, 1, 3, stride=2, bias=False)
+    >>> _ = nn.init.ones_(conv.weight)
+    >>> stream = StreamingConvTranspose1d(conv).requires_grad_(False)
+    >>> stream(torch.ones(1, 1, 1)), stream(torch.ones(1, 1, 2)), stream.flush()
+    (tensor([[[1., 1.]]]), tensor([[[2., 1., 2., 1.]]]), tensor([[[1.]]]))
+    """
+
+    def __init__(self, conv: nn.ConvTranspose1d) -> None:
+        super().__init__()
+        self.conv, self.in_channels = conv, conv.in_channels
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the signal: the next chunk begins a new one."""
+        self._tail: Tensor | None = None
+        self._time = self._given = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (batch, out, time') that a chunk (batch, in, time), which may be empty, makes final."""
+        (s,), (p,), taps, more = self._shape()
+        tail = x.new_zeros(*x.shape[:-2], self.conv.out_channels, 0) if self._tail is None else self._tail
+        start, before = p + self._given, self._time * s
+        self._time += x.shape[-1]
+        length = max(0, self._time * s + max(0, taps - s) - start)
+        y = _window(tail, 0, length)
+        if x.shape[-1]:
+            y = y + _window(self._stamps(x), start - before, length)
+        ready = max(0, self._time * s - max(p, s + 2 * p - taps - more) - self._given)
+        self._given, self._tail = self._given + ready, y[..., ready:]
+        return self._biased(y[..., :ready])
+
+    def flush(self) -> Tensor:
+        """Return the rest, and forget the signal."""
+        (s,), (p,), taps, more = self._shape()
+        length = (self._time - 1) * s - 2 * p + taps + more
+        if self._tail is None or length < 1:
+            raise ValueError(complaint(f"output length for {self._time} input samples", length, "at least 1"))
+        rest = _window(self._tail, 0, length - self._given)
+        self.reset()
+        return self._biased(rest)
+
+    def _shape(self) -> tuple[tuple[int, ...], tuple[int, ...], int, int]:
+        c = self.conv
+        return c.stride, c.padding, c.dilation[0] * (c.kernel_size[0] - 1) + 1, c.output_padding[0]
+
+    def _stamps(self, x: Tensor) -> Tensor:
+        c = self.conv
+        return F.conv_transpose1d(x, c.weight, None, c.stride, 0, 0, c.groups, c.dilation)  # type: ignore[arg-type]
+
+    def _biased(self, y: Tensor) -> Tensor:
+        return y if self.conv.bias is None else y + self.conv.bias[:, None]
+
+
+def _window(x: Tensor, start: int, length: int) -> Tensor:
+    """Return samples ``start … start + length − 1``, zero where `x` is not defined."""
+    kept, left = x[..., max(start, 0) : max(start + length, 0)], min(max(-start, 0), length)
+    return F.pad(kept, (left, length - left - kept.shape[-1]))
 
 
 class Snake(nn.Module):

@@ -32,6 +32,8 @@ ORDER: dict[str, Tiers] = {
     "torchparity": (
         ("contexts", "corners", "devices", "ledger", "memory"),
         ("nn", "calls", "cases", "verdict", "target", "recording", "isolation"),
+        ("positions",),
+        ("interpolation",),
         ("formats", "roundoff", "tally"),
         ("dispatch", "draws"),
         ("laws", "campaign_report"),
