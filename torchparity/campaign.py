@@ -181,7 +181,7 @@ def merge(paths: Sequence[str | os.PathLike[str]]) -> Campaign:
             names = ", ".join(name for name in header if header.get(name) != headers[0].get(name))
             raise ValueError(complaint("ledgers", f"{path} with another {names}", "shards of one campaign"))
     shards = sorted(tuple(book.header["shard"]) for book in books)
-    if shards != [(i + 1, len(books)) for i in range(len(books))]:
+    if not books or shards != [(i + 1, len(books)) for i in range(len(books))]:
         got = ", ".join(f"{i}/{n}" for i, n in shards)
         raise ValueError(complaint("shards", got or "none", "every shard of a campaign, each once"))
     for path, book in zip(paths, books, strict=True):

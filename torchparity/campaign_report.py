@@ -81,6 +81,11 @@ class Campaign:
     def _corner(self, kind: str, name: str) -> int:
         return self.tally.corners.get((kind, name), 0)
 
+    def again(self, case: int) -> str:
+        """Return a line of Python that does one case again, once ``from torchparity.trials import trial`` is done."""
+        names = ("kinds", "dtypes", "device")
+        return f"trial({case}, {self.design['seed']}, {', '.join(f'{n}={self.design[n]!r}' for n in names)})"
+
     @property
     def headline(self) -> str:
         """One line: what was found."""
@@ -110,7 +115,7 @@ class Campaign:
             "cells": seen["cells"],
             "corners": corners,
             "violated": seen["violated"],
-            "violations": seen["violations"],
+            "violations": [v | {"again": self.again(v["case"])} for v in seen["violations"]],
             "run": run,
         }
 
@@ -134,7 +139,7 @@ class Campaign:
         )
         for v in self.tally.violations:
             cell = ", ".join(map(str, v.cell))
-            yield f"violation: {v.status} in case {v.case} ({cell}): {v.reason}; again: {v.repro}"
+            yield f"violation: {v.status} in case {v.case} ({cell}): {v.reason}; again: {self.again(v.case)}"
         if more := self.tally.violated - len(self.tally.violations):
             yield f"violations not shown: {more}"
 

@@ -131,7 +131,7 @@ def head(header: Header) -> bytes:
 
 
 def _dumped(data: Any) -> bytes:
-    return json.dumps(data, separators=(",", ":"), allow_nan=False, sort_keys=True).encode()
+    return json.dumps(data, separators=(",", ":"), allow_nan=False).encode()
 
 
 def _sum(header: bytes, piece: bytes, result: bytes) -> bytes:

@@ -34,7 +34,6 @@ class Violation(NamedTuple):
     cell: Cell
     status: str
     reason: str
-    repro: str
 
 
 @dataclass(frozen=True)

@@ -71,14 +71,9 @@ def tallied(drawn: Trial, device: str = "cpu") -> Tally:
     found = list(outcomes(drawn, device))
     cells = {cell: _counted(drawn.index, outcome) for cell, outcome in found}
     seen = Counter((drawn.kind, name) for name in corners(drawn.kind, drawn.layer, drawn.case.shape))
-    broken = tuple(_violation(drawn, cell, o) for cell, o in found if o.status in VIOLATIONS)
+    broken = tuple(Violation(drawn.index, cell, o.status, o.reason) for cell, o in found if o.status in VIOLATIONS)
     return Tally(1, cells, seen, len(broken), broken)
 
 
 def _counted(index: int, o: Outcome) -> Count:
     return Count(1, o.outputs, o.zeros, o.ratio, index if o.ratio else None, {o.status: 1})
-
-
-def _violation(drawn: Trial, cell: Cell, outcome: Outcome) -> Violation:
-    again = f"trial({drawn.index}, {drawn.seed}, kinds={[cell.kind]}, dtypes={[cell.arithmetic]})"
-    return Violation(drawn.index, cell, outcome.status, outcome.reason, again)
