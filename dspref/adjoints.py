@@ -17,10 +17,12 @@ from numpy.typing import ArrayLike
 
 from dspref.arrays import Array, NotAnalysable, align, as_choice, as_numbers, as_signal, complaint, value
 from dspref.chain import Chain, Pointwise
+from dspref.interpolate import Interpolate
 from dspref.interpolators import FilterInterp, Linear, Nearest
 from dspref.layers import Conv, SubpixelConv, TransposedConv
 from dspref.multirate import check_border, extend, polyphase, window
 from dspref.operators import joint_real, line_positions
+from dspref.resize import resize_adjoint
 from dspref.trilinear import Trilinear
 
 WRT = ("input", "weight", "bias")
@@ -238,6 +240,14 @@ def _(layer: Linear, x: Array, g: Array, wrt: frozenset[str]) -> Gradients:
     λ = part.astype(object) * Fraction(1, by) if exact else (part / by).astype(joint_real(g))
     after = np.minimum(i + 1, time - 1)
     return collect(wrt, input=lambda: scattered((1 - λ) * g, i, time) + scattered(λ * g, after, time))
+
+
+@gradients_of.register
+def _(layer: Interpolate, x: Array, g: Array, wrt: frozenset[str]) -> Gradients:
+    time = x.shape[-1]
+    _, g = align(x, as_gradient(g, x, None, layer.out_length(time)))
+    corners = layer.align_corners
+    return collect(wrt, input=lambda: resize_adjoint(g, layer.mode, time, scale=layer.ratio, align_corners=corners))
 
 
 @gradients_of.register

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dspref.arrays import Array, NotAnalysable, align, as_choice, as_numbers, as_signal, complaint
-from dspref.interpolators import Linear
 from dspref.layers import Layer
 from dspref.outline import WEIGHTS_HINT, Outline
 from dspref.stretchfilter import StretchFilter
@@ -129,7 +128,7 @@ class Chain:
     def factor(self) -> int:
         """S, the product of the factors."""
         for stage in self.stages:
-            if isinstance(stage, Linear) and stage.align_corners:
+            if getattr(stage, "align_corners", False):
                 got = f"{stage.op} x{stage.factor} with align_corners=True"
                 hint = "use align_corners=False: with corners aligned, positions move with the length"
                 raise NotAnalysable(complaint("rate of a chain", got, "a fixed grid of positions", hint))
