@@ -6,8 +6,12 @@ Stages stand in the order of the signal, split by ``|``. A stage is a layer and 
                              output_padding op (0), dilation d (1), groups g (1)
     conv    k s p d g        convolution
     shuffle x k p d g        sub-pixel convolution by the factor x
-    nearest x                interpolation by the factor x; "nearest:4" says the same as "nearest x4"
-    linear  x corners        "corners": aligned corners, as Torch's align_corners=True; such a chain has no lines
+    nearest x size           interpolation by the factor x, as x2 or x3/2, or to so many samples, as size441;
+                             "nearest:4" says the same as "nearest x4"
+    nearest-exact x size     the same from the middle of each output, as Torch names it
+    linear  x size corners   "corners": aligned corners, as Torch's align_corners=True; such a chain has no lines
+    cubic   x size corners   Keys' cubic kernel, Torch's "bicubic" of one axis
+                             all four: "recompute", as Torch's recompute_scale_factor=True
     stretch x                zeros in between, no filter
     relu, leaky 0.2, ...     a pointwise map and its numbers, see `dspref.chain.POINTWISE`
 """
@@ -16,31 +20,35 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
-from typing import NamedTuple
 
 from dspref.arrays import complaint, did_you_mean
 from dspref.chain import POINTWISE, Chain, Pointwise, Stage
+from dspref.interpolate import Interpolate
 from dspref.interpolators import FilterInterp, Linear, Nearest, ZeroStuff
 from dspref.kernels import check_output_padding
 from dspref.layers import Conv, SubpixelConv, TransposedConv
 from dspref.outline import Outline
+from dspref.words import (
+    INTERPOLATIONS,
+    LARGEST,
+    SpecError,
+    Token,
+    interpolation_words,
+    parameters,
+    read_interpolation,
+    refuse_comma,
+)
+
+__all__ = ["LARGEST", "LETTERS", "SpecError", "outlined", "parse", "spec", "token"]
 
 LETTERS = {
     "convt": ("k", "s", "p", "op", "d", "g"),
     "conv": ("k", "s", "p", "d", "g"),
     "shuffle": ("x", "k", "p", "d", "g"),
-    "nearest": ("x",),
-    "linear": ("x",),
+    **{mode: parameters(mode) for mode in INTERPOLATIONS},
     "stretch": ("x",),
 }
 """The parameters of each layer, by their letters."""
-
-CORNERS = "corners"
-"""The word for linear interpolation with corners aligned."""
-
-LARGEST = 1 << 20
-"""No kernel, factor or padding in words may be larger: a slip of the finger must not fill the memory."""
 
 FIELDS = {"k": "length", "x": "stride", "s": "stride", "p": "padding", "op": "output_padding"}
 FIELDS |= {"d": "dilation", "g": "groups"}
@@ -48,28 +56,6 @@ _NEEDED = {"k": "the kernel length, as k16", "x": "the factor, as x2"}
 _NAMES = {"k": ("kernel", "length"), "x": ("factor", "stride", "x"), "s": ("stride", "factor", "x"), "p": ("padding",)}
 _NAMES |= {"op": ("output_padding",), "d": ("dilation",), "g": ("groups",)}
 _DEFAULTS = {"s": 1, "p": 0, "op": 0, "d": 1, "g": 1}
-_INTERPOLATORS: dict[str, Callable[[int], Stage]] = {"nearest": Nearest, "linear": Linear, "stretch": ZeroStuff}
-
-
-class SpecError(ValueError):
-    """An architecture in words that cannot be read.
-
-    Attributes
-    ----------
-    column : int
-        Where in the text, counted from 1.
-    """
-
-    def __init__(self, column: int, message: str) -> None:
-        super().__init__(f"column {column}: {message}")
-        self.column = column
-
-
-class Token(NamedTuple):
-    """A word of the text and its column, counted from 1."""
-
-    text: str
-    column: int
 
 
 def parse(text: str) -> Chain:
@@ -146,10 +132,11 @@ def token(stage: Stage) -> str:
     if isinstance(stage, Pointwise):
         given = () if stage.parameters == POINTWISE[stage.name][1] else stage.parameters
         return " ".join([stage.name, *(repr(p).removesuffix(".0") for p in given)])
+    if isinstance(stage, (Nearest, Linear, Interpolate)):
+        return interpolation_words(stage)
     outline = outlined(stage)
     if outline is None:
-        corners = f" {CORNERS}" if isinstance(stage, Linear) and stage.align_corners else ""
-        return f"{'stretch' if isinstance(stage, FilterInterp) else stage.op} x{stage.factor}{corners}"
+        return f"stretch x{stage.factor}"
     values = [(letter, getattr(outline, FIELDS[letter])) for letter in LETTERS[outline.op]]
     return " ".join([outline.op, *(f"{letter}{v}" for letter, v in values if _DEFAULTS.get(letter) != v)])
 
@@ -186,32 +173,23 @@ def _bare(stage: FilterInterp) -> bool:
 
 def _stage(head: Token, rest: list[Token]) -> Stage:
     op, colon, factor = head.text.partition(":")
-    if colon and op in _INTERPOLATORS:
+    if colon and op in (*INTERPOLATIONS, "stretch"):
         rest = [Token(f"x{factor}", head.column + len(op) + 1), *rest]
         head = Token(op, head.column)
+    if head.text in INTERPOLATIONS:
+        return read_interpolation(head, rest)
     if head.text in LETTERS:
         return _layer(head, rest)
     if head.text in POINTWISE:
         return Pointwise(head.text, _numbers(head.text, rest))
     known = (*LETTERS, *POINTWISE)
-    _refuse_comma(head)
+    refuse_comma(head)
     raise SpecError(
         head.column, complaint("layer", repr(head.text), ", ".join(known), did_you_mean(head.text.lower(), known))
     )
 
 
-def _refuse_comma(word: Token) -> None:
-    """Refuse a comma with words of its own: it looks like a way to split stages."""
-    place = word.text.find(",")
-    if place >= 0:
-        raise SpecError(
-            word.column + place, complaint("architecture", "','", "words, numbers and |", 'stages are split by "|"')
-        )
-
-
 def _layer(head: Token, rest: list[Token]) -> Stage:
-    corners = head.text == "linear" and [word.text for word in rest].count(CORNERS) == 1
-    rest = [word for word in rest if not (corners and word.text == CORNERS)]
     values: dict[str, int] = {}
     columns: dict[str, int] = {}
     for word in rest:
@@ -224,10 +202,8 @@ def _layer(head: Token, rest: list[Token]) -> Stage:
         if letter in LETTERS[head.text] and letter not in values:
             got = " ".join([head.text, *(word.text for word in rest)])
             raise SpecError(head.column, complaint(f"{head.text} without {letter}", repr(got), meaning))
-    if corners:
-        return Linear(values["x"], align_corners=True)
-    if head.text in _INTERPOLATORS:
-        return _INTERPOLATORS[head.text](values["x"])
+    if head.text == "stretch":
+        return ZeroStuff(values["x"])
     if "op" in values:
         try:
             check_output_padding(values["op"], values.get("s", 1), values.get("d", 1))
@@ -238,7 +214,7 @@ def _layer(head: Token, rest: list[Token]) -> Stage:
 
 def _parameter(op: str, word: Token) -> tuple[str, int]:
     """Read one parameter, a letter and an integer: k16."""
-    _refuse_comma(word)
+    refuse_comma(word)
     letters = LETTERS[op]
     letter = re.split(r"[\W\d_]", word.text, maxsplit=1)[0]
     digits = word.text[len(letter) :]
@@ -264,7 +240,7 @@ def _numbers(name: str, words: list[Token]) -> tuple[float, ...]:
     """Read the numbers of a pointwise map."""
     most = len(POINTWISE[name][1])
     for i, word in enumerate(words):
-        _refuse_comma(word)
+        refuse_comma(word)
         if i >= most or not _finite(word.text):
             allowed = f"at most {most} finite number, as 0.2" if most else "no parameter"
             raise SpecError(word.column, complaint(f"parameter of {name}", repr(word.text), allowed))

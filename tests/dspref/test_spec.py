@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,6 +13,7 @@ from dspref import (
     Chain,
     Conv,
     FilterInterp,
+    Interpolate,
     Linear,
     Nearest,
     Outline,
@@ -34,6 +37,11 @@ WORDS = [
     ("shuffle x2 k3 p2 d2 g4", Outline("shuffle", 3, stride=2, padding=2, dilation=2, groups=4)),
     ("nearest x2", Nearest(2)),
     ("linear x3", Linear(3)),
+    ("nearest x3/2", Interpolate("nearest", scale_factor=Fraction(3, 2))),
+    ("nearest-exact x2", Interpolate("nearest-exact", scale_factor=2)),
+    ("cubic size441 corners", Interpolate("cubic", size=441, align_corners=True)),
+    ("linear x1/3 recompute", Interpolate("linear", scale_factor="1/3", recompute_scale_factor=True)),
+    ("linear x2476979795053773/2251799813685248", Interpolate("linear", scale_factor=1.1)),
     ("stretch x5", ZeroStuff(5)),
     ("leaky 0.2", Pointwise("leaky", (0.2,))),
     ("leaky", Pointwise("leaky", (0.01,))),
@@ -75,6 +83,7 @@ def test_layers_with_weights_are_told_by_their_outline() -> None:
         (FilterInterp(3, np.arange(3), offset=1), "convt k3 s3 p1"),
         (FilterInterp(1, np.full(1, 2)), "convt k1"),
         (Linear(2, align_corners=True), "linear x2 corners"),
+        (Interpolate("nearest", scale_factor=4), "nearest x4"),
     ]
     for stage, words in stages:
         assert token(stage) == words
@@ -97,8 +106,17 @@ BAD = [
     ("nearest", 1, "nearest without x", "as x2"),
     ("shuffle k3", 1, "shuffle without x", "as x2"),
     ("convt k4 s2 k5", 13, "parameter k of convt: got k4 and k5", "one of each"),
-    ("nearest x2.5", 9, "got 'x2.5'", "non-integer factors have no stretch + filter form"),
-    ("linear:2.5", 8, "got 'x2.5'", "non-integer factors have no stretch + filter form"),
+    ("nearest x2.5", 9, "got 'x2.5'", "write x5/2"),
+    ("linear:2.5", 8, "got 'x2.5'", "write x5/2"),
+    ("stretch x2.5", 9, "got 'x2.5'", "non-integer factors have no stretch + filter form"),
+    ("cubic x3/0", 7, "got 'x3/0'", "an integer or a fraction"),
+    ("cubic x0", 7, "got 'x0'", "as x2"),
+    ("nearest x1/9999999", 9, "got 'x1/9999999'", str(LARGEST)),
+    ("linear size0", 8, "parameter size of linear: got 'size0'", "as size441"),
+    ("linear size4 x2", 1, "linear with x and size", "or the length, as size441"),
+    ("linear size4 recompute", 1, "recompute: got with size4", "with a factor"),
+    ("linear x2 recompute recompute", 21, "got recompute twice", "one of each"),
+    ("cubic corner x2", 7, "parameter of cubic: got 'corner'", "did you mean 'corners'?"),
     ("nearest:", 9, "parameter x of nearest", "as x2"),
     ("convt k4 s0", 10, "got 's0'", "an integer, 1 …"),
     ("convt k4 p-1", 10, "got 'p-1'", "an integer, 0 …"),
@@ -163,6 +181,13 @@ STAGES = st.one_of(
     st.builds(Nearest, small(1)),
     st.builds(Linear, small(1), align_corners=st.booleans()),
     st.builds(ZeroStuff, small(1)),
+    st.builds(
+        lambda mode, x, recompute: Interpolate(mode, scale_factor=x, recompute_scale_factor=recompute),
+        st.sampled_from(["nearest", "nearest-exact", "linear", "cubic"]),
+        st.fractions(Fraction(1, 9), 9).filter(lambda x: x.denominator > 1) | st.floats(0.1, 9).filter(lambda x: x % 1),
+        st.booleans(),
+    ),
+    st.builds(lambda n, corners: Interpolate("cubic", size=n, align_corners=corners), small(1), st.booleans()),
 )
 
 
@@ -174,7 +199,27 @@ def test_words_and_chains_say_the_same(chain: Chain) -> None:
     assert spec(parse(words)) == words
 
 
-PIECES = st.sampled_from([*LETTERS, *POINTWISE, "|", ":", "k3", "x2", "s", "0", "2.5", "op1", " ", "²", "\n", "é"])
+PIECES = st.sampled_from(
+    [
+        *LETTERS,
+        *POINTWISE,
+        "|",
+        ":",
+        "k3",
+        "x2",
+        "x3/2",
+        "size4",
+        "corners",
+        "s",
+        "0",
+        "2.5",
+        "op1",
+        " ",
+        "²",
+        "\n",
+        "é",
+    ]
+)
 
 
 @settings(max_examples=300, deadline=None)
