@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from torchparity.parity import check
     from torchparity.probe import probe
     from torchparity.roundoff import roundoff
+    from torchparity.streams import check_stream
     from torchparity.verdict import Verdict
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "assert_upsampler",
     "build",
     "check",
+    "check_stream",
     "describe",
     "probe",
     "register",
@@ -42,6 +44,7 @@ _HOME = {
     "PixelShuffle1d": "nn",
     "Verdict": "verdict",
     "check": "parity",
+    "check_stream": "streams",
     "register": "describe",
 }
 

@@ -192,7 +192,7 @@ class StreamingConvTranspose1d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (batch, out, time') that a chunk (batch, in, time), which may be empty, makes final."""
-        (s,), (p,), taps, more = self._shape()
+        s, p, taps, more = self._shape()
         tail = x.new_zeros(*x.shape[:-2], self.conv.out_channels, 0) if self._tail is None else self._tail
         start, before = p + self._given, self._time * s
         self._time += x.shape[-1]
@@ -206,7 +206,7 @@ class StreamingConvTranspose1d(nn.Module):
 
     def flush(self) -> Tensor:
         """Return the rest, and forget the signal."""
-        (s,), (p,), taps, more = self._shape()
+        s, p, taps, more = self._shape()
         length = (self._time - 1) * s - 2 * p + taps + more
         if self._tail is None or length < 1:
             raise ValueError(complaint(f"output length for {self._time} input samples", length, "at least 1"))
@@ -214,13 +214,14 @@ class StreamingConvTranspose1d(nn.Module):
         self.reset()
         return self._biased(rest)
 
-    def _shape(self) -> tuple[tuple[int, ...], tuple[int, ...], int, int]:
+    def _shape(self) -> tuple[int, int, int, int]:
+        """Return stride, padding, taps with the zeros of dilation between them, and output padding."""
         c = self.conv
-        return c.stride, c.padding, c.dilation[0] * (c.kernel_size[0] - 1) + 1, c.output_padding[0]
+        return c.stride[0], int(c.padding[0]), c.dilation[0] * (c.kernel_size[0] - 1) + 1, c.output_padding[0]
 
     def _stamps(self, x: Tensor) -> Tensor:
         c = self.conv
-        return F.conv_transpose1d(x, c.weight, None, c.stride, 0, 0, c.groups, c.dilation)  # type: ignore[arg-type]
+        return F.conv_transpose1d(x, c.weight, None, c.stride, 0, 0, c.groups, c.dilation)
 
     def _biased(self, y: Tensor) -> Tensor:
         return y if self.conv.bias is None else y + self.conv.bias[:, None]

@@ -181,7 +181,7 @@ def test_no_more_is_carried_than_is_said(kind: str) -> None:
         for chunk in pieces(long, random_sizes(60, rng)):
             stream(chunk)
             kept: Any = stream._stages[0]
-            state = getattr(kept, "_tail", getattr(kept, "_past", None))
+            state: Any = getattr(kept, "_tail", getattr(kept, "_past", None))
             assert state.shape[-1] <= max(stream.carried, case.time)
 
     each()

@@ -1,0 +1,217 @@
+"""One run of a stream against the offline reference: how the input is cut, what came out, how far rounding goes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from dspref.arrays import Array
+from dspref.chain import Chain, Pointwise
+from dspref.interpolators import FilterInterp
+from dspref.layers import TransposedConv
+from torchparity.arithmetic import Arithmetic, rounded
+from torchparity.calls import Misbehaved, Refused, alike
+from torchparity.cases import Case
+from torchparity.compare import Compared, compared, first
+from torchparity.job import Job
+from torchparity.probe import Probe
+from torchparity.roundoff import Bound, bound, doubled, overlapping, stores, summed, terms, unbiased
+from torchparity.seams import FLUSH, named
+from torchparity.takes import Make, Take, in_code, in_words, take
+
+Cut: TypeAlias = Callable[[int, int, np.random.Generator], list[int]]
+
+PASSED = ("exact", "within bound")
+
+
+def even(size: int, time: int) -> list[int]:
+    """Return chunks of one size, the last one being what is left.
+
+    Examples
+    --------
+    >>> even(3, 8)
+    [3, 3, 2]
+    """
+    size = max(1, size)
+    return [size] * (time // size) + ([time % size] if time % size else [])
+
+
+def _random(time: int, extent: int, rng: np.random.Generator) -> list[int]:
+    ends = np.cumsum(rng.integers(1, 2 * extent + 1, time))
+    return [int(n) for n in np.diff(np.r_[0, ends[ends < time], time])]
+
+
+def _with_empty(time: int, extent: int, rng: np.random.Generator) -> list[int]:
+    sizes = _random(time, extent, rng)
+    return [0, sizes[0], 0, *sizes[1:], 0]
+
+
+CUTS: Mapping[str, Cut] = {
+    "one chunk": lambda time, extent, rng: [time],
+    "long chunks": lambda time, extent, rng: even(extent + 1, time),
+    "random chunks": _random,
+    "short chunks": lambda time, extent, rng: even(extent - 1, time),
+    "pairs": lambda time, extent, rng: even(2, time),
+    "single samples": lambda time, extent, rng: even(1, time),
+    "empty chunks": _with_empty,
+}
+"""How a signal is cut, from the plainest: by its length, and by the input samples that one output looks at."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one run of a stream showed."""
+
+    status: str
+    case: Case
+    cut: str
+    sizes: tuple[int, ...]
+    outputs: int = 0
+    zeros: int = 0
+    ratio: float = 0.0
+    index: tuple[int, ...] | None = None
+    due: float = 0.0
+    reason: str = ""
+    where: str = ""
+    looks_like: str = ""
+
+    @property
+    def code(self) -> str:
+        """Python that shows the output, or how many samples there are; ``make`` is what was checked."""
+        y = f"takes.streamed(make, x, {in_code(self.sizes)})"
+        at = "" if self.index is None else ", ".join(map(str, self.index))
+        show = f"{y}[{at}].item(), {self.due!r}" if at else f"{y}.shape"
+        return f"import torch; from torchparity import cases, takes; x = {self.case.code}; print({show})"
+
+
+@dataclass(frozen=True)
+class Rig:
+    """A stream to run afresh, the offline reference, and the delay between them in output samples.
+
+    Where the delay was `declared`, samples that never come are part of it.
+    """
+
+    new: Make
+    job: Job
+    a: Arithmetic
+    device: str = "cpu"
+    latency: int = 0
+    declared: bool = False
+
+    @cached_property
+    def _known(self) -> dict[Case, tuple[Array, Bound]]:
+        return {}
+
+    def due(self, case: Case) -> tuple[Array, Bound]:
+        """Return what the reference gives for a case, and how far rounding may take a stream from it."""
+        if case not in self._known:
+            self._known[case] = self.job.reference(case.x), streamed_bound(self.job.layer, case.x, self.a)
+        return self._known[case]
+
+    def take(self, case: Case, sizes: Sequence[int], stream: Any = None) -> Take:
+        """Return what a stream gives, a fresh one if none is given."""
+        return take(self.new() if stream is None else stream, case.x, sizes, self.a, self.device)
+
+    def seen(self, case: Case, sizes: Sequence[int], cut: str, stream: Any = None) -> Seen:
+        """Run a stream, and compare what it gives with what is due."""
+        seen = Seen("wrong", case, cut, tuple(sizes))
+        try:
+            got = self.take(case, sizes, stream)
+        except (Refused, Misbehaved) as error:
+            return dataclasses.replace(seen, reason=f"{error} ({in_words(sizes)})")
+        expected, limit = self.due(case)
+        if got.y.shape[:-1] != expected.shape[:-1]:
+            reason = f"output of shape {got.y.shape}, which should be {expected.shape}"
+            return dataclasses.replace(seen, reason=reason)
+        n = max(0, min(got.y.shape[-1] - self.latency, expected.shape[-1]))
+        y, cut_off = got.y[..., self.latency : self.latency + n], Bound(limit.E[..., :n], limit.S[..., :n])
+        found = self._judged(case, y, expected[..., :n], cut_off)
+        zeros = int((cut_off.S == 0).sum())
+        seen = dataclasses.replace(seen, status=found.status, outputs=y.size, zeros=zeros, ratio=found.ratio)
+        if found.index is None:
+            seen = dataclasses.replace(seen, reason=found.words)
+            return self._counted(seen, got, expected) if found.status in PASSED else seen
+        index = (*found.index[:-1], found.index[-1] + self.latency)
+        seen = dataclasses.replace(seen, index=index, due=float(expected[found.index]))
+        if found.status in PASSED:
+            return self._counted(seen, got, expected)
+        where = got.place(index[-1])
+        reason = f"{got.y[index]:.9g} at output {list(index)}, where {expected[found.index]:.9g} is due"
+        reason += f" ({case.kind} input in {in_words(sizes)}): the first wrong sample is in {where}"
+        name = named(self.job, case.x, got, self.latency, limit.E, self.a)
+        return dataclasses.replace(seen, reason=reason, where=where, looks_like=name)
+
+    def _judged(self, case: Case, y: Array, expected: Array, limit: Bound) -> Compared:
+        """Compare, and say which sample is the first to be wrong."""
+        found = compared(y, expected, limit, self.a)
+        if case.kind == "integer" and found.status in PASSED:
+            differ = (y != rounded(expected, self.a.result)) & (2.0**self.a.digits >= limit.S)
+            return Compared("wrong", found.ratio, first(differ)) if differ.any() else found
+        if found.index is None or found.status in PASSED:
+            return found
+        broken = ~(np.abs(y - expected) <= limit.E)
+        status = "inconclusive" if self.job.probed and alike(y, expected, self.a) else found.status
+        return dataclasses.replace(found, status=status, index=first(broken))
+
+    def _counted(self, seen: Seen, got: Take, expected: Array) -> Seen:
+        """Return what was seen, unless there are too many samples, or too few: a causal stream may keep its tail."""
+        total, due = got.y.shape[-1], expected.shape[-1] + self.latency
+        causal = not got.flushed and (self.declared or total == sum(got.sizes) * self.job.layer.factor)
+        if total == due or (total < due and causal):
+            return seen
+        reason = f"{total} samples in {in_words(got.sizes)}, where {due} are due"
+        if total > due:
+            name = named(self.job, seen.case.x, got, self.latency, self.due(seen.case)[1].E, self.a)
+            return dataclasses.replace(seen, status="wrong", index=None, reason=reason, looks_like=name)
+        reason += f": the last {due - total} are missing, " + (
+            "flush() or not" if got.flushed else "there is no flush()"
+        )
+        return dataclasses.replace(seen, status="wrong", index=None, reason=reason, looks_like=FLUSH)
+
+
+def streamed_bound(layer: Any, x: Array, a: Arithmetic) -> Bound:
+    """Return how far a stream may lie from the reference by rounding alone, and S.
+
+    Overlap-add in chunks is another order of the same sum: a tail is a partial sum, added later. The bound n·u·S of
+    `torchparity.roundoff` holds for every order, so it holds here. Two things are more: a tail that is kept in half
+    precision is rounded once more at each of the J − 1 borders between overlapping chunks, and a stream may carry the
+    bias in its tail and take it away again, which is two more terms ±b at each. With o = J − 1,
+
+        n′ = n + 2o        S′ = S + 2o·abs(b)        m′ = m + 3o        (without a bias: n, S, m + o)
+
+    In a chain what this adds to a stage is carried through the stages behind it by their absolute values.
+    """
+    if not isinstance(layer, Chain):
+        return _streamed(layer, x, a)
+    plain, more = bound(layer, x, a), np.zeros_like(x)
+    for stage in layer.stages:
+        through = doubled(unbiased(stage), np.abs)(more) if not isinstance(stage, Pointwise) else _steeper(stage, more)
+        more = through + _streamed(stage, x, a).E - bound(stage, x, a).E
+        x = doubled(stage)(x)
+    return Bound(plain.E + more, plain.S)
+
+
+def _streamed(layer: Any, x: Array, a: Arithmetic) -> Bound:
+    plain, o = bound(layer, x, a), _borders(layer)
+    if not o:
+        return plain
+    biased = getattr(layer, "bias_phases", None) is not None
+    b = doubled(layer, np.abs)(np.zeros_like(x, float))
+    n = terms(layer, *x.shape[-2:]) + 2 * o * biased
+    return Bound(summed(plain.S + 2 * o * b, n, stores(layer) + o * (1 + 2 * biased), a), plain.S)
+
+
+def _borders(layer: Any) -> int:
+    """Return J − 1: how many borders between chunks may lie within one sum, where stamps overlap."""
+    if isinstance(layer, (TransposedConv, FilterInterp)):
+        return overlapping(layer.length, layer.factor, getattr(layer, "dilation", 1)) - 1
+    return -(-layer.filter.h.shape[-1] // layer.filter.L) - 1 if isinstance(layer, Probe) else 0
+
+
+def _steeper(stage: Pointwise, more: Array) -> Array:
+    return stage(more) if stage.name == "glu" else np.asarray(max(1.0, *map(abs, (0.0, *stage.parameters))) * more)

@@ -1,0 +1,187 @@
+"""Running what others stream: afresh every time, chunk by chunk, with words for whatever comes back."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dspref.arrays import Array, complaint
+from torchparity.arithmetic import DTYPES, Arithmetic
+from torchparity.calls import Misbehaved, Refused, call, private_copy
+
+Make: TypeAlias = Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class Take:
+    """What a stream gave: for each chunk, and, if it has a flush, in the end.
+
+    Attributes
+    ----------
+    sizes : tuple of int
+        Samples of each chunk.
+    parts : tuple of array (batch, channel, time)
+        One for each chunk, and one more if it was flushed.
+    """
+
+    sizes: tuple[int, ...]
+    parts: tuple[Array, ...]
+
+    @property
+    def flushed(self) -> bool:
+        """Whether the last part came from a flush."""
+        return len(self.parts) > len(self.sizes)
+
+    @property
+    def y(self) -> Array:
+        """All that was given, in a row."""
+        return np.concatenate(self.parts, axis=-1)
+
+    @property
+    def starts(self) -> list[int]:
+        """Where each part begins, and last where they end."""
+        return [0, *(int(n) for n in np.cumsum([part.shape[-1] for part in self.parts]))]
+
+    def place(self, sample: int) -> str:
+        """Return where a sample of the output lies among the chunks.
+
+        Examples
+        --------
+        >>> parts = tuple(np.zeros((1, 1, n)) for n in (4, 6, 2))
+        >>> Take((2, 3), parts).place(5), Take((2, 3), parts).place(10)
+        ('chunk 1 (3 samples), 1 after its border', 'flush, 0 after its border')
+        """
+        part = int(np.searchsorted(self.starts, sample, side="right")) - 1
+        past = f"{sample - self.starts[part]} after its border"
+        return f"chunk {part} ({self.sizes[part]} samples), {past}" if part < len(self.sizes) else f"flush, {past}"
+
+
+def maker(make: Any, dtype: str, device: str = "cpu") -> Make:
+    """Return a function that gives a fresh stream: a copy of a module or an object, or what a factory makes.
+
+    What can be called with no argument is a factory (a class, a function); all else is copied.
+    """
+    if isinstance(make, nn.Module):
+        return lambda: _restarted(private_copy(make, dtype, allowed=DTYPES).to(device))
+    if not callable(make):
+        raise TypeError(complaint("stream", type(make).__name__, "a module, an object to call, or a factory of one"))
+    if not _is_factory(make):
+        return lambda: _restarted(copy.deepcopy(make))
+
+    def made() -> Any:
+        stream = make()
+        if not callable(stream):
+            raise TypeError(complaint("stream", f"{type(stream).__name__} from the factory", "something to call"))
+        return stream.eval().to(device, getattr(torch, dtype)) if isinstance(stream, nn.Module) else stream
+
+    return made
+
+
+def _is_factory(make: Any) -> bool:
+    try:
+        inspect.signature(make).bind()
+    except TypeError:
+        if isinstance(make, type):
+            hint = "write lambda: Kind(arguments)"
+            raise TypeError(
+                complaint("stream", f"class {make.__name__}, whose call needs arguments", "a factory", hint)
+            ) from None
+        return False
+    except ValueError:  # builtins without a signature
+        return isinstance(make, type)
+    return True
+
+
+def _restarted(stream: Any) -> Any:
+    """Return a copy whose state is that of the beginning, if it can say so."""
+    if callable(getattr(stream, "reset", None)):
+        stream.reset()
+    return stream
+
+
+def has_flush(stream: Any) -> bool:
+    """Return whether a stream can say that its input has ended."""
+    return callable(getattr(stream, "flush", None))
+
+
+def take(
+    stream: Any, x: Array, sizes: Sequence[int], a: Arithmetic, device: str = "cpu", *, flush: bool = True
+) -> Take:
+    """Return what a stream gives for `x` (batch, channel, time) in chunks of the given sizes.
+
+    Raises
+    ------
+    Refused, Misbehaved
+        As `torchparity.calls.call`, with the chunk.
+    """
+    parts = []
+    for i, chunk in enumerate(np.split(x, np.cumsum(sizes)[:-1], axis=-1)):
+        parts.append(_part(stream, chunk, f"chunk {i} ({chunk.shape[-1]} samples)", a, device))
+    if flush and has_flush(stream):
+        parts.append(_part(lambda _: stream.flush(), x[..., :0], "flush", a, device))
+    channels = {part.shape[1] for part in parts}
+    if len(channels) > 1:
+        raise Misbehaved(complaint("output channels", sorted(channels), "the same from every chunk, and from flush"))
+    return Take(tuple(sizes), tuple(parts))
+
+
+def _part(f: Callable[[Tensor], Any], chunk: Array, name: str, a: Arithmetic, device: str) -> Array:
+    try:
+        return call(f, chunk, model=a, device=device)
+    except Refused as error:
+        raise Refused(f"{name}: {error}") from error
+    except Misbehaved as error:
+        raise Misbehaved(f"{name}: {error}") from error
+
+
+def streamed(make: Any, x: Tensor, sizes: Sequence[int]) -> Tensor:
+    """Return what a fresh stream gives for `x` in chunks of the given sizes, its flush included.
+
+    Parameters
+    ----------
+    make : as for `torchparity.check_stream`
+    x : Tensor (batch, channel, time)
+    sizes : sequence of int
+        Samples of each chunk.
+
+    Examples
+    --------
+    >>> streamed(nn.Upsample(scale_factor=2), torch.ones(1, 1, 3), [1, 2]).shape
+    torch.Size([1, 1, 6])
+    """
+    stream = maker(make, str(x.dtype).removeprefix("torch."), str(x.device))()
+    with torch.no_grad():
+        parts = [stream(chunk) for chunk in torch.split(x, list(sizes), dim=-1)]
+        return torch.cat([*parts, stream.flush()] if has_flush(stream) else parts, dim=-1)
+
+
+def in_words(sizes: Sequence[int]) -> str:
+    """Return sizes of chunks in short.
+
+    Examples
+    --------
+    >>> in_words([4, 1, 1, 1])
+    'chunks of 4, 3 × 1'
+    """
+    runs = [(size, len(list(run))) for size, run in groupby(sizes)]
+    return "chunks of " + ", ".join(f"{count} × {size}" if count > 1 else f"{size}" for size, count in runs)
+
+
+def in_code(sizes: Sequence[int]) -> str:
+    """Return sizes of chunks as Python.
+
+    Examples
+    --------
+    >>> in_code([4, 1, 1, 1])
+    '[4] + [1] * 3'
+    """
+    runs = [(size, len(list(run))) for size, run in groupby(sizes)]
+    return " + ".join(f"[{size}]" + (f" * {count}" if count > 1 else "") for size, count in runs)
