@@ -9,6 +9,7 @@ from dspref.console import FINDINGS, emit, with_exit_codes, writable
 from dspref.pages import doctor_page
 from torchparity.audit_command import audit, require_torch
 from torchparity.campaign_command import campaign
+from torchparity.findings_command import findings
 
 NEEDED = ("dspref", "numpy", "scipy", "click", "rich", "torch")
 
@@ -34,6 +35,7 @@ def main() -> None:
 
 main.add_command(audit)
 main.add_command(campaign)
+main.add_command(findings)
 
 
 @main.command()
@@ -68,6 +70,26 @@ def verify(
     emit({"text": lambda: f"{verdict}\n", "json": verdict.to_json, "md": verdict.to_markdown}[form](), file)
     if not verdict.ok:
         raise click.exceptions.Exit(FINDINGS)
+
+
+@main.command()
+@click.argument("target")
+@click.option("--like", metavar="SPEC", help="What it should be; by default what it is found to be.")
+@click.option("-o", "--output", metavar="FILE", help="Write there, not to the terminal.")
+@click.option("--force", is_flag=True, help="Write over a file that is there.")
+@with_exit_codes
+def scaffold(target: str, like: str | None, output: str | None, force: bool) -> None:
+    """Write a pytest file for a layer: all dtypes, gradients, signals of any length.
+
+    \b
+    torchparity scaffold my/upsampler.py:Upsampler --like "convt k16 s8 p4" > test_up.py
+    """  # noqa: D301
+    file = writable(output)
+    require_torch()
+    from torchparity.scaffold import scaffold, unwritten
+
+    unwritten(file, force=force)
+    emit(scaffold(target, like), file)
 
 
 @main.command()

@@ -30,7 +30,7 @@ ORDER: dict[str, Tiers] = {
         ("cli",),
     ),
     "torchparity": (
-        ("contexts", "corners", "devices", "ledger", "memory"),
+        ("contexts", "findings", "corners", "devices", "ledger", "memory"),
         ("nn", "calls", "cases", "verdict", "target", "recording", "isolation"),
         ("positions",),
         ("interpolation",),
@@ -54,7 +54,7 @@ ORDER: dict[str, Tiers] = {
         ("parity", "trials", "rig"),
         ("campaign", "validation", "asserts", "streams"),
         ("",),
-        ("audit_command", "pytest_plugin", "scaffold"),
+        ("audit_command", "findings_command", "pytest_plugin", "scaffold"),
         ("campaign_command",),
         ("cli",),
     ),
