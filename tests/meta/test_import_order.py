@@ -41,7 +41,7 @@ ORDER: dict[str, Tiers] = {
         ("mistakes.outputs",),
         ("mistakes.forward", "mistakes.backward"),
         ("mistakes",),
-        ("dispatch", "draws"),
+        ("dispatch", "draws", "upstream"),
         ("laws", "campaign_report"),
         ("describe",),
         ("onnx_file",),
