@@ -51,7 +51,7 @@ STATUSES = {
     "fixed": (FIXED, "fixed", "0.3"),
     "changed": (CHANGED, "changed", "0.4"),
     "a package is missing": (MISSING, "not run", "nosuchlibrary not installed"),
-    "two are": (replace(MISSING, needs=("click", "nor.this")), "not run", "nosuchlibrary and nor.this not installed"),
+    "two are": (replace(MISSING, needs=("click", "northis")), "not run", "nosuchlibrary and northis not installed"),
     "an error": (FAILS, "seen", "ValueError: no way"),
     "another error": (replace(FAILS, wrong="TypeError:"), "changed", "ValueError: no way"),
     "an error no more": (replace(FAILS, code="print(1)"), "fixed", "1"),
