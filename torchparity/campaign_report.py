@@ -12,6 +12,7 @@ from typing import Any
 from torchparity.corners import CORNERS
 from torchparity.ledger import SCHEMA
 from torchparity.tally import Count, Tally
+from torchparity.upstream import KNOWN
 from torchparity.verdict import STATUSES
 
 COLUMNS = ("kind", "arithmetic", "direction", "tier", "cases", "outputs", "largest error/bound", "in case", "verdicts")
@@ -62,7 +63,7 @@ class Campaign:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing was violated."""
+        """Whether nothing was violated, known faults of Torch apart."""
         return self.tally.violated == 0
 
     @property
@@ -116,6 +117,7 @@ class Campaign:
             "corners": corners,
             "violated": seen["violated"],
             "violations": [v | {"again": self.again(v["case"])} for v in seen["violations"]],
+            "known": seen["known"],
             "run": run,
         }
 
@@ -137,6 +139,9 @@ class Campaign:
         yield "corners reached: " + (
             "all" if not self.unreached else "all but " + "; ".join(f"{k}: {name}" for k, name in self.unreached)
         )
+        for fault in KNOWN:
+            if fault.name in self.tally.known:
+                yield f"known fault of Torch, met {self.tally.known[fault.name]} times: {fault.name} ({fault.words})"
         for v in self.tally.violations:
             cell = ", ".join(map(str, v.cell))
             yield f"violation: {v.status} in case {v.case} ({cell}): {v.reason}; again: {self.again(v.case)}"

@@ -92,6 +92,8 @@ class Tally:
     corners: Mapping[tuple[str, str], int] = field(default_factory=dict)
     violated: int = 0
     violations: tuple[Violation, ...] = ()
+    known: Mapping[str, int] = field(default_factory=dict)
+    """Violations that are known faults of Torch by name: they do not count as violated."""
 
     def __add__(self, other: Tally) -> Tally:
         """Return what both showed."""
@@ -104,6 +106,7 @@ class Tally:
             Counter(self.corners) + Counter(other.corners),
             self.violated + other.violated,
             tuple(sorted(self.violations + other.violations)[:SHOWN]),
+            Counter(self.known) + Counter(other.known),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -117,6 +120,7 @@ class Tally:
             "corners": [[kind, name, self.corners[kind, name]] for kind, name in sorted(self.corners)],
             "violated": self.violated,
             "violations": [v._asdict() | {"cell": list(v.cell)} for v in self.violations],
+            "known": {name: self.known[name] for name in sorted(self.known)},
         }
 
     @classmethod
@@ -131,6 +135,7 @@ class Tally:
             Counter({(kind, name): number for kind, name, number in data["corners"]}),
             data["violated"],
             tuple(Violation(**v | {"cell": Cell(*v["cell"])}) for v in data["violations"]),
+            Counter(data["known"]),
         )
 
 

@@ -16,6 +16,7 @@ from torchparity.gradients import differentiated
 from torchparity.job import Job
 from torchparity.roundoff import mapped
 from torchparity.tally import VIOLATIONS, Cell, Count, Tally, Violation
+from torchparity.upstream import known
 
 FORWARD = "forward"
 
@@ -71,8 +72,14 @@ def tallied(drawn: Trial, device: str = "cpu") -> Tally:
     found = list(outcomes(drawn, device))
     cells = {cell: _counted(drawn.index, outcome) for cell, outcome in found}
     seen = Counter((drawn.kind, name) for name in corners(drawn.kind, drawn.layer, drawn.case.shape))
-    broken = tuple(Violation(drawn.index, cell, o.status, o.reason) for cell, o in found if o.status in VIOLATIONS)
-    return Tally(1, cells, seen, len(broken), broken)
+    broken = [(cell, o) for cell, o in found if o.status in VIOLATIONS]
+    faults = [known(cell, drawn.layer, drawn.case.shape, device) for cell, _ in broken]
+    new = tuple(
+        Violation(drawn.index, cell, o.status, o.reason)
+        for (cell, o), fault in zip(broken, faults, strict=True)
+        if fault is None
+    )
+    return Tally(1, cells, seen, len(new), new, Counter(fault for fault in faults if fault is not None))
 
 
 def _counted(index: int, o: Outcome) -> Count:

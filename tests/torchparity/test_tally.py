@@ -23,7 +23,9 @@ def drawn(case: int) -> Tally:
     cell = A if rng.integers(2) else B
     broken = (Violation(case, cell, status, "it is wrong"),) if status == "wrong" else ()
     count = Count(1, int(rng.integers(9)), 1, ratio, case if ratio else None, {status: 1})
-    return Tally(1, {cell: count}, Counter({(cell.kind, "length 1"): 1}), len(broken), broken)
+    return Tally(
+        1, {cell: count}, Counter({(cell.kind, "length 1"): 1}), len(broken), broken, Counter({"a fault": case % 2})
+    )
 
 
 ONES = [drawn(i) for i in range(6)]
@@ -44,6 +46,7 @@ def test_counts_are_counts() -> None:
     whole = total(ONES)
     assert whole.cases == sum(count.cases for count in whole.cells.values()) == 6
     assert sum(whole.corners.values()) == 6
+    assert whole.known == {"a fault": 3}
     assert whole.violated == sum(count.verdicts.get("wrong", 0) for count in whole.cells.values()) > 0
     outputs = sum(count.outputs for one in ONES for count in one.cells.values())
     assert sum(count.outputs for count in whole.cells.values()) == outputs
