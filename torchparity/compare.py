@@ -31,6 +31,7 @@ class Outcome:
     reason: str = ""
     part: str = "output"
     before: tuple[Job, ...] = ()
+    remark: str = ""
 
     @property
     def code(self) -> str:
@@ -40,9 +41,9 @@ class Outcome:
         return self.job.code(self.case, self.index, self.due, self.before)
 
     @property
-    def badness(self) -> tuple[int, bool, float]:
-        """Sorts outcomes: by status, a broken law before a wrong value, then by ratio."""
-        return -STATUSES.index(self.status), self.index is None, self.ratio
+    def badness(self) -> tuple[int, bool, bool, float]:
+        """Sorts outcomes: by status, outputs before all else, a broken law before a wrong value, then by ratio."""
+        return -STATUSES.index(self.status), self.part == "output", self.index is None, self.ratio
 
 
 @dataclass(frozen=True)

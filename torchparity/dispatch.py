@@ -12,7 +12,7 @@ from torch.nn.utils.weight_norm import WeightNorm
 
 from dspref.arrays import Array, NotAnalysable, complaint
 from dspref.chain import Chain, Stage
-from torchparity.calls import check_there
+from torchparity.calls import check_there, numbers
 
 M = TypeVar("M", bound=nn.Module)
 Description: TypeAlias = Stage | Chain
@@ -20,7 +20,7 @@ Description: TypeAlias = Stage | Chain
 HINT = "register a law for it (torchparity.register), or try torchparity.probe"
 
 _METHODS = ("forward", "__call__", "_call_impl", "_conv_forward", "_output_padding")
-_FLOATS = (torch.float16, torch.float32, torch.float64)
+_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 @singledispatch
@@ -76,11 +76,11 @@ def guard(module: nn.Module, kind: type[nn.Module]) -> None:
 
 
 def array(tensor: Tensor) -> Array:
-    """Return a tensor as an array of the same dtype."""
+    """Return a tensor as an array of the same dtype; bfloat16, which NumPy lacks, as float32."""
     if tensor.dtype not in _FLOATS:
-        allowed, hint = "float16, float32, float64", "describe module.float() instead"
+        allowed, hint = "float16, bfloat16, float32, float64", "describe module.float() instead"
         raise NotAnalysable(complaint("weights", f"dtype {tensor.dtype}", allowed, hint))
-    return tensor.detach().cpu().numpy().copy()
+    return numbers(tensor)
 
 
 def field(module: nn.Module, name: str) -> Array | None:

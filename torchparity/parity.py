@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from torch import nn
 
 from dspref.arrays import as_choice, as_integer, complaint
+from dspref.chain import Chain
 from torchparity.arithmetic import DTYPES, Arithmetic, chosen
-from torchparity.binding import whole_twin
-from torchparity.calls import Misbehaved, Refused, Run, alike, call, own_dtype, private_copy
-from torchparity.cases import GRIDS, KINDS, LONG, REAL, Case
-from torchparity.compare import Outcome, bounded, equal, repeated
-from torchparity.gradients import differentiable, differentiated
+from torchparity.calls import Run, check_weights, own_dtype, private_copy, telling
+from torchparity.cases import GRIDS, KINDS, REAL
+from torchparity.compare import Outcome
+from torchparity.devices import as_device
+from torchparity.examine import differentiate, examined, forms, in_turn
+from torchparity.forms import aliases
+from torchparity.gradients import differentiable
+from torchparity.isolation import Lost, isolated
 from torchparity.job import Job
 from torchparity.plan import Broken, Like, as_chain, plan
 from torchparity.shrink import explained
+from torchparity.subjects import Subject, subject
 from torchparity.verdict import Coverage, Verdict
-
-_SIZE = 1 << 28  # products in one batch of one-hot inputs
-_ONES = 256
-_CHEAP = 1 << 24  # products in an input of LONG samples
-_DEAR = 1 << 31  # products in an input that is left out
-_WEIGHTS = 8  # largest whole number for weights, where sums have room
 
 
 def check(
-    f: Run,
+    f: Any,
     like: Like = None,
     *,
     dtype: str | None = None,
@@ -40,6 +40,8 @@ def check(
     lengths: Sequence[int] | None = None,
     grid: str = "small",
     channels: int | None = None,
+    isolate: bool = False,
+    time_limit: float = 60.0,
 ) -> Verdict:
     """Compare a module or function with the reference, output by output and gradient by gradient.
 
@@ -55,7 +57,8 @@ def check(
 
     Parameters
     ----------
-    f : nn.Module, or function of a tensor (batch, channel, time)
+    f : nn.Module, function of a tensor (batch, channel, time), or path of an .onnx file
+        Compiled, exported and scripted modules too, see `torchparity.subjects.subject`.
     like : layer, Chain, nn.Module or str, optional
         What `f` should be. With weights, it is the reference (rounded to `dtype`). Without, as in
         ``"convt k16 s8 p4"`` (`dspref.parse`), it says the structure that must be found, and the values
@@ -77,6 +80,10 @@ def check(
     grid : {'small', 'full'}
     channels : int, optional
         Of the input, where neither module nor `like` says.
+    isolate : bool
+        Run in a forked process of its own, so that a layer that hangs or kills its process gets a verdict, too.
+    time_limit : float
+        Seconds that one call of the layer may take, if isolated.
 
     Returns
     -------
@@ -97,26 +104,46 @@ def check(
     >>> check(lambda x: x.repeat_interleave(4, -1).roll(1, -1), like="nearest x4").status
     'wrong'
     """
-    dtype = own_dtype(f, DTYPES) if dtype is None else as_choice("dtype", dtype, DTYPES)
-    a = chosen(dtype, autocast=autocast, tf32=tf32)
-    seed, times = as_integer("seed", seed, 0), _times(grid, lengths)
-    run = private_copy(f, dtype, allowed=DTYPES) if isinstance(f, nn.Module) else f
+    asked = Asked(dtype, autocast, tf32, device, gradients, seed, _times(grid, lengths), lengths is not None, channels)
     promised = as_chain(like)
-    try:
-        found = plan(run, promised, dtype=dtype, channels=channels, seed=seed, device=device)
-    except Broken as broken:
-        return Verdict("wrong", 0.0, None, dtype, device, broken.description, "", Coverage(), reason=str(broken))
-    if isinstance(run, nn.Module):
-        run.to(device)
-    checked = [job for job in found.jobs if job.bounded]
-    outcomes = [o for job in checked for o in _examine(job, a, seed, times, given=lengths is not None)]
-    if gradients:
-        outcomes += [o for job in checked for o in _differentiate(job, a, seed, times)]
-    if len(found.jobs) > 1:
-        outcomes += _in_turn(run, found.jobs, a, seed, times)
-    unchecked = tuple(job.words for job in found.jobs if not job.bounded)
-    unchecked += tuple(f"gradients of {job.words}" for job in checked if gradients and not differentiable(job))
-    return _verdict(outcomes, a, device, found.description, unchecked)
+    if not isolate:
+        return _checked(f, promised, asked)
+
+    def work(say: Callable[[str], None]) -> Verdict:
+        with telling(say):
+            return _checked(f, promised, asked)
+
+    found = isolated(work, seconds=time_limit, device=device)
+    return lost(found, asked.dtype or "", device) if isinstance(found, Lost) else found
+
+
+def lost(found: Lost, dtype: str, device: str) -> Verdict:
+    """Return the verdict on a layer whose process came to no end of its own."""
+    return Verdict("wrong", 0.0, None, dtype, device, "", found.last, Coverage(), reason=f"the layer {found.reason}")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The options of a check."""
+
+    dtype: str | None
+    autocast: str | None
+    tf32: bool
+    device: str
+    gradients: bool
+    seed: int
+    times: tuple[int, ...]
+    given: bool
+    channels: int | None
+
+    def __post_init__(self) -> None:
+        as_integer("seed", self.seed, 0)
+        if self.autocast is not None or self.dtype is not None:
+            chosen(self.dtype or "float32", autocast=self.autocast, tf32=self.tf32)
+
+    def arithmetic(self, own: str) -> Arithmetic:
+        """Return the model of arithmetic, for a layer that works in `own` if nothing else is asked."""
+        return chosen(self.dtype or own, autocast=self.autocast, tf32=self.tf32)
 
 
 def _times(grid: str, lengths: Sequence[int] | None) -> tuple[int, ...]:
@@ -128,111 +155,86 @@ def _times(grid: str, lengths: Sequence[int] | None) -> tuple[int, ...]:
     return tuple(as_integer("length", t, 1) for t in lengths)
 
 
-def _examine(job: Job, a: Arithmetic, seed: int, times: Sequence[int], *, given: bool) -> Iterator[Outcome]:
-    """Yield the outcome of every case for one layer."""
-    long = {LONG} if job.products(LONG) <= _CHEAP else set()
-    every = list(times if given else sorted({*times, *job.critical_lengths, *long}))
-    if not given:
-        every = [t for t in every if job.products(t) <= _DEAR] or every[:1]
-    yield repeated(job, Case("normal", (1, job.channels, max(every)), a.name, seed))
-    for i, time in enumerate(every):
-        batch = 1 + i % 3 if job.products(time) <= _SIZE else 1
-        for kind in REAL:
-            yield bounded(job, Case(kind, (batch, job.channels, time), a.name, seed))
-    time = max(every) if given else job.extent + 8
-    if job.copies_taps:
-        batch = max(2, min(job.channels * time, _ONES, _SIZE // job.products(time)))
-        yield equal(job, Case("one-hot", (batch, job.channels, time), a.name, seed))
-    twin = whole(job, a, seed)
-    for time in every:
-        case = twin.whole(Case("integer", (2, job.channels, time), a.name, seed))
-        if case is not None and job.products(time) <= _SIZE:
-            yield equal(twin, case)
+def _checked(f: Any, promised: Chain | None, asked: Asked) -> Verdict:
+    """Return the verdict: what is checked, with what it is compared, and what all cases showed."""
+    if isinstance(f, nn.Module):
+        check_weights(f, DTYPES)
+    as_device(asked.device)
+    s = subject(f, dtype=asked.dtype)
+    a = asked.arithmetic(_own_dtype(f, s))
+    run = private_copy(f, a.dtype, allowed=DTYPES) if s.run is f and isinstance(f, nn.Module) else s.run
+    try:
+        found = plan(run, promised, dtype=a.dtype, channels=asked.channels, seed=asked.seed, device=asked.device, told=s)
+    except Broken as broken:
+        reason = str(broken)
+        return Verdict("wrong", 0.0, None, a.dtype, asked.device, broken.description, "", Coverage(), reason=reason)
+    if isinstance(run, nn.Module):
+        run.to(asked.device)
+    formed = not s.words.startswith("compiled")
+    outcomes = list(_outcomes(run, found.jobs, a, asked, formed=formed))
+    unchecked = tuple(job.words for job in found.jobs if not job.bounded)
+    unchecked += tuple(f"gradients of {job.words}" for job in found.jobs if asked.gradients and not differentiable(job))
+    unchecked += () if formed else ("memory layouts, for each of which it would be compiled anew",)
+    remarks = [*s.remarks, *(o.remark for o in outcomes if o.remark)]
+    if outcomes and all(o.status in ("exact", "within bound") for o in outcomes):
+        remarks.append(aliases(run, found.jobs[0], outcomes[0].case))
+    told = Told(a, asked.device, found.description, unchecked, tuple(dict.fromkeys(r for r in remarks if r)))
+    return _verdict(outcomes, told)
 
 
-def whole(job: Job, a: Arithmetic, seed: int) -> Job:
-    """Return the job with whole numbers for weights, if its module's weights can be set; else as it is."""
-    size = _WEIGHTS if a.digits >= 24 else 2
-    made = whole_twin(job.run, job.layer, job.held, size=size, seed=seed) if isinstance(job.run, nn.Module) else None
-    if made is None:
-        return job
-    prepared = f"f = binding.with_whole(f, {job.held!r}, size={size}, seed={seed}); "
-    return dataclasses.replace(job, run=made[0].to(job.device), layer=made[1], prepared=prepared)
+def _own_dtype(f: Any, s: Subject) -> str:
+    """Return the dtype in which a subject works."""
+    held = getattr(s.run, "dtype", None)  # of an ONNX file
+    if isinstance(held, str):
+        return held
+    return own_dtype(f if s.run is f else s.module if s.module is not None else f, DTYPES)
 
 
-def _differentiate(job: Job, a: Arithmetic, seed: int, times: Sequence[int]) -> Iterator[Outcome]:
-    """Yield the outcome of every gradient of one layer: at a short length, at one that fits, and at a longer one."""
-    if not differentiable(job):
-        return
-    twin = whole(job, a, seed)
-    every = sorted({min(times), job.extent + 1, min(max(times), job.extent + 40)})
-    for i, time in enumerate(t for t in every if job.products(t) <= _SIZE or t == every[0]):
-        shape = (1 + i % 3 if job.products(time) <= _CHEAP else 1, job.channels, time)
-        for kind in ("normal", "spread"):
-            yield from differentiated(job, Case(kind, shape, a.name, seed))
-        case = twin.whole(Case("integer", shape, a.name, seed))
-        if case is not None:
-            yield from differentiated(twin, case)
+def _outcomes(run: Run, jobs: Sequence[Job], a: Arithmetic, asked: Asked, *, formed: bool) -> Iterator[Outcome]:
+    """Yield every outcome: of each layer, and of all of them in turn."""
+    for job in (job for job in jobs if job.bounded):
+        yield from examined(job, a, asked.seed, asked.times, given=asked.given)
+        if formed:
+            yield from forms(job, a, asked.seed, asked.times)
+        if asked.gradients:
+            yield from differentiate(job, a, asked.seed, asked.times)
+    if len(jobs) > 1:
+        yield from in_turn(run, jobs, a, asked.seed, asked.times)
 
 
-def _in_turn(run: Run, jobs: Sequence[Job], a: Arithmetic, seed: int, times: Sequence[int]) -> Iterator[Outcome]:
-    """Yield the outcome of each layer for what the layers before it hand on, and of the whole."""
-    for time in sorted(times)[len(times) // 2 :]:
-        case = Case("normal", (2, jobs[0].channels, time), a.name, seed)
-        y = case.x
-        try:
-            for place, job in enumerate(jobs):
-                if job.bounded:
-                    yield bounded(job, case, y, jobs[:place])
-                y = call(job.run, y, model=a, device=job.device, inner=job.inner)
-            together = call(run, case.x, model=a, device=jobs[0].device)
-        except Refused as error:  # a bounded layer's own cases have told whether it may
-            if not job.bounded:
-                yield Outcome("wrong", case, job, reason=f"{job.words} refused its input: {error}")
-            continue
-        except Misbehaved as error:
-            yield Outcome("wrong", case, jobs[0], reason=str(error))
-            continue
-        same = alike(y, together, a)
-        reason = "" if same else "the module is not its layers one after another"
-        yield Outcome("exact" if same else "wrong", case, jobs[0], reason=reason)
+@dataclass(frozen=True)
+class Told:
+    """What a verdict says of every check, whatever came of it."""
+
+    a: Arithmetic
+    device: str
+    description: str
+    unchecked: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+    def verdict(self, status: str, seen: Coverage, **more: Any) -> Verdict:
+        """Return a verdict."""
+        fields = {"ratio": 0.0, "worst_index": None, "repro": ""} | more
+        about = {"dtype": self.a.dtype, "device": self.device, "description": self.description}
+        return Verdict(status, coverage=seen, arithmetic=self.a.words, remarks=self.remarks, **about, **fields)
 
 
-def _verdict(
-    outcomes: Sequence[Outcome],
-    a: Arithmetic,
-    device: str,
-    description: str,
-    unchecked: tuple[str, ...],
-) -> Verdict:
-    seen = _coverage(outcomes, unchecked)
+def _verdict(outcomes: Sequence[Outcome], told: Told) -> Verdict:
+    seen = _coverage(outcomes, told.unchecked)
     ranked = sorted(outcomes, key=lambda o: o.badness)
     worst = ranked[-1] if ranked else None
-    if worst is not None and worst.status in ("exact", "within bound"):  # gradients pass: the outputs say how
-        worst = next((o for o in reversed(ranked) if o.part == "output"), worst)
-    if worst is None or (worst.status in ("exact", "within bound") and (not seen.outputs or seen.zero_share == 1)):
+    passed = worst is not None and worst.status in ("exact", "within bound")
+    if worst is None or (passed and (not seen.outputs or seen.zero_share == 1)):
         reason = "nothing was compared" if not seen.outputs else "every output is zero whatever the layer does"
-        return Verdict("vacuous", 0.0, None, a.dtype, device, description, "", seen, reason=reason, arithmetic=a.words)
-    if worst.status in ("exact", "within bound"):
-        index = worst.index if worst.status != "exact" else None
-        code = worst.code if worst.status != "exact" else ""
-        ratio = worst.ratio
-        return Verdict(worst.status, ratio, index, a.dtype, device, description, code, seen, arithmetic=a.words)
+        return told.verdict("vacuous", seen, reason=reason)
+    if passed:  # gradients pass: the outputs say how
+        worst = next((o for o in reversed(ranked) if o.part == "output"), worst)
+        exact = worst.status == "exact"
+        index, code = (None, "") if exact else (worst.index, worst.code)
+        return told.verdict(worst.status, seen, ratio=worst.ratio, worst_index=index, repro=code)
     small, where, name = explained(worst)
-    return Verdict(
-        worst.status,
-        worst.ratio,
-        small.index,
-        a.dtype,
-        device,
-        description,
-        small.code,
-        seen,
-        reason=small.reason,
-        arithmetic=a.words,
-        where=where,
-        looks_like=name,
-    )
+    about = {"ratio": worst.ratio, "worst_index": small.index, "repro": small.code, "reason": small.reason}
+    return told.verdict(worst.status, seen, where=where, looks_like=name, **about)
 
 
 def _coverage(outcomes: Sequence[Outcome], unchecked: tuple[str, ...]) -> Coverage:
@@ -240,14 +242,16 @@ def _coverage(outcomes: Sequence[Outcome], unchecked: tuple[str, ...]) -> Covera
     real = [o for o in forward if o.case.kind in REAL]
     drawn = sum(o.outputs for o in real)
     counts = Counter(o.case.kind for o in forward if o.outputs)
-    counts["gradient"] = sum(o.part != "output" and o.outputs > 0 for o in outcomes)
+    back = [o for o in outcomes if o.part.startswith("gradient")]
+    counts["gradient"] = sum(o.outputs > 0 for o in back)
+    counts["form"] = sum(o.part.startswith("form") and o.outputs > 0 for o in outcomes)
     tiers = {0: bool(outcomes), 1: counts["one-hot"] + counts["integer"] > 0, 2: drawn > 0}
     return Coverage(
         tuple(tier for tier, run in tiers.items() if run),
         len(outcomes),
         sum(o.outputs for o in outcomes),
         sum(o.zeros for o in real) / drawn if drawn else 0.0,
-        tuple((kind, counts[kind]) for kind in (*KINDS, "gradient") if counts[kind] or kind != "impulse"),
+        tuple((kind, counts[kind]) for kind in (*KINDS, "form", "gradient") if counts[kind] or kind != "impulse"),
         unchecked,
-        max((o.ratio for o in outcomes if o.part != "output"), default=0.0),
+        max((o.ratio for o in back), default=0.0),
     )

@@ -24,6 +24,7 @@ from torchparity.describe import Part, describe, parts
 from torchparity.job import Job, stages_of, words_for
 from torchparity.probe import Probe, probe, trimmed
 from torchparity.roundoff import mapped
+from torchparity.subjects import Subject, subject
 
 Like: TypeAlias = Stage | Chain | nn.Module | str | None
 
@@ -59,7 +60,14 @@ def as_chain(like: Like) -> Chain | None:
 
 
 def plan(
-    run: Run, promised: Chain | None, *, dtype: str, channels: int | None, seed: int, device: str = "cpu"
+    run: Run,
+    promised: Chain | None,
+    *,
+    dtype: str,
+    channels: int | None,
+    seed: int,
+    device: str = "cpu",
+    told: Subject | None = None,
 ) -> Plan:
     """Return what to compare with what.
 
@@ -71,12 +79,12 @@ def plan(
         If there is nothing to compare with.
     """
     if promised is not None and not any(isinstance(s, Outline) for s in promised.stages):
-        pieces = _pieces(run, promised)
+        pieces = _pieces(run, promised, told)
         return Plan(_jobs(pieces, dtype, channels, device), f"{spec(promised)}, as promised")
     try:
-        found = _described(run)
+        found = _described(run, told)
     except NotAnalysable as undescribed:
-        held = _held(run, promised, channels)
+        held = _held(run, promised, channels, told)
         if held is not None:
             words = f"{words_for(held)}, with the module's own weights"
             return Plan(_jobs((Part((), run, (held,)),), dtype, channels, device), words)  # type: ignore[arg-type]
@@ -88,20 +96,22 @@ def plan(
     return Plan(_jobs(found, dtype, channels, device), words)
 
 
-def _held(run: Run, promised: Chain | None, channels: int | None) -> Any:
+def _held(run: Run, promised: Chain | None, channels: int | None, told: Subject | None) -> Any:
     """Return the promised layer with the weights that the module holds, if it is one layer and they are clear."""
-    if promised is None or len(promised.stages) != 1 or not isinstance(run, nn.Module):
+    if promised is None or len(promised.stages) != 1 or not isinstance(promised.stages[0], Outline):
         return None
-    outline = promised.stages[0]
-    tensors = {name: t for name, t in (*run.named_parameters(), *run.named_buffers()) if t.is_floating_point()}
-    weights = {name: numbers(t) for name, t in tensors.items()}
-    return bound_by_shape(outline, weights, channels) if isinstance(outline, Outline) else None
+    weights = subject(run).weights if told is None else told.weights
+    return bound_by_shape(promised.stages[0], {k: w for k, w in weights.items() if w.dtype.kind == "f"}, channels)
 
 
-def _described(run: Run) -> tuple[Part, ...]:
-    if not isinstance(run, nn.Module):
-        raise NotAnalysable("a function has no description")
-    found = parts(run)
+def _described(run: Run, told: Subject | None) -> tuple[Part, ...]:
+    """Return the pieces of a module, or the whole of what else says what it is."""
+    if isinstance(run, nn.Module):
+        found = parts(run)
+    elif told is not None and told.module is not None:
+        found = (Part((), run, stages_of(describe(told.module))),)  # type: ignore[arg-type]
+    else:
+        raise NotAnalysable(told.unknown if told is not None else "a function has no description")
     try:
         Chain(stage for part in found for stage in part.stages)
     except ValueError as error:  # channels that do not meet
@@ -109,10 +119,10 @@ def _described(run: Run) -> tuple[Part, ...]:
     return found
 
 
-def _pieces(run: Run, promised: Chain) -> tuple[Part, ...]:
+def _pieces(run: Run, promised: Chain, told: Subject | None) -> tuple[Part, ...]:
     """Return the module's own layers paired with the promised ones, or the whole with all of them."""
     try:
-        found = _described(run)
+        found = _described(run, told)
     except NotAnalysable:
         found = ()
     kinds = [stage.op for part in found for stage in part.stages]

@@ -112,10 +112,10 @@ def _bound(layer: Any, x: Array, a: Arithmetic, S: Array | None) -> Bound:
 def summed(S: Array, n: Array | float, m: Array | float, a: Arithmetic) -> Array:
     """Return E for sums S of n products that are stored m times (see `roundoff`)."""
     ε = (1 + a.u_in) ** 2 - 1
-    accumulated = ε * S + n * a.u_acc * (1 + ε) * S
-    stored = np.expm1(m * np.log1p(a.u_store)) * (S + accumulated)
+    accumulated = ε + n * a.u_acc * (1 + ε)
+    stored = np.expm1(m * np.log1p(a.u_store)) * (1 + accumulated)
     lost = n * a.tiny_acc / 2 + (m * a.tiny / 2 if a.u_store else 0)
-    return raised(accumulated + stored + n * U_REF * S + lost, n)
+    return np.asarray(raised(accumulated + stored + n * U_REF, n) * S + raised(lost, n))
 
 
 def _underflow(layer: Any, x: Array, a: Arithmetic) -> Array | float:

@@ -1,0 +1,75 @@
+"""The forms in which the same numbers can reach a layer: memory layouts, recorded gradients, vmap."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+
+import torch
+
+from torchparity.calls import Run
+from torchparity.cases import Case
+from torchparity.compare import Outcome, bounded
+from torchparity.contexts import LAYOUTS, laid_out, under_vmap, with_grad
+from torchparity.job import Job
+
+
+def _layout(name: str) -> Callable[[Run], Run]:
+    return lambda run: lambda x: run(laid_out(x, name))
+
+
+FORMS: dict[str, Callable[[Run], Run]] = {
+    **{name: _layout(name) for name in LAYOUTS if name != "contiguous"},
+    "requiring a gradient": with_grad,
+    "under vmap": under_vmap,
+}
+"""What is done to a function, so that it gets its input in another form."""
+
+
+def in_form(run: Run, form: str) -> Run:
+    """Return a function that hands its input to `run` in another form.
+
+    Examples
+    --------
+    >>> in_form(lambda x: x.stride(), "channels-last")(torch.zeros(1, 2, 3))
+    (6, 1, 2)
+    """
+    return FORMS[form](run)
+
+
+def reformed(job: Job, case: Case) -> Iterator[Outcome]:
+    """Yield the outcome for each form of an input: a layer that takes it gives the same output, up to rounding.
+
+    One that refuses a form says so: that is a remark, and no fault of its numbers.
+    """
+    for form in FORMS:
+        given = dataclasses.replace(case, kind="constant") if form == "expanded" else case
+        changed = dataclasses.replace(job, run=in_form(job.run, form), prepared=_prepared(job, case, form), names=())
+        outcome = bounded(changed, given)
+        if outcome.status == "wrong" and " refused, which is legal: " in outcome.reason:
+            words = f"input {form} refused: {outcome.reason.partition('legal: ')[2]}"
+            yield Outcome("exact", given, changed, part=f"form: {form}", remark=words)
+        elif outcome.status in ("wrong", "normwise only", "inconclusive"):
+            yield dataclasses.replace(outcome, part=f"form: {form}", reason=f"input {form}: {outcome.reason}")
+        else:
+            yield dataclasses.replace(outcome, part=f"form: {form}")
+
+
+def _prepared(job: Job, case: Case, form: str) -> str:
+    parts = ", ".join(f"f.get_submodule({name!r})" for name in job.names)
+    whole = f"torch.nn.Sequential({parts})" if parts else "f"
+    return f"{job.copied(case)}{job.prepared}f = forms.in_form({whole}, {form!r}); "
+
+
+def aliases(run: Run, job: Job, case: Case) -> str:
+    """Return a remark if the output lies in the memory of the input, else an empty text."""
+    given = torch.from_numpy(case.x.copy()).to(job.device, getattr(torch, case.model.dtype))
+    try:
+        with torch.no_grad():
+            y = run(given)
+    except Exception:
+        return ""
+    same = isinstance(y, torch.Tensor) and y.layout == torch.strided and y.numel() and not y.is_meta
+    if same and y.untyped_storage().data_ptr() == given.untyped_storage().data_ptr():
+        return "the output is a view of the input: who changes one in place changes both"
+    return ""
