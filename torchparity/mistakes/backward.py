@@ -11,9 +11,8 @@ import numpy as np
 
 from dspref.adjoints import adjoint
 from dspref.arrays import Array, NotAnalysable
-from dspref.chain import Chain
 from dspref.multirate import window
-from torchparity.mistakes.evidence import HALF, is_whole, within
+from torchparity.mistakes.evidence import HALF, is_whole, whole_factor, within
 from torchparity.mistakes.kernels import KERNELS, kernel_of
 from torchparity.mistakes.phases import orders
 from torchparity.roundoff import mapped
@@ -145,8 +144,8 @@ def _input(layer: Any) -> Iterator[tuple[str, Made]]:
                 yield "without the last tap", _of("input", partial(_rekernelled, lambda w: w * (np.arange(K) < K - 1)))
                 yield "without the first tap", _of("input", partial(_rekernelled, lambda w: w * (np.arange(K) > 0)))
     yield from _shared("input", layer)
-    factor = getattr(layer, "factor", 1) if not isinstance(layer, Chain) else 1
-    if isinstance(factor, int) and factor > 1:
+    factor = whole_factor(layer)
+    if factor > 1:
         yield (
             "of the first phase only",
             lambda layer, x, g: right("input")(layer, x, g * (np.arange(g.shape[-1]) % factor == 0)),
@@ -248,9 +247,8 @@ def _factors(wrt: str, layer: Any, at: Cotangent) -> Iterable[tuple[str, Made]]:
     """Yield means in place of sums, and what else a batch, a length or a factor may have multiplied."""
     batch, time, length = len(at.x), at.x.shape[-1], at.g.shape[-1]
     counts = {"the batch": batch, "time": length, "the input's time": time, "batch and time": batch * length}
-    factor = getattr(layer, "factor", 1) if not isinstance(layer, Chain) else 1
-    counts |= {"the factor's outputs": factor} if isinstance(factor, int) else {}
-    counts |= {"the groups": getattr(layer, "groups", 1), "all outputs": at.g.size}
+    factor = whole_factor(layer)
+    counts |= {"the factor's outputs": factor, "the groups": getattr(layer, "groups", 1), "all outputs": at.g.size}
     for words, n in counts.items():
         if n > 1:
             yield f"a mean over {words}, not a sum (scaled by 1/{n})", _scaled(wrt, 1 / n)

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from dspref.arrays import Array
+from dspref.arrays import Array, NotAnalysable
 from dspref.chain import Chain, Pointwise
 from dspref.interpolate import Interpolate
 from dspref.interpolators import FilterInterp, Linear
@@ -76,8 +76,7 @@ class Subject:
     def due(self) -> list[tuple[Array, Array] | None]:
         """What the layer makes of every input, and how far from it rounding may be; None where it refuses."""
         found = [self.predicted(self.right, x, more=self._more) for x, _ in self.pairs]
-        copies = getattr(self.layer, "op", "") == "nearest" or getattr(self.layer, "mode", "").startswith("nearest")
-        return [pair if pair is None or not copies else (pair[0], 0 * pair[1]) for pair in found]
+        return [pair if pair is None or not copies(self.layer) else (pair[0], 0 * pair[1]) for pair in found]
 
     @property
     def is_right(self) -> bool:
@@ -95,6 +94,9 @@ class Subject:
     def _bound(self, model: Trio, x: Array, y: Array, more: int) -> Array:
         with np.errstate(all="ignore"):
             S, n = np.abs(model.magnitudes(np.abs(x))), np.abs(model.ones((x != 0).astype(float)))
+        largest = ran(self.right.magnitudes, np.abs(x))
+        if largest is not None and largest.shape == S.shape:
+            S = np.maximum(S, largest)  # a mistake may take away, with the opposite sign
         if is_whole(x) and self._whole and is_whole(y) and S.max(initial=0) <= 1 / self.u:
             return np.zeros_like(y)
         E = (4 if self.u > HALF else 1) * (n + more) * (self.u + 2.0**-53) * S
@@ -124,14 +126,17 @@ class Subject:
         return all(is_whole(a) for a in arrays) and not any(isinstance(s, Pointwise) for s in self._stages)
 
     def explained_by(self, model: Trio) -> bool:
-        """Return whether a computation explains every pair."""
-        for x, y in self.pairs:
+        """Return whether a computation explains every pair, and is another than the layer's on one of them."""
+        other = False
+        for (x, y), due in zip(self.pairs, self.due, strict=True):
             made = ran(model.values, x)
             if made is None or made.shape != y.shape or self._hopeless(y - made):
                 return False
-            if not within(y - made, self._bound(model, x, made, 4)):
+            E = self._bound(model, x, made, 4)
+            if not within(y - made, E):
                 return False
-        return True
+            other |= due is None or due[0].shape != made.shape or not within(made - due[0], E)
+        return other
 
     def _hopeless(self, error: Array) -> bool:
         """Tell most computations apart without their bound: none is 64 times the layer's own, largest one."""
@@ -169,6 +174,25 @@ def within(error: Array, E: Array) -> bool:
     """Return whether no error is larger than its bound (and none is NaN)."""
     with np.errstate(all="ignore"):
         return bool((np.abs(error) <= E).all())
+
+
+def copies(layer: Any) -> bool:
+    """Return whether a layer copies samples, and nothing else."""
+    return getattr(layer, "op", "") == "nearest" or str(getattr(layer, "mode", "")).startswith("nearest")
+
+
+def whole_factor(layer: Any) -> int:
+    """Return the factor of a layer or chain, 1 where it is no integer.
+
+    Examples
+    --------
+    >>> whole_factor(Interpolate("linear", size=3)), whole_factor(Interpolate("linear", scale_factor=2))
+    (1, 2)
+    """
+    try:
+        return layer.factor if isinstance(layer.factor, int) else 1
+    except NotAnalysable:
+        return 1
 
 
 def is_whole(a: Array) -> bool:

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from dspref.chain import POINTWISE, Chain
-from torchparity.mistakes import interpolation, kernels, outputs, phases
+from torchparity.mistakes import borders, interpolation, kernels, outputs, phases
 from torchparity.mistakes.evidence import Pairs, Subject, Trio, ran, trios, within
 from torchparity.mistakes.kernels import KERNELS, Candidates, Model
 
 Row = Callable[[Any], Candidates]
 
-WITH_TAPS: tuple[Row, ...] = (kernels.taps_, phases.phases, kernels.places, kernels.gaps, kernels.borders)
+WITH_TAPS: tuple[Row, ...] = (kernels.taps_, phases.phases, kernels.places, kernels.gaps, borders.borders)
 WITH_WEIGHTS: tuple[Row, ...] = (phases.groups, phases.biases, phases.strides)
 FIXED: tuple[Row, ...] = (interpolation.nearest, interpolation.lines, interpolation.resized)
 

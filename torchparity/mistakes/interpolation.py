@@ -12,9 +12,10 @@ import numpy as np
 from dspref.arrays import Array
 from dspref.multirate import stretch
 from dspref.operators import linear
-from dspref.resize import MODES, resize
+from dspref.resize import MODES, Grid, grid_of, resize, taps
 from torchparity.mistakes.kernels import Candidates, Model
 from torchparity.mistakes.phases import orders
+from torchparity.positions import nearest_by_float
 
 
 def sampled(x: Array, index: Array) -> Array:
@@ -72,6 +73,7 @@ def nearest(layer: Any) -> Candidates:
     L = layer.factor
     for words, rule in INDICES.items():
         yield words, partial(_by_index, L=L, rule=rule)
+    yield "index computed in floating point (as Torch does)", lambda x: nearest_by_float(layer, x)
     yield "the signal tiled, not each sample repeated", lambda x: np.concatenate([x] * L, axis=-1)
     yield "zeros inserted, not the sample repeated", lambda x: stretch(x, L)
     yield "linear where nearest is due", lambda x: linear(x, L)
@@ -92,13 +94,13 @@ def lines(layer: Any) -> Candidates:
     yield "nearest where linear is due", lambda x: np.repeat(x, L, axis=-1)
     yield "linear on the integer grid (m/L, samples as points)", lambda x: drawn(x, _at(x, L))
     yield "zeros inserted, nothing drawn between", lambda x: stretch(x, L)
+    yield "cubic where linear is due", lambda x: resize(x, "cubic", L * x.shape[-1], align_corners=corners)
+    if corners:
+        return
     yield (
         "position computed in floating point (fl(1/L) added up)",
         lambda x: drawn(x, _added_up(np.arange(L * x.shape[-1]), L) + (0.5 / L - 0.5)),
     )
-    yield "cubic where linear is due", lambda x: resize(x, "cubic", L * x.shape[-1], align_corners=corners)
-    if corners:
-        return
     yield "border: zeros where held samples are due", lambda x: _beyond_zero(x, L)
     yield (
         "border prolonged where held samples are due",
@@ -150,7 +152,61 @@ def resized(layer: Any) -> Candidates:
         else ("positions from the lengths, not from the scale (recompute_scale_factor)"),
         partial(run, scale=scale if layer.ratio is None else None),
     )
+    yield from _placed(layer, scale)
     near = scale.limit_denominator(1000)
     yield "length rounded up", lambda x: run(x, length=-(-x.shape[-1] * near // 1))
     yield "length rounded to the nearest", lambda x: run(x, length=max(1, int(x.shape[-1] * near + Fraction(1, 2))))
     yield "length from the rounded product of floats", lambda x: run(x, length=int(x.shape[-1] * float(near)))
+
+
+def _placed(layer: Any, scale: Fraction) -> Candidates:
+    """Yield `Interpolate` at other positions, with another kernel, or with other ends."""
+    mode, r = layer.mode, 1 / scale
+    if mode.startswith("nearest"):
+        half = 0.5 if mode == "nearest-exact" else 0.0
+
+        def by_product(x: Array) -> Array:
+            m = np.arange(layer.out_length(x.shape[-1]), dtype=_SINGLE) + _SINGLE(half)
+            return sampled(x, m * (_SINGLE(1) / _SINGLE(scale)))
+
+        yield "index computed in floating point (m·fl(1/scale))", by_product
+        yield "index computed in floating point (as Torch does)", lambda x: nearest_by_float(layer, x)
+        return
+    if layer.align_corners:
+        return
+    yield (
+        "on the integer grid (m/scale, samples as points)",
+        lambda x: _drawn(layer, x, Grid(layer.out_length(x.shape[-1]), r.numerator, 0, r.denominator)),
+    )
+    if mode == "cubic":
+        yield "cubic with a = −1/2 (Catmull and Rom) where a = −3/4 is due", lambda x: _catmull_rom(layer, x)
+    if scale.denominator == 1 and scale > 1:
+        L = int(scale)
+        for words, order in orders(L):
+            yield words, partial(_in_order, layer, order=order)
+        yield "border: zeros where held samples are due", lambda x: layer(_zeros_around(x))[..., 2 * L : -2 * L]
+
+
+def _zeros_around(x: Array) -> Array:
+    return np.pad(x, [(0, 0)] * (x.ndim - 1) + [(2, 2)])
+
+
+def _drawn(layer: Any, x: Array, grid: Grid) -> Array:
+    t = taps(layer.mode, x.shape[-1], grid)
+    return np.asarray(sum(w * x[..., i] for w, i in zip(t.weights(x), t.index, strict=True)))
+
+
+def _catmull_rom(layer: Any, x: Array) -> Array:
+    """Draw the cubic with the kernel that others take."""
+    grid = grid_of("cubic", x.shape[-1], layer.out_length(x.shape[-1]), scale=layer.ratio)
+    i, part = grid.split()
+    t = part / grid.unit
+    weights = [_keys(t - n, -0.5) for n in (-1, 0, 1, 2)]
+    return np.asarray(sum(w * sampled(x, i + n) for w, n in zip(weights, (-1, 0, 1, 2), strict=True)))
+
+
+def _keys(t: Array, a: float) -> Array:
+    """Return R. Keys' cubic kernel."""
+    t = np.abs(t)
+    near, far = (a + 2) * t**3 - (a + 3) * t**2 + 1, a * (t**3 - 5 * t**2 + 8 * t - 4)
+    return np.where(t <= 1, near, np.where(t < 2, far, 0.0))

@@ -13,8 +13,9 @@ import numpy as np
 from dspref.arrays import Array
 from dspref.chain import POINTWISE, Chain
 from dspref.multirate import window
-from torchparity.mistakes.evidence import Subject, Trio, within
-from torchparity.mistakes.kernels import LATEST, Candidates, Model
+from torchparity.mistakes.borders import LATEST
+from torchparity.mistakes.evidence import Subject, Trio, copies, whole_factor, within
+from torchparity.mistakes.kernels import Candidates, Model
 
 HALVES = {"bfloat16": 8, "float16": 11}
 """Significant bits of the half formats."""
@@ -27,10 +28,8 @@ def zero(layer: Any) -> Candidates:
 
 def moved(subject: Subject) -> Iterator[tuple[str, Trio]]:
     """Yield the right output at another time, or in another item of the batch."""
-    factor = getattr(subject.layer, "factor", 1) if not isinstance(subject.layer, Chain) else 1
-    reach = max(LATEST, 2 * factor if isinstance(factor, int) else 1)
     right = subject.right
-    for k in range(1, reach + 1):
+    for k in range(1, max(LATEST, 2 * whole_factor(subject.layer)) + 1):
         for late in (True, False):
             words, by = f"{k} sample{'s' * (k > 1)} {'late' if late else 'early'}", k if late else -k
             yield f"output {words}, zeros shifted in", right.then(partial(_shifted, by))
@@ -57,7 +56,14 @@ def coarse(layer: Any) -> Candidates:
     }.items():
         rough = _rough(layer, change)
         yield f"operands rounded to {words}", lambda x, rough=rough, change=change: rough(change(x))  # type: ignore[misc]
-        yield f"weights rounded to {words}", rough
+        if has_weights(layer):
+            yield f"weights rounded to {words}", rough
+
+
+def has_weights(layer: Any) -> bool:
+    """Return whether a layer, or a stage of a chain, has weights or taps."""
+    stages = layer.stages if isinstance(layer, Chain) else (layer,)
+    return any(isinstance(getattr(stage, name, None), np.ndarray) for stage in stages for name in ("weight", "taps"))
 
 
 def _rough(layer: Any, change: Callable[[Array], Array]) -> Any:
@@ -88,7 +94,8 @@ def nonlinear(subject: Subject) -> Iterator[tuple[str, Trio]]:
         magnitudes = _twice(right)
         after, before = partial(_composed, f, right.values), partial(_composed, subject.trio[0], f)
         yield f"nonlinearity applied to the output: {name}", Trio(after, magnitudes, right.ones)
-        yield f"nonlinearity applied to the input: {name}", Trio(before, magnitudes, right.ones)
+        if not copies(subject.layer):  # else it makes no difference
+            yield f"nonlinearity applied to the input: {name}", Trio(before, magnitudes, right.ones)
 
 
 def _composed(then: Model, first: Model, x: Array) -> Array:
@@ -189,22 +196,35 @@ def _on_grid(subject: Subject, seen: Seen, bits: int, *, bias: bool) -> bool:
 
 
 def ends(subject: Subject, seen: Seen) -> str:
-    """Say whether it is right but for a few samples at the ends."""
-    wrong = [~(np.abs(y - due) <= E) for y, due, E in seen]
-    first = max(int((np.flatnonzero(w.any(axis=(0, 1))[: -(-w.shape[-1] // 2)]) + 1).max(initial=0)) for w in wrong)
-    last = max(int((np.flatnonzero(w.any(axis=(0, 1))[::-1][: w.shape[-1] // 2]) + 1).max(initial=0)) for w in wrong)
+    """Say whether it is right but for a few samples at the ends, which stand out.
+
+    They do if their error is over twice as large, as a share of its bound, as that of all other samples: a small error
+    everywhere may exceed its bound at the ends by chance.
+    """
+    shares = [_share(y - due, E) for y, due, E in seen]
+    wrong = [np.asarray(share > 1) for share in shares]
+    places = [np.asarray(w.any(axis=(0, 1))) for w in wrong]
+    first = max(_reach(w[: -(-len(w) // 2)]) for w in places)
+    last = max(_reach(w[::-1][: len(w) // 2]) for w in places)
     shortest = min((w.shape[-1] for w in wrong if w.any()), default=0)
-    if 4 * (first + last) > shortest:
+    if 4 * (first + last) > shortest or not first + last:
+        return ""
+    others = max(float(np.where(w, 0, share).max()) for share, w in zip(shares, wrong, strict=True))
+    if 2 * others > min(float(share[w].min()) for share, w in zip(shares, wrong, strict=True) if w.any()):
         return ""
     sides = [f"{word} {'sample' if k == 1 else f'{k} samples'}" for word, k in (("first", first), ("last", last)) if k]
-    if not sides or not _throughout(wrong, first, last):
-        return ""
     return f"{' and '.join(sides)} wrong" + (" (zero)" if _zero_there(seen, wrong) else "")
 
 
-def _throughout(wrong: list[Array], first: int, last: int) -> bool:
-    """Return whether some pair shows the end sample wrong in all channels and items: else it may be chance."""
-    return all(any(w[..., end].all() for w in wrong) for k, end in ((first, 0), (last, -1)) if k)
+def _share(error: Array, E: Array) -> Array:
+    """Return the size of errors as a share of their bounds."""
+    off = np.where(error == 0, 0.0, np.inf)
+    return np.asarray(np.divide(np.abs(error), E, out=off, where=E > 0))
+
+
+def _reach(wrong: Array) -> int:
+    """Return how many samples there are up to the last that is wrong."""
+    return int((np.flatnonzero(wrong) + 1).max(initial=0))
 
 
 def _zero_there(seen: Seen, wrong: list[Array]) -> bool:
