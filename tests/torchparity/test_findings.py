@@ -32,7 +32,7 @@ def test_the_page_says_what_the_table_says() -> None:
 def test_every_finding_is_seen_on_the_pinned_version(row: Finding, show: Callable[[str], None]) -> None:
     result = rerun(row)
     show(f"{row.id}, {row.library} {result.version}: {result.words}")
-    assert (result.status, result.version) == ("seen", row.version), result.answer
+    assert (result.status, result.version.partition("+")[0]) == ("seen", row.version), result.answer
 
 
 @pytest.mark.parametrize("row", FINDINGS, ids=lambda row: str(row.id))
