@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -79,14 +80,18 @@ class Seen:
     reason: str = ""
     where: str = ""
     looks_like: str = ""
+    stream: str = "make"
+    before: str = ""
+    """Python for the stream that was run, and for what was done before."""
 
     @property
     def code(self) -> str:
         """Python that shows the output, or how many samples there are; ``make`` is what was checked."""
-        y = f"takes.streamed(make, x, {in_code(self.sizes)})"
+        y = f"takes.streamed({self.stream}, x, {in_code(self.sizes)})"
         at = "" if self.index is None else ", ".join(map(str, self.index))
         show = f"{y}[{at}].item(), {self.due!r}" if at else f"{y}.shape"
-        return f"import torch; from torchparity import cases, takes; x = {self.case.code}; print({show})"
+        head = f"import torch; from torchparity import cases, takes; x = {self.case.code}"
+        return f"{head}; {self.before}print({show})"
 
 
 @dataclass(frozen=True)
@@ -161,7 +166,8 @@ class Rig:
     def _counted(self, seen: Seen, got: Take, expected: Array) -> Seen:
         """Return what was seen, unless there are too many samples, or too few: a causal stream may keep its tail."""
         total, due = got.y.shape[-1], expected.shape[-1] + self.latency
-        causal = not got.flushed and (self.declared or total == sum(got.sizes) * self.job.layer.factor)
+        steady = sum(got.sizes) * self.job.layer.factor
+        causal = not got.flushed and (self.declared or total in (math.floor(steady), math.ceil(steady)))
         if total == due or (total < due and causal):
             return seen
         reason = f"{total} samples in {in_words(got.sizes)}, where {due} are due"

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dspref.arrays import NotAnalysable, as_choice, as_integer, complaint
+from dspref.arrays import Array, NotAnalysable, as_choice, as_integer, complaint
 from dspref.chain import Chain
 from dspref.outline import Outline
 from torchparity.arithmetic import DTYPES, Arithmetic, arithmetic
@@ -229,32 +229,34 @@ def _blamed(seen: Seen, rig: Rig) -> Seen:
 
 def _beside(rig: Rig, case: Case) -> Iterator[Seen]:
     """Yield whether streams that follow one another know nothing of each other: each is fed one chunk."""
-    time, left = case.shape[-1], rig.new()
+    time, half, left = case.shape[-1], max(1, case.shape[-1] // 2), rig.new()
     yield rig.seen(case, [time], "one chunk")
-    if not _fed(left, rig, case):  # the cases themselves will tell
+    if not _fed(left, rig, case.x[..., :half]):  # the cases themselves will tell
         return
-    yield _called(rig.seen(case, [time], "beside another"), LEAK)
+    new = f"s = takes.maker(make, {rig.a.dtype!r}, {rig.device!r})(); s(x[:2, :, :{half}]); "
+    yield _named(rig.seen(case, [time], "beside another"), LEAK, "make", new)
     if not callable(getattr(left, "reset", None)):
         return
     for name, batch, mistake in (("after reset", 2, UNRESET), ("after reset, another batch", 3, BATCH)):
+        again = dataclasses.replace(case, shape=(batch, *case.shape[1:]))
         left.reset()
-        if _fed(left, rig, case):
+        if _fed(left, rig, again.x[:2, :, :half]):
             left.reset()
-            again = dataclasses.replace(case, shape=(batch, *case.shape[1:]))
-            yield _called(rig.seen(again, [time], name, left), mistake)
+            yield _named(rig.seen(again, [time], name, left), mistake, "lambda: s", new + "s.reset(); ")
 
 
-def _fed(stream: Any, rig: Rig, case: Case) -> bool:
-    """Return whether a stream takes half of a signal, after which it is left."""
+def _fed(stream: Any, rig: Rig, x: Array) -> bool:
+    """Return whether a stream takes the beginning of a signal, after which it is left."""
     try:
-        call(stream, case.x[..., : max(1, case.shape[-1] // 2)], model=rig.a, device=rig.device)
+        call(stream, x, model=rig.a, device=rig.device)
     except (Refused, Misbehaved):
         return False
     return True
 
 
-def _called(seen: Seen, mistake: str) -> Seen:
-    return seen if seen.status in PASSED else dataclasses.replace(seen, looks_like=mistake)
+def _named(seen: Seen, mistake: str, stream: str, before: str) -> Seen:
+    name = "" if seen.status in PASSED else mistake
+    return dataclasses.replace(seen, stream=stream, before=before, looks_like=name)
 
 
 def _verdict(seen: Sequence[Seen], rig: Rig, words: str, remarks: tuple[str, ...]) -> Verdict:

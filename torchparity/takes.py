@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from dspref.arrays import Array, complaint
 from torchparity.arithmetic import DTYPES, Arithmetic
-from torchparity.calls import Misbehaved, Refused, call, private_copy
+from torchparity.calls import Misbehaved, Refused, call, numbers, private_copy
 
 Make: TypeAlias = Callable[[], Any]
 
@@ -112,34 +112,37 @@ def has_flush(stream: Any) -> bool:
     return callable(getattr(stream, "flush", None))
 
 
-def take(
-    stream: Any, x: Array, sizes: Sequence[int], a: Arithmetic, device: str = "cpu", *, flush: bool = True
-) -> Take:
+def take(stream: Any, x: Array, sizes: Sequence[int], a: Arithmetic, device: str = "cpu") -> Take:
     """Return what a stream gives for `x` (batch, channel, time) in chunks of the given sizes.
 
     Raises
     ------
     Refused, Misbehaved
-        As `torchparity.calls.call`, with the chunk.
+        As `torchparity.calls.call`, with the chunk; also if a call changes what an earlier one returned.
     """
-    parts = []
+    kept: list[tuple[Tensor, Array, str]] = []
+
+    def part(f: Callable[[Tensor], Any], chunk: Array, name: str) -> None:
+        given: list[Tensor] = []
+        try:
+            y = call(lambda x: given.append(f(x)) or given[0], chunk, model=a, device=device)  # type: ignore[func-returns-value]
+        except (Refused, Misbehaved) as error:
+            raise type(error)(f"{name}: {error}") from error
+        kept.append((given[0], y, name))
+
     for i, chunk in enumerate(np.split(x, np.cumsum(sizes)[:-1], axis=-1)):
-        parts.append(_part(stream, chunk, f"chunk {i} ({chunk.shape[-1]} samples)", a, device))
-    if flush and has_flush(stream):
-        parts.append(_part(lambda _: stream.flush(), x[..., :0], "flush", a, device))
-    channels = {part.shape[1] for part in parts}
+        part(stream, chunk, f"chunk {i} ({chunk.shape[-1]} samples)")
+    if has_flush(stream):
+        part(lambda _: stream.flush(), x[..., :0], "flush")
+    for y, then, name in kept:
+        if not np.array_equal(numbers(y), then, equal_nan=True):
+            hint = "return a copy, as x.clone()"
+            raise Misbehaved(complaint(f"output of {name}", "changed by a later call", "one left as it was", hint))
+    parts = tuple(then for _, then, _ in kept)
+    channels = {then.shape[1] for then in parts}
     if len(channels) > 1:
         raise Misbehaved(complaint("output channels", sorted(channels), "the same from every chunk, and from flush"))
-    return Take(tuple(sizes), tuple(parts))
-
-
-def _part(f: Callable[[Tensor], Any], chunk: Array, name: str, a: Arithmetic, device: str) -> Array:
-    try:
-        return call(f, chunk, model=a, device=device)
-    except Refused as error:
-        raise Refused(f"{name}: {error}") from error
-    except Misbehaved as error:
-        raise Misbehaved(f"{name}: {error}") from error
+    return Take(tuple(sizes), parts)
 
 
 def streamed(make: Any, x: Tensor, sizes: Sequence[int]) -> Tensor:
