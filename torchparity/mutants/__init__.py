@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from torchparity.mutants import backward, behaviour, interpolation, kernels, stacks
+from torchparity.mutants import backward, behaviour, interpolation, kernels, stacks, streaming
 from torchparity.mutants.registry import (
     DIRECTIONS,
     FAULTS,
@@ -32,4 +32,5 @@ __all__ = [
     "registered",
     "removed",
     "stacks",
+    "streaming",
 ]

@@ -151,3 +151,11 @@ def batch_mixed(x: Tensor, p: Any) -> Tensor:
     """Give the first item's result to the whole batch."""
     y = correct(x, p)
     return torch.cat([y[:1], y[:1].expand(len(y) - 1, -1, -1)])
+
+
+@mutant("result written over by the next call", fault="mutated in place", **ALL)
+def result_written_over(x: Tensor, p: Any) -> Tensor:
+    """Return a buffer of its own, the same for every call of a shape."""
+    y = correct(x, p)
+    buffer: Tensor = p.memory.setdefault(tuple(y.shape), torch.empty_like(y))
+    return buffer.copy_(y)

@@ -70,7 +70,7 @@ class Mutant:
     operator, title : str
         What it should do, and what it does wrong: together its name.
     wrong : function (x, p) of a tensor (batch, channel, time) and the parameters
-        Its output. A streaming one is called once with the parameters: what it returns takes chunks.
+        Its output. A streaming one gets a chunk, or None at the end of the signal, and has a memory.
     like : function of a NumPy generator
         Draws the layer that it should be, weights included.
     fault : str
@@ -100,7 +100,8 @@ class Mutant:
     def make(self, layer: Any) -> Any:
         """Return the wrong layer that should be `layer`: a module, or a maker of streams."""
         if self.direction == "streaming":
-            return lambda: self.wrong(Parametrised(layer))
+            shared: dict[str, Any] = {}
+            return lambda: FaultyStream(layer, self.wrong, shared)
         return Faulty(layer, self.wrong)
 
 
@@ -141,6 +142,25 @@ class Faulty(Parametrised):
     def forward(self, x: Tensor) -> Tensor:
         """Return the wrong output for a signal (batch, channel, time)."""
         return self.wrong(x, self)
+
+
+class FaultyStream(Faulty):
+    """A wrong stream: ``wrong(chunk, self)``, and ``wrong(None, self)`` at the end of the signal."""
+
+    def __init__(self, layer: Any, wrong: Callable[[Tensor | None, Any], Tensor], shared: dict[str, Any]) -> None:
+        super().__init__(layer, wrong)  # type: ignore[arg-type]
+        self.shared = shared
+        self.kept: dict[str, Any] = {}
+
+    def flush(self) -> Tensor:
+        """Return the rest of the output; the next chunk begins a new signal."""
+        rest = self.wrong(None, self)
+        self.reset()
+        return rest
+
+    def reset(self) -> None:
+        """Forget the signal."""
+        self.memory.clear()
 
 
 _REGISTRY: dict[str, Mutant] = {}
