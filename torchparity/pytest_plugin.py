@@ -142,14 +142,20 @@ class UpsamplerItem(pytest.Item):
         """Check it: the verdict is the report, on failure in place of a traceback."""
         if find_spec("torch") is None:
             pytest.fail(NO_TORCH, pytrace=False)
+        if failure := self.failure():
+            pytest.fail(failure, pytrace=False)
+
+    def failure(self) -> str:
+        """Return why it fails, in words; keep a verdict that passed for ``-rP``."""
         from torchparity.asserts import assert_upsampler
 
         try:
             module = self.promise.make(self.config.invocation_params.dir)
             verdict = assert_upsampler(module, **self.promise.options(self.dtype))
         except (AssertionError, ValueError) as error:
-            pytest.fail(str(error), pytrace=False)
+            return str(error)
         self.add_report_section("call", "verdict", str(verdict))
+        return ""
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:  # type: ignore[override]
         """Report a verdict without a traceback, anything else with one that begins here."""

@@ -88,6 +88,7 @@ def test_a_failure_is_the_verdict_without_a_traceback(folder: pytest.Pytester) -
     )
     text = result.stdout.str()
     assert "Error" not in text
+    assert "During handling" not in text
     assert "pytest_plugin" not in text
 
 
