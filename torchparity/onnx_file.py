@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -63,12 +64,6 @@ class OnnxFile:
         """What it is: "ONNX file up.onnx"."""
         return f"ONNX file {self.source.name}" if isinstance(self.source, Path) else "ONNX model"
 
-    @property
-    def remarks(self) -> tuple[str, ...]:
-        """Which sizes it holds fast."""
-        held = [f"{name} {size}" for name, size in self.sizes.items() if name != "channels"]
-        return (f"exported for {', '.join(held)} alone: dynamic_shapes= lets it take others",) if held else ()
-
     @cached_property
     def model(self) -> Any:
         """The model, as ``onnx.ModelProto``."""
@@ -99,6 +94,18 @@ class OnnxFile:
                 raise OnnxRefused(complaint(f"{name} of {self.words}", size, f"{self.sizes[name]} alone", hint))
         (y,) = answers(self._session, np.ascontiguousarray(x.detach().cpu().numpy()))
         return torch.from_numpy(y)
+
+
+def said(sizes: Mapping[str, int]) -> tuple[str, ...]:
+    """Return the remark on sizes that are held fast; none for channels, which every layer holds fast.
+
+    Examples
+    --------
+    >>> said({"channels": 2, "time": 11})
+    ('exported for time 11 alone: dynamic_shapes= lets it take others',)
+    """
+    held = [f"{axis} {size}" for axis, size in sizes.items() if axis != "channels"]
+    return (f"exported for {', '.join(held)} alone: dynamic_shapes= lets it take others",) if held else ()
 
 
 def session(source: Any, words: str = "ONNX model") -> Any:

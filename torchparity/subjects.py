@@ -19,6 +19,7 @@ from torchparity.build import build
 from torchparity.calls import Run
 from torchparity.describe import Description
 from torchparity.graphs import of_exported, of_scripted, of_traced
+from torchparity.onnx_file import AXES, said
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,12 @@ class Subject:
         What its own graph says it is (exported, traced, ONNX).
     unknown : str
         Why there is neither.
+    held : dict of str to int
+        Sizes of the input that are held fast, of batch, channels and time: it was exported for them alone.
+    trains : bool
+        Whether gradients flow through it.
     remarks : tuple of str
-        What else must be known: lengths that are refused by design, for one.
+        What else must be known.
     """
 
     run: Run
@@ -51,7 +56,9 @@ class Subject:
     module: nn.Module | None = None
     layer: Description | None = None
     unknown: str = ""
-    remarks: tuple[str, ...] = field(default=())
+    held: Mapping[str, int] = field(default_factory=dict)
+    trains: bool = True
+    remarks: tuple[str, ...] = ()
 
 
 def subject(f: object, *, dtype: str | None = None) -> Subject:
@@ -117,21 +124,18 @@ def _compiled(f: Any, dtype: str | None) -> Subject:
 
 
 def _exported(f: Any, dtype: str | None) -> Subject:
-    module = f.module()
+    module, held = f.module(), _held(f)
     told = _told(lambda: of_exported(f))
-    remarks = tuple(_held(f))
-    return Subject(_twin(module, dtype).__call__, "exported program", _weights(module), remarks=remarks, **told)
+    run, weights = _twin(module, dtype).__call__, _weights(module)
+    return Subject(run, "exported program", weights, held=held, remarks=said(held), **told)
 
 
-def _held(program: Any) -> Iterator[str]:
-    """Yield which sizes of its input an exported program holds fast."""
+def _held(program: Any) -> dict[str, int]:
+    """Return the sizes of its input that an exported program holds fast."""
     names = set(program.graph_signature.user_inputs)
-    for node in program.graph.nodes:
-        if node.op == "placeholder" and node.name in names and "val" in node.meta:
-            sizes = zip(("batch", "channels", "time"), node.meta["val"].shape, strict=False)
-            held = [f"{name} {size}" for name, size in sizes if isinstance(size, int) and name != "channels"]
-            if held:
-                yield f"exported for {', '.join(held)} alone: dynamic_shapes= lets it take others"
+    inputs = [node for node in program.graph.nodes if node.op == "placeholder" and node.name in names]
+    shape = inputs[0].meta["val"].shape if len(inputs) == 1 else ()
+    return {axis: size for axis, size in zip(AXES, shape, strict=False) if isinstance(size, int)}
 
 
 def _scripted(f: Any, dtype: str | None) -> Subject:
@@ -167,7 +171,8 @@ def _onnx(f: Any) -> Subject:
     from torchparity.onnx_laws import described
 
     file = OnnxFile(f)
-    return Subject(file, file.words, file.weights, remarks=file.remarks, **_told(lambda: described(file.model)))
+    told = _told(lambda: described(file.model))
+    return Subject(file, file.words, file.weights, held=file.sizes, trains=False, remarks=said(file.sizes), **told)
 
 
 def _function(f: Callable[..., Any]) -> Subject:

@@ -77,7 +77,8 @@ def test_what_was_made_from_a_layer_says_so_and_runs_as_it(name: str, how: str) 
     layer = LAYERS[name]
     found = subject(MADE[how](layer))
     assert found.words.startswith("" if how == "module" else how)
-    assert (found.unknown, found.remarks) == ("", ())
+    assert (found.unknown, found.remarks, found.trains) == ("", (), True)
+    assert set(found.held) == ({"channels"} if how == "exported" else set())
     assert found.module is not None
     assert describe(found.module) == layer
     assert found.layer in (None, layer)
@@ -200,6 +201,7 @@ def test_an_exported_program_says_which_lengths_it_takes() -> None:
     layer = LAYERS["convt"]
     found = subject(exported(layer))
     assert found.remarks == ("exported for batch 2, time 11 alone: dynamic_shapes= lets it take others",)
+    assert found.held == {"batch": 2, "channels": 4, "time": 11}
     assert describe(found.module) == layer  # type: ignore[arg-type]
     with pytest.raises(AssertionError, match="Guard failed"):
         found.run(signal(layer, 10))
