@@ -10,6 +10,7 @@ from dspref.pages import doctor_page
 from torchparity.audit_command import audit, require_torch
 from torchparity.campaign_command import campaign
 from torchparity.findings_command import findings
+from torchparity.verify_command import verify
 
 NEEDED = ("dspref", "numpy", "scipy", "click", "rich", "torch")
 
@@ -36,40 +37,7 @@ def main() -> None:
 main.add_command(audit)
 main.add_command(campaign)
 main.add_command(findings)
-
-
-@main.command()
-@click.argument("target")
-@click.option("--like", metavar="SPEC", help="What it should be: 'nearest x4', 'convt k16 s8 p4', ...")
-@click.option("--dtype", type=click.Choice(["float32", "float64"]), help="By default that of its weights.")
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, help="Of weights and inputs [0].")
-@click.option("--grid", type=click.Choice(["small", "full"]), default="small", show_default=True, help="Input lengths.")
-@click.option("--format", "form", type=click.Choice(["text", "json", "md"]), default="text", show_default=True)
-@click.option("-o", "--output", metavar="FILE", help="Write there, not to the terminal.")
-@with_exit_codes
-def verify(
-    target: str, like: str | None, dtype: str | None, seed: int, grid: str, form: str, output: str | None
-) -> None:
-    """Check a module output by output: bit for bit where nothing is rounded, else under the rounding bound.
-
-    \b
-    torchparity verify my/upsampler.py:Upsampler --like "convt k16 s8 p4"
-    torchparity verify torch.nn:Identity --like "nearest x1" --format json
-    """  # noqa: D301
-    file = writable(output)
-    require_torch()
-    import torch
-
-    from torchparity.parity import check
-    from torchparity.plan import as_chain
-    from torchparity.target import load
-
-    promised = as_chain(like)
-    torch.manual_seed(seed)
-    verdict = check(load(target)(), promised, dtype=dtype, seed=seed, grid=grid)
-    emit({"text": lambda: f"{verdict}\n", "json": verdict.to_json, "md": verdict.to_markdown}[form](), file)
-    if not verdict.ok:
-        raise click.exceptions.Exit(FINDINGS)
+main.add_command(verify)
 
 
 @main.command()

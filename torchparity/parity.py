@@ -117,9 +117,10 @@ def check(
     return lost(found, asked.dtype or "", device) if isinstance(found, Lost) else found
 
 
-def lost(found: Lost, dtype: str, device: str) -> Verdict:
+def lost(found: Lost, dtype: str, device: str, words: str = "") -> Verdict:
     """Return the verdict on a layer whose process came to no end of its own."""
-    return Verdict("wrong", 0.0, None, dtype, device, "", found.last, Coverage(), reason=f"the layer {found.reason}")
+    reason = f"the layer {found.reason}"
+    return Verdict("wrong", 0.0, None, dtype, device, words, found.last, Coverage(), reason=reason)
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,7 @@ def _checked(f: Any, promised: Chain | None, asked: Asked) -> Verdict:
         check_weights(f, DTYPES)
     as_device(asked.device)
     s = subject(f, dtype=asked.dtype)
-    a = asked.arithmetic(_own_dtype(f, s))
+    a = asked.arithmetic(asked.dtype or _own_dtype(f, s))
     run = private_copy(f, a.dtype, allowed=DTYPES) if s.run is f and isinstance(f, nn.Module) else s.run
     try:
         found = plan(run, promised, dtype=a.dtype, channels=asked.channels, seed=asked.seed, device=asked.device, told=s)
@@ -173,7 +174,7 @@ def _checked(f: Any, promised: Chain | None, asked: Asked) -> Verdict:
     formed = not s.words.startswith("compiled")
     outcomes = list(_outcomes(run, found.jobs, a, asked, formed=formed))
     unchecked = tuple(job.words for job in found.jobs if not job.bounded)
-    unchecked += tuple(f"gradients of {job.words}" for job in found.jobs if asked.gradients and not differentiable(job))
+    unchecked += tuple(f"gradients of {job.words}" for job in found.jobs if asked.gradients and job.bounded and not differentiable(job))
     unchecked += () if formed else ("memory layouts, for each of which it would be compiled anew",)
     remarks = [*s.remarks, *(o.remark for o in outcomes if o.remark)]
     if outcomes and all(o.status in ("exact", "within bound") for o in outcomes):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import TypeAlias
+from typing import Any, TypeAlias, cast
 
 from torch import nn
 
@@ -53,12 +54,7 @@ def load(target: str) -> Factory:
     torchparity.target.TargetError: target: got 'Identiti' in torch.nn; allowed: a name that is there.
     Hint: did you mean 'Identity'?
     """
-    place, colon, name = target.rpartition(":")
-    if not (colon and place and name):
-        raise TargetError(complaint("target", repr(target), _ALLOWED, "the function's name stands behind a colon"))
-    folder = Path(place).resolve().parent if place.endswith(".py") else Path.cwd()
-    with _on_path(folder):
-        found = _attribute(_imported(place), name, place)
+    found, folder = _named(target)
     if isinstance(found, nn.Module):
         return lambda: found
     if not callable(found):
@@ -72,12 +68,89 @@ def load(target: str) -> Factory:
     return make
 
 
-def _made(factory: Callable[[], object], target: str) -> nn.Module:
+def load_layer(target: str) -> Any:
+    """Return the layer that a target names, or makes: what `torchparity.check` takes, or what it compares with.
+
+    Parameters
+    ----------
+    target : str
+        As for `load`, or the path of an .onnx file. A function that needs an argument is the layer itself; one that
+        needs none makes it.
+
+    Raises
+    ------
+    TargetError
+        As `load`.
+
+    Examples
+    --------
+    >>> load_layer("torch.nn.functional:relu").__name__
+    'relu'
+    >>> load_layer("torch.nn:Identity")
+    Identity()
+    """
+    if target.endswith(".onnx"):
+        return Path(target)
+    found, folder = _named(target)
+    if not _makes(found):
+        return _as_layer(found, target)
+    with _on_path(folder):
+        return _as_layer(_called(cast(Callable[[], object], found), target), f"{target}()")
+
+
+def load_maker(target: str) -> Any:
+    """Return what makes a fresh stream: the function or class that a target names, or an object to be copied."""
+    found, folder = _named(target)
+    if not _makes(found):
+        return _as_layer(found, target)
+
+    def make() -> Any:
+        with _on_path(folder):
+            return _as_layer(_called(cast(Callable[[], object], found), target), f"{target}()")
+
+    return make
+
+
+def _makes(found: object) -> bool:
+    """Return whether something is to be called, to get a layer: a class, or a function that needs no argument."""
+    if isinstance(found, type):
+        return True
+    if isinstance(found, nn.Module) or not callable(found):
+        return False
     try:
-        made = factory()
+        needed = [p for p in inspect.signature(found).parameters.values() if p.default is p.empty]
+    except ValueError:  # functions written in C
+        return False
+    return not any(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in needed)
+
+
+def _as_layer(found: object, target: str) -> Any:
+    if callable(found) or hasattr(found, "graph_signature"):
+        return found
+    allowed = "a module, a function of a signal, a layer of dspref, or what makes one"
+    raise TargetError(complaint("target", f"{target}, of type {type(found).__name__}", allowed))
+
+
+def _named(target: str) -> tuple[object, Path]:
+    """Return what a target names, and the folder in which it finds what lies beside it."""
+    place, colon, name = target.rpartition(":")
+    if not (colon and place and name):
+        raise TargetError(complaint("target", repr(target), _ALLOWED, "the function's name stands behind a colon"))
+    folder = Path(place).resolve().parent if place.endswith(".py") else Path.cwd()
+    with _on_path(folder):
+        return _attribute(_imported(place), name, place), folder
+
+
+def _called(factory: Callable[[], object], target: str) -> object:
+    try:
+        return factory()
     except (Exception, SystemExit) as error:
         what = f"{target}(), which raised {_words(error)}"
         raise TargetError(complaint("target", what, "a factory that needs no arguments and succeeds")) from error
+
+
+def _made(factory: Callable[[], object], target: str) -> nn.Module:
+    made = _called(factory, target)
     if not isinstance(made, nn.Module):
         hint = "return the module itself, not its name, class, or configuration"
         raise TargetError(complaint(f"{target}()", type(made).__name__, "an nn.Module", hint))

@@ -114,7 +114,8 @@ class Verdict:
         seen = self.coverage
         tiers = ", ".join(map(str, seen.tiers)) or "none"
         counts = f"tiers {tiers}; {seen.cases} cases, {seen.outputs} outputs, {seen.zero_share:.1%} of them S = 0"
-        rows = [("compared", self.description), ("arithmetic", f"{self.dtype} on {self.device}"), ("covered", counts)]
+        numbers = f"{self.dtype} on {self.device}".strip()
+        rows = [("compared", self.description), ("arithmetic", numbers), ("covered", counts)]
         if seen.strata:
             rows.append(("inputs", ", ".join(f"{name} {count}" for name, count in seen.strata)))
         if seen.unchecked:
