@@ -154,3 +154,21 @@ def test_refusals_say_what_was_got_and_what_is_allowed(name: str) -> None:
     call, words = REFUSALS[name]
     with pytest.raises((ValueError, TypeError), match=words):
         call()
+
+
+@given(signals(), sizes, st.sampled_from(["crd", "dcr"]))
+def test_each_order_of_channels_is_its_definition_and_has_its_inverse(x: Array, L: int, order: str) -> None:
+    split = polyphase(x, L, order=order)
+    C, time = x.shape[-2:]
+    for c in range(C):
+        for r in range(L):
+            channel = c * L + r if order == "crd" else r * C + c
+            component = decimate(x[..., c, :], L, phase=r)
+            assert (split[..., channel, : component.shape[-1]] == component).all()
+    assert (interleave(split, L, order=order)[..., :time] == x).all()
+
+
+def test_an_unknown_order_is_refused() -> None:
+    for shuffle in (interleave, polyphase):
+        with pytest.raises(ValueError, match=r"order: got 'drc'; allowed: crd, dcr\. Hint: did you mean"):
+            shuffle(np.ones((2, 3)), 2, order="drc")
