@@ -10,6 +10,7 @@ from dspref.pages import doctor_page
 from torchparity.audit_command import audit, require_torch
 from torchparity.campaign_command import campaign
 from torchparity.findings_command import findings
+from torchparity.mutants_command import mutants
 from torchparity.verify_command import verify
 
 NEEDED = ("dspref", "numpy", "scipy", "click", "rich", "torch")
@@ -37,6 +38,7 @@ def main() -> None:
 main.add_command(audit)
 main.add_command(campaign)
 main.add_command(findings)
+main.add_command(mutants)
 main.add_command(verify)
 
 
@@ -47,7 +49,7 @@ main.add_command(verify)
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
 @with_exit_codes
 def scaffold(target: str, like: str | None, output: str | None, force: bool) -> None:
-    """Write a pytest file for a layer: all dtypes, gradients, signals of any length.
+    """Write a pytest file for a layer.
 
     \b
     torchparity scaffold my/upsampler.py:Upsampler --like "convt k16 s8 p4" > test_up.py

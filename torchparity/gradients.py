@@ -13,6 +13,7 @@ from torch import Tensor
 
 from dspref.adjoints import WRT, Gradients, adjoint
 from dspref.arrays import Array
+from dspref.interpolate import Interpolate
 from dspref.interpolators import FilterInterp, Linear, Nearest
 from dspref.layers import Conv, SubpixelConv, TransposedConv
 from torchparity.arithmetic import Arithmetic, arithmetic
@@ -20,6 +21,7 @@ from torchparity.binding import parameters_of
 from torchparity.calls import Misbehaved, Refused, answer, numbers, setting, tensor
 from torchparity.cases import Case, draw
 from torchparity.compare import Outcome, compared, first
+from torchparity.interpolation import interpolation_adjoint_bound
 from torchparity.job import Job
 from torchparity.roundoff import Bound, overlapping, skeleton, summed
 
@@ -43,7 +45,7 @@ def gradient_bounds(
 
     Parameters
     ----------
-    layer : layer of dspref with kernels, Nearest or Linear
+    layer : layer of dspref with kernels, Nearest, Linear or Interpolate
     x, g : array (batch, in, time), (batch, out, time')
     model : as for `torchparity.roundoff`
     wrt : subset of ('input', 'weight', 'bias')
@@ -59,20 +61,12 @@ def gradient_bounds(
     array([[[2., 2.]]])
     """
     a = arithmetic(model)
-    if isinstance(layer, Linear) or not isinstance(layer, (*KERNELS, Nearest)):
-        return _interpolated(layer, x, g, a) if "input" in wrt else {}
+    if isinstance(layer, (Linear, Interpolate)):
+        return {"input": Bound(*interpolation_adjoint_bound(layer, x.astype(float), g.astype(float), a))}
     S = adjoint(_magnitudes(layer), np.abs(x).astype(float), np.abs(g).astype(float), wrt=wrt)
     n, m = _terms(layer, x, g, wrt), _stores(layer, len(x))
     sums = {name: getattr(S, name) for name in wrt}
     return {name: Bound(summed(s, n[name], m[name], a), s) for name, s in sums.items() if s is not None}
-
-
-def _interpolated(layer: Any, x: Array, g: Array, a: Arithmetic) -> dict[str, Bound]:
-    """Bound the adjoint of an interpolation at positions that are rounded."""
-    from torchparity.interpolation import interpolation_adjoint_bound
-
-    E, S = interpolation_adjoint_bound(layer, x, g, a)
-    return {"input": Bound(E, S)}
 
 
 def _magnitudes(layer: Any) -> Any:
@@ -112,7 +106,7 @@ def _stores(layer: Any, batch: int) -> dict[str, int]:
 
 def differentiable(job: Job) -> bool:
     """Return whether the reference has a bounded gradient for the layer of a job."""
-    return isinstance(job.layer, (*KERNELS, Nearest, Linear)) or job.layer.__class__.__name__ == "Interpolate"
+    return isinstance(job.layer, (*KERNELS, Nearest, Linear, Interpolate))
 
 
 def differentiated(job: Job, case: Case) -> Iterator[Outcome]:

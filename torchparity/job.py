@@ -12,6 +12,7 @@ from torch import nn
 
 from dspref.arrays import Array
 from dspref.chain import Chain, Pointwise
+from dspref.interpolate import Interpolate
 from dspref.interpolators import Linear, Nearest
 from dspref.layers import Conv, SubpixelConv
 from dspref.spec import token
@@ -63,6 +64,8 @@ class Job:
         """Whether its response to a single one copies taps, so that nothing is rounded."""
         if isinstance(self.layer, Linear):  # a power of two: positions are exact
             return not self.layer.align_corners and self.layer.factor & (self.layer.factor - 1) == 0
+        if isinstance(self.layer, Interpolate):
+            return self.layer.mode.startswith("nearest")
         return not isinstance(self.layer, (Chain, Pointwise)) or self.layer == Pointwise("relu")
 
     @cached_property
@@ -108,7 +111,8 @@ class Job:
 
     def products(self, time: int) -> int:
         """Return about how many products one item of a batch costs."""
-        return time * (sum(a.size for a in _arrays(self.layer)) + self.channels * max(1, int(self.layer.factor)))
+        rate = 1 if getattr(self.layer, "size", None) else max(1, int(self.layer.factor))
+        return time * (sum(a.size for a in _arrays(self.layer)) + self.channels * rate)
 
     @cached_property
     def _gain(self) -> float:
@@ -117,6 +121,8 @@ class Job:
             return np.inf
         if not self.copies_taps and not isinstance(self.layer, Chain):
             return np.inf
+        if isinstance(self.layer, Interpolate):
+            return 1.0
         return float(self.magnitudes(np.ones((self.channels, 2 * self.extent + 8))).max())
 
     def whole(self, case: Case) -> Case | None:
@@ -173,6 +179,8 @@ def _extent(stage: Any) -> int:
         return int(stage.dilation * (stage.length - 1) + 1)
     if isinstance(stage, Pointwise):
         return 1
+    if isinstance(stage, Interpolate):
+        return 4 if stage.mode == "cubic" else 2
     if isinstance(stage, Linear):
         return 2
     return -(-int(stage.normal.h.shape[-1]) // int(stage.normal.L))

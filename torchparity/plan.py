@@ -12,6 +12,7 @@ from torch import nn
 
 from dspref.arrays import NotAnalysable, complaint
 from dspref.chain import Chain, Pointwise, Stage
+from dspref.interpolators import FilterInterp
 from dspref.layers import Conv, SubpixelConv, TransposedConv
 from dspref.multirate import window
 from dspref.outline import Outline
@@ -163,7 +164,7 @@ def _channels(stages: Sequence[Any]) -> int:
             return halved * int(stage.weight.shape[0])
         if isinstance(stage, (Conv, SubpixelConv)):
             return halved * int(stage.weight.shape[1]) * stage.groups
-        taps = stage.filter.h if isinstance(stage, Probe) else getattr(stage, "taps", None)
+        taps = stage.filter.h if isinstance(stage, Probe) else stage.taps if isinstance(stage, FilterInterp) else None
         if taps is not None and taps.ndim == 3:
             return halved * int(taps.shape[1])
         halved *= 2 if isinstance(stage, Pointwise) and stage.name == "glu" else 1

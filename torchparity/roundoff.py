@@ -13,9 +13,11 @@ from numpy.typing import ArrayLike
 
 from dspref.arrays import Array, NotAnalysable, as_real, as_signal, complaint
 from dspref.chain import Chain, Pointwise
+from dspref.interpolate import Interpolate
 from dspref.interpolators import FilterInterp, Linear, Nearest
 from dspref.layers import Conv, SubpixelConv, TransposedConv
 from torchparity.arithmetic import Arithmetic, arithmetic
+from torchparity.interpolation import interpolation_bound
 
 S = TypeVar("S")
 
@@ -212,29 +214,11 @@ def _nearest(layer: Nearest, x: Array, a: Arithmetic, S: Array | None) -> Bound:
     return Bound(np.zeros_like(magnitude), magnitude)
 
 
-@_bound.register
-def _linear(layer: Linear, x: Array, a: Arithmetic, S: Array | None) -> Bound:
-    """Bound the straight line between samples, at a position that is itself rounded.
-
-    Torch computes the position as ``src = fl(fl(scale·(m + ½)) − ½)`` with ``scale = fl(1/L)``: two relative errors
-    u of src + ½, and one of src, in all at most 3u(src + 1). (From output 1/(2u) on, m and m + ½ are rounded too:
-    5u(src + 1).) λ = src − ⌊src⌋ is exact. The line through the samples is continuous, and nowhere steeper than the
-    largest step between neighbours, so a position off by δ moves y by at most ``δ·max abs(Δx)``. Then 1 − λ, the
-    products and the sum round three times, and the result is stored once:
-
-        E = 3(u + u_ref)·S + (3u(src + 1) + u_ref)·max abs(Δx) + 3η/2 + u_store·(…)
-
-    The same holds for ``align_corners``, where ``src = fl(scale·m)``, scale = fl((T − 1)/(LT − 1)). For half precision
-    u is that of float32, in which Torch computes positions; λ and 1 − λ are then rounded to float32, too.
-    """
-    S = layer(np.abs(x)) if S is None else S
-    time, L, u = x.shape[-1], layer.factor, a.u_acc
-    m = np.arange(L * time)
-    src = m * (time - 1) / max(L * time - 1, 1) if layer.align_corners else np.maximum((m + 0.5) / L - 0.5, 0)
-    steps = np.abs(np.diff(x, axis=-1)).max(axis=-1, initial=0)[..., None]
-    roundings = np.where(m < 0.5 / u, 3, 5)
-    E = 3 * (u + U_REF) * S + (roundings * u * (src + 1) + U_REF) * steps + 1.5 * a.tiny_acc
-    return Bound(raised(E + a.u_store * (S + E) + (a.tiny / 2 if a.u_store else 0), 3), S)
+@_bound.register(Linear)
+@_bound.register(Interpolate)
+def _interpolated(layer: Linear | Interpolate, x: Array, a: Arithmetic, S: Array | None) -> Bound:
+    """Bound an interpolation at positions that are rounded themselves, see `torchparity.interpolation`."""
+    return Bound(*interpolation_bound(layer, x, a))
 
 
 @_bound.register
@@ -252,9 +236,9 @@ def _passed_on(stage: Any, E: Array, a: Arithmetic) -> Array:
     if isinstance(stage, Pointwise):
         steepest = max(1.0, *(abs(p) for p in stage.parameters)) if stage.parameters else 1.0
         return np.asarray(steepest * E * (1 + 4 * (a.u_acc + a.u_store)))
-    if isinstance(stage, Linear) or not hasattr(stage, "bias_phases") or stage.op.startswith(("interp", "linear", "cubic")):
+    if isinstance(stage, (Linear, Interpolate)) and not getattr(stage, "mode", "linear").startswith("nearest"):
         hint = "hand over a Sequential: it is checked layer by layer"
-        raise NotAnalysable(complaint("rounding bound", f"{stage.op} behind a layer that rounds", "it first", hint))
+        raise NotAnalysable(complaint("rounding bound", f"{stage.op} behind a layer that rounds", f"{stage.op} first", hint))
     at = _bound(unbiased(stage), E, a, None)
     return np.asarray(at.S + at.E)
 
