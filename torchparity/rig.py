@@ -14,6 +14,7 @@ import numpy as np
 from dspref.arrays import Array
 from dspref.chain import Chain, Pointwise
 from dspref.interpolators import FilterInterp
+from dspref.kernels import add_bias
 from dspref.layers import TransposedConv
 from torchparity.arithmetic import Arithmetic, rounded
 from torchparity.calls import Misbehaved, Refused, alike
@@ -115,7 +116,10 @@ class Rig:
     def due(self, case: Case) -> tuple[Array, Bound]:
         """Return what the reference gives for a case, and how far rounding may take a stream from it."""
         if case not in self._known:
-            self._known[case] = self.job.reference(case.x), streamed_bound(self.job.layer, case.x, self.a)
+            self._known[case] = (
+                self.job.reference(case.x),
+                streamed_bound(self.job.layer, case.x, self.a, self.job.bound(case.x, self.a)),
+            )
         return self._known[case]
 
     def take(self, case: Case, sizes: Sequence[int], stream: Any = None) -> Take:
@@ -180,8 +184,8 @@ class Rig:
         return dataclasses.replace(seen, status="wrong", index=None, reason=reason, looks_like=FLUSH)
 
 
-def streamed_bound(layer: Any, x: Array, a: Arithmetic) -> Bound:
-    """Return how far a stream may lie from the reference by rounding alone, and S.
+def streamed_bound(layer: Any, x: Array, a: Arithmetic, plain: Bound) -> Bound:
+    """Return how far a stream may lie from the reference by rounding alone, and S; `plain` is the bound of the layer.
 
     Overlap-add in chunks is another order of the same sum: a tail is a partial sum, added later. The bound n·u·S of
     `torchparity.roundoff` holds for every order, so it holds here. Two things are more: a tail that is kept in half
@@ -193,23 +197,23 @@ def streamed_bound(layer: Any, x: Array, a: Arithmetic) -> Bound:
     In a chain what this adds to a stage is carried through the stages behind it by their absolute values.
     """
     if not isinstance(layer, Chain):
-        return _streamed(layer, x, a)
-    plain, more = bound(layer, x, a), np.zeros_like(x)
+        return _streamed(layer, x, a, plain)
+    more = np.zeros_like(x, float)
     for stage in layer.stages:
-        through = doubled(unbiased(stage), np.abs)(more) if not isinstance(stage, Pointwise) else _steeper(stage, more)
-        more = through + _streamed(stage, x, a).E - bound(stage, x, a).E
-        x = doubled(stage)(x)
+        at = bound(stage, x, a)
+        through = _steeper(stage, more) if isinstance(stage, Pointwise) else doubled(unbiased(stage), np.abs)(more)
+        more, x = through + _streamed(stage, x, a, at).E - at.E, doubled(stage)(x)
     return Bound(plain.E + more, plain.S)
 
 
-def _streamed(layer: Any, x: Array, a: Arithmetic) -> Bound:
-    plain, o = bound(layer, x, a), _borders(layer)
+def _streamed(layer: Any, x: Array, a: Arithmetic, plain: Bound) -> Bound:
+    o, bias = _borders(layer), getattr(layer, "bias_phases", None)
     if not o:
         return plain
-    biased = getattr(layer, "bias_phases", None) is not None
-    b = doubled(layer, np.abs)(np.zeros_like(x, float))
-    n = terms(layer, *x.shape[-2:]) + 2 * o * biased
-    return Bound(summed(plain.S + 2 * o * b, n, stores(layer) + o * (1 + 2 * biased), a), plain.S)
+    b = 0 if bias is None else add_bias(np.zeros_like(plain.S), np.abs(bias))
+    n, biased = terms(layer, *x.shape[-2:]), bias is not None
+    E = summed(plain.S + 2 * o * b, n + 2 * o * biased, stores(layer) + o * (1 + 2 * biased), a)
+    return Bound(E, plain.S)
 
 
 def _borders(layer: Any) -> int:

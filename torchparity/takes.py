@@ -70,7 +70,9 @@ def maker(make: Any, dtype: str, device: str = "cpu") -> Make:
     What can be called with no argument is a factory (a class, a function); all else is copied.
     """
     if isinstance(make, nn.Module):
-        return lambda: _restarted(private_copy(make, dtype, allowed=DTYPES).to(device))
+        base = private_copy(make, dtype, allowed=DTYPES).to(device)
+        shared = list(base.parameters())  # the state is what changes
+        return lambda: _restarted(copy.deepcopy(base, {id(p): p for p in shared}))
     if not callable(make):
         raise TypeError(complaint("stream", type(make).__name__, "a module, an object to call, or a factory of one"))
     if not _is_factory(make):
