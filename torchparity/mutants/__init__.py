@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from torchparity.mutants import backward, behaviour, interpolation, kernels, stacks, streaming
+from torchparity.mutants import backward, behaviour, channels, interpolation, kernels, stacks, streaming
 from torchparity.mutants.registry import (
     DIRECTIONS,
     FAULTS,
@@ -24,6 +24,7 @@ __all__ = [
     "Parametrised",
     "backward",
     "behaviour",
+    "channels",
     "find",
     "interpolation",
     "kernels",

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-from torchparity.mutants import behaviour, interpolation, kernels
+from torchparity.mutants import behaviour, channels, interpolation, kernels
 from torchparity.mutants.behaviour import KERNELS
 from torchparity.mutants.correct import correct, grid, placed, rekernelled, split, tf32, with_changed
 from torchparity.mutants.likes import conv, convt, filtering, linear, nearest, shuffle
@@ -79,7 +79,7 @@ BY_INPUT: tuple[Row, ...] = (
     ("phases swapped", "", kernels.phases_of_taps_swapped, {"convt": convt(taps=9), "filter": filtering(taps=9)}),
     ("phases swapped", "", kernels.phases_of_channels_swapped, {"shuffle": shuffle()}),
     ("phases swapped", "", interpolation.phases_swapped, {"linear": linear()}),
-    ("DCR order", "DCR against CRD channel order", kernels.depth_column_row, {"shuffle": shuffle()}),
+    ("DCR order", "DCR against CRD channel order", channels.other_order, {"shuffle": shuffle()}),
     ("padding off by one", "", kernels.crop_off_by_one, {"convt": convt()}),
     ("padding off by one", "", kernels.pads_off_by_one, {"conv": conv(), "shuffle": shuffle()}),
     ("padding off by one", "", kernels.offset_off_by_one, {"filter": filtering()}),
@@ -96,7 +96,7 @@ BY_INPUT: tuple[Row, ...] = (
         kernels.output_padding_left_empty,
         {"convt": kernels.BEYOND},
     ),
-    ("inputs dealt to groups in turn", "groups' channels mixed", kernels.inputs_dealt_in_turn, GROUPED),
+    ("inputs dealt to groups in turn", "groups' channels mixed", channels.inputs_dealt_in_turn, GROUPED),
     (
         "phase of a dilated tap taken as if undilated",
         "stride and dilation offsets",
@@ -116,7 +116,7 @@ BY_INPUT: tuple[Row, ...] = (
         {"convt": convt(stride=5, taps=3, padding=0), "filter": filtering(factor=5, taps=3, offset=0)},
     ),
     ("taps beyond 16 dropped", "", kernels.taps_dropped, TAPS | {"filter": filtering(taps=20)}),
-    ("channels beyond 64 dropped", "", kernels.channels_dropped, WIDE | {"filter": filtering(inner=66)}),
+    ("channels beyond 64 dropped", "", channels.channels_dropped, WIDE | {"filter": filtering(inner=66)}),
     ("last sample wrong for lengths > 32", "", behaviour.last_sample_repeated, ALL),
     ("relative error 3e-7", "", behaviour.all_scaled, ALL),
     ("half accumulate", "", behaviour.accumulated_in_fp16, KERNELS),
@@ -134,7 +134,7 @@ BY_WEIGHTS: tuple[Row, ...] = (
     ("kernel flipped", "", kernels.kernel_flipped, TRAINED),
     ("phases swapped", "", kernels.phases_of_channels_swapped, {"shuffle": shuffle()}),
     ("phases swapped", "", kernels.phases_of_taps_swapped, {"convt": convt(taps=9)}),
-    ("DCR order", "DCR against CRD channel order", kernels.depth_column_row, {"shuffle": shuffle()}),
+    ("DCR order", "DCR against CRD channel order", channels.other_order, {"shuffle": shuffle()}),
     ("padding off by one", "", kernels.crop_off_by_one, {"convt": convt()}),
     ("padding off by one", "", kernels.pads_off_by_one, {"conv": conv(), "shuffle": shuffle()}),
     (
@@ -143,17 +143,17 @@ BY_WEIGHTS: tuple[Row, ...] = (
         kernels.output_padding_filled_with_zeros,
         {"convt": convt(padding=3, output_padding=2)},
     ),
-    ("inputs dealt to groups in turn", "groups' channels mixed", kernels.inputs_dealt_in_turn, GROUPED),
-    ("whole bias to each group", "whole bias given to each group", kernels.whole_bias_to_each_group, GROUPED),
+    ("inputs dealt to groups in turn", "groups' channels mixed", channels.inputs_dealt_in_turn, GROUPED),
+    ("whole bias to each group", "whole bias given to each group", channels.whole_bias_to_each_group, GROUPED),
     ("taps beyond 16 dropped", "", kernels.taps_dropped, TAPS),
-    ("channels beyond 64 dropped", "", kernels.channels_dropped, WIDE),
+    ("channels beyond 64 dropped", "", channels.channels_dropped, WIDE),
     ("last sample wrong for lengths > 32", "", behaviour.last_sample_repeated, TRAINED),
     ("relative error 3e-7", "", behaviour.all_scaled, TRAINED),
     ("relative error 3e-7 of one tap", "relative error 3e-7", behaviour.one_tap_scaled, TRAINED),
     ("half accumulate", "", behaviour.accumulated_in_fp16, TRAINED),
-    ("bias dropped", "", kernels.bias_dropped, TRAINED),
-    ("bias doubled", "", kernels.bias_doubled, TRAINED),
-    ("bias without phase", "bias dropped", kernels.bias_without_phase, {"shuffle": shuffle()}),
+    ("bias dropped", "", channels.bias_dropped, TRAINED),
+    ("bias doubled", "", channels.bias_doubled, TRAINED),
+    ("bias without phase", "bias dropped", channels.bias_without_phase, {"shuffle": shuffle()}),
     ("batch items mixed", "", behaviour.batch_mixed, TRAINED),
 )
 """The same for gradients by weight and bias."""
@@ -182,33 +182,33 @@ def spoilt(change: Change, *, weights: bool = False) -> Wrong:
     return wrong
 
 
-@mutant("TF32 in the gradient by the input", fault="TF32 where fp32 was promised", direction="backward", **KERNELS)
+@mutant("TF32 in the gradient by the input", KERNELS, fault="TF32 where fp32 was promised", direction="backward")
 def input_gradient_in_tf32(x: Tensor, p: Any) -> Tensor:
     """Round the output's gradient and the kernel to 11 bits."""
     rounded = rekernelled(x, fixed(p), tf32)
     return grafted(correct(x, p), grafted(rounded, rounded, tf32) + correct(x.detach(), p))
 
 
-@mutant("TF32 in the gradient by the weight", fault="TF32 where fp32 was promised", direction="backward", **TRAINED)
+@mutant("TF32 in the gradient by the weight", TRAINED, fault="TF32 where fp32 was promised", direction="backward")
 def weight_gradient_in_tf32(x: Tensor, p: Any) -> Tensor:
     """Round the output's gradient and the signal to 11 bits."""
     rounded = correct(tf32(x.detach()), p)
     return grafted(correct(x, p), grafted(rounded, rounded, tf32) + correct(x, fixed(p)))
 
 
-@mutant("gradient written over in place", fault="mutated in place", direction="backward", **ALL)
+@mutant("gradient written over in place", ALL, fault="mutated in place", direction="backward")
 def gradient_written_over(x: Tensor, p: Any) -> Tensor:
     """Use the caller's gradient as a scratch pad."""
     return grafted(correct(x, p), correct(x, p), lambda g: g.mul_(0.5))
 
 
-@mutant("noise in the gradient", fault="non-determinism", direction="backward", **ALL)
+@mutant("noise in the gradient", ALL, fault="non-determinism", direction="backward")
 def gradient_dithered(x: Tensor, p: Any) -> Tensor:
     """Add up in an order that changes, to a coarse grid."""
     return spoilt(lambda g: g + 1e-6 * torch.randn_like(g))(x, p)
 
 
-@mutant("first sample of the gradient off by 1e-6", fault="one edge sample off by 1e-6", direction="backward", **ALL)
+@mutant("first sample of the gradient off by 1e-6", ALL, fault="one edge sample off by 1e-6", direction="backward")
 def gradient_off_at_the_edge(x: Tensor, p: Any) -> Tensor:
     """Add a little to the first sample of the input's gradient."""
     offset = torch.zeros_like(x)
@@ -237,25 +237,25 @@ def straight_through(x: Tensor, p: Any) -> Tensor:
     return grafted(correct(x, p), placed(x, grid(x, p), "nearest"))
 
 
-@mutant("mean over the batch in the gradient by weight and bias", direction="backward", **TRAINED)
+@mutant("mean over the batch in the gradient by weight and bias", TRAINED, direction="backward")
 def mean_over_the_batch(x: Tensor, p: Any) -> Tensor:
     """Average over the batch, where gradients are summed."""
     return spoilt(lambda g: g / len(g), weights=True)(x, p)
 
 
-@mutant("no gradient by the bias", fault="bias dropped", direction="backward", **TRAINED)
+@mutant("no gradient by the bias", TRAINED, fault="bias dropped", direction="backward")
 def bias_untrained(x: Tensor, p: Any) -> Tensor:
     """Detach the bias."""
     return correct(x, p, bias=p.bias.detach() + 0 * p.bias) if p.bias is not None else correct(x, p)
 
 
-@mutant("no gradient by the weight", direction="backward", **TRAINED)
+@mutant("no gradient by the weight", TRAINED, direction="backward")
 def weight_untrained(x: Tensor, p: Any) -> Tensor:
     """Detach the weight."""
     return correct(x, p, weight=p.weight.detach() + 0 * p.weight)
 
 
-@mutant("gradient by the input doubled", direction="backward", **ALL)
+@mutant("gradient by the input doubled", ALL, direction="backward")
 def gradient_doubled(x: Tensor, p: Any) -> Tensor:
     """Accumulate twice."""
     return correct(grafted(x, x, lambda g: 2 * g), p)

@@ -23,7 +23,7 @@ FIXED: dict[str, Like] = {
 ALL = KERNELS | FIXED
 
 
-@mutant("last sample wrong for lengths > 32", **ALL)
+@mutant("last sample wrong for lengths > 32", ALL)
 def last_sample_repeated(x: Tensor, p: Any) -> Tensor:
     """Go wrong in the last, incomplete vector of a loop that is unrolled by 32."""
     y = correct(x, p).clone()
@@ -32,13 +32,13 @@ def last_sample_repeated(x: Tensor, p: Any) -> Tensor:
     return y
 
 
-@mutant("relative error 3e-7 of every output", fault="relative error 3e-7", **ALL)
+@mutant("relative error 3e-7 of every output", ALL, fault="relative error 3e-7")
 def all_scaled(x: Tensor, p: Any) -> Tensor:
     """Be off by 2.5 units in the last place of single precision."""
     return correct(x, p) * (1 + 3e-7)
 
 
-@mutant("relative error 3e-7 of one tap", fault="relative error 3e-7", **KERNELS)
+@mutant("relative error 3e-7 of one tap", KERNELS, fault="relative error 3e-7")
 def one_tap_scaled(x: Tensor, p: Any) -> Tensor:
     """Be off by 2.5 units in the last place, in one tap of one channel."""
 
@@ -50,7 +50,7 @@ def one_tap_scaled(x: Tensor, p: Any) -> Tensor:
     return rekernelled(x, p, change)
 
 
-@mutant("first sample off by 1e-6", fault="one edge sample off by 1e-6", **ALL)
+@mutant("first sample off by 1e-6", ALL, fault="one edge sample off by 1e-6")
 def first_sample_off(x: Tensor, p: Any) -> Tensor:
     """Have a little more at the first sample."""
     y = correct(x, p).clone()
@@ -58,7 +58,7 @@ def first_sample_off(x: Tensor, p: Any) -> Tensor:
     return y
 
 
-@mutant("last sample off by 1e-6", fault="one edge sample off by 1e-6", **ALL)
+@mutant("last sample off by 1e-6", ALL, fault="one edge sample off by 1e-6")
 def last_sample_off(x: Tensor, p: Any) -> Tensor:
     """Have a little more at the last sample."""
     y = correct(x, p).clone()
@@ -74,19 +74,19 @@ def accumulated(x: Tensor, p: Any, rounded: Callable[[Tensor], Tensor]) -> Tenso
     return y + rekernelled(x, p, torch.zeros_like)
 
 
-@mutant("partial sums in fp16", fault="half accumulate", **KERNELS)
+@mutant("partial sums in fp16", KERNELS, fault="half accumulate")
 def accumulated_in_fp16(x: Tensor, p: Any) -> Tensor:
     """Round every partial sum to half precision, between single operands and a single result."""
     return accumulated(x, p, lambda y: y.half().to(y.dtype))
 
 
-@mutant("partial sums in bf16", fault="half accumulate", **KERNELS)
+@mutant("partial sums in bf16", KERNELS, fault="half accumulate")
 def accumulated_in_bf16(x: Tensor, p: Any) -> Tensor:
     """Round every partial sum to bfloat16, between single operands and a single result."""
     return accumulated(x, p, lambda y: y.bfloat16().to(y.dtype))
 
 
-@mutant("TF32 where fp32 was promised", **KERNELS)
+@mutant("TF32 where fp32 was promised", KERNELS)
 def in_tf32(x: Tensor, p: Any) -> Tensor:
     """Round signal and kernel to 11 significant bits, as tensor cores do unless told otherwise."""
     return rekernelled(tf32(x), p, tf32)
@@ -98,7 +98,7 @@ def interpolated_in_bf16(x: Tensor, p: Any) -> Tensor:
     return correct(x.bfloat16(), p).to(x.dtype)
 
 
-@mutant("input normalised in place", fault="mutated in place", **ALL)
+@mutant("input normalised in place", ALL, fault="mutated in place")
 def input_normalised(x: Tensor, p: Any) -> Tensor:
     """Scale the caller's tensor."""
     y = correct(x, p)
@@ -123,13 +123,13 @@ def weights_scaled(x: Tensor, p: Any) -> Tensor:
     return y
 
 
-@mutant("dropout left on", fault="non-determinism", **ALL)
+@mutant("dropout left on", ALL, fault="non-determinism")
 def dropout_left_on(x: Tensor, p: Any) -> Tensor:
     """Drop samples in evaluation mode."""
     return correct(torch.nn.functional.dropout(x, 0.01, training=True), p)
 
 
-@mutant("dither of 1e-6", fault="non-determinism", **ALL)
+@mutant("dither of 1e-6", ALL, fault="non-determinism")
 def dithered(x: Tensor, p: Any) -> Tensor:
     """Add noise far below hearing."""
     y = correct(x, p)
@@ -153,7 +153,7 @@ def batch_mixed(x: Tensor, p: Any) -> Tensor:
     return torch.cat([y[:1], y[:1].expand(len(y) - 1, -1, -1)])
 
 
-@mutant("result written over by the next call", fault="mutated in place", **ALL)
+@mutant("result written over by the next call", ALL, fault="mutated in place")
 def result_written_over(x: Tensor, p: Any) -> Tensor:
     """Return a buffer of its own, the same for every call of a shape."""
     y = correct(x, p)

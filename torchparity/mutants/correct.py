@@ -54,9 +54,15 @@ def pads_of(p: Any) -> tuple[int, int]:
     return (0, 0) if p.padding == "valid" else (p.padding, p.padding)
 
 
-def shuffled(low: Tensor, L: int) -> Tensor:
-    """Return L channels of the low rate interleaved in time, in Torch's (CRD) order."""
-    return low.unflatten(1, (-1, L)).transpose(-1, -2).flatten(-2)
+def blocked(x: Tensor, groups: int) -> Tensor:
+    """Return the channels in groups, (batch, group, channel, time)."""
+    return x.reshape(len(x), groups, -1, x.shape[-1])
+
+
+def shuffled(low: Tensor, L: int, order: str = "crd") -> Tensor:
+    """Return L channels of the low rate interleaved in time: channels outer in Torch's order (CRD), phases in DCR."""
+    phases = blocked(low, low.shape[1] // L) if order == "crd" else blocked(low, L).transpose(1, 2)
+    return phases.transpose(-1, -2).flatten(-2)
 
 
 def _conv(x: Tensor, p: Any) -> Tensor:
@@ -148,7 +154,7 @@ def tf32(t: Tensor) -> Tensor:
 OPERATORS: dict[str, Callable[[Tensor, Any], Tensor]] = {
     "conv": _conv,
     "convt": _convt,
-    "shuffle": lambda x, p: shuffled(_conv(x, p), p.factor),
+    "shuffle": lambda x, p: shuffled(_conv(x, p), p.factor, p.order),
     "filter": _filter,
     "nearest": _interpolate,
     "linear": _interpolate,

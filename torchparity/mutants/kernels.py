@@ -1,4 +1,4 @@
-"""Forward faults of layers with kernels: taps, phases, borders, channels and groups, bias."""
+"""Forward faults of layers with kernels: taps and phases, padding and borders, dilation and stride."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from torchparity.mutants.correct import correct, kernel, pads_of, rekernelled, shuffled, with_changed
+from torchparity.mutants.correct import blocked, correct, kernel, pads_of, rekernelled, shuffled, with_changed
 from torchparity.mutants.likes import conv, convt, filtering, shuffle
 from torchparity.mutants.registry import mutant
 
@@ -31,15 +31,9 @@ def phases_of_taps_swapped(x: Tensor, p: Any) -> Tensor:
 @mutant("phases swapped", shuffle=shuffle())
 def phases_of_channels_swapped(x: Tensor, p: Any) -> Tensor:
     """Interleave the channels of a period one place on."""
-    low = correct(x, p, factor=1).unflatten(1, (-1, p.factor))
-    return shuffled(low.roll(1, 2).flatten(1, 2), p.factor)
-
-
-@mutant("DCR order where CRD was promised", fault="DCR against CRD channel order", shuffle=shuffle())
-def depth_column_row(x: Tensor, p: Any) -> Tensor:
-    """Take channels as phase-major (ONNX's DCR) where Torch's order is channel-major."""
-    low = correct(x, p, factor=1).unflatten(1, (p.factor, -1)).transpose(1, 2)
-    return shuffled(low.flatten(1, 2), p.factor)
+    low = correct(x, p, factor=1)
+    phases = blocked(low, low.shape[1] // p.factor).roll(1, 2)
+    return shuffled(phases.flatten(1, 2), p.factor)
 
 
 @mutant("padding off by one", convt=convt())
@@ -117,64 +111,6 @@ def output_padding_left_empty(x: Tensor, p: Any) -> Tensor:
     return y
 
 
-GROUPED = {"groups": 2}
-
-
-@mutant(
-    "inputs dealt to groups in turn",
-    fault="groups' channels mixed",
-    convt=convt(**GROUPED),
-    conv=conv(**GROUPED),
-    shuffle=shuffle(**GROUPED),
-)
-def inputs_dealt_in_turn(x: Tensor, p: Any) -> Tensor:
-    """Give group g the channels g, g + groups, … and not a block of them."""
-    return correct(x.unflatten(1, (-1, p.groups)).transpose(1, 2).flatten(1, 2), p)
-
-
-@mutant(
-    "outputs of groups interleaved",
-    fault="groups' channels mixed",
-    convt=convt(**GROUPED),
-    conv=conv(**GROUPED),
-    shuffle=shuffle(outer=4, **GROUPED),
-)
-def outputs_interleaved(x: Tensor, p: Any) -> Tensor:
-    """Write the outputs of the groups in turn."""
-    return correct(x, p).unflatten(1, (p.groups, -1)).transpose(1, 2).flatten(1, 2)
-
-
-@mutant("whole bias given to each group", convt=convt(**GROUPED), conv=conv(**GROUPED), shuffle=shuffle(**GROUPED))
-def whole_bias_to_each_group(x: Tensor, p: Any) -> Tensor:
-    """Add the bias once per group."""
-    return correct(x, p, bias=None if p.bias is None else p.groups * p.bias)
-
-
-@mutant(
-    "bias of the first group given to all",
-    fault="whole bias given to each group",
-    convt=convt(**GROUPED),
-    conv=conv(**GROUPED),
-    shuffle=shuffle(**GROUPED),
-)
-def first_bias_to_each_group(x: Tensor, p: Any) -> Tensor:
-    """Read the bias from its beginning in every group."""
-    return correct(x, p, bias=None if p.bias is None else p.bias.unflatten(0, (p.groups, -1))[0].repeat(p.groups))
-
-
-@mutant("groups and dilation swapped", convt=convt(groups=2, dilation=3))
-def arguments_swapped(x: Tensor, p: Any) -> Tensor:
-    """Hand two arguments over in the wrong order."""
-    return correct(x, p, groups=p.dilation, dilation=p.groups)
-
-
-@mutant("groups and dilation swapped", conv=conv(groups=2, inner=1), shuffle=shuffle(groups=2, inner=1, padding=1))
-def groups_read_as_dilation(x: Tensor, p: Any) -> Tensor:
-    """Read one for the other, with as many channels as that takes."""
-    taken = p.weight.shape[1] * p.dilation
-    return correct(x[:, :taken], p, groups=p.dilation, dilation=p.groups, pads=pads_of(p))
-
-
 @mutant("dilation ignored in the length", convt=convt(dilation=2, taps=4))
 def length_without_dilation(x: Tensor, p: Any) -> Tensor:
     """Compute the length from taps, not from the extent of the kernel."""
@@ -247,37 +183,6 @@ def gap_filled(x: Tensor, p: Any) -> Tensor:
 def taps_dropped(x: Tensor, p: Any) -> Tensor:
     """Unroll 16 taps and forget the rest."""
     return rekernelled(x, p, lambda w: w * (torch.arange(w.shape[-1]) < 16))
-
-
-@mutant(
-    "channels beyond 64 dropped",
-    convt=convt(inner=66),
-    conv=conv(inner=66),
-    shuffle=shuffle(inner=66),
-    filter=filtering(inner=66),
-)
-def channels_dropped(x: Tensor, p: Any) -> Tensor:
-    """Sum one tile of 64 channels."""
-    return correct(x * (torch.arange(x.shape[1]) < 64)[:, None], p)
-
-
-@mutant("bias dropped", convt=convt(), conv=conv(), shuffle=shuffle())
-def bias_dropped(x: Tensor, p: Any) -> Tensor:
-    """Add no bias."""
-    return correct(x, p, bias=None)
-
-
-@mutant("bias doubled", convt=convt(), conv=conv(), shuffle=shuffle())
-def bias_doubled(x: Tensor, p: Any) -> Tensor:
-    """Add the bias twice."""
-    return correct(x, p, bias=None if p.bias is None else 2 * p.bias)
-
-
-@mutant("bias of a channel's first phase given to all", shuffle=shuffle())
-def bias_without_phase(x: Tensor, p: Any) -> Tensor:
-    """Add the bias after the shuffle, one number per channel."""
-    first = None if p.bias is None else p.bias[:: p.factor].repeat_interleave(p.factor)
-    return correct(x, p, bias=first)
 
 
 @mutant("border reflected where it was to be replicated", conv=conv(padding_mode="replicate"))

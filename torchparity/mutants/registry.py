@@ -7,7 +7,7 @@ what has the layer's fields, its arrays as tensors. It is made anew for every la
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, fields
 from fractions import Fraction
 from typing import Any, TypeAlias, TypeVar
@@ -134,7 +134,7 @@ def _as_resizing(layer: Any) -> dict[str, Any]:
 class Faulty(Parametrised):
     """A wrong layer as a module: ``wrong(x, self)``, with a memory of its own that a fault may use."""
 
-    def __init__(self, layer: Any, wrong: Callable[[Tensor, Any], Tensor]) -> None:
+    def __init__(self, layer: Any, wrong: Callable[[Any, Any], Tensor]) -> None:
         super().__init__(layer)
         self.wrong = wrong
         self.memory: dict[str, Any] = {}
@@ -148,7 +148,7 @@ class FaultyStream(Faulty):
     """A wrong stream: ``wrong(chunk, self)``, and ``wrong(None, self)`` at the end of the signal."""
 
     def __init__(self, layer: Any, wrong: Callable[[Tensor | None, Any], Tensor], shared: dict[str, Any]) -> None:
-        super().__init__(layer, wrong)  # type: ignore[arg-type]
+        super().__init__(layer, wrong)
         self.shared = shared
         self.kept: dict[str, Any] = {}
 
@@ -166,18 +166,20 @@ class FaultyStream(Faulty):
 _REGISTRY: dict[str, Mutant] = {}
 
 
-def mutant(title: str, *, fault: str | None = None, direction: str = "forward", **likes: Like) -> Callable[[W], W]:
+def mutant(
+    title: str, likes: Mapping[str, Like] | None = None, *, fault: str = "", direction: str = "forward", **more: Like
+) -> Callable[[W], W]:
     """Return a decorator that registers a wrong computation for one or several operators.
 
     Parameters
     ----------
     title : str
         What it does wrong.
+    likes, **more : function of a NumPy generator
+        For each operator by name, what draws the layer that it should be.
     fault : str, optional
         The reported fault that it re-creates; by default the title.
     direction : {'forward', 'backward', 'streaming'}
-    **likes : function of a NumPy generator
-        For each operator by name, what draws the layer that it should be.
 
     Raises
     ------
@@ -199,12 +201,13 @@ def mutant(title: str, *, fault: str | None = None, direction: str = "forward", 
     >>> removed("convt: first tap lost")
     """
     as_choice("direction", direction, DIRECTIONS)
-    if not likes:
+    wanted = {**(likes or {}), **more}
+    if not wanted:
         hint = "as convt=lambda rng: TransposedConv(…)"
         raise ValueError(complaint("operators of a mutant", "none", "at least one, with what draws its layer", hint))
 
     def decorate(wrong: W) -> W:
-        for operator, like in likes.items():
+        for operator, like in wanted.items():
             name = operator.replace("_", "-")
             register(Mutant(name, title, wrong, like, fault=fault or title, direction=direction))
         return wrong

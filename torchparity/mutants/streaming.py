@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-from torchparity.mutants import behaviour, kernels
+from torchparity.mutants import behaviour, channels, kernels
 from torchparity.mutants.correct import correct, kernel, pads_of
 from torchparity.mutants.likes import conv, convt, filtering, linear, shuffle
 from torchparity.mutants.registry import Like, Mutant, mutant, register
@@ -78,6 +78,11 @@ def nothing(x: Tensor, p: Any) -> Tensor:
     return correct(long, p)[..., :0]
 
 
+def alone(chunk: Tensor, p: Any) -> Tensor:
+    """Return the output for a chunk as if it were the whole."""
+    return correct(chunk, p) if chunk.shape[-1] else nothing(chunk, p)
+
+
 def forgotten(chunk: Chunk, p: Any, forget: Callable[[Tensor, int], Tensor]) -> Tensor:
     """Return what is due now, if what lies before the due samples is changed by `forget` (past, their first input)."""
     past, start, stop = taken(chunk, p)
@@ -88,13 +93,13 @@ def forgotten(chunk: Chunk, p: Any, forget: Callable[[Tensor, int], Tensor]) -> 
     return correct(forget(past, first), p)[..., start:stop]
 
 
-@mutant("stateless causal chunks", direction="streaming", **STREAMED)
+@mutant("stateless causal chunks", STREAMED, direction="streaming")
 def stateless(chunk: Chunk, p: Any) -> Tensor:
     """Treat every chunk as a signal of its own: a click at every seam."""
     if chunk is None:
         return nothing(p.memory["last"], p)
     p.memory["last"] = chunk
-    return correct(chunk, p) if chunk.shape[-1] else nothing(chunk, p)
+    return alone(chunk, p)
 
 
 @mutant(
@@ -108,32 +113,33 @@ def tail_cut_off(chunk: Chunk, p: Any) -> Tensor:
     if chunk is None:
         return nothing(p.memory["last"], p)
     p.memory["last"] = chunk
-    return correct(chunk, p)[..., : p.stride * chunk.shape[-1]] if chunk.shape[-1] else nothing(chunk, p)
+    return alone(chunk, p)[..., : p.stride * chunk.shape[-1]]
 
 
-@mutant("history one sample short", direction="streaming", **STREAMED)
+@mutant("history one sample short", STREAMED, direction="streaming")
 def history_short(chunk: Chunk, p: Any) -> Tensor:
     """Keep one sample too few."""
 
     def forget(past: Tensor, first: int) -> Tensor:
-        known = p.memory["starts"][-1]
-        keep = torch.arange(past.shape[-1])
-        return past * ((keep > first) | (keep >= known) | (first == 0))
+        n = torch.arange(past.shape[-1])
+        kept = (n > first) | (n >= p.memory["starts"][-1]) | (first == 0)
+        return torch.where(kept, past, 0)
 
     return forgotten(chunk, p, forget)
 
 
-@mutant("history of the last chunk only", direction="streaming", **STREAMED)
+@mutant("history of the last chunk only", STREAMED, direction="streaming")
 def history_of_one_chunk(chunk: Chunk, p: Any) -> Tensor:
     """Look back into the chunk before, however short it was."""
 
     def forget(past: Tensor, first: int) -> Tensor:
-        return past * (torch.arange(past.shape[-1]) >= p.memory["starts"][-2:][0])
+        kept = torch.arange(past.shape[-1]) >= p.memory["starts"][-2:][0]
+        return torch.where(kept, past, 0)
 
     return forgotten(chunk, p, forget)
 
 
-@mutant("history in fp16", fault="half accumulate", direction="streaming", **STREAMED)
+@mutant("history in fp16", STREAMED, fault="half accumulate", direction="streaming")
 def history_in_half(chunk: Chunk, p: Any) -> Tensor:
     """Keep the state in half precision."""
 
@@ -144,7 +150,7 @@ def history_in_half(chunk: Chunk, p: Any) -> Tensor:
     return forgotten(chunk, p, forget)
 
 
-@mutant("history off by 3e-7", fault="relative error 3e-7", direction="streaming", **KERNELS)
+@mutant("history off by 3e-7", KERNELS, fault="relative error 3e-7", direction="streaming")
 def history_scaled(chunk: Chunk, p: Any) -> Tensor:
     """Multiply the state where it is only to be kept."""
 
@@ -154,14 +160,14 @@ def history_scaled(chunk: Chunk, p: Any) -> Tensor:
     return forgotten(chunk, p, forget)
 
 
-@mutant("end never given", direction="streaming", **STREAMED)
+@mutant("end never given", STREAMED, direction="streaming")
 def end_never_given(chunk: Chunk, p: Any) -> Tensor:
     """Give nothing at the end."""
     y = streamed(chunk, p)
     return y[..., :0] if chunk is None else y
 
 
-@mutant("end of zeros", direction="streaming", **STREAMED)
+@mutant("end of zeros", STREAMED, direction="streaming")
 def end_of_zeros(chunk: Chunk, p: Any) -> Tensor:
     """Give the right number of samples at the end, and nothing in them."""
     y = streamed(chunk, p)
@@ -178,7 +184,7 @@ def bias_in_the_overlap(chunk: Chunk, p: Any) -> Tensor:
     return y
 
 
-@mutant("state kept after reset", direction="streaming", **STREAMED)
+@mutant("state kept after reset", STREAMED, direction="streaming")
 def state_kept(chunk: Chunk, p: Any) -> Tensor:
     """Begin a new signal with the end of the one before."""
     y = streamed(chunk, p).clone()
@@ -188,7 +194,7 @@ def state_kept(chunk: Chunk, p: Any) -> Tensor:
     return y if before is None else y + before
 
 
-@mutant("state shared by all streams", direction="streaming", **STREAMED)
+@mutant("state shared by all streams", STREAMED, direction="streaming")
 def state_shared(chunk: Chunk, p: Any) -> Tensor:
     """Keep the state in the class, where each stream is to have its own."""
     y = streamed(chunk, p).clone()
@@ -216,7 +222,7 @@ def output_padding_every_time(chunk: Chunk, p: Any) -> Tensor:
     return y if chunk is None else torch.nn.functional.pad(y, (0, p.output_padding))
 
 
-@mutant("first sample of a chunk off by 1e-6", fault="one edge sample off by 1e-6", direction="streaming", **STREAMED)
+@mutant("first sample of a chunk off by 1e-6", STREAMED, fault="one edge sample off by 1e-6", direction="streaming")
 def seam_off(chunk: Chunk, p: Any) -> Tensor:
     """Have a little more at every seam."""
     y = streamed(chunk, p).clone()
@@ -227,9 +233,9 @@ def seam_off(chunk: Chunk, p: Any) -> Tensor:
 
 @mutant(
     "last sample of a chunk longer than 32 wrong",
+    STREAMED,
     fault="last sample wrong for lengths > 32",
     direction="streaming",
-    **STREAMED,
 )
 def long_chunk_wrong(chunk: Chunk, p: Any) -> Tensor:
     """Go wrong in the last, incomplete vector of a loop that is unrolled by 32."""
@@ -239,7 +245,7 @@ def long_chunk_wrong(chunk: Chunk, p: Any) -> Tensor:
     return y
 
 
-@mutant("chunk scaled in place", fault="mutated in place", direction="streaming", **STREAMED)
+@mutant("chunk scaled in place", STREAMED, fault="mutated in place", direction="streaming")
 def chunk_scaled(chunk: Chunk, p: Any) -> Tensor:
     """Scale the caller's chunk."""
     y = streamed(chunk, p)
@@ -248,14 +254,14 @@ def chunk_scaled(chunk: Chunk, p: Any) -> Tensor:
     return y
 
 
-@mutant("dither of 1e-6", fault="non-determinism", direction="streaming", **STREAMED)
+@mutant("dither of 1e-6", STREAMED, fault="non-determinism", direction="streaming")
 def dithered(chunk: Chunk, p: Any) -> Tensor:
     """Add noise far below hearing."""
     y = streamed(chunk, p)
     return y + 1e-6 * torch.randn_like(y)
 
 
-@mutant("chunks of one sample skipped", direction="streaming", **STREAMED)
+@mutant("chunks of one sample skipped", STREAMED, direction="streaming")
 def single_samples_skipped(chunk: Chunk, p: Any) -> Tensor:
     """Take a chunk of one sample for silence."""
     return streamed(0 * chunk if chunk is not None and chunk.shape[-1] == 1 else chunk, p)
@@ -267,7 +273,7 @@ LIFTED: tuple[Row, ...] = (
     ("kernel flipped", "", kernels.kernel_flipped, KERNELS),
     ("phases swapped", "", kernels.phases_of_taps_swapped, {"convt": KERNELS["convt"], "filter": filtering(taps=9)}),
     ("phases swapped", "", kernels.phases_of_channels_swapped, {"shuffle": shuffle()}),
-    ("DCR order", "DCR against CRD channel order", kernels.depth_column_row, {"shuffle": shuffle()}),
+    ("DCR order", "DCR against CRD channel order", channels.other_order, {"shuffle": shuffle()}),
     ("padding off by one", "", kernels.crop_off_by_one, {"convt": convt()}),
     ("padding off by one", "", kernels.pads_off_by_one, {"conv": conv(), "shuffle": shuffle()}),
     (
@@ -279,10 +285,10 @@ LIFTED: tuple[Row, ...] = (
     (
         "inputs dealt to groups in turn",
         "groups' channels mixed",
-        kernels.inputs_dealt_in_turn,
+        channels.inputs_dealt_in_turn,
         {"convt": convt(groups=2), "conv": conv(groups=2), "shuffle": shuffle(groups=2)},
     ),
-    ("bias dropped", "", kernels.bias_dropped, {"convt": convt(), "conv": conv(), "shuffle": shuffle()}),
+    ("bias dropped", "", channels.bias_dropped, {"convt": convt(), "conv": conv(), "shuffle": shuffle()}),
     (
         "taps beyond 16 dropped",
         "",

@@ -1,0 +1,173 @@
+"""The command ``torchparity mutants``: how good the check is, seen from layers that are known to be wrong."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dspref.arrays import complaint
+from dspref.console import FINDINGS, emit, with_exit_codes, writable
+from torchparity.audit_command import require_torch
+
+if TYPE_CHECKING:
+    from torchparity.mutants.score import Clean, Score, Scored
+
+CLEAN = 2000
+"""Cases of right layers per dtype, by default."""
+
+
+@click.command()
+@click.option("--seed", type=click.IntRange(0, 2**62), default=0, show_default=True, help="The first one.")
+@click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="How many.")
+@click.option("-k", "--only", default="", metavar="WORDS", help="Only mutants with these words in their name.")
+@click.option("--clean", type=click.IntRange(min=0), default=CLEAN, show_default=True, help="Right cases per dtype.")
+@click.option("--add", multiple=True, metavar="PLACE", help="pkg.mod or file.py with mutants of your own.")
+@click.option("-j", "--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("-o", "--output", metavar="FILE", help="Write there, not to the terminal.")
+@with_exit_codes
+def mutants(
+    seed: int, seeds: int, only: str, clean: int, add: tuple[str, ...], jobs: int, form: str, output: str | None
+) -> None:
+    """Check layers that are wrong on purpose, and layers that are right: all of the first must be caught, no other.
+
+    Beside the score stands what assert_close on Torch's own sample shapes, and allclose on one random input, would
+    have caught. Exit code 1 if a mutant survives or a right layer raises an alarm.
+
+    \b
+    torchparity mutants -j 2
+    torchparity mutants --add my/mutants.py -k mine --clean 0 --format json
+    """  # noqa: D301
+    file = writable(output)
+    require_torch()
+    from torchparity.mutants.score import DTYPES, Score
+
+    for place in add:
+        _imported(place)
+    names = _named(only)
+    first = tuple(range(seed, seed + seeds))
+    with _progress(len(names) + (len(DTYPES) if clean else 0)) as step:
+        works: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [(_scored, (name, first, add)) for name in names]
+        works += [(_clean, (dtype, clean, seed)) for dtype in DTYPES if clean]
+        found = _done(works, jobs, step)
+    made = Score(tuple(found[: len(names)]), tuple(found[len(names) :]), first)
+    emit(made.to_json() if form == "json" else to_text(made), file)
+    if not made.ok:
+        raise click.exceptions.Exit(FINDINGS)
+
+
+def _imported(place: str) -> None:
+    """Import a module or a file that registers mutants, if that was not done."""
+    if not place.endswith(".py"):
+        importlib.import_module(place)
+        return
+    path = Path(place)
+    if not path.is_file():
+        raise ValueError(complaint("mutants to add", f"{place}, no file", "pkg.mod or path/file.py"))
+    name = f"torchparity_mutants_of_{path.stem}"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+
+
+def _named(words: str) -> list[str]:
+    """Return the names of the mutants with these words in them."""
+    from torchparity.mutants import registered
+
+    names = [m.name for m in registered() if words in m.name]
+    if not names:
+        raise ValueError(complaint("--only", repr(words), "words in the name of a mutant", "as 'convt' or 'bias'"))
+    return names
+
+
+def _scored(name: str, seeds: tuple[int, ...], add: tuple[str, ...]) -> Scored:
+    for place in add:
+        _imported(place)
+    from torchparity.mutants import find
+    from torchparity.mutants.score import scored
+
+    return scored(find(name), seeds)
+
+
+def _clean(dtype: str, cases: int, seed: int) -> Clean:
+    from torchparity.mutants.score import clean
+
+    return clean(dtype, cases, seed)
+
+
+def _one_thread(work: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    from torchparity.devices import one_thread
+
+    with one_thread():
+        return work(*arguments)
+
+
+def _done(works: list[tuple[Callable[..., Any], tuple[Any, ...]]], jobs: int, step: Callable[[], None]) -> list[Any]:
+    """Do all works, in order, on several processes if asked for."""
+    found = []
+    for made in _each(works, jobs):
+        found.append(made)
+        step()
+    return found
+
+
+def _each(works: list[tuple[Callable[..., Any], tuple[Any, ...]]], jobs: int) -> Iterator[Any]:
+    if jobs == 1:
+        yield from (_one_thread(work, arguments) for work, arguments in works)
+        return
+    if find_spec("joblib") is None:
+        raise ValueError(complaint("joblib", "not installed", "joblib >= 1.4", "pip install 'dspref[sweep]', or -j 1"))
+    from joblib import Parallel, delayed
+
+    parallel = Parallel(n_jobs=jobs, return_as="generator", batch_size=1)
+    yield from parallel(delayed(_one_thread)(work, arguments) for work, arguments in works)
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[], None]]:
+    """Show how far the work is, on the error stream, to a person."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("checking", total=total)
+        yield lambda: bar.advance(task)
+
+
+def to_text(score: Score) -> str:
+    """Return the score as tables: a row for each mutant, then the totals, and the right layers."""
+    from dspref.tables import table, text
+
+    rows = [
+        (m.name, m.statuses[0] if m.caught else " ".join(m.statuses), m.looks_like, *map(_mark, m.baselines.values()))
+        for m in score.mutants
+    ]
+    columns = ("mutant", "verdict", "looks like", "(1)", "(2)")
+    totals = [
+        ("torchparity.check", score.caught),
+        *((f"({i}) {n}", c) for i, (n, c) in enumerate(score.baselines.items(), 1)),
+    ]
+    lines = [(name, f"{count} of {score.total}", f"{count / score.total:.1%}") for name, count in totals]
+    right = [(c.dtype, c.layers, c.cases, c.outputs, len(c.alarms)) for c in score.clean]
+    parts: list[Any] = [table("Wrong layers", columns, rows), "", table("Caught", ("by", "mutants", ">share"), lines)]
+    if right:
+        parts += ["", table("Right layers", ("dtype", ">layers", ">cases", ">outputs", ">alarms"), right)]
+    parts += [f"alarm: {alarm}" for c in score.clean for alarm in c.alarms]
+    parts += [f"survived: {m.name} ({', '.join(m.statuses)})" for m in score.mutants if not m.caught]
+    seeds = f"seeds {score.seeds[0]} … {score.seeds[-1]}" if len(score.seeds) > 1 else f"seed {score.seeds[0]}"
+    return text(*parts, "", f"float32 on CPU, {seeds}; {'passed' if score.ok else 'NOT passed'}")
+
+
+def _mark(caught: bool) -> str:
+    return "yes" if caught else "-"
