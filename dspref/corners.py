@@ -156,7 +156,7 @@ def make_layer(kind: str, p: Params, make: Make) -> Layer:
     weight, mode = make((out, p["inner"], p["taps"])), p["padding_mode"]
     if kind == "conv":
         return Conv(weight, stride=p["stride"], padding_mode=mode, **fields)
-    return SubpixelConv(weight, p["factor"], padding_mode=mode, **fields)
+    return SubpixelConv(weight, p["factor"], padding_mode=mode, order=p["order"], **fields)
 
 
 def make_case(kind: str, p: Params, make: Make) -> Case:

@@ -102,6 +102,7 @@ BASE: dict[str, dict[str, Rule]] = {
         "outer": only(1, 2),
         "groups": lambda p: [g for g in divisors(p["outer"] * p["factor"]) if g <= 4],
         **CONV,
+        "order": only("crd"),
     },
     "nearest": {**LEAD, **FIXED},
     "linear": {**LEAD, **FIXED, "align_corners": only(False)},
@@ -251,6 +252,9 @@ STRATA: dict[str, dict[str, Stratum]] = {
             groups=lambda p: divisors(p["factor"])[1:2],
         ),
         "bias of a period > 1": stratum(lambda w, x: w.factor > 1 and w.bias is not None, factor=(2, 3, 5), bias=True),
+        "phase before channel (DCR)": stratum(
+            lambda w, x: w.order == "dcr" and w.factor > 1 and w.out_channels > 1, factor=(2, 3), outer=2, order="dcr"
+        ),
     },
     "nearest": {**SHAPES, **FACTORS},
     "linear": {

@@ -43,12 +43,18 @@ def slide(layer: Any, x: Array) -> Array:
 
 
 def shuffled(layer: Any, x: Array) -> Array:
-    """Sub-pixel convolution: channel cL + r of the convolution is phase r of channel c."""
+    """Sub-pixel convolution: channel cL + r of the convolution, or r·C + c, is phase r of channel c."""
     low, L = slide(layer, x), layer.factor
     y = np.zeros((low.shape[0] // L, low.shape[1] * L), x.dtype)
     for c, t in np.ndindex(y.shape):
-        y[c, t] = low[c * L + t % L, t // L]
+        y[c, t] = low[phase_channel(layer, c, t % L), t // L]
     return y
+
+
+def phase_channel(layer: Any, c: int, r: int) -> int:
+    """Return which channel of a sub-pixel convolution is phase r of channel c."""
+    channels = layer.weight.shape[0] // layer.factor
+    return int(c * layer.factor + r if layer.order == "crd" else r * channels + c)
 
 
 def repeat(layer: Any, x: Array) -> Array:
@@ -96,8 +102,8 @@ def with_bias(y: Array, layer: Any) -> Array:
     """Add the bias of each output channel; of a sub-pixel convolution, of each phase."""
     if layer.bias is None:
         return y
-    period = layer.factor if layer.op == "shuffle" else 1
-    return np.array([[v + layer.bias[c * period + m % period] for m, v in enumerate(row)] for c, row in enumerate(y)])
+    at = (lambda c, m: phase_channel(layer, c, m % layer.factor)) if layer.op == "shuffle" else (lambda c, m: c)
+    return np.array([[v + layer.bias[at(c, m)] for m, v in enumerate(row)] for c, row in enumerate(y)])
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -14,10 +14,21 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
 import torchparity.describe
-from dspref import Chain, Conv, Layer, Linear, Nearest, NotAnalysable, Pointwise, SubpixelConv, TransposedConv
+from dspref import (
+    Chain,
+    Conv,
+    Interpolate,
+    Layer,
+    Linear,
+    Nearest,
+    NotAnalysable,
+    Pointwise,
+    SubpixelConv,
+    TransposedConv,
+)
 from torchparity import PixelShuffle1d, describe, register
 from torchparity.describe import parts
-from torchparity.nn import FilterInterp1d
+from torchparity.nn import FilterInterp1d, Interpolate1d
 
 
 def old_weight_norm(module: nn.Module) -> nn.Module:
@@ -68,6 +79,16 @@ def test_weights_keep_their_dtype_and_are_copies(dtype: torch.dtype) -> None:
         (nn.Upsample(scale_factor=(4.0,)), Nearest(4)),
         (nn.Upsample(scale_factor=2, mode="linear"), Linear(2)),
         (nn.Upsample(scale_factor=2, mode="linear", align_corners=True), Linear(2, align_corners=True)),
+        (nn.Upsample(size=(10,)), Interpolate("nearest", size=10)),
+        (nn.Upsample(scale_factor=1.5), Interpolate("nearest", scale_factor="3/2")),
+        (nn.Upsample(scale_factor=0.5, mode="linear"), Interpolate("linear", scale_factor="1/2")),
+        (nn.Upsample(scale_factor=1.1, mode="linear"), Interpolate("linear", scale_factor=1.1)),
+        (nn.Upsample(scale_factor=2, mode="nearest-exact"), Interpolate("nearest-exact", scale_factor=2)),
+        (
+            nn.Upsample(scale_factor=2.5, mode="linear", align_corners=True, recompute_scale_factor=True),
+            Interpolate("linear", scale_factor=2.5, align_corners=True, recompute_scale_factor=True),
+        ),
+        (Interpolate1d("cubic", scale_factor=2), Interpolate("cubic", scale_factor=2)),
         (nn.ReLU(), Pointwise("relu")),
         (nn.LeakyReLU(0.2), Pointwise("leaky", (0.2,))),
         (nn.Tanh(), Pointwise("tanh")),
@@ -248,11 +269,9 @@ REFUSALS: list[tuple[Callable[[], nn.Module], str]] = [
     (lambda: PixelShuffle1d(2), "PixelShuffle1d alone; .*nn.Sequential"),
     (lambda: nn.Sequential(nn.ReLU(), PixelShuffle1d(2)), "submodule '1': .*PixelShuffle1d alone"),
     (lambda: nn.Sequential(nn.Conv1d(1, 2, 3, stride=2), PixelShuffle1d(2)), "stride 2; allowed: stride 1"),
-    (lambda: nn.Upsample(size=10), "size=10; allowed: scale_factor"),
-    (lambda: nn.Upsample(scale_factor=1.5), "scale_factor=1.5; allowed: an integer"),
-    (lambda: nn.Upsample(scale_factor=0.5), "scale_factor=0.5; allowed: an integer"),
-    (lambda: nn.Upsample(scale_factor=2, mode="nearest-exact"), "nearest-exact.*'nearest' is the same map"),
-    (lambda: nn.Upsample(scale_factor=2, mode="bicubic"), "mode='bicubic'"),
+    (lambda: nn.Upsample(size=(10, 20)), r"size=\(10, 20\); allowed: one size"),
+    (lambda: nn.Upsample(), "got scale_factor=None, size=None"),
+    (lambda: nn.Upsample(scale_factor=2, mode="bicubic"), "mode='bicubic'.*Interpolate1d"),
     (lambda: nn.GELU(approximate="tanh"), "approximate='tanh'"),
     (lambda: nn.Softplus(beta=2), "beta=2"),
     (lambda: nn.GLU(), "dim=-1; allowed: dim=-2 or 1"),

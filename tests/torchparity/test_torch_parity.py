@@ -78,8 +78,10 @@ def conv1d(layer: Any, x: Tensor) -> Tensor:
     return F.conv1d(F.pad(x, sides, mode=layer.padding_mode), stride=stride, **parameters(layer, x))
 
 
-def pixel_shuffle_1d(x: Tensor, L: int) -> Tensor:
+def pixel_shuffle_1d(x: Tensor, L: int, order: str = "crd") -> Tensor:
     *lead, channels, time = x.shape
+    if order == "dcr":  # phase r of channel c at r·C + c: sorted by channel first
+        x = x[..., torch.arange(channels).reshape(L, -1).T.reshape(-1), :]
     return x.reshape(*lead, channels // L, L, time).transpose(-1, -2).reshape(*lead, channels // L, time * L)
 
 
@@ -110,7 +112,7 @@ def stretch_filter_crop(layer: Any, x: Tensor) -> Tensor:
 FUNCTIONS: dict[str, Callable[[Any, Tensor], Tensor]] = {
     "conv": conv1d,
     "convt": conv_transpose1d,
-    "shuffle": lambda layer, x: pixel_shuffle_1d(conv1d(layer, x), layer.factor),
+    "shuffle": lambda layer, x: pixel_shuffle_1d(conv1d(layer, x), layer.factor, layer.order),
     "nearest": interpolate,
     "linear": interpolate,
     "filter": stretch_filter_crop,
