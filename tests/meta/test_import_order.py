@@ -42,7 +42,7 @@ ORDER: dict[str, Tiers] = {
         ("mistakes.forward", "mistakes.backward"),
         ("mistakes",),
         ("dispatch", "draws", "upstream"),
-        ("laws", "campaign_report"),
+        ("laws", "campaign_report", "validation_record"),
         ("describe",),
         ("onnx_file",),
         ("onnx_graph",),
