@@ -1,19 +1,30 @@
 """``python -m tests [gpu | benchmarks] [pytest arguments]``: the quick suite, or one that needs a machine of its own.
 
-With no word, every test and doctest runs on two cores, without the benchmarks. ``gpu`` runs the tests that need
-a CUDA device (add ``--require-gpu`` to fail where there is none), ``benchmarks`` the timings, one at a time.
+With no word, every test and doctest runs on two cores, without the benchmarks. ``gpu`` runs the parity suite of a
+device: on CUDA, and its record is written to docs/validation, with ``--require-gpu`` (which fails where there is no
+such device); else on the CPU by the same code, and the tests that need CUDA say why they did not run. ``benchmarks``
+runs the timings, one at a time.
 """
 
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).resolve().parent.parent
+
+UNTIMED = ["--benchmark-disable"] if find_spec("pytest_benchmark") else []
+SHARED = ["-n", "2"] if find_spec("xdist") else []
+
+GPU = ["tests/gpu", "tests/torchparity/test_torch_parity.py"]
+"""All that runs on a GPU: it asks for Torch, NumPy, pytest and Hypothesis, and for nothing else."""
+
 SUITES = {
-    "quick": ["-q", "-n", "2", "--benchmark-disable"],
-    "gpu": ["-q", "-m", "gpu", "--benchmark-disable"],
+    "quick": ["-q", *SHARED, *UNTIMED],
+    "gpu": ["-q", *UNTIMED, "-m", "gpu or device", *(str(ROOT / path) for path in GPU)],
     "benchmarks": ["-q", "--benchmarks", "tests/benchmarks"],
 }
 
@@ -21,8 +32,10 @@ SUITES = {
 def main(arguments: list[str]) -> int:
     """Run the suite that the first argument names, else the quick one; return pytest's exit code."""
     suite, rest = (arguments[0], arguments[1:]) if arguments and arguments[0] in SUITES else ("quick", arguments)
-    root = Path(__file__).resolve().parent.parent
-    return int(pytest.main([f"--rootdir={root}", f"--config-file={root / 'pyproject.toml'}", *SUITES[suite], *rest]))
+    recorded = any(argument.split("=")[0] == "--record" for argument in rest)
+    if suite == "gpu" and "--require-gpu" in rest and not recorded:
+        rest = [*rest, f"--record={ROOT / 'docs' / 'validation'}"]
+    return int(pytest.main([f"--rootdir={ROOT}", f"--config-file={ROOT / 'pyproject.toml'}", *SUITES[suite], *rest]))
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ INTERRUPTED = 130
 """The exit code after Ctrl-C, as the shell has it: 128 + SIGINT."""
 
 ARITHMETICS = ("float64", "float32", "bfloat16", "float16", "tf32", "autocast-bfloat16", "autocast-float16")
-KINDS = ("convt", "conv", "shuffle", "nearest", "linear", "filter")
+KINDS = ("convt", "conv", "shuffle", "nearest", "linear", "filter", "interpolate")
 _EVERY = 10.0  # seconds between two lines of progress where no one looks on
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from dspref.resize import MODES
 from dspref.strata import STRATA, Holds
 
 _NOT_DRAWN = ("length 0", "batch 0", "unbatched", "two batch axes")
@@ -18,13 +18,29 @@ _WIDE: dict[str, Holds] = {
     "more than 64 channels": lambda w, x: max(w.in_channels, w.out_channels) > 64,
 }
 
-CORNERS: Mapping[str, Mapping[str, Holds]] = {
+
+def _mode(mode: str) -> Holds:
+    return lambda w, x: w.mode == mode
+
+
+CORNERS: dict[str, dict[str, Holds]] = {
     kind: {
         **{name: stratum.holds for name, stratum in strata.items() if name not in _NOT_DRAWN},
         **_LONG,
         **(_WIDE if kind in ("conv", "convt", "shuffle") else {}),
     }
     for kind, strata in STRATA.items()
+}
+CORNERS["shuffle"]["channels in DCR order"] = lambda w, x: w.order == "dcr" and w.factor > 1 < w.out_channels
+CORNERS["interpolate"] = {
+    **{mode: _mode(mode) for mode in MODES},
+    **_LONG,
+    "length 1": lambda w, x: x.shape[-1] == 1,
+    "size": lambda w, x: w.size is not None,
+    "lower rate": lambda w, x: w.out_length(x.shape[-1]) < x.shape[-1],
+    "integer factor": lambda w, x: w.scale is not None and w.scale.denominator == 1,
+    "recompute_scale_factor": lambda w, x: w.recompute_scale_factor,
+    "align_corners": lambda w, x: w.align_corners,
 }
 """Corners by kind of layer; a campaign that never saw one must not speak for it."""
 

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from dspref.arrays import BORDERS, Array, as_choice
+from dspref.interpolate import Interpolate
 from dspref.interpolators import FilterInterp, Linear, Nearest
 from dspref.kernels import pads_of
 from dspref.layers import Conv, SubpixelConv, TransposedConv
+from dspref.multirate import ORDERS
+from dspref.resize import MODES
 from torchparity.cases import Case
-from torchparity.roundoff import mapped
 
 Rng: TypeAlias = np.random.Generator
 Make: TypeAlias = Callable[..., Array]
 
-DTYPES = ("float64", "float32")
+DTYPES = ("float64", "float32", "bfloat16", "float16")
+"""The arithmetics that are drawn, if no others are asked for."""
+
 REAL = ("normal", "normal", "spread", "constant", "one-hot")
 
 _COST = 1 << 20  # products that a drawn case may take, about 2 ms in double precision
@@ -133,12 +139,16 @@ def shortest(layer: Any) -> int:
         return 1 + max(0, -((extent + layer.output_padding - 1 - 2 * layer.padding) // layer.stride))
     if isinstance(layer, FilterInterp):
         return max(1, -((layer.excess - 1) // layer.factor))
+    if isinstance(layer, Interpolate) and layer.scale is not None:
+        return next(time for time in count(1) if int(time * float(layer.scale)))
     return 1
 
 
 def _products(layer: Any, channels: int) -> int:
     """Return about how many products one input sample costs."""
     weight = getattr(layer, "weight", getattr(layer, "taps", None))
+    if isinstance(layer, Interpolate):
+        return 16 * channels * math.ceil(layer.scale or layer.size or 1)
     each = 0 if weight is None else weight.size if weight.ndim == 3 else channels * weight.size
     return int(each + 4 * channels * max(1, int(layer.factor)))
 
@@ -211,7 +221,8 @@ def _shuffle(rng: Rng, make: Make) -> SubpixelConv:
     groups = _pick(rng, 1, *(g for g in range(1, 9) if out % g == 0))
     inner = _size(rng, 4, max(1, 70 // groups))
     weight, bias = make(out, inner, taps), _bias(rng, make, out)
-    return SubpixelConv(weight, factor, groups=groups, bias=bias, **_padding(rng, taps, dilation))
+    order = _pick(rng, *ORDERS)
+    return SubpixelConv(weight, factor, groups=groups, bias=bias, order=order, **_padding(rng, taps, dilation))
 
 
 def _nearest(rng: Rng, make: Make) -> Nearest:
@@ -220,6 +231,16 @@ def _nearest(rng: Rng, make: Make) -> Nearest:
 
 def _linear(rng: Rng, make: Make) -> Linear:
     return Linear(_size(rng, 8, 40), align_corners=bool(rng.integers(3) == 0))
+
+
+def _interpolate(rng: Rng, make: Make) -> Interpolate:
+    mode = _pick(rng, *MODES)
+    corners = mode in ("linear", "cubic") and bool(rng.integers(3) == 0)
+    if rng.integers(3) == 0:
+        return Interpolate(mode, size=_size(rng, 40, 400), align_corners=corners)
+    plain, rational = float(rng.uniform(0.2, 4)), _size(rng, 8, 150) / _size(rng, 8, 150)
+    scale, again = _pick(rng, plain, rational, float(_size(rng, 4, 12))), bool(rng.integers(4) == 0)
+    return Interpolate(mode, scale_factor=scale, recompute_scale_factor=again, align_corners=corners)
 
 
 def _filter(rng: Rng, make: Make) -> FilterInterp:
@@ -236,12 +257,8 @@ _DRAWS: dict[str, Callable[[Rng, Make], Any]] = {
     "nearest": _nearest,
     "linear": _linear,
     "filter": _filter,
+    "interpolate": _interpolate,
 }
 
 KINDS = tuple(_DRAWS)
 """The kinds of layers that are drawn."""
-
-
-def as_whole(layer: Any, fits: Callable[[Any], bool]) -> Any | None:
-    """Return the layer, or the same with ±1 for its weights, whichever `fits` first; None if neither does."""
-    return next((made for made in (layer, mapped(layer, np.sign)) if fits(made)), None)

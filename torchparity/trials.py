@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import torch
 
+from dspref.interpolate import Interpolate
 from torchparity.arithmetic import arithmetic, rounded
 from torchparity.build import build
 from torchparity.compare import Outcome, bounded, equal
@@ -49,9 +51,10 @@ def trial(
 def outcomes(drawn: Trial, device: str = "cpu") -> Iterator[tuple[Cell, Outcome]]:
     """Yield what a drawn case shows, each with the cell that it counts for."""
     job, case, model = job_of(drawn, device), drawn.case, arithmetic(drawn.case.dtype)
-    whole = job.whole(case) if case.kind == "integer" else None
-    same = whole is not None or (case.kind == "one-hot" and job.copies_taps)
-    case = whole or case
+    summed = not isinstance(drawn.layer, Interpolate)  # whose modes that copy have a bound of 0, which is equality too
+    whole = job.whole(case) if summed and case.kind == "integer" else None
+    same = whole is not None or (summed and case.kind == "one-hot" and job.copies_taps)
+    case = whole or (replace(case, kind="normal") if case.kind == "integer" else case)
     yield Cell(drawn.kind, model.name, FORWARD, 1 if same else 2), equal(job, case) if same else bounded(job, case)
     if drawn.backward:
         for outcome in differentiated(job, case):

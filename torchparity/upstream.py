@@ -6,6 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from torchparity.positions import float_index, general
 from torchparity.tally import Cell
 
 
@@ -40,12 +43,21 @@ def _dilated_stride(cell: Cell, layer: Any, shape: tuple[int, int, int], device:
     )
 
 
+def _misplaced(cell: Cell, layer: Any, shape: tuple[int, int, int], device: str) -> bool:
+    """Return whether an index computed in floating point, as Torch does, is another than the exact one."""
+    if layer.op not in ("nearest", "interpolate") or not getattr(layer, "mode", "nearest").startswith("nearest"):
+        return False
+    dtype = "float64" if cell.arithmetic == "float64" else "float32"
+    return not np.array_equal(float_index(layer, shape[-1], dtype=dtype), general(layer).taps(shape[-1]).index[0])
+
+
 KNOWN = (
     Fault(
         "conv-weight-gradient",
-        "the gradient by the weight in float32, batch > 1, padding >= 15, stride and dilation > 1; Torch 2.13.0, AVX-512",
+        "gradient by the weight in float32, batch > 1, padding >= 15, stride and dilation > 1; Torch 2.13.0, AVX-512",
         _dilated_stride,
     ),
+    Fault("nearest-factors", "samples picked by an index that is rounded; Torch 2.13.0", _misplaced),
 )
 """Faults of Torch that were looked into, and are in docs/findings.md."""
 
