@@ -88,10 +88,10 @@ class Trilinear:
         return signals.transpose(1, 2, 0, 3)
 
     def _blocks(self, wide: Array, time: int) -> Iterator[slice]:
-        """Cut 0 ≤ n < time into blocks whose columns are few enough; no signals, no blocks."""
+        """Cut 0 ≤ n < time into blocks whose columns are few enough."""
         each = math.prod(wide.shape[:3]) * self.taps
-        step = max(1, _BLOCK // max(each, 1))
-        return (slice(n, min(n + step, time)) for n in range(0, time if each else 0, step))
+        step = max(1, _BLOCK // max(1, each))
+        return (slice(n, min(n + step, time)) for n in range(0, time, step))
 
     def _met(self, n: slice, k: int) -> slice:
         """Return where tap k meets `high`: ns + kd."""
