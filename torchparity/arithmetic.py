@@ -102,6 +102,7 @@ ARITHMETICS |= {a.name: a for a in (_autocast("bfloat16"), _autocast("float16"))
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 
+
 def arithmetic(model: Any) -> Arithmetic:
     """Return a model by its name, or that of a dtype of NumPy or Torch.
 

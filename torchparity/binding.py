@@ -47,9 +47,7 @@ def held_by(module: Any, layer: Any) -> dict[str, str]:
     found: dict[str, str] = {}
     parameters = parameters_of(module)
     for name, a in arrays_of(layer).items():
-        holders = [
-            key for key, p in parameters.items() if tuple(p.shape) == a.shape and np.array_equal(numbers(p), a)
-        ]
+        holders = [key for key, p in parameters.items() if tuple(p.shape) == a.shape and np.array_equal(numbers(p), a)]
         if len(holders) == 1:
             found[name] = holders[0]
     return found

@@ -8,7 +8,7 @@ from zlib import crc32
 import numpy as np
 
 from dspref.arrays import Array, as_choice
-from torchparity.arithmetic import DTYPES, Arithmetic, arithmetic, rounded
+from torchparity.arithmetic import Arithmetic, arithmetic, rounded
 
 GRIDS = {
     "small": (1, 2, 3, 5, 8, 17, 40, 129),

@@ -61,7 +61,9 @@ def compared(y: Array, expected: Array, limit: Bound, a: Arithmetic, *, part: st
     lost, overflow = ~np.isfinite(y), np.greater(limit.S + limit.E, a.largest)
     if (lost & ~overflow).any():
         index = first(lost & ~overflow)
-        return Compared("wrong", np.inf, index, f"{y[index]} at {part} {list(index)}, where {expected[index]:.9g} is due")
+        return Compared(
+            "wrong", np.inf, index, f"{y[index]} at {part} {list(index)}, where {expected[index]:.9g} is due"
+        )
     if overflow.any():
         return Compared("inconclusive", words=f"sums of {float(limit.S.max()):.3g} are beyond the range of {a.result}")
     error = np.abs(y.astype(float) - expected)
@@ -161,7 +163,7 @@ def equal(job: Job, case: Case) -> Outcome:
     y, expected = found
     limit = job.bound(x, case.model)
     # A border rule other than zeros repeats the one: where several reach an output, they are summed and rounded.
-    exact = job.single(x) if case.kind == "one-hot" else limit.S <= 2.0**case.model.digits
+    exact = job.single(x) if case.kind == "one-hot" else 2.0**case.model.digits >= limit.S
     if case.kind == "one-hot" and case.model.u_in:
         return judged(job, case, y, expected, limit)
     expected = rounded(expected, case.model.result)  # tap + bias: the nearest number

@@ -16,7 +16,7 @@ from dspref.arrays import Array
 from dspref.interpolate import Interpolate
 from dspref.interpolators import FilterInterp, Linear, Nearest
 from dspref.layers import Conv, SubpixelConv, TransposedConv
-from torchparity.arithmetic import Arithmetic, arithmetic
+from torchparity.arithmetic import arithmetic
 from torchparity.binding import parameters_of
 from torchparity.calls import Misbehaved, Refused, answer, numbers, setting, tensor
 from torchparity.cases import Case, draw
@@ -28,9 +28,7 @@ from torchparity.roundoff import Bound, overlapping, skeleton, summed
 KERNELS = (Conv, TransposedConv, SubpixelConv, FilterInterp)
 
 
-def gradient_bounds(
-    layer: Any, x: Array, g: Array, model: object, *, wrt: tuple[str, ...] = WRT
-) -> dict[str, Bound]:
+def gradient_bounds(layer: Any, x: Array, g: Array, model: object, *, wrt: tuple[str, ...] = WRT) -> dict[str, Bound]:
     """Return how far each gradient of ``Σ g·layer(x)`` may lie from the adjoint by rounding alone.
 
     A gradient is a sum of products too, so the law of `torchparity.roundoff` holds with other sums:
@@ -182,10 +180,12 @@ def _one(job: Job, case: Case, name: str, got: Array, due: Gradients, limit: Bou
         return Outcome("wrong", case, job, reason=reason, part=part)
     found = compared(got, expected, limit, case.model, part=part)
     zeros = int((limit.S == 0).sum())
-    whole = case.kind == "integer" and (got != expected) & (limit.S <= 2.0**case.model.digits)
+    whole = case.kind == "integer" and (got != expected) & (2.0**case.model.digits >= limit.S)
     if np.any(whole) and found.status in ("exact", "within bound", "normwise only"):
         index = first(np.asarray(whole))
-        reason = f"{job.words}: {got[index]:.9g} at {part} {list(index)}, where whole numbers make {expected[index]:.9g}"
+        reason = (
+            f"{job.words}: {got[index]:.9g} at {part} {list(index)}, where whole numbers make {expected[index]:.9g}"
+        )
         return Outcome("wrong", case, job, got.size, zeros, found.ratio, index, 0.0, f"{reason} exactly", part)
     reason = found.words and f"{job.words}: {found.words} ({case.kind} input; error/bound {found.ratio:.3g})"
     status = "inconclusive" if job.probed and found.status == "wrong" and np.isfinite(got).all() else found.status

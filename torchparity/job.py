@@ -16,7 +16,6 @@ from dspref.interpolate import Interpolate
 from dspref.interpolators import Linear, Nearest
 from dspref.layers import Conv, SubpixelConv
 from dspref.spec import token
-from torchparity.arithmetic import Arithmetic
 from torchparity.calls import Run
 from torchparity.cases import DENSEST, Case
 from torchparity.probe import Probe

@@ -165,7 +165,9 @@ def _checked(f: Any, promised: Chain | None, asked: Asked) -> Verdict:
     a = asked.arithmetic(asked.dtype or _own_dtype(f, s))
     run = private_copy(f, a.dtype, allowed=DTYPES) if s.run is f and isinstance(f, nn.Module) else s.run
     try:
-        found = plan(run, promised, dtype=a.dtype, channels=asked.channels, seed=asked.seed, device=asked.device, told=s)
+        found = plan(
+            run, promised, dtype=a.dtype, channels=asked.channels, seed=asked.seed, device=asked.device, told=s
+        )
     except Broken as broken:
         reason = str(broken)
         return Verdict("wrong", 0.0, None, a.dtype, asked.device, broken.description, "", Coverage(), reason=reason)
@@ -174,7 +176,9 @@ def _checked(f: Any, promised: Chain | None, asked: Asked) -> Verdict:
     formed = not s.words.startswith("compiled")
     outcomes = list(_outcomes(run, found.jobs, a, asked, formed=formed))
     unchecked = tuple(job.words for job in found.jobs if not job.bounded)
-    unchecked += tuple(f"gradients of {job.words}" for job in found.jobs if asked.gradients and job.bounded and not differentiable(job))
+    unchecked += tuple(
+        f"gradients of {job.words}" for job in found.jobs if asked.gradients and job.bounded and not differentiable(job)
+    )
     unchecked += () if formed else ("memory layouts, for each of which it would be compiled anew",)
     remarks = [*s.remarks, *(o.remark for o in outcomes if o.remark)]
     if outcomes and all(o.status in ("exact", "within bound") for o in outcomes):
@@ -215,9 +219,9 @@ class Told:
 
     def verdict(self, status: str, seen: Coverage, **more: Any) -> Verdict:
         """Return a verdict."""
-        fields = {"ratio": 0.0, "worst_index": None, "repro": ""} | more
-        about = {"dtype": self.a.dtype, "device": self.device, "description": self.description}
-        return Verdict(status, coverage=seen, arithmetic=self.a.words, remarks=self.remarks, **about, **fields)
+        fields: dict[str, Any] = {"ratio": 0.0, "worst_index": None, "repro": "", "dtype": self.a.dtype} | more
+        fields |= {"device": self.device, "description": self.description, "arithmetic": self.a.words}
+        return Verdict(status, coverage=seen, remarks=self.remarks, **fields)
 
 
 def _verdict(outcomes: Sequence[Outcome], told: Told) -> Verdict:

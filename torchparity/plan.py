@@ -20,7 +20,7 @@ from dspref.spec import parse, spec, token
 from dspref.stretchfilter import StretchFilter
 from torchparity.arithmetic import DTYPES, rounded
 from torchparity.binding import bound_by_shape, held_by
-from torchparity.calls import WIDE, Run, numbers, private_copy
+from torchparity.calls import WIDE, Run, private_copy
 from torchparity.describe import Part, describe, parts
 from torchparity.job import Job, stages_of, words_for
 from torchparity.probe import Probe, probe, trimmed

@@ -203,7 +203,7 @@ def mapped(layer: S, change: Callable[[Array], Array]) -> S:
     return dataclasses.replace(layer, **new, **inner) if new or inner else layer  # type: ignore[type-var]
 
 
-def raised(E: Array, n: Array | float) -> Array:
+def raised(E: Array | float, n: Array | float) -> Array:
     """Return E with the relative error added that its own computation may have."""
     return np.asarray(E * (1 + (n + 8) * U_REF))
 
@@ -238,7 +238,9 @@ def _passed_on(stage: Any, E: Array, a: Arithmetic) -> Array:
         return np.asarray(steepest * E * (1 + 4 * (a.u_acc + a.u_store)))
     if isinstance(stage, (Linear, Interpolate)) and not getattr(stage, "mode", "linear").startswith("nearest"):
         hint = "hand over a Sequential: it is checked layer by layer"
-        raise NotAnalysable(complaint("rounding bound", f"{stage.op} behind a layer that rounds", f"{stage.op} first", hint))
+        raise NotAnalysable(
+            complaint("rounding bound", f"{stage.op} behind a layer that rounds", f"{stage.op} first", hint)
+        )
     at = _bound(unbiased(stage), E, a, None)
     return np.asarray(at.S + at.E)
 

@@ -62,7 +62,7 @@ def _smaller(job: Job, case: Case) -> Iterator[Case]:
 def _tried(job: Job, case: Case, part: str) -> Iterable[Outcome]:
     if part != "output":
         return () if case.kind == "impulse" else differentiated(job, case)
-    return (equal if case.kind in ("integer", "one-hot", "impulse") else bounded)(job, case),
+    return ((equal if case.kind in ("integer", "one-hot", "impulse") else bounded)(job, case),)
 
 
 def place(outcome: Outcome) -> str:
@@ -74,7 +74,7 @@ def place(outcome: Outcome) -> str:
         return f"tap {index[2]} of weight[{index[0]}, {index[1]}]"
     if outcome.part == "gradient by bias":
         return f"bias[{index[0]}]"
-    batch, channel, m = index
+    channel, m = index[1:]
     if outcome.part == "gradient by input":
         return f"input sample {m} of {case.shape[2]}, channel {channel}"
     L = int(getattr(layer, "factor", 1)) if getattr(layer, "factor", 1) >= 1 else 1
