@@ -114,12 +114,19 @@ def of_exported(program: Any) -> Stage | Chain:
             first, *rest = node.args
             if first is not signal:
                 raise NotAnalysable(complaint("program", f"{node.target} beside the signal", "one line of operators"))
-            known = [tensors[stored[a.name]] if hasattr(a, "name") and a.name in stored else a for a in rest]
+            known = [tensors[_name(a, stored)] if isinstance(a, torch.fx.Node) else a for a in rest]
             stages.append(_stage(str(node.target), known, node.kwargs))
             signal = node
         elif node.op == "output" and node.args[0] != (signal,):
             raise NotAnalysable(complaint("result of the program", node.args[0], "the signal alone"))
     return _told(stages)
+
+
+def _name(node: torch.fx.Node, stored: Mapping[str, str]) -> str:
+    """Return the name of the weight that a node of an exported program stands for."""
+    if node.name not in stored:
+        raise NotAnalysable(complaint("argument", f"{node.name}, made of the signal", "a constant or a weight", _HINT))
+    return stored[node.name]
 
 
 def of_traced(module: torch.jit.ScriptModule) -> Stage | Chain:

@@ -58,6 +58,11 @@ def test_vmap_gives_what_the_batch_gives(name: str) -> None:
     assert (np.abs(y - expected) <= roundoff(layer, x.numpy(), "float32")).all()
 
 
+def test_gradients_are_recorded_where_there_are_no_weights() -> None:
+    with torch.no_grad():
+        assert with_grad(build(LAYERS["nearest"]))(signal()).requires_grad
+
+
 def test_gradients_are_recorded_whoever_calls() -> None:
     module, x = build(LAYERS["conv"]), signal()
     with torch.no_grad():

@@ -141,6 +141,7 @@ SEMANTICS: dict[str, Any] = {
     "convt, more on the left": one("ConvTranspose", **CONVT, B=whole(1), strides=[3], pads=[2, 0], output_padding=[1]),
     "convt, much more on the left": one("ConvTranspose", **CONVT, B=whole(1), strides=[2], pads=[3, 0]),
     "convt, much more on the right": one("ConvTranspose", **CONVT, strides=[2], pads=[0, 4], dilations=[3]),
+    "convt, dilated, much more on the left": one("ConvTranspose", **CONVT, B=whole(1), dilations=[2], pads=[5, 0]),
     "convt, same upper": one("ConvTranspose", W=whole(2, 1, 5), auto_pad="SAME_UPPER", strides=[2]),
     "convt, same lower": one("ConvTranspose", W=whole(2, 1, 5), auto_pad="SAME_LOWER", strides=[2]),
     "convt, valid": one("ConvTranspose", **CONVT, auto_pad="VALID", strides=[3]),
@@ -232,6 +233,12 @@ def padded(pads: Sequence[int], channels: int, **given: Any) -> Any:
     )
 
 
+def as_long_as_its_input() -> Any:
+    """Return Resize to a size that is computed from the input's shape."""
+    nodes = [helper.make_node("Shape", ["x"], ["z"]), helper.make_node("Resize", ["x", "", "", "z"], ["y"])]
+    return model(nodes, [])
+
+
 UNKNOWN: dict[str, tuple[Any, str]] = {
     "operator": (one("Softmax"), "ONNX operator: got Softmax"),
     "output_shape": (one("ConvTranspose", **CONVT, strides=[2], output_shape=[9]), "got output_shape"),
@@ -245,6 +252,7 @@ UNKNOWN: dict[str, tuple[Any, str]] = {
         one("Resize", ROI=None, S=np.array([1, 2, 2], "float32"), mode="linear"),
         "a constant scale along time",
     ),
+    "a size that moves": (as_long_as_its_input(), "an input that changes with the signal"),
     "pads of channels": (padded([0, 1, 0, 0, 0, 0], 3), "along time"),
     "unequal reflections": (padded([0, 0, 1, 0, 0, 2], 2, mode="reflect"), "unequal pads of reflect"),
 }

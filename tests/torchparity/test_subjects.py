@@ -151,8 +151,8 @@ def test_scripted_modules_are_known_from_a_file_too(tmp_path: Path) -> None:
     assert found.words == "scripted Sequential"
 
 
-class Conv1d(nn.Module):
-    """A namesake of Torch's, which does something else."""
+class Conv1d(nn.Conv1d):
+    """A namesake of Torch's with all of its attributes, which does something else."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x.flip(-1)
@@ -160,7 +160,7 @@ class Conv1d(nn.Module):
 
 @pytest.mark.parametrize("how", ["scripted", "traced"])
 def test_a_namesake_is_not_taken_for_the_real_one(how: str) -> None:
-    made: Any = torch.jit.script(Conv1d()) if how == "scripted" else traced(Conv1d(), torch.ones(1, 1, 4))
+    made: Any = torch.jit.script(Conv1d(1, 1, 1)) if how == "scripted" else traced(Conv1d(1, 1, 1), torch.ones(1, 1, 4))
     found = subject(made)
     assert found.module is None
     with pytest.raises(NotAnalysable, match=r"tests\.torchparity\.test_subjects\.Conv1d"):
@@ -174,6 +174,24 @@ class Skip(nn.Module):
         return torch.relu(x) + x
 
 
+class Swapped(nn.Module):
+    """Convolves its weight with the signal for a kernel."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1, 1, 9))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.conv1d(self.weight, x)
+
+
+class Squared(nn.Module):
+    """Convolves the signal with itself."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.conv1d(x, x)
+
+
 class Pair(nn.Module):
     """Hands on more than the signal."""
 
@@ -181,7 +199,7 @@ class Pair(nn.Module):
         return torch.relu(x), x
 
 
-@pytest.mark.parametrize("module", [Skip(), Pair()])
+@pytest.mark.parametrize("module", [Skip(), Swapped(), Squared(), Pair()])
 def test_graphs_that_are_no_line_are_refused(module: nn.Module) -> None:
     x = torch.ones(1, 1, 4)
     with pytest.raises(NotAnalysable, match="got"):
