@@ -6,7 +6,7 @@ each a few lines of NumPy in terms of `dspref`.
 
 from __future__ import annotations
 
-from torchparity.mistakes.backward import likely_gradient
+from torchparity.mistakes.backward import likely_gradient, likely_gradients
 from torchparity.mistakes.forward import likely
 
-__all__ = ["likely", "likely_gradient"]
+__all__ = ["likely", "likely_gradient", "likely_gradients"]

@@ -54,10 +54,10 @@ def coarse(layer: Any) -> Candidates:
         "11 significant bits, cut off (TF32)": partial(to_bits, bits=11, rounding=np.trunc),
         "8 significant bits (bfloat16)": partial(to_bits, bits=8),
     }.items():
-        rough = _rough(layer, change)
-        yield f"operands rounded to {words}", lambda x, rough=rough, change=change: rough(change(x))  # type: ignore[misc]
+        coarser = rough(layer, change)
+        yield f"operands rounded to {words}", lambda x, coarser=coarser, change=change: coarser(change(x))  # type: ignore[misc]
         if has_weights(layer):
-            yield f"weights rounded to {words}", rough
+            yield f"weights rounded to {words}", coarser
 
 
 def has_weights(layer: Any) -> bool:
@@ -66,9 +66,10 @@ def has_weights(layer: Any) -> bool:
     return any(isinstance(getattr(stage, name, None), np.ndarray) for stage in stages for name in ("weight", "taps"))
 
 
-def _rough(layer: Any, change: Callable[[Array], Array]) -> Any:
+def rough(layer: Any, change: Callable[[Array], Array]) -> Any:
+    """Return a layer, or a chain, with its weights or taps changed; a bias is no operand of a product."""
     if isinstance(layer, Chain):
-        return Chain(_rough(stage, change) for stage in layer.stages)
+        return Chain(rough(stage, change) for stage in layer.stages)
     fields = {name: getattr(layer, name) for name in ("weight", "taps") if hasattr(layer, name)}
     return replace(layer, **{k: change(v) for k, v in fields.items() if isinstance(v, np.ndarray)})
 
@@ -176,8 +177,7 @@ def halved(subject: Subject, seen: Seen) -> str:
             within(y - due, u * np.abs(due) * (1 + u) + E) for y, due, E in seen
         ):
             return f"output rounded to {bits} significant bits ({name})"
-        rough = Subject(subject.layer, subject.pairs, u)
-        limits = rough.due
+        limits = Subject(subject.layer, subject.pairs, u).due
         close = all(
             limit is not None and within(y - due, limit[1]) for (y, due, _), limit in zip(seen, limits, strict=True)
         )
