@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from dspref.adjoints import WRT, Gradients, adjoint
 from dspref.arrays import Array
@@ -150,11 +150,16 @@ def by_torch(job: Job, case: Case, x: Array, g: Array) -> dict[str, Array] | Out
         with setting(a, job.device), torch.enable_grad():
             y = answer(job.run, given, a)
     except (Refused, Misbehaved) as error:
+        if not isinstance(job.run, nn.Module):
+            return Outcome("exact", case, job, part="gradients", remark=f"no gradients: the function raises {error}")
         reason = f"input of shape {x.shape} that requires a gradient: {error}"
         return Outcome("wrong", case, job, reason=reason)
     if tuple(y.shape) != g.shape:
         reason = f"input that requires a gradient: output of shape {tuple(y.shape)}, which should be {g.shape}"
         return Outcome("wrong", case, job, reason=reason)
+    if not y.requires_grad and not isinstance(job.run, nn.Module):
+        remark = "no gradient compared: the output of the function carries none"
+        return Outcome("exact", case, job, part="gradients", remark=remark)
     if not y.requires_grad:
         reason = "the output carries no gradient, though the input asks for one; for inference alone: gradients=False"
         return Outcome("wrong", case, job, reason=reason, part="gradients")

@@ -159,12 +159,12 @@ class Job:
 
     def _ready(self, case: Case) -> str:
         """Return the imports, and what must be done to ``f`` before it is called."""
-        imports = "import torch; from torchparity import binding, calls, cases, forms, gradients"
+        imports = "import torch; from torchparity import arithmetic, binding, calls, cases, forms, gradients"
         return f"{imports}; {self.copied(case)}{self.prepared}"
 
     def copied(self, case: Case) -> str:
         """Return Python that makes of a module the private copy that is run."""
-        alone = f"f = calls.private_copy(f, {case.model.dtype!r}, allowed=cases.DTYPES); "
+        alone = f"f = calls.private_copy(f, {case.model.dtype!r}, allowed=arithmetic.DTYPES); "
         return alone if isinstance(self.run, nn.Module) else ""
 
 
