@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
 
 from dspref.arrays import as_choice, complaint
 from dspref.chain import Chain, Pointwise, Stage
@@ -26,12 +28,28 @@ def makers(numbers: str) -> st.SearchStrategy[Make]:
     return st.integers(0, 2**32 - 1).map(lambda seed: maker(numbers, seed))
 
 
+@lru_cache(maxsize=4096, typed=True)
+def one_of(*contents: Any) -> st.SearchStrategy[Any]:
+    """Return one of the contents, whole numbers in such a way that an example leaves its corner when it shrinks.
+
+    Hypothesis keeps what was drawn as a place in a list. In a list of all numbers up to the largest, of which
+    others are refused, the place is the number itself, and means the same whatever the corner allows.
+    """
+    if all(isinstance(content, bool) for content in contents):
+        everything: tuple[int, ...] = (False, True)
+    elif all(isinstance(content, int) for content in contents):
+        everything = (*range(max(contents) + 1), *range(-1, min(contents) - 1, -1))
+    else:
+        return st.sampled_from(contents)
+    return st.sampled_from(everything).filter(set(contents).__contains__)
+
+
 @st.composite
 def within(draw: st.DrawFn, kind: str, rules: Mapping[str, Rule], limits: Limits, numbers: str) -> Case:
     """Draw one parameter after the other, each from what those before it leave, then the numbers."""
     p: Params = {}
     for name in BASE[kind]:
-        p[name] = draw(st.sampled_from(choices(kind, name, p, rules, limits)))
+        p[name] = draw(one_of(*choices(kind, name, p, rules, limits)))
     return make_case(kind, p, draw(makers(numbers)))
 
 

@@ -1,0 +1,65 @@
+"""The commands of docs/verify.md, run in their order on the layers that the page shows; and that this can fail."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "verify.md").read_text("utf-8")
+FILES = ("my/upsampler.py", "test_mine.py")
+"""What the page's blocks of Python without prompts are to be called, in their order."""
+
+
+def blocks() -> list[tuple[str, str]]:
+    """Return the page's blocks as (language, text), in their order."""
+    return re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+
+
+def commands(block: str) -> Iterator[tuple[str, str]]:
+    """Yield the commands of a block, each with the output it should have."""
+    for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+        command, _, output = part.partition("\n")
+        yield command, output
+
+
+def alike(output: str, due: str) -> bool:
+    """Return whether an output is as the page says: "..." for any lines, "*" for the rest of one."""
+    lines = ["(?:.*\n)*" if line == "..." else re.escape(line).replace(r"\*", ".*") + "\n" for line in due.splitlines()]
+    return re.fullmatch("".join(lines), output) is not None
+
+
+def run(command: str, folder: Path) -> str:
+    """Return what a command prints in a folder, or its errors."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    plain = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST")} | {"PATH": path}
+    given: dict[str, Any] = {"cwd": folder, "env": plain, "timeout": 300, "capture_output": True, "text": True}
+    done = subprocess.run(command, shell=True, check=False, **given)
+    return str(done.stdout or done.stderr)
+
+
+def test_every_command_of_the_page_does_what_the_page_says(tmp_path: Path) -> None:
+    left, ran = list(FILES), 0
+    for language, text in blocks():
+        if language == "python" and ">>>" not in text:
+            file = tmp_path / left.pop(0)
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(text)
+        for command, due in commands(text) if language == "console" else ():
+            output = run(command, tmp_path)
+            assert alike(output, due), f"{command}\n{output}"
+            ran += 1
+    assert ran == PAGE.count("\n$ ") == 7
+    assert not left
+
+
+@pytest.mark.parametrize("due", ["exact\n", "wrong\n...\n", "...\nwrong\n", "ex*\n...\n1 failed\n"])
+def test_another_output_is_noticed(due: str) -> None:
+    assert alike("exact\n  compared\n1 passed in 2 s\n", "ex*\n...\n1 passed*\n")
+    assert not alike("exact\n  compared\n1 passed in 2 s\n", due)
