@@ -1,0 +1,97 @@
+"""Which tensors of a module are the weights of a layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dspref import Conv, Outline, SubpixelConv, TransposedConv
+from dspref.arrays import Array
+from torchparity import check, describe
+from torchparity.binding import bound_by_shape, held_by, whole_twin, with_whole
+
+
+def test_values_are_found_and_what_is_ambiguous_or_computed_is_left_out() -> None:
+    conv = nn.Conv1d(2, 3, 5)
+    assert held_by(conv, describe(conv)) == {"weight": "weight", "bias": "bias"}
+    twice = nn.ModuleList([conv, nn.Conv1d(2, 3, 5)])
+    with torch.no_grad():
+        twice[1].weight.copy_(conv.weight)
+    assert held_by(twice, describe(conv)) == {"bias": "0.bias"}
+    normed = nn.utils.parametrizations.weight_norm(nn.Conv1d(2, 3, 5))
+    with torch.no_grad():
+        normed.parametrizations.weight.original0.mul_(2)
+    assert held_by(normed, describe(normed)) == {"bias": "bias"}
+    assert held_by(lambda x: x, describe(conv)) == {}
+
+
+def test_a_twin_has_whole_numbers_where_weights_were_and_the_module_keeps_its_own() -> None:
+    conv = nn.Conv1d(2, 3, 5)
+    before, layer = conv.weight.clone(), describe(conv)
+    made = whole_twin(conv, layer, held_by(conv, layer), size=3, seed=0)
+    assert made is not None
+    twin, whole = made
+    assert torch.equal(conv.weight, before)
+    assert np.abs(whole.weight).max() == 3
+    assert np.array_equal(whole.weight, np.round(whole.weight))
+    x = torch.randint(-4, 5, (1, 2, 9)).float()
+    assert np.array_equal(twin(x).detach().numpy(), whole(x.numpy()))
+    again = with_whole(conv, {"weight": "weight", "bias": "bias"}, size=3, seed=0)
+    assert torch.equal(again.get_parameter("weight"), twin.get_parameter("weight"))
+    assert whole_twin(conv, layer, {"weight": "weight"}, size=3, seed=0) is None
+
+
+@pytest.mark.parametrize(
+    ("outline", "weights", "kind"),
+    [
+        (Outline("convt", 4, stride=2), {"w": (3, 5, 4), "b": (5,)}, TransposedConv),
+        (Outline("convt", 4, stride=2, groups=3), {"w": (3, 5, 4), "b": (15,)}, TransposedConv),
+        (Outline("conv", 4), {"w": (3, 5, 4)}, Conv),
+        (Outline("shuffle", 3, stride=2), {"w": (6, 5, 3), "b": (6,)}, SubpixelConv),
+        (Outline("conv", 4), {"w": (3, 5, 4), "v": (3, 5, 4)}, None),
+        (Outline("conv", 4), {"w": (3, 5, 4), "b": (3,), "c": (3,)}, None),
+        (Outline("conv", 4), {"w": (3, 5, 6)}, None),
+        (Outline("shuffle", 3, stride=2), {"w": (5, 5, 3)}, None),
+    ],
+)
+def test_shapes_say_which_tensors_are_meant_or_none(
+    outline: Outline, weights: dict[str, tuple[int, ...]], kind: Any
+) -> None:
+    rng = np.random.default_rng(0)
+    tensors: dict[str, Array] = {name: rng.standard_normal(shape) for name, shape in weights.items()}
+    layer = bound_by_shape(outline, tensors, None)
+    if kind is None:
+        assert layer is None
+        return
+    assert type(layer) is kind
+    assert np.array_equal(layer.weight, tensors["w"])
+    assert (layer.bias is None) == ("b" not in tensors)
+
+
+class Own(nn.Module):
+    """A layer of a user's own, whose weights Torch does not know by type."""
+
+    def __init__(self, *, swap: bool = False) -> None:
+        super().__init__()
+        self.kernel = nn.Parameter(torch.randn(3, 2, 8))
+        self.offset = nn.Parameter(torch.randn(2))
+        self.swap = swap
+
+    def forward(self, x: Tensor) -> Tensor:
+        w = self.kernel.reshape(3, 2, 2, 4).flip(2).reshape(3, 2, 8) if self.swap else self.kernel
+        return F.conv_transpose1d(x, w, self.offset, stride=4, padding=2)
+
+
+def test_a_layer_of_ones_own_is_held_to_its_own_weights() -> None:
+    verdict = check(Own(), like="convt k8 s4 p2")
+    assert verdict.ok, str(verdict)
+    assert verdict.description == "convt k8 s4 p2, with the module's own weights"
+    counts = dict(verdict.coverage.strata)
+    assert counts["integer"] > 0
+    assert counts["gradient"] == 27
+    assert check(Own(swap=True), like="convt k8 s4 p2").status == "wrong"
