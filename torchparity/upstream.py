@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from torchparity.positions import float_index, general
+from torchparity.arithmetic import ARITHMETICS
+from torchparity.positions import float_index, general, placement
 from torchparity.tally import Cell
 
 
@@ -43,12 +44,44 @@ def _dilated_stride(cell: Cell, layer: Any, shape: tuple[int, int, int], device:
     )
 
 
+def _mode(layer: Any) -> str:
+    """Return the mode of an interpolation, "" for other layers."""
+    return general(layer).mode if layer.op in ("nearest", "linear", "interpolate") else ""
+
+
 def _misplaced(cell: Cell, layer: Any, shape: tuple[int, int, int], device: str) -> bool:
     """Return whether an index computed in floating point, as Torch does, is another than the exact one."""
-    if layer.op not in ("nearest", "interpolate") or not getattr(layer, "mode", "nearest").startswith("nearest"):
+    if not _mode(layer).startswith("nearest"):
         return False
     dtype = "float64" if cell.arithmetic == "float64" else "float32"
     return not np.array_equal(float_index(layer, shape[-1], dtype=dtype), general(layer).taps(shape[-1]).index[0])
+
+
+def _backward_index(cell: Cell, layer: Any, shape: tuple[int, int, int], device: str) -> bool:
+    """Return whether the index by which Torch returns gradients is another: it forgets the scale for two lengths."""
+    if cell.direction != "input" or not _mode(layer).startswith("nearest"):
+        return False
+    up, time = general(layer), shape[-1]
+    length, index = up.out_length(time), general(layer).taps(time).index[0]
+    m = np.arange(length)
+    if up.mode == "nearest" and length in (time, 2 * time):
+        return not np.array_equal(m * time // length, index)
+    return not np.array_equal(float_index(layer, time), index)
+
+
+def _copied_back(cell: Cell, layer: Any, shape: tuple[int, int, int], device: str) -> bool:
+    """Return whether Torch takes the gradient for a copy, since the length is kept, though positions are others."""
+    if cell.direction != "input" or _mode(layer) != "cubic":
+        return False
+    return bool(layer.out_length(shape[-1]) == shape[-1] and layer.ratio not in (None, 1))
+
+
+def _cut_late(cell: Cell, layer: Any, shape: tuple[int, int, int], device: str) -> bool:
+    """Return whether a position just below an integer is that integer in float32, in which Torch cuts doubles."""
+    if cell.arithmetic != "float64" or _mode(layer) not in ("linear", "cubic"):
+        return False
+    at = placement(general(layer), shape[-1], ARITHMETICS["float64"])
+    return bool((np.floor((at.i + at.t).astype(np.float32)) > at.i).any())
 
 
 KNOWN = (
@@ -58,6 +91,9 @@ KNOWN = (
         _dilated_stride,
     ),
     Fault("nearest-factors", "samples picked by an index that is rounded; Torch 2.13.0", _misplaced),
+    Fault("nearest-gradient", "gradients returned to other samples than forward took; Torch 2.13.0", _backward_index),
+    Fault("cubic-gradient", "gradient copied where the length is kept; Torch 2.13.0", _copied_back),
+    Fault("linear-corners-float64", "doubles whose position is cut in float32; Torch 2.13.0", _cut_late),
 )
 """Faults of Torch that were looked into, and are in docs/findings.md."""
 

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from dspref import Conv, TransposedConv
+from dspref import Conv, Linear, Nearest, TransposedConv
+from dspref.interpolate import Interpolate
 from torchparity.cases import Case
 from torchparity.draws import Trial
 from torchparity.findings import FINDINGS
@@ -64,6 +65,46 @@ def test_only_the_gradient_by_the_weight_is_excused() -> None:
     for cell in (CELL._replace(direction=d) for d in ("forward", "input", "bias")):
         assert known(cell, WIDE, SHAPE, "cpu") is None
     assert known(CELL, WIDE, SHAPE, "cuda") is None
+
+
+SEEN: dict[str, tuple[Any, tuple[int, int, int], str, str]] = {
+    "nearest-factors": (Nearest(41), (1, 1, 4), "float32", "forward"),
+    "nearest-gradient": (Interpolate("nearest", scale_factor=2.15), (1, 1, 5), "float32", "input"),
+    "cubic-gradient": (Interpolate("cubic", scale_factor=1.1), (1, 1, 9), "float64", "input"),
+    "linear-corners-float64": (Linear(35, align_corners=True), (1, 1, 4000), "float64", "forward"),
+}
+
+NEIGHBOURS: dict[str, tuple[Any, tuple[int, int, int], str]] = {
+    "a factor without the fault": (Nearest(40), (1, 1, 4), "float32"),
+    "a length that is not doubled": (Interpolate("nearest", scale_factor=2.15), (1, 1, 20), "float32"),
+    "a scale that is recomputed": (
+        Interpolate("nearest", scale_factor=2.15, recompute_scale_factor=True),
+        (1, 1, 5),
+        "float32",
+    ),
+    "a length that is not kept": (Interpolate("cubic", scale_factor=1.1), (1, 1, 10), "float64"),
+    "a scale of 1": (Interpolate("cubic", scale_factor=1), (1, 1, 9), "float64"),
+    "positions far from integers": (Linear(35, align_corners=True), (1, 1, 9), "float64"),
+}
+
+
+@pytest.mark.parametrize("name", SEEN)
+def test_faults_of_interpolation_are_seen_and_count_as_known(name: str) -> None:
+    layer, shape, dtype, direction = SEEN[name]
+    if torch.__version__.partition("+")[0] != "2.13.0":
+        pytest.skip("seen on Torch 2.13.0, and not looked for elsewhere")
+    statuses = {cell.direction: outcome.status for cell, outcome in outcomes(drawn(layer, shape, dtype))}
+    assert statuses[direction] == "wrong"
+    tally = tallied(drawn(layer, shape, dtype))
+    assert (tally.violated, set(tally.known)) == (0, {name})
+
+
+@pytest.mark.parametrize("name", NEIGHBOURS)
+def test_their_neighbours_are_right_and_not_excused(name: str) -> None:
+    layer, shape, dtype = NEIGHBOURS[name]
+    for cell, outcome in outcomes(drawn(layer, shape, dtype)):
+        assert outcome.status in ("exact", "within bound")
+        assert known(cell, layer, shape, "cpu") is None
 
 
 def test_faults_stand_among_the_findings_each_once() -> None:
