@@ -23,8 +23,8 @@ _DEAR = 1 << 30  # products in an input that is left out
 _WEIGHTS = 8  # largest whole number for weights, where sums have room
 
 
-def examined(job: Job, a: Arithmetic, seed: int, times: Sequence[int], *, given: bool) -> Iterator[Outcome]:
-    """Yield the outcome of every case for the outputs of one layer.
+def examined(job: Job, twin: Job, a: Arithmetic, seed: int, times: Sequence[int], *, given: bool) -> Iterator[Outcome]:
+    """Yield the outcome of every case for the outputs of one layer, and of its twin of whole numbers.
 
     Lengths are those asked for; if none were, those of the grid, those about which the kernel begins to fit, and a
     long one where it is cheap, less what is too dear.
@@ -42,7 +42,6 @@ def examined(job: Job, a: Arithmetic, seed: int, times: Sequence[int], *, given:
     if job.copies_taps:
         batch = max(2, min(job.channels * time, _ONES, _SIZE // job.products(time)))
         yield equal(job, Case("one-hot", (batch, job.channels, time), a.name, seed))
-    twin = whole(job, a, seed)
     for time in every:
         case = twin.whole(Case("integer", (2, job.channels, time), a.name, seed))
         if case is not None and job.products(time) <= _SIZE:
@@ -59,11 +58,10 @@ def whole(job: Job, a: Arithmetic, seed: int) -> Job:
     return dataclasses.replace(job, run=made[0].to(job.device), layer=made[1], prepared=prepared)
 
 
-def differentiate(job: Job, a: Arithmetic, seed: int, times: Sequence[int]) -> Iterator[Outcome]:
+def differentiate(job: Job, twin: Job, a: Arithmetic, seed: int, times: Sequence[int]) -> Iterator[Outcome]:
     """Yield the outcome of every gradient of one layer: at a short length, at one that fits, and at a longer one."""
     if not differentiable(job):
         return
-    twin = whole(job, a, seed)
     every = sorted({min(times), job.extent + 1, min(max(times), job.extent + 40)})
     every = [t for t in every if job.products(t) <= _SIZE] or every[:1]
     for i, time in enumerate(every):

@@ -44,7 +44,7 @@ def reformed(job: Job, case: Case) -> Iterator[Outcome]:
     """
     for form in FORMS:
         given = dataclasses.replace(case, kind="constant") if form == "expanded" else case
-        changed = dataclasses.replace(job, run=in_form(job.run, form), prepared=_prepared(job, case, form), names=())
+        changed = job.running(in_form(job.run, form), prepared=_prepared(job, case, form), names=())
         outcome = bounded(changed, given)
         if outcome.status == "wrong" and " refused, which is legal: " in outcome.reason:
             words = f"input {form} refused: {outcome.reason.partition('legal: ')[2]}"

@@ -19,7 +19,7 @@ from dspref.spec import token
 from torchparity.calls import Run
 from torchparity.cases import DENSEST, Case
 from torchparity.probe import Probe
-from torchparity.roundoff import Bound, bound, doubled, mapped, unbiased
+from torchparity.roundoff import KERNELS, Bound, bound, doubled, mapped, skeleton, unbiased
 
 _LONGEST = 4096
 
@@ -106,7 +106,18 @@ class Job:
 
     def single(self, x: Array) -> Array:
         """Return for every output whether at most one sample of `x` that is not zero reaches it."""
-        return np.asarray(self._touched((x != 0).astype(float)) <= 1)
+        there = (x != 0).astype(float)
+        if isinstance(self.layer, KERNELS) and self.layer.groups == 1:
+            thin, _ = skeleton(self.layer, 1)  # every output hears every channel: what is heard is counted first
+            return np.asarray(thin(there.sum(axis=-2, keepdims=True)) <= 1)
+        return np.asarray(self._touched(there) <= 1)
+
+    def running(self, run: Run, **changes: Any) -> Job:
+        """Return the job with another function to run; what was computed for its reference is kept."""
+        other = replace(self, run=run, **changes)
+        kept = ("double", "magnitudes", "_touched", "extent")
+        vars(other).update({name: value for name, value in vars(self).items() if name in kept})
+        return other
 
     def products(self, time: int) -> int:
         """Return about how many products one item of a batch costs."""

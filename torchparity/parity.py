@@ -16,7 +16,7 @@ from torchparity.calls import Run, check_weights, own_dtype, private_copy, telli
 from torchparity.cases import GRIDS, KINDS, REAL
 from torchparity.compare import Outcome
 from torchparity.devices import as_device
-from torchparity.examine import differentiate, examined, forms, in_turn
+from torchparity.examine import differentiate, examined, forms, in_turn, whole
 from torchparity.forms import aliases
 from torchparity.gradients import differentiable
 from torchparity.isolation import Lost, isolated
@@ -198,11 +198,12 @@ def _own_dtype(f: Any, s: Subject) -> str:
 def _outcomes(run: Run, jobs: Sequence[Job], a: Arithmetic, asked: Asked, *, formed: bool) -> Iterator[Outcome]:
     """Yield every outcome: of each layer, and of all of them in turn."""
     for job in (job for job in jobs if job.bounded):
-        yield from examined(job, a, asked.seed, asked.times, given=asked.given)
+        twin = whole(job, a, asked.seed)
+        yield from examined(job, twin, a, asked.seed, asked.times, given=asked.given)
         if formed:
             yield from forms(job, a, asked.seed, asked.times)
         if asked.gradients:
-            yield from differentiate(job, a, asked.seed, asked.times)
+            yield from differentiate(job, twin, a, asked.seed, asked.times)
     if len(jobs) > 1:
         yield from in_turn(run, jobs, a, asked.seed, asked.times)
 

@@ -54,7 +54,7 @@ def as_chain(like: Like) -> Chain | None:
         return parse(like)
     if isinstance(like, nn.Module):
         return Chain(stages_of(describe(like)))
-    if not hasattr(like, "factor"):
+    if "factor" not in dir(like):
         allowed = "a layer, a Chain, or words as 'convt k16 s8 p4', or a module to describe"
         raise TypeError(complaint("like", type(like).__name__, allowed))
     return Chain([like])

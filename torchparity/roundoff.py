@@ -21,6 +21,9 @@ from torchparity.interpolation import interpolation_bound
 
 S = TypeVar("S")
 
+KERNELS = (Conv, TransposedConv, SubpixelConv)
+"""Layers with a kernel, and channels in groups."""
+
 U_REF = 2.0**-53
 """Unit roundoff of the reference, which is computed in double precision."""
 
@@ -166,7 +169,7 @@ def terms(layer: Any, channels: int, time: int) -> Array:
 
 def skeleton(layer: Any, channels: int) -> tuple[Any, int]:
     """Return the layer with one channel, ones for taps and no bias, and how many channels each output sums."""
-    if isinstance(layer, (Conv, TransposedConv, SubpixelConv)):
+    if isinstance(layer, KERNELS):
         K, phases = layer.length, layer.factor if isinstance(layer, SubpixelConv) else 1
         thin = dataclasses.replace(layer, weight=np.ones((phases, 1, K)), groups=1, bias=None)
         return thin, channels // layer.groups
