@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from dspref.arrays import NotAnalysable
 from torchparity.build import build
 from torchparity.draws import KINDS, draw_layer
 from torchparity.mutants.baselines import BASELINES
 from torchparity.mutants.registry import Mutant
 from torchparity.parity import check
 from torchparity.streams import check_stream
-from torchparity.verdict import Verdict
+from torchparity.verdict import Coverage, Verdict
 
 SCHEMA = "torchparity.mutants/1"
 DTYPES = ("float64", "float32", "bfloat16", "float16")
@@ -134,7 +135,7 @@ def verdict(mutant: Mutant, seed: int) -> Verdict:
 def scored(mutant: Mutant, seeds: Sequence[int]) -> Scored:
     """Check a mutant by every seed, with weights of its own, and by the baselines with the first."""
     start = perf_counter()
-    verdicts = [verdict(mutant, seed) for seed in seeds]
+    verdicts = [_said(mutant, seed) for seed in seeds]
     seconds, first = perf_counter() - start, verdicts[0]
     return Scored(
         mutant.name,
@@ -148,6 +149,14 @@ def scored(mutant: Mutant, seeds: Sequence[int]) -> Scored:
         {name: caught(mutant, seeds[0]) for name, caught in BASELINES.items()},
         seconds,
     )
+
+
+def _said(mutant: Mutant, seed: int) -> Verdict:
+    """Return the verdict; a refusal to check is one too, and the mutant survives it."""
+    try:
+        return verdict(mutant, seed)
+    except NotAnalysable as refusal:
+        return Verdict("inconclusive", 0.0, None, "float32", "cpu", "", "", Coverage(), reason=str(refusal))
 
 
 def clean(dtype: str, cases: int, seed: int = 0, *, seen: Callable[[int], None] = lambda cases: None) -> Clean:

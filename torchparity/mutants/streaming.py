@@ -128,7 +128,7 @@ def history_short(chunk: Chunk, p: Any) -> Tensor:
     return forgotten(chunk, p, forget)
 
 
-@mutant("history of the last chunk only", STREAMED, direction="streaming")
+@mutant("history of the last chunk only", KERNELS, direction="streaming")
 def history_of_one_chunk(chunk: Chunk, p: Any) -> Tensor:
     """Look back into the chunk before, however short it was."""
 
