@@ -208,6 +208,16 @@ def test_graphs_that_are_no_line_are_refused(module: nn.Module) -> None:
         of_exported(torch.export.export(module, (x,)))
 
 
+def test_an_operator_beside_the_line_is_refused() -> None:
+    program = torch.export.export(nn.ReLU(), (torch.ones(1, 1, 4),))
+    assert of_exported(program) == Pointwise("relu")
+    signal, *_, last = program.graph.nodes
+    with program.graph.inserting_before(last):
+        program.graph.call_function(torch.ops.aten.tanh.default, (signal,))
+    with pytest.raises(NotAnalysable, match=r"aten\.tanh\.default beside the signal; allowed: one line of operators"):
+        of_exported(program)
+
+
 def test_interpolation_to_a_size_has_no_factor() -> None:
     with pytest.raises(NotAnalysable, match="allowed: an integer scale_factor alone"):
         of_exported(torch.export.export(nn.Upsample(size=7), (torch.ones(1, 1, 4),)))
