@@ -265,7 +265,7 @@ REFUSALS: list[tuple[Callable[[], nn.Module], str]] = [
     (Failing, "^Failing: its law raised AttributeError: .*nothing"),
     (lambda: nn.Conv1d(1, 1, 3, device="meta"), "Conv1d on the meta device"),
     (lambda: nn.LazyConv1d(1, 3), "LazyConv1d, not initialised"),
-    (lambda: nn.Conv1d(1, 1, 3, dtype=torch.bfloat16), r"dtype torch\.bfloat16; .*module\.float\(\)"),
+    (lambda: nn.Conv1d(1, 1, 3).to(torch.float8_e5m2), r"dtype torch\.float8_e5m2; .*module\.float\(\)"),
     (lambda: PixelShuffle1d(2), "PixelShuffle1d alone; .*nn.Sequential"),
     (lambda: nn.Sequential(nn.ReLU(), PixelShuffle1d(2)), "submodule '1': .*PixelShuffle1d alone"),
     (lambda: nn.Sequential(nn.Conv1d(1, 2, 3, stride=2), PixelShuffle1d(2)), "stride 2; allowed: stride 1"),
@@ -312,3 +312,11 @@ def _layer(module: nn.Module) -> Layer:
     described = describe(module)
     assert isinstance(described, Layer)
     return described
+
+
+def test_weights_of_bfloat16_are_described_in_the_numbers_that_they_are() -> None:
+    module = nn.ConvTranspose1d(2, 3, 4, stride=2).to(torch.bfloat16)
+    layer = describe(module)
+    assert isinstance(layer, TransposedConv)
+    assert layer.weight.dtype == np.float32
+    assert torch.equal(torch.from_numpy(layer.weight.copy()).to(torch.bfloat16), module.weight)
