@@ -11,10 +11,12 @@ import pytest
 import torch
 
 from dspref import Chain, Conv, FilterInterp, Linear, Nearest, Pointwise, SubpixelConv, TransposedConv
+from dspref.adjoints import WRT, adjoint
 from dspref.arrays import Array
 from dspref.interpolate import Interpolate
 from torchparity.arithmetic import rounded
-from torchparity.mistakes import likely
+from torchparity.mistakes import likely, likely_gradient, likely_gradients
+from torchparity.mistakes.backward import Found, backward, scales
 from torchparity.mistakes.evidence import Subject, Trio, ran
 from torchparity.mistakes.forward import PREDICTED, special
 from torchparity.mistakes.kernels import kernel_of
@@ -358,3 +360,94 @@ def test_a_large_layer_is_looked_at_in_a_few_channels() -> None:
     flipped = TransposedConv(layer.weight[..., ::-1], stride=4, padding=2, bias=layer.bias)
     x = rng.standard_normal((1, 256, 9))
     assert likely(layer, [(x, flipped(x))], u=2.0**-53) == "kernel flipped"
+
+
+BACKWARD = {
+    "convt backward: kernel flipped in the gradient by the input": "gradient by input: kernel flipped",
+    "conv backward: kernel flipped in the gradient by weight and bias": "gradient by weight: kernel flipped",
+    "shuffle backward: DCR order in the gradient by weight and bias": (
+        "gradient by weight, bias: phases swapped (DCR order)"
+    ),
+    "filter backward: padding off by one in the gradient by the input": (
+        "gradient by input: padding off by one: output 1 sample late"
+    ),
+    "conv backward: inputs dealt to groups in turn in the gradient by the input": (
+        "gradient by input: groups' channels mixed: inputs dealt to the groups in turn"
+    ),
+    "linear backward: corners aligned in the gradient by the input": (
+        "gradient by input: align_corners mixed up: without is due"
+    ),
+    "nearest backward: mean over the copies": "gradient by input: mean over the factor, not the sum",
+    "conv backward: TF32 in the gradient by the input": (
+        "gradient by input: operands rounded to 11 significant bits (TF32, float16)"
+    ),
+    "conv backward: batch items mixed in the gradient by the input": (
+        "gradient by input: all of the batch's given to its first item"
+    ),
+    "convt backward: mean over the batch in the gradient by weight and bias": (
+        "gradient by weight, bias: mean over the batch, not the sum"
+    ),
+    "shuffle backward: no gradient by the weight": "gradient by weight: all zero",
+    "conv backward: gradient by the input doubled": "gradient by input: doubled",
+    "conv backward: noise in the gradient": "",
+}
+"""What wrong gradients of layers written in Torch, by another hand, are taken for."""
+
+
+@pytest.mark.parametrize("name", BACKWARD)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_wrong_gradient_in_torch_is_recognised(name: str, seed: int) -> None:
+    layer = find(name).layer(seed=seed)
+    cases = []
+    for batch, time in ((3, 17), (1, 22)):
+        wrong = find(name).make(layer)
+        x = torch.from_numpy(noise(layer, time, seed, batch).astype(np.float32)).requires_grad_()
+        y = wrong(x.clone())
+        g = torch.from_numpy(np.random.default_rng(seed).standard_normal(tuple(y.shape)).astype(np.float32))
+        y.backward(g.clone())
+        found = {"input": x, "weight": getattr(wrong, "weight", None), "bias": getattr(wrong, "bias", None)}
+        got = {wrt: a.grad.numpy() for wrt, a in found.items() if a is not None and a.grad is not None}
+        cases.append((x.detach().numpy(), g.numpy(), got))
+    assert likely_gradients(layer, cases, u=U) == BACKWARD[name]
+
+
+def gradients(layer: Any, x: Array, g: Array) -> dict[str, Array]:
+    due = adjoint(layer, x, g)
+    return {wrt: getattr(due, wrt) for wrt in WRT if getattr(due, wrt) is not None}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_right_gradients_have_no_mistake(name: str) -> None:
+    layer = layers(12)[name]
+    x = noise(layer, 13, 12)
+    g = np.random.default_rng(12).standard_normal(layer(x).shape)
+    assert likely_gradient(layer, x, g, gradients(layer, x, g), u=U) == ""
+    assert likely_gradient(layer, x, g, {wrt: a + g.max() for wrt, a in gradients(layer, x, g).items()}, u=U) == ""
+
+
+AKIN = {
+    "mean over the input's time, not the sum": "mean over time, not the sum",
+    "a sum over the input's time too many": "a sum over time too many",
+    "without its first entry": "first tap dropped",
+    "without its last entry": "last tap dropped",
+    "the first phase only": "zeros inserted, not the sample repeated",
+}
+"""Mistakes of a backward computation that are another one where lengths, or a layer's taps, make them so."""
+
+
+@pytest.mark.parametrize("name", ["conv", "shuffle", "nearest", "linear"])
+def test_every_mistake_of_a_backward_computation_goes_by_its_name(name: str) -> None:
+    layer = layers(13)[name]
+    x = noise(layer, 13, 13, batch=5)
+    g = np.random.default_rng(13).standard_normal(layer(x).shape)
+    named = 0
+    for wrt, due in gradients(layer, x, g).items():
+        found = Found(layer, wrt, x, g, due, U)
+        for words, how in islice((*scales(found), *backward(found)), len(wrt) % 2, None, 2):
+            got = likely_gradient(layer, x, g, {wrt: how(layer, x, g)}, u=U)
+            allowed = {f"gradient by {wrt}: {known}" for known in (words, AKIN.get(words, words))}
+            if wrt == "bias" and "of the batch's" in words:
+                allowed = {""}  # the sum is the same
+            assert got in allowed
+            named += got != ""
+    assert named >= 5

@@ -180,8 +180,8 @@ def likely_gradients(layer: Any, cases: Iterable[tuple[Array, Array, Mapping[str
     Examples
     --------
     >>> from dspref import Nearest
-    >>> x, g = np.ones((1, 1, 2)), np.ones((1, 1, 4))
-    >>> cases = [(x, g, {"input": 2 * x}), (2 * x, 3 * g, {"input": 3 * x})]  # due are 2 and 6
+    >>> x, g = np.ones((2, 1, 3)), np.ones((2, 1, 6))  # due is 2
+    >>> cases = [(x, g, {"input": x}), (x[:1], 3 * g[:1], {"input": 3 * x[:1]})]
     >>> likely_gradients(Nearest(2), cases, u=2.0**-24)
     'gradient by input: mean over the factor, not the sum'
     """
