@@ -55,9 +55,16 @@ ORDER: dict[str, Tiers] = {
         ("shrink", "examine"),
         ("parity", "trials", "rig"),
         ("campaign", "validation", "asserts", "streams"),
+        ("mutants.registry", "mutants.correct"),
+        ("mutants.likes",),
+        ("mutants.behaviour", "mutants.channels", "mutants.interpolation", "mutants.kernels", "mutants.stacks"),
+        ("mutants.backward", "mutants.samples", "mutants.streaming"),
+        ("mutants.baselines",),
+        ("mutants.score",),
+        ("mutants",),
         ("",),
         ("audit_command", "findings_command", "pytest_plugin", "scaffold"),
-        ("campaign_command", "verify_command"),
+        ("campaign_command", "mutants_command", "verify_command"),
         ("cli",),
     ),
 }
@@ -70,7 +77,7 @@ def sources(package: str) -> dict[str, str]:
     """Return the text of every module of a package, by its name within the package."""
     folder = ROOT / package
     names = {path: ".".join(path.relative_to(folder).with_suffix("").parts) for path in folder.rglob("*.py")}
-    return {"" if name == "__init__" else name: path.read_text("utf-8") for path, name in names.items()}
+    return {name.removesuffix("__init__").rstrip("."): path.read_text("utf-8") for path, name in names.items()}
 
 
 def imports(text: str) -> set[str]:
