@@ -314,23 +314,23 @@ EXPECTED: dict[str, tuple[str, str]] = {
     "ReturnsView": ("exact", ""),
     "ReturnsStrided": ("exact", ""),
     "ReturnsExpanded": ("wrong", "at output [0, 1, 0]"),
-    "RequiresGradient": ("exact", ""),
+    "RequiresGradient": ("wrong", "no gradient by input: the output does not depend on it"),
     "ReturnsOtherBatch": ("wrong", "result: got shape (2, 2"),
     "ReturnsOtherRank": ("wrong", "result: got shape (1, 1, 2"),
     "ReturnsMeta": ("wrong", "meta"),
     "MutatesInput": ("wrong", "changed in place"),
     "AddsCount": ("wrong", "another output for the same input"),
-    "KeepsMean": ("wrong", ""),
+    "KeepsMean": ("wrong", "output"),
     "ChangesWeights": ("wrong", "another output for the same input"),
-    "ChangesDefaultDtype": ("exact", ""),
+    "ChangesDefaultDtype": ("wrong", "default dtype or gradient mode: got changed by the call"),
     "ChangesRandomness": ("exact", ""),
-    "ChangesGradientMode": ("exact", ""),
+    "ChangesGradientMode": ("wrong", "default dtype or gradient mode: got changed by the call"),
     "Prints": ("exact", ""),
     "Warns": ("exact", ""),
     "IsRandom": ("wrong", "another output for the same input"),
     "RaisesOnOdd": ("wrong", f"{REFUSED}: RuntimeError: odd lengths are not supported"),
     "RaisesBeyond32": ("wrong", f"{REFUSED}: IndexError: buffer of 32 samples is full"),
-    "RaisesOnOne": ("wrong", f"{REFUSED}: ValueError: more than one sample, please"),
+    "RaisesOnOne": ("wrong", "ValueError: more than one sample, please"),
     "Hangs": ("lost", "hung: nothing new for 2 s"),
     "HangsBusily": ("lost", "hung: nothing new for 2 s"),
     "Segfaults": ("lost", "killed the process: signal 11 (SIGSEGV)"),
@@ -360,7 +360,7 @@ def test_a_misbehaving_layer_gets_a_verdict_in_words(name: str) -> None:
         verdict = check(getattr(misbehaving, name)(), "nearest x1" if name == "ReturnsView" else "nearest x4")
         return verdict.status, verdict.reason
 
-    found = isolated(work, seconds=2)
+    found = isolated(work, seconds=2 if status == "lost" else 30)
     got = ("lost", found.reason) if isinstance(found, Lost) else found
     assert got[0] == status
     assert words in got[1]
