@@ -151,7 +151,9 @@ class UpsamplerItem(pytest.Item):
 
         try:
             module = self.promise.make(self.config.invocation_params.dir)
-            verdict = assert_upsampler(module, **self.promise.options(self.dtype))
+            options = self.promise.options(self.dtype)
+            on_cpu = options.get("device", "cpu") == "cpu"  # CUDA survives no fork
+            verdict = assert_upsampler(module, isolate=on_cpu, **options)
         except (AssertionError, ValueError) as error:
             return str(error)
         self.add_report_section("call", "verdict", str(verdict))
