@@ -132,7 +132,7 @@ def unit(model: Any) -> float:
     True
     """
     a = arithmetic(model)
-    return max(a.u_acc, a.u_store)
+    return max(a.u_in, a.u_acc, a.u_store)
 
 
 def chosen(dtype: str, *, autocast: str | None = None, tf32: bool = False) -> Arithmetic:

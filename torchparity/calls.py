@@ -139,7 +139,7 @@ def setting(a: Arithmetic, device: str) -> Iterator[None]:
     kind, tf32 = device.partition(":")[0], a.name == "tf32"
     with ExitStack() as stack:
         stack.enter_context(warnings.catch_warnings())
-        warnings.simplefilter("ignore", UserWarning)
+        warnings.simplefilter("ignore")  # what a layer warns of is no error of its own
         if half:
             stack.enter_context(torch.autocast(kind, getattr(torch, half)))
         if kind == "cuda":

@@ -58,11 +58,13 @@ def whole(job: Job, a: Arithmetic, seed: int) -> Job:
     return dataclasses.replace(job, run=made[0].to(job.device), layer=made[1], prepared=prepared)
 
 
-def differentiate(job: Job, twin: Job, a: Arithmetic, seed: int, times: Sequence[int]) -> Iterator[Outcome]:
+def differentiate(
+    job: Job, twin: Job, a: Arithmetic, seed: int, times: Sequence[int], *, given: bool
+) -> Iterator[Outcome]:
     """Yield the outcome of every gradient of one layer: at a short length, at one that fits, and at a longer one."""
     if not differentiable(job):
         return
-    every = sorted({min(times), job.extent + 1, min(max(times), job.extent + 40)})
+    every = sorted({min(times), max(times)} if given else {min(times), job.extent + 1, min(max(times), job.extent + 40)})
     every = [t for t in every if job.products(t) <= _SIZE] or every[:1]
     for i, time in enumerate(every):
         shape = (1 + i % 3 if job.products(time) <= _CHEAP else 1, job.channels, time)
@@ -73,11 +75,13 @@ def differentiate(job: Job, twin: Job, a: Arithmetic, seed: int, times: Sequence
             yield from differentiated(twin, case)
 
 
-def forms(job: Job, a: Arithmetic, seed: int, times: Sequence[int]) -> Iterator[Outcome]:
+def forms(
+    job: Job, a: Arithmetic, seed: int, times: Sequence[int], *, given: bool, trains: bool
+) -> Iterator[Outcome]:
     """Yield the outcome for each form of an input in which the kernel fits."""
-    fits = [t for t in (*times, job.extent + 8) if t >= max(2, job.extent) and job.products(t) <= _SIZE]
+    fits = [t for t in (times if given else (*times, job.extent + 8)) if t >= max(2, job.extent) and job.products(t) <= _SIZE]
     if fits:
-        yield from reformed(job, Case("normal", (3, job.channels, min(fits)), a.name, seed))
+        yield from reformed(job, Case("normal", (3, job.channels, min(fits)), a.name, seed), trains=trains)
 
 
 def in_turn(run: Run, jobs: Sequence[Job], a: Arithmetic, seed: int, times: Sequence[int]) -> Iterator[Outcome]:

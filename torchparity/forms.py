@@ -37,12 +37,29 @@ def in_form(run: Run, form: str) -> Run:
     return FORMS[form](run)
 
 
-def reformed(job: Job, case: Case) -> Iterator[Outcome]:
+def in_batches(run: Run, size: int) -> Run:
+    """Return a function for any batch of one that takes batches of one size: it gets the rest filled up with zeros.
+
+    Examples
+    --------
+    >>> in_batches(lambda x: x + len(x), 2)(torch.zeros(3, 1, 1)).ravel()
+    tensor([2., 2., 2.])
+    """
+
+    def whole(x: torch.Tensor) -> torch.Tensor:
+        parts = [torch.cat([part, part.new_zeros(size - len(part), *part.shape[1:])]) for part in x.split(size)]
+        return torch.cat([run(part) for part in parts])[: len(x)]
+
+    return whole
+
+
+def reformed(job: Job, case: Case, *, trains: bool = True) -> Iterator[Outcome]:
     """Yield the outcome for each form of an input: a layer that takes it gives the same output, up to rounding.
 
-    One that refuses a form says so: that is a remark, and no fault of its numbers.
+    One that refuses a form says so: that is a remark, and no fault of its numbers. What knows no gradients (`trains`
+    false) is asked for layouts alone.
     """
-    for form in FORMS:
+    for form in FORMS if trains else LAYOUTS[1:]:
         given = dataclasses.replace(case, kind="constant") if form == "expanded" else case
         changed = job.running(in_form(job.run, form), prepared=_prepared(job, case, form), names=())
         outcome = bounded(changed, given)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import nn
@@ -17,7 +18,7 @@ from torchparity.cases import GRIDS, KINDS, REAL
 from torchparity.compare import Outcome
 from torchparity.devices import as_device
 from torchparity.examine import differentiate, examined, forms, in_turn, whole
-from torchparity.forms import aliases
+from torchparity.forms import aliases, in_batches
 from torchparity.gradients import differentiable
 from torchparity.isolation import Lost, isolated
 from torchparity.job import Job
@@ -25,6 +26,10 @@ from torchparity.plan import Broken, Like, as_chain, plan
 from torchparity.shrink import explained
 from torchparity.subjects import Subject, subject
 from torchparity.verdict import Coverage, Verdict
+
+
+_SHAPES = 256
+"""Shapes for which a compiled module may be compiled."""
 
 
 def check(
@@ -164,6 +169,7 @@ def _checked(f: Any, promised: Chain | None, asked: Asked) -> Verdict:
     s = subject(f, dtype=asked.dtype)
     a = asked.arithmetic(asked.dtype or _own_dtype(f, s))
     run = private_copy(f, a.dtype, allowed=DTYPES) if s.run is f and isinstance(f, nn.Module) else s.run
+    run, asked = _as_held(run, s, asked)
     try:
         found = plan(
             run, promised, dtype=a.dtype, channels=asked.channels, seed=asked.seed, device=asked.device, told=s
@@ -174,17 +180,40 @@ def _checked(f: Any, promised: Chain | None, asked: Asked) -> Verdict:
     if isinstance(run, nn.Module):
         run.to(asked.device)
     formed = not s.words.startswith("compiled")
-    outcomes = list(_outcomes(run, found.jobs, a, asked, formed=formed))
+    with _recompiling(not formed):
+        outcomes = list(_outcomes(run, found.jobs, a, asked, formed=formed, trains=s.trains))
     unchecked = tuple(job.words for job in found.jobs if not job.bounded)
     unchecked += tuple(
         f"gradients of {job.words}" for job in found.jobs if asked.gradients and job.bounded and not differentiable(job)
     )
+    unchecked += () if s.trains or not asked.gradients else ("gradients, which it does not know",)
     unchecked += () if formed else ("memory layouts, for each of which it would be compiled anew",)
     remarks = [*s.remarks, *(o.remark for o in outcomes if o.remark)]
     if outcomes and all(o.status in ("exact", "within bound") for o in outcomes):
         remarks.append(aliases(run, found.jobs[0], outcomes[0].case))
     told = Told(a, asked.device, found.description, unchecked, tuple(dict.fromkeys(r for r in remarks if r)))
     return _verdict(outcomes, told)
+
+
+def _as_held(run: Run, s: Subject, asked: Asked) -> tuple[Run, Asked]:
+    """Return what runs, and what is asked of it, where an export holds batch, channels or length fast."""
+    if "batch" in s.held:
+        run = in_batches(run, s.held["batch"])
+    if "time" in s.held and not asked.given:
+        asked = replace(asked, times=(s.held["time"],), given=True)
+    return run, replace(asked, channels=asked.channels or s.held.get("channels"))
+
+
+@contextmanager
+def _recompiling(needed: bool) -> Iterator[None]:
+    """Let Torch compile for every shape that is asked: beyond its limit it runs what was not compiled, unseen."""
+    if needed:
+        import torch._dynamo
+
+        with torch._dynamo.config.patch(recompile_limit=_SHAPES):
+            yield
+    else:
+        yield
 
 
 def _own_dtype(f: Any, s: Subject) -> str:
@@ -195,15 +224,15 @@ def _own_dtype(f: Any, s: Subject) -> str:
     return own_dtype(f if s.run is f else s.module if s.module is not None else f, DTYPES)
 
 
-def _outcomes(run: Run, jobs: Sequence[Job], a: Arithmetic, asked: Asked, *, formed: bool) -> Iterator[Outcome]:
+def _outcomes(run: Run, jobs: Sequence[Job], a: Arithmetic, asked: Asked, *, formed: bool, trains: bool) -> Iterator[Outcome]:
     """Yield every outcome: of each layer, and of all of them in turn."""
     for job in (job for job in jobs if job.bounded):
         twin = whole(job, a, asked.seed)
         yield from examined(job, twin, a, asked.seed, asked.times, given=asked.given)
         if formed:
-            yield from forms(job, a, asked.seed, asked.times)
-        if asked.gradients:
-            yield from differentiate(job, twin, a, asked.seed, asked.times)
+            yield from forms(job, a, asked.seed, asked.times, given=asked.given, trains=trains)
+        if asked.gradients and trains:
+            yield from differentiate(job, twin, a, asked.seed, asked.times, given=asked.given)
     if len(jobs) > 1:
         yield from in_turn(run, jobs, a, asked.seed, asked.times)
 

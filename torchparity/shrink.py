@@ -14,6 +14,7 @@ from torchparity.cases import Case
 from torchparity.compare import Outcome, bounded, equal
 from torchparity.gradients import by_torch, cotangent, differentiated
 from torchparity.job import Job
+from torchparity.mistakes import likely, likely_gradients
 
 _SHORT = (*range(1, 13), 16, 24, 31, 32, 33, 48, 64, 96, 129)
 _PLACES = 128  # impulses that are tried one by one
@@ -35,7 +36,7 @@ def smallest(worst: Outcome) -> Outcome:
         return next((o for o in tried if o.status == "wrong" and o.index is None), worst)
     for case in _smaller(worst.job, worst.case):
         for outcome in _tried(worst.job, case, worst.part):
-            if outcome.status == "wrong" and outcome.part == worst.part:
+            if outcome.status == "wrong" and outcome.part == worst.part and outcome.index is not None:
                 return outcome
     return worst
 
@@ -109,15 +110,13 @@ def tap_between(layer: Any, n: int, m: int) -> int | None:
 
 def mistake(small: Outcome) -> str:
     """Return the classic mistake that a failure looks like, if one explains it on other inputs, too."""
-    from torchparity.mistakes import likely, likely_gradient
-
     job, case, a = small.job, small.case, small.case.model
     shapes = [(1, job.channels, job.extent + 2), (2, job.channels, job.extent + 11)]
     more = [replace(case, kind=k, shape=s, size=8, share=1.0, seed=5) for s in shapes for k in ("integer", "normal")]
     every = [c for c in (case, *more) if job.products(c.shape[2]) <= _COST]
     if small.part.startswith("gradient by"):
-        named = {likely_gradient(job.double, *found, u=unit(a)) for c in every for found in gradients(job, c)}
-        return named.pop() if len(named) == 1 else ""
+        found = [seen for c in every for seen in gradients(job, c)]
+        return likely_gradients(job.double, found, u=unit(a)) if found else ""
     pairs: list[tuple[Array, Array]] = []
     for c in every:
         with suppress(Refused, Misbehaved):  # what is refused on one input alone explains nothing
