@@ -47,7 +47,7 @@ def in_batches(run: Run, size: int) -> Run:
     """
 
     def whole(x: torch.Tensor) -> torch.Tensor:
-        parts = [torch.cat([part, part.new_zeros(size - len(part), *part.shape[1:])]) for part in x.split(size)]
+        parts = [torch.cat([part, part.new_zeros(size - len(part), *part.shape[1:])]) for part in torch.split(x, size)]
         return torch.cat([run(part) for part in parts])[: len(x)]
 
     return whole
