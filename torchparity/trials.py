@@ -65,24 +65,28 @@ def job_of(drawn: Trial, device: str) -> Job:
     """Return the layer of a drawn case, its numbers rounded to the dtype, and the module that Torch has for it."""
     dtype = arithmetic(drawn.case.dtype).dtype
     layer = mapped(drawn.layer, lambda a: rounded(a, dtype))
-    module = build(drawn.layer).to(device=device, dtype=getattr(torch, dtype))
+    module = build(layer).to(device=device, dtype=getattr(torch, dtype))  # of numbers that the dtype holds: exact
     held = {name.rpartition(".")[2]: name for name, _ in module.named_parameters()}
     return Job((), module, layer, drawn.case.shape[1], device=device, held=held)
 
 
 def tallied(drawn: Trial, device: str = "cpu") -> Tally:
-    """Return what a drawn case showed, as a tally of one."""
+    """Return what a drawn case showed, as a tally of one; known faults of Torch are counted apart."""
     found = list(outcomes(drawn, device))
-    cells = {cell: _counted(drawn.index, outcome) for cell, outcome in found}
-    seen = Counter((drawn.kind, name) for name in corners(drawn.kind, drawn.layer, drawn.case.shape))
-    broken = [(cell, o) for cell, o in found if o.status in VIOLATIONS]
-    faults = [known(cell, drawn.layer, drawn.case.shape, device) for cell, _ in broken]
-    new = tuple(
-        Violation(drawn.index, cell, o.status, o.reason)
-        for (cell, o), fault in zip(broken, faults, strict=True)
-        if fault is None
+    place = (drawn.layer, drawn.case.shape, device)
+    unset = {cell: name for cell, _ in found if (name := known(cell, *place, random=True)) is not None}
+    kept = {cell: outcome for cell, outcome in found if cell not in unset}
+    broken = {cell: o for cell, o in kept.items() if o.status in VIOLATIONS}
+    faults = {cell: name for cell in broken if (name := known(cell, *place)) is not None}
+    new = tuple(Violation(drawn.index, cell, o.status, o.reason) for cell, o in broken.items() if cell not in faults)
+    return Tally(
+        1,
+        {cell: _counted(drawn.index, outcome) for cell, outcome in kept.items()},
+        Counter((drawn.kind, name) for name in corners(drawn.kind, drawn.layer, drawn.case.shape)),
+        len(new),
+        new,
+        Counter([*unset.values(), *faults.values()]),
     )
-    return Tally(1, cells, seen, len(new), new, Counter(fault for fault in faults if fault is not None))
 
 
 def _counted(index: int, o: Outcome) -> Count:

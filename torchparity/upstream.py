@@ -25,11 +25,14 @@ class Fault:
         What is wrong, and where it was seen.
     holds : function (cell, layer, shape, device)
         Of the cell, the layer, the shape (batch, channel, time) of its input, and the device.
+    random : bool
+        Whether the result differs from time to time: such comparisons are not counted as any verdict.
     """
 
     name: str
     words: str
     holds: Callable[[Cell, Any, tuple[int, int, int], str], bool]
+    random: bool = False
 
 
 def _dilated_stride(cell: Cell, layer: Any, shape: tuple[int, int, int], device: str) -> bool:
@@ -42,6 +45,21 @@ def _dilated_stride(cell: Cell, layer: Any, shape: tuple[int, int, int], device:
         and min(layer.stride, layer.dilation) > 1
         and max(layer.pads if layer.op == "conv" else (layer.padding,)) >= 15
     )
+
+
+def _left_unset(cell: Cell, layer: Any, shape: tuple[int, int, int], device: str) -> bool:
+    """Return whether there are taps that no sample meets, whose gradient, which is 0, Torch may leave unset."""
+    if (cell.direction, device) != ("weight", "cpu") or "bfloat16" not in cell.arithmetic:
+        return False
+    if layer.op not in ("conv", "convt") or layer.groups > 1 or layer.stride < 2 or max(layer.weight.shape[:2]) < 16:
+        return False
+    time, length = shape[-1], layer(np.zeros((1, shape[1], shape[2]))).shape[-1]
+    steps, reached = (length, time + sum(layer.pads)) if layer.op == "conv" else (time, length)
+    first = layer.pads[0] if layer.op == "conv" and layer.padding_mode == "zeros" else 0
+    first = layer.padding if layer.op == "convt" else first
+    reached = time if first and layer.op == "conv" else reached
+    places = np.arange(steps) * layer.stride + layer.dilation * np.arange(layer.length)[:, None] - first
+    return bool((~((places >= 0) & (places < reached))).all(axis=1).any())
 
 
 def _mode(layer: Any) -> str:
@@ -90,6 +108,9 @@ KNOWN = (
         "gradient by the weight in float32, batch > 1, padding >= 15, stride and dilation > 1; Torch 2.13.0, AVX-512",
         _dilated_stride,
     ),
+    Fault(
+        "bfloat16-weight-gradient", "gradient of idle taps left unset; Torch 2.13.0, AVX-512", _left_unset, random=True
+    ),
     Fault("nearest-factors", "samples picked by an index that is rounded; Torch 2.13.0", _misplaced),
     Fault("nearest-gradient", "gradients returned to other samples than forward took; Torch 2.13.0", _backward_index),
     Fault("cubic-gradient", "gradient copied where the length is kept; Torch 2.13.0", _copied_back),
@@ -98,8 +119,8 @@ KNOWN = (
 """Faults of Torch that were looked into, and are in docs/findings.md."""
 
 
-def known(cell: Cell, layer: Any, shape: tuple[int, int, int], device: str) -> str | None:
-    """Return the name of the fault of Torch that a case meets, if any.
+def known(cell: Cell, layer: Any, shape: tuple[int, int, int], device: str, *, random: bool = False) -> str | None:
+    """Return the name of the fault of Torch that a case meets, if any: of those that are `random`, or of the others.
 
     Examples
     --------
@@ -111,4 +132,6 @@ def known(cell: Cell, layer: Any, shape: tuple[int, int, int], device: str) -> s
     >>> known(Cell("conv", "float32", "input", 2), wide, (2, 1, 60), "cpu") is None
     True
     """
-    return next((fault.name for fault in KNOWN if fault.holds(cell, layer, shape, device)), None)
+    return next(
+        (fault.name for fault in KNOWN if fault.random == random and fault.holds(cell, layer, shape, device)), None
+    )
