@@ -17,7 +17,7 @@ from dspref.console import FINDINGS, emit, with_exit_codes, writable
 from torchparity.audit_command import require_torch
 
 if TYPE_CHECKING:
-    from torchparity.mutants.score import Clean, Score, Scored
+    from torchparity.mutants.score import Clean, Scored
 
 CLEAN = 2000
 """Cases of right layers per dtype, by default."""
@@ -29,12 +29,21 @@ CLEAN = 2000
 @click.option("-k", "--only", default="", metavar="WORDS", help="Only mutants with these words in their name.")
 @click.option("--clean", type=click.IntRange(min=0), default=CLEAN, show_default=True, help="Right cases per dtype.")
 @click.option("--add", multiple=True, metavar="PLACE", help="pkg.mod or file.py with mutants of your own.")
+@click.option("--each", is_flag=True, help="A row for every mutant, not for every fault.")
 @click.option("-j", "--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("-o", "--output", metavar="FILE", help="Write there, not to the terminal.")
 @with_exit_codes
 def mutants(
-    seed: int, seeds: int, only: str, clean: int, add: tuple[str, ...], jobs: int, form: str, output: str | None
+    seed: int,
+    seeds: int,
+    only: str,
+    clean: int,
+    add: tuple[str, ...],
+    each: bool,
+    jobs: int,
+    form: str,
+    output: str | None,
 ) -> None:
     """Check layers that are wrong on purpose, and layers that are right: all of the first must be caught, no other.
 
@@ -47,6 +56,7 @@ def mutants(
     """  # noqa: D301
     file = writable(output)
     require_torch()
+    from torchparity.mutants.page import to_text
     from torchparity.mutants.score import DTYPES, Score
 
     for place in add:
@@ -58,7 +68,7 @@ def mutants(
         works += [(_clean, (dtype, clean, seed)) for dtype in DTYPES if clean]
         found = _done(works, jobs, step)
     made = Score(tuple(found[: len(names)]), tuple(found[len(names) :]), first)
-    emit(made.to_json() if form == "json" else to_text(made), file)
+    emit(made.to_json() if form == "json" else to_text(made, each=each), file)
     if not made.ok:
         raise click.exceptions.Exit(FINDINGS)
 
@@ -143,31 +153,3 @@ def _progress(total: int) -> Iterator[Callable[[], None]]:
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("checking", total=total)
         yield lambda: bar.advance(task)
-
-
-def to_text(score: Score) -> str:
-    """Return the score as tables: a row for each mutant, then the totals, and the right layers."""
-    from dspref.tables import table, text
-
-    rows = [
-        (m.name, m.statuses[0] if m.caught else " ".join(m.statuses), m.looks_like, *map(_mark, m.baselines.values()))
-        for m in score.mutants
-    ]
-    columns = ("mutant", "verdict", "looks like", "(1)", "(2)")
-    totals = [
-        ("torchparity.check", score.caught),
-        *((f"({i}) {n}", c) for i, (n, c) in enumerate(score.baselines.items(), 1)),
-    ]
-    lines = [(name, f"{count} of {score.total}", f"{count / score.total:.1%}") for name, count in totals]
-    right = [(c.dtype, c.layers, c.cases, c.outputs, len(c.alarms)) for c in score.clean]
-    parts: list[Any] = [table("Wrong layers", columns, rows), "", table("Caught", ("by", "mutants", ">share"), lines)]
-    if right:
-        parts += ["", table("Right layers", ("dtype", ">layers", ">cases", ">outputs", ">alarms"), right)]
-    parts += [f"alarm: {alarm}" for c in score.clean for alarm in c.alarms]
-    parts += [f"survived: {m.name} ({', '.join(m.statuses)})" for m in score.mutants if not m.caught]
-    seeds = f"seeds {score.seeds[0]} … {score.seeds[-1]}" if len(score.seeds) > 1 else f"seed {score.seeds[0]}"
-    return text(*parts, "", f"float32 on CPU, {seeds}; {'passed' if score.ok else 'NOT passed'}")
-
-
-def _mark(caught: bool) -> str:
-    return "yes" if caught else "-"

@@ -61,6 +61,7 @@ ORDER: dict[str, Tiers] = {
         ("mutants.backward", "mutants.samples", "mutants.streaming"),
         ("mutants.baselines",),
         ("mutants.score",),
+        ("mutants.page",),
         ("mutants",),
         ("",),
         ("audit_command", "findings_command", "pytest_plugin", "scaffold"),
