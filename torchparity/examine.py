@@ -64,7 +64,9 @@ def differentiate(
     """Yield the outcome of every gradient of one layer: at a short length, at one that fits, and at a longer one."""
     if not differentiable(job):
         return
-    every = sorted({min(times), max(times)} if given else {min(times), job.extent + 1, min(max(times), job.extent + 40)})
+    every = sorted(
+        {min(times), max(times)} if given else {min(times), job.extent + 1, min(max(times), job.extent + 40)}
+    )
     every = [t for t in every if job.products(t) <= _SIZE] or every[:1]
     for i, time in enumerate(every):
         shape = (1 + i % 3 if job.products(time) <= _CHEAP else 1, job.channels, time)
@@ -75,11 +77,13 @@ def differentiate(
             yield from differentiated(twin, case)
 
 
-def forms(
-    job: Job, a: Arithmetic, seed: int, times: Sequence[int], *, given: bool, trains: bool
-) -> Iterator[Outcome]:
+def forms(job: Job, a: Arithmetic, seed: int, times: Sequence[int], *, given: bool, trains: bool) -> Iterator[Outcome]:
     """Yield the outcome for each form of an input in which the kernel fits."""
-    fits = [t for t in (times if given else (*times, job.extent + 8)) if t >= max(2, job.extent) and job.products(t) <= _SIZE]
+    fits = [
+        t
+        for t in (times if given else (*times, job.extent + 8))
+        if t >= max(2, job.extent) and job.products(t) <= _SIZE
+    ]
     if fits:
         yield from reformed(job, Case("normal", (3, job.channels, min(fits)), a.name, seed), trains=trains)
 

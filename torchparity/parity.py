@@ -27,7 +27,6 @@ from torchparity.shrink import explained
 from torchparity.subjects import Subject, subject
 from torchparity.verdict import Coverage, Verdict
 
-
 _SHAPES = 256
 """Shapes for which a compiled module may be compiled."""
 
@@ -224,7 +223,9 @@ def _own_dtype(f: Any, s: Subject) -> str:
     return own_dtype(f if s.run is f else s.module if s.module is not None else f, DTYPES)
 
 
-def _outcomes(run: Run, jobs: Sequence[Job], a: Arithmetic, asked: Asked, *, formed: bool, trains: bool) -> Iterator[Outcome]:
+def _outcomes(
+    run: Run, jobs: Sequence[Job], a: Arithmetic, asked: Asked, *, formed: bool, trains: bool
+) -> Iterator[Outcome]:
     """Yield every outcome: of each layer, and of all of them in turn."""
     for job in (job for job in jobs if job.bounded):
         twin = whole(job, a, asked.seed)

@@ -21,7 +21,7 @@ def test_values_are_found_and_what_is_ambiguous_or_computed_is_left_out() -> Non
     assert held_by(conv, describe(conv)) == {"weight": "weight", "bias": "bias"}
     twice = nn.ModuleList([conv, nn.Conv1d(2, 3, 5)])
     with torch.no_grad():
-        twice[1].weight.copy_(conv.weight)
+        twice[1].get_parameter("weight").copy_(conv.weight)
     assert held_by(twice, describe(conv)) == {"bias": "0.bias"}
     normed = nn.utils.parametrizations.weight_norm(nn.Conv1d(2, 3, 5))
     with torch.no_grad():
