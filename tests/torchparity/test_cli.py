@@ -176,7 +176,8 @@ print([m for m in {heavy!r} if m in sys.modules])
 
 
 @pytest.mark.parametrize(
-    ("words", "loaded"), [(["--help"], "[]"), (["verify", "torch.nn:ReLU", "--no-isolate", "-o", "/dev/null"], "['torch']")]
+    ("words", "loaded"),
+    [(["--help"], "[]"), (["verify", "torch.nn:ReLU", "--no-isolate", "-o", "/dev/null"], "['torch']")],
 )
 def test_help_loads_no_torch(words: list[str], loaded: str) -> None:
     code = LOADED.format(words=words, heavy=["torch", "matplotlib", "scipy.signal"])
