@@ -17,8 +17,8 @@ STREAMS = {"OverlapAdd"}
 class Polyphase(nn.Module):
     """Transposed convolution (kernel 11, stride 4, padding 4) as four short convolutions, one for each phase.
 
-    The fault: the last phase has two taps, the others three, and its zero is appended after the flip instead of prepended,
-    so that every fourth sample is that of the input sample before.
+    The fault: the last phase has two taps, the others three, and its zero is appended after the flip instead of
+    prepended, so that every fourth sample is that of the input sample before.
     """
 
     def __init__(self):
@@ -38,10 +38,10 @@ class Polyphase(nn.Module):
 
 
 class StuffedGroups(nn.Module):
-    """Grouped transposed convolution (kernel 8, stride 4, padding 2, two groups): stuff zeros, then convolve with the flip.
+    """Grouped transposed convolution (kernel 8, stride 4, padding 2, two groups): stuff zeros, then convolve.
 
-    The fault: the weight is (inputs, outputs of a group, taps), and inputs and outputs are not swapped within each group; as
-    a group has two of either, the shapes fit.
+    The fault: the weight is (inputs, outputs of a group, taps), and inputs and outputs are not swapped within each group;
+    as a group has two of either, the shapes fit.
     """
 
     def __init__(self):
@@ -57,10 +57,10 @@ class StuffedGroups(nn.Module):
 
 
 class LinearByHand(nn.Module):
-    """Linear interpolation, three times the rate, corners not aligned, as F.interpolate(mode="linear") has it.
+    """Linear interpolation, three times the rate, corners not aligned, as F.interpolate has it.
 
-    The fault: the position -1/3 of the first sample is truncated towards zero and not clamped, so that this one sample is
-    extrapolated from the first two instead of held.
+    The fault: the position -1/3 of the first sample is truncated towards zero and not clamped, so that this one sample
+    is extrapolated from the first two instead of held.
     """
 
     def forward(self, x):
@@ -73,10 +73,10 @@ class LinearByHand(nn.Module):
 
 
 class OverlapAdd(nn.Module):
-    """Streaming transposed convolution (kernel 16, stride 8): chunks in, finished samples out, the tail kept for later.
+    """Streaming transposed convolution (kernel 16, stride 8): chunks in, finished samples out, a tail kept.
 
-    The fault: the tail that is kept has the bias in it already, so that the first eight samples of every chunk but the first
-    have it twice.
+    The fault: the tail that is kept has the bias in it already, so that the first eight samples of every chunk but the
+    first have it twice.
     """
 
     def __init__(self):
@@ -120,8 +120,8 @@ class ConvShuffle(torch.autograd.Function):
 class FusedShuffle(nn.Module):
     """Sub-pixel convolution (kernel 3, padding 1, four times the rate) whose gradients are written by hand.
 
-    The fault: ConvShuffle averages the gradients of weight and bias over the batch, where they are to be summed; outputs and
-    the gradient of the input are right, and so is everything for a batch of one.
+    The fault: ConvShuffle averages the gradients of weight and bias over the batch, where they are to be summed; outputs
+    and the gradient of the input are right, and so is everything for a batch of one.
     """
 
     def __init__(self):
