@@ -40,8 +40,8 @@ class Polyphase(nn.Module):
 class StuffedGroups(nn.Module):
     """Grouped transposed convolution (kernel 8, stride 4, padding 2, two groups): stuff zeros, then convolve.
 
-    The fault: the weight is (inputs, outputs of a group, taps), and inputs and outputs are not swapped within each group;
-    as a group has two of either, the shapes fit.
+    The fault: the weight is (inputs, outputs of a group, taps), and inputs and outputs are not swapped within each
+    group; as a group has two of either, the shapes fit.
     """
 
     def __init__(self):
@@ -120,8 +120,8 @@ class ConvShuffle(torch.autograd.Function):
 class FusedShuffle(nn.Module):
     """Sub-pixel convolution (kernel 3, padding 1, four times the rate) whose gradients are written by hand.
 
-    The fault: ConvShuffle averages the gradients of weight and bias over the batch, where they are to be summed; outputs
-    and the gradient of the input are right, and so is everything for a batch of one.
+    The fault: ConvShuffle averages the gradients of weight and bias over the batch, where they are to be summed;
+    outputs and the gradient of the input are right, and so is everything for a batch of one.
     """
 
     def __init__(self):
