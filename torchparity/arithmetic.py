@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -68,8 +68,8 @@ _HALF = {"bfloat16": (8, 2.0**-133, (2 - 2.0**-7) * 2.0**127), "float16": (11, 2
 def _half(name: str) -> Arithmetic:
     digits, tiny, largest = _HALF[name]
     words = (
-        f"operands in {name}, sums of float32 in any order (u = 2^-24), stored in {name} (u = 2^-{digits}) "
-        "once per overlapping product, and once for the bias"
+        f"operands in {name}, sums of float32 in any order (u = 2^-24), results stored in {name} (u = 2^-{digits}), "
+        "as are overlapping stamps and the bias"
     )
     u = 2.0**-digits
     return Arithmetic(name, name, name, 0.0, 2.0**-24, u, 0.0, 2.0**-149, tiny, largest, digits, digits, words)
@@ -99,6 +99,18 @@ ARITHMETICS["tf32"] = Arithmetic(
     "tf32", "float32", "float32", 2.0**-10, _f32.u_acc, 0.0, 0.0, _f32.tiny, _f32.tiny, _f32.largest, 24, 11, _words
 )
 ARITHMETICS |= {a.name: a for a in (_autocast("bfloat16"), _autocast("float16"))}
+
+
+def eager(a: Arithmetic) -> Arithmetic:
+    """Return the model of half precision in which every single product and sum is rounded to half, as Python code does.
+
+    Examples
+    --------
+    >>> eager(ARITHMETICS["float16"]).u_acc == 2.0**-11
+    True
+    """
+    return replace(a, name=f"eager {a.name}", u_acc=a.u_store, tiny_acc=a.tiny)
+
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 

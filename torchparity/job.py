@@ -158,11 +158,11 @@ class Job:
         show = f"{y}.shape" if index is None else f"{y}[{', '.join(map(str, index))}].item(), {float(expected)!r}"
         return f"{self._ready(case)}x = {case.code}; print({show})"
 
-    def gradient_code(self, case: Case, name: str, index: tuple[int, ...] | None) -> str:
+    def gradient_code(self, case: Case, name: str, index: tuple[int, ...] | None, due: float) -> str:
         """Return a line of Python that shows a gradient, or one number of it."""
         part = "".join(f".get_submodule({n!r})" for n in self.names)
         by = f"dict(p.named_parameters())[{self.held[name]!r}]" if name in self.held else "x"
-        at = "" if index is None else f"[{', '.join(map(str, index))}].item()"
+        at = "" if index is None else f"[{', '.join(map(str, index))}].item(), {due!r}"
         more = "" if case.size == DENSEST and case.share == 1 else f", size={case.size}, share={case.share}"
         drawn = f"cases.Case({case.kind!r}, {case.shape}, {case.dtype!r}, {case.seed}{more})"
         grad = f"torch.autograd.grad(y, {by}, gradients.drawn({drawn}, y))[0]{at}"

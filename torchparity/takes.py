@@ -67,7 +67,8 @@ class Take:
 def maker(make: Any, dtype: str, device: str = "cpu") -> Make:
     """Return a function that gives a fresh stream: a copy of a module or an object, or what a factory makes.
 
-    What can be called with no argument is a factory (a class, a function); all else is copied.
+    What can be called with no argument is a factory (a class, a function); all else is copied. A factory may draw its
+    weights anew each time: all its modules get those of the first, and keep the state that they were made with.
     """
     if isinstance(make, nn.Module):
         base = private_copy(make, dtype, allowed=DTYPES).to(device)
@@ -82,8 +83,15 @@ def maker(make: Any, dtype: str, device: str = "cpu") -> Make:
         stream = make()
         if not callable(stream):
             raise TypeError(complaint("stream", f"{type(stream).__name__} from the factory", "something to call"))
-        return stream.eval().to(device, getattr(torch, dtype)) if isinstance(stream, nn.Module) else stream
+        if not isinstance(stream, nn.Module):
+            return stream
+        weights.extend([] if weights else [p.detach().clone() for p in stream.parameters()])
+        with torch.no_grad():
+            for p, q in zip(stream.parameters(), weights, strict=True):
+                p.copy_(q)
+        return stream.eval().to(device, getattr(torch, dtype))
 
+    weights: list[Tensor] = []
     return made
 
 

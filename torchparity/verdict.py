@@ -113,7 +113,7 @@ class Verdict:
     def _rows(self) -> list[tuple[str, str]]:
         seen = self.coverage
         tiers = ", ".join(map(str, seen.tiers)) or "none"
-        counts = f"tiers {tiers}; {seen.cases} cases, {seen.outputs} outputs, {seen.zero_share:.1%} of them S = 0"
+        counts = f"tiers {tiers}; {seen.cases} case{'s' * (seen.cases != 1)}, {seen.outputs} outputs, {seen.zero_share:.1%} of them S = 0"
         numbers = f"{self.dtype} on {self.device}".strip()
         rows = [("compared", self.description), ("arithmetic", numbers), ("covered", counts)]
         if seen.strata:
@@ -128,7 +128,8 @@ class Verdict:
             rows.append(("looks like", self.looks_like))
         rows += [("remark", remark) for remark in self.remarks]
         if self.worst_index is not None:
-            rows.append(("worst", f"output {list(self.worst_index)}, error/bound {self.ratio:.3g}"))
+            shown = "" if self.where else f"output {list(self.worst_index)}, "
+            rows.append(("worst", f"{shown}error/bound {self.ratio:.3g}"))
         if self.repro:
             rows.append(("reproduce", self.repro))
         return rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -107,6 +108,15 @@ def checked(target: str, like: str | None, ref: str | None, options: dict[str, A
     promised = like if ref is None else load_layer(ref)
     if options["stream"]:
         kept = {name: options[name] for name in ("dtype", "device", "seed")}
-        return check_stream(load_maker(target), promised, **kept)
-    kept = {name: value for name, value in options.items() if name not in ("stream", "time_limit")}
-    return check(load_layer(target), promised, **kept)
+        found = check_stream(load_maker(target), promised, **kept)
+    else:
+        kept = {name: value for name, value in options.items() if name not in ("stream", "time_limit")}
+        found = check(load_layer(target), promised, **kept)
+    return replace(found, repro=found.repro and made_anew(target, options) + found.repro.removeprefix("import torch; "))
+
+
+def made_anew(target: str, options: dict[str, Any]) -> str:
+    """Return Python that makes what was checked, with the same weights."""
+    name, load = ("make", "load_maker") if options["stream"] else ("f", "load_layer")
+    seeded = f"import torch; from torchparity.target import {load}; torch.manual_seed({options['seed']})"
+    return f"{seeded}; {name} = {load}({target!r}); "
