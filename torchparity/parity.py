@@ -187,11 +187,18 @@ def _checked(f: Any, promised: Chain | None, asked: Asked) -> Verdict:
     )
     unchecked += () if s.trains or not asked.gradients else ("gradients, which it does not know",)
     unchecked += () if formed else ("memory layouts, for each of which it would be compiled anew",)
-    remarks = [*s.remarks, *(o.remark for o in outcomes if o.remark)]
+    remarks = [*s.remarks, *_streaming(f), *(o.remark for o in outcomes if o.remark)]
     if outcomes and all(o.status in ("exact", "within bound") for o in outcomes):
         remarks.append(aliases(run, found.jobs[0], outcomes[0].case))
     told = Told(a, asked.device, found.description, unchecked, tuple(dict.fromkeys(r for r in remarks if r)))
     return _verdict(outcomes, told)
+
+
+def _streaming(f: Any) -> tuple[str, ...]:
+    """Return a hint for layers that look as if they kept a state between chunks."""
+    kept = [name for name in ("flush", "reset") if callable(getattr(f, name, None))]
+    hint = "it was checked as a layer for whole signals; a stream is checked by --stream, or check_stream"
+    return (f"it has {' and '.join(f'{name}()' for name in kept)}: {hint}",) if kept else ()
 
 
 def _as_held(run: Run, s: Subject, asked: Asked) -> tuple[Run, Asked]:

@@ -7,11 +7,13 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from dspref.arrays import Array
 from torchparity.arithmetic import unit
 from torchparity.calls import Misbehaved, Refused, call
 from torchparity.cases import Case
-from torchparity.compare import Outcome, bounded, equal
+from torchparity.compare import Outcome, answers, bounded, equal
 from torchparity.gradients import by_torch, cotangent, differentiated
 from torchparity.job import Job
 from torchparity.mistakes import likely, likely_gradients
@@ -26,7 +28,8 @@ def explained(worst: Outcome) -> tuple[Outcome, str, str]:
     if worst.status != "wrong" or worst.job.probed or worst.before:
         return worst, place(worst), ""
     small = smallest(worst)
-    return small, place(small), mistake(small)
+    where = ", ".join(filter(None, (place(small), extent(small))))
+    return small, where, mistake(small)
 
 
 def smallest(worst: Outcome) -> Outcome:
@@ -78,7 +81,7 @@ def place(outcome: Outcome) -> str:
     channel, m = index[1:]
     if outcome.part == "gradient by input":
         return f"input sample {m} of {case.shape[2]}, channel {channel}"
-    L = int(getattr(layer, "factor", 1)) if getattr(layer, "factor", 1) >= 1 else 1
+    L = rate(layer)
     words = [f"first wrong sample {m}" + (f" (phase {m % L} of {L})" if L > 1 else ""), f"output channel {channel}"]
     groups, out = getattr(layer, "groups", 1), getattr(layer, "out_channels", None)
     if groups > 1 and out:
@@ -91,6 +94,34 @@ def place(outcome: Outcome) -> str:
     elif m >= L * case.shape[2] - L:
         words.append("at the end")
     return ", ".join(words)
+
+
+def rate(layer: Any) -> int:
+    """Return how many phases the outputs of a layer have: its factor, if that is an integer."""
+    if getattr(layer, "size", None) or not isinstance(layer.factor, int):
+        return 1
+    return layer.factor
+
+
+def extent(small: Outcome) -> str:
+    """Return in which phases and channels alone a longer input comes out wrong, if not in all."""
+    job, layer = small.job, small.job.layer
+    case = replace(small.case, kind="normal", shape=(2, job.channels, job.extent + 11), size=8, share=1.0)
+    if small.part != "output" or small.index is None or job.products(case.shape[2]) > _COST:
+        return ""
+    found = answers(job, case, case.x)
+    if isinstance(found, Outcome):
+        return ""
+    y, due = found
+    with np.errstate(invalid="ignore"):
+        wrong = ~(np.abs(y.astype(float) - due) <= job.bound(case.x, case.model).E)
+    L, channels = rate(layer), y.shape[1]
+    phases = sorted({int(m) % L for m in np.flatnonzero(wrong.any(axis=(0, 1)))}) if L > 1 else []
+    bad = [int(c) for c in np.flatnonzero(wrong.any(axis=(0, 2)))]
+    words = [f"phase{'s' * (len(phases) > 1)} {', '.join(map(str, phases))} alone"] if 0 < len(phases) < L else []
+    if 0 < len(bad) < channels:
+        words.append(f"output channel{'s' * (len(bad) > 1)} {', '.join(map(str, bad))} alone")
+    return f"on longer inputs wrong in {' and '.join(words)}" if words else ""
 
 
 def tap_between(layer: Any, n: int, m: int) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from itertools import combinations
 from typing import Any
@@ -51,6 +52,23 @@ def phases(layer: Any) -> Candidates:
         L = layer.factor
         for words, order in orders(L):
             yield words, rekernelled(layer, partial(_reordered, order=order))
+    if layer.op == "convt":
+        for r in range(layer.factor if 1 < layer.factor <= MOST else 0):
+            yield f"phase {r} one input sample late", partial(_displaced, layer, r, 1)
+            yield f"phase {r} one input sample early", partial(_displaced, layer, r, -1)
+
+
+def _displaced(layer: Any, r: int, by: int, x: Array) -> Array:
+    """Return the output with one of its phases displaced by one input sample, cropped afterwards."""
+    s, p, length = layer.stride, layer.padding, layer(x).shape[-1]
+    whole = replace(layer, padding=0, output_padding=0, bias=None)(x)
+    y = window(whole, p, length)
+    places = np.arange((r + p) % s, p + length, s)
+    places = places[places >= p]
+    moved = window(whole, -by * s, whole.shape[-1] + 2 * s)
+    y = np.array(y, dtype=float)
+    y[..., places - p] = moved[..., places]
+    return np.asarray(y if layer.bias is None else y + layer.bias[:, None])
 
 
 def _reordered(w: Array, order: Array) -> Array:
