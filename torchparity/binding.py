@@ -16,6 +16,8 @@ from dspref.layers import Conv, SubpixelConv, TransposedConv
 from dspref.outline import Outline
 from torchparity.calls import numbers
 
+_PLAIN = (nn.Conv1d, nn.ConvTranspose1d)
+
 FIELDS = ("weight", "bias")
 """The arrays of a layer that are trained."""
 
@@ -34,8 +36,9 @@ def parameters_of(module: Any) -> dict[str, Tensor]:
 def held_by(module: Any, layer: Any) -> dict[str, str]:
     """Return for each trained array of a layer the parameter of the module that holds its very values.
 
-    Weights that are computed (weight norm) or laid out otherwise are held by none, and left out; so are those that
-    two parameters hold.
+    Weights that are computed or laid out otherwise are held by none, and left out; so are those that two parameters
+    hold. A parameter that is normalised on the way (weight norm) can have the values of the weight without being it:
+    it must act in proportion.
 
     Examples
     --------
@@ -48,9 +51,29 @@ def held_by(module: Any, layer: Any) -> dict[str, str]:
     parameters = parameters_of(module)
     for name, a in arrays_of(layer).items():
         holders = [key for key, p in parameters.items() if tuple(p.shape) == a.shape and np.array_equal(numbers(p), a)]
-        if len(holders) == 1:
+        if len(holders) == 1 and (name == "bias" or _proportional(module, holders[0], layer)):
             found[name] = holders[0]
     return found
+
+
+def _proportional(module: nn.Module, key: str, layer: Any) -> bool:
+    """Return whether twice the parameter makes twice the output, less what stands there without it."""
+    if type(module) in _PLAIN and not module._forward_pre_hooks:
+        return True
+    twin = copy.deepcopy(module)
+    p = parameters_of(twin)[key]
+    x = torch.ones(1, layer.in_channels, 4 * layer.length * getattr(layer, "dilation", 1), dtype=p.dtype)
+    outputs = []
+    try:
+        with torch.no_grad():
+            for scale in (0.0, 1.0, 2.0):
+                p.copy_(parameters_of(module)[key] * scale)
+                outputs.append(numbers(twin(x)).astype(float))
+    except Exception:  # whoever refuses a signal of ones is told so by the cases
+        return False
+    none, once, twice = outputs
+    step = np.abs(once - none).max(initial=0)
+    return bool(step > 0 and np.abs(twice - none - 2 * (once - none)).max() <= step / 4)
 
 
 def whole_twin(module: nn.Module, layer: Any, held: Mapping[str, str], *, size: int, seed: int) -> Any:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from dspref.arrays import Array, NotAnalysable
 from torchparity.arithmetic import Arithmetic, eager, rounded
-from torchparity.calls import Misbehaved, Refused, alike, call
+from torchparity.calls import Misbehaved, Refused, alike, call, numbers
 from torchparity.cases import Case
 from torchparity.job import Job
 from torchparity.roundoff import Bound, mapped
@@ -107,24 +109,39 @@ def answers(job: Job, case: Case, x: Array, *, double: bool = True) -> tuple[Arr
 
 
 def repeated(job: Job, case: Case) -> Outcome:
-    """Ask twice, with another input in between: a layer gives one answer.
+    """Ask twice, and again with another input in between: a layer gives one answer.
 
     A sum of products is the same bit for bit, if it is done in the same order: on a CPU it is. Elsewhere, and behind
     maps whose rounding no one promises, half of the digits must agree.
     """
     x = case.x
-    first_answer = answers(job, case, x)
-    between = answers(job, case, x[..., ::-1].copy())
-    second = answers(job, case, x)
-    for found in (first_answer, between, second):
+    kept: list[Tensor] = []
+
+    def keeping(given: Tensor) -> Any:
+        kept.append(y := job.run(given))
+        return y
+
+    watched = job.running(keeping)
+    seen = [answers(watched, case, x)]
+    held = numbers(kept[0]) if kept and isinstance(kept[0], Tensor) else None
+    seen += [answers(job, case, x), answers(job, case, x[..., ::-1].copy()), answers(job, case, x)]
+    for found in seen:
         if isinstance(found, Outcome):
-            return found
-    y, again = first_answer[0], second[0]  # type: ignore[index]
-    strict = job.bounded and job.device == "cpu"
-    if np.array_equal(y, again, equal_nan=True) if strict else alike(y, again, case.model):
+            return replace(found, job=job)
+    if held is not None and not np.array_equal(numbers(kept[0]), held, equal_nan=True):
+        reason = "the output of one call is written over by the next: return a tensor that is not used again"
+        return Outcome("wrong", case, job, reason=reason)
+    first_answer, again, _, last = (found[0] for found in seen)  # type: ignore[index]
+    if same_again(job, case, first_answer, again) and same_again(job, case, first_answer, last):
         return Outcome("exact", case, job)
     reason = "another output for the same input: not deterministic, or a state is kept between calls"
     return Outcome("wrong", case, job, reason=reason)
+
+
+def same_again(job: Job, case: Case, y: Array, again: Array) -> bool:
+    """Return whether two answers are the same: bit for bit, or by half of their digits where no one promises more."""
+    strict = job.bounded and job.device == "cpu"
+    return np.array_equal(y, again, equal_nan=True) if strict else alike(y, again, case.model)
 
 
 def bounded(job: Job, case: Case, x: Array | None = None, before: Sequence[Job] = ()) -> Outcome:

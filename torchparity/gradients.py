@@ -20,7 +20,7 @@ from torchparity.arithmetic import arithmetic, eager
 from torchparity.binding import parameters_of
 from torchparity.calls import Misbehaved, Refused, answer, numbers, setting, tensor
 from torchparity.cases import Case, draw
-from torchparity.compare import Outcome, compared, excused, first
+from torchparity.compare import Outcome, compared, excused, first, same_again
 from torchparity.interpolation import interpolation_adjoint_bound
 from torchparity.job import Job
 from torchparity.roundoff import Bound, overlapping, skeleton, summed
@@ -123,6 +123,12 @@ def differentiated(job: Job, case: Case) -> Iterator[Outcome]:
         yield found
         return
     wrt = tuple(found)
+    again = by_torch(job, case, x, g) if case.kind == "normal" else found
+    if not isinstance(again, Outcome):
+        for name in (name for name in wrt if not same_again(job, case, found[name], again[name])):
+            reason = f"another gradient by {name} for the same input: not deterministic"
+            yield Outcome("wrong", case, job, reason=reason, part=f"gradient by {name}")
+            return
     due = adjoint(job.double, x.astype(float), g.astype(float), wrt=wrt)
     limits = gradient_bounds(job.layer, x, g, case.model, wrt=wrt)
     for name in wrt:

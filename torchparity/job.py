@@ -22,6 +22,7 @@ from torchparity.probe import Probe
 from torchparity.roundoff import KERNELS, Bound, bound, doubled, mapped, skeleton, unbiased
 
 _LONGEST = 4096
+_WHOLE = 64  # denominators of scales of which multiples are tried
 
 _CAVEAT = "; taps came from probing: a box of several layers rounds more than its collapsed taps say"
 
@@ -78,6 +79,9 @@ class Job:
         pads = [max(s.pads) for s in stages_of(self.layer) if isinstance(s, (Conv, SubpixelConv))]
         near = {self.extent - 1, self.extent, self.extent + 1, self.extent + 9}
         near |= {pad + more for pad in pads for more in (0, 1)}
+        for stage in stages_of(self.layer):  # lengths of which the scale makes whole numbers: a float makes one less
+            q = stage.scale.denominator if isinstance(stage, Interpolate) and stage.scale is not None else 1
+            near |= {q * k for k in range(1, 13)} if 1 < q <= _WHOLE else set()
         return tuple(sorted(t for t in near if 1 <= t <= _LONGEST))
 
     def reference(self, x: Array, *, double: bool = True) -> Array:

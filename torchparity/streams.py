@@ -27,6 +27,7 @@ from torchparity.seams import BATCH, EMPTY, LEAK, SHORT, UNRESET
 from torchparity.takes import Make, has_flush, maker
 from torchparity.verdict import STATUSES, Coverage, Verdict
 
+_WIDE = 70  # samples of one more signal that is one chunk, wider than what implementations unroll
 _DEAR = 1 << 28  # products in one signal: longer ones are left out
 _CHEAP = 1 << 24  # products in one signal of a batch
 
@@ -198,7 +199,8 @@ def _examined(
     dear = job.products(max(times)) > _CHEAP
     shapes = [(1 if dear else 1 + i % 3, job.channels, time) for i, time in enumerate(times)]
     for name, cut in cuts.items():
-        every = [_cases(job, rig.a, shape, seed, dear=dear and name != "one chunk") for shape in shapes]
+        more = [(1, job.channels, _WIDE)] if name == "one chunk" and sizes is None and not dear else []
+        every = [_cases(job, rig.a, shape, seed, dear=dear and name != "one chunk") for shape in (*shapes, *more)]
         for case in (case for of_shape in every for case in of_shape):
             seen = rig.seen(case, cut(case.shape[-1], job.extent, rng), name)
             if name == "empty chunks" and seen.reason.startswith("chunk") and "(0 samples)" in seen.reason:

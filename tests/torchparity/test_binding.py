@@ -95,3 +95,21 @@ def test_a_layer_of_ones_own_is_held_to_its_own_weights() -> None:
     assert counts["integer"] > 0
     assert counts["gradient"] == 27
     assert check(Own(swap=True), like="convt k8 s4 p2").status == "wrong"
+
+
+class Normed(nn.Module):
+    """A layer that normalises its kernel by hand: at the start the parameter has the values of the weight."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.v = nn.Parameter(torch.tensor([[[0.0, 1.0, 0.0, 0.0]]]))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv_transpose1d(x, self.v / self.v.norm(), stride=2)
+
+
+def test_a_parameter_that_is_normalised_on_the_way_is_not_the_weight() -> None:
+    layer = TransposedConv(np.array([[[0.0, 1.0, 0.0, 0.0]]], "float32"), stride=2)
+    assert held_by(Normed(), layer) == {}
+    verdict = check(Normed(), like=layer)
+    assert verdict.ok, str(verdict)

@@ -188,3 +188,12 @@ def test_cotangents_of_whole_numbers_are_whole() -> None:
     assert g.shape == (2, 3, 7)
     assert np.array_equal(g, np.round(g))
     assert not np.array_equal(cotangent(Case("normal", (2, 1, 5), "float32", 0), (2, 3, 7)), np.round(g))
+
+
+def test_a_gradient_that_changes_from_call_to_call_is_found() -> None:
+    def noisy(g: Tensor) -> Tensor:
+        return g * (1 + 1e-7 * torch.rand_like(g))
+
+    verdict = check(Wrong(build(LAYERS["filter"]), noisy), like=LAYERS["filter"])
+    assert verdict.status == "wrong"
+    assert "not deterministic" in verdict.reason

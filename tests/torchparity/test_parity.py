@@ -21,6 +21,7 @@ from dspref import (
     Chain,
     Conv,
     FilterInterp,
+    Interpolate,
     Linear,
     Nearest,
     NotAnalysable,
@@ -496,9 +497,7 @@ class Bent(nn.Module):
 register(Bent)(lambda module: Pointwise("tanh"))
 
 
-@pytest.mark.parametrize(
-    ("bend", "words"), [(torch.Tensor.double, "dtype of the result"), (leaves, "refused")]
-)
+@pytest.mark.parametrize(("bend", "words"), [(torch.Tensor.double, "dtype of the result"), (leaves, "refused")])
 def test_layers_without_a_bound_must_still_be_layers(bend: Callable[[Tensor], Tensor], words: str) -> None:
     assert check(nn.Sequential(nn.Conv1d(1, 1, 3), Bent(torch.abs))).ok
     verdict = check(nn.Sequential(nn.Conv1d(1, 1, 3), Bent(bend)))
@@ -715,3 +714,40 @@ def test_answers_are_alike_to_half_their_digits() -> None:
     assert not alike(y, y[:3], "float32")
     assert not alike(y, np.array([1.0, 0.0, np.inf, 0.0]), "float32")
     assert not alike(y, np.array([1.0, np.nan, -np.inf, 0.0]), "float32")
+
+
+class Reused(nn.Module):
+    """A layer that returns the same tensor every time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: dict[tuple[int, ...], Tensor] = {}
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x.repeat_interleave(4, -1)
+        return self.kept.setdefault(tuple(y.shape), torch.empty_like(y)).copy_(y)
+
+
+def test_an_output_that_the_next_call_writes_over_is_wrong() -> None:
+    verdict = check(Reused(), like="nearest x4", gradients=False)
+    assert (verdict.status, verdict.reason[:35]) == ("wrong", "the output of one call is written o")
+
+
+def test_a_state_that_comes_back_after_two_calls_is_found() -> None:
+    calls: list[int] = []
+
+    def alternating(x: Tensor) -> Tensor:
+        calls.append(1)
+        return x.repeat_interleave(4, -1) * (1 + 1e-7 * (len(calls) % 2))
+
+    assert "a state is kept between calls" in check(alternating, like="nearest x4").reason
+
+
+def test_a_length_that_a_float_cuts_short_is_tried() -> None:
+    def short(x: Tensor) -> Tensor:
+        return F.interpolate(x, size=int(x.shape[-1] * (120 / 88)), mode="linear")
+
+    layer = Interpolate("linear", scale_factor="120/88", recompute_scale_factor=True)
+    verdict = check(short, like=layer, gradients=False)
+    assert verdict.status == "wrong"
+    assert "which should be (1, 2, 120)" in verdict.reason
