@@ -41,7 +41,7 @@ def trial(
 
     Examples
     --------
-    >>> [(cell, outcome)] = trial(0, kinds=["nearest"], dtypes=["float32"])
+    >>> cell, outcome = trial(0, kinds=["nearest"], dtypes=["float32"])[0]
     >>> cell.direction, outcome.status
     ('forward', 'exact')
     """
@@ -71,7 +71,7 @@ def job_of(drawn: Trial, device: str) -> Job:
 
 
 def tallied(drawn: Trial, device: str = "cpu") -> Tally:
-    """Return what a drawn case showed, as a tally of one; known faults of Torch are counted apart."""
+    """Return what a drawn case showed, as a tally of one; known faults of Torch are counted by name, and nowhere else."""
     found = list(outcomes(drawn, device))
     place = (drawn.layer, drawn.case.shape, device)
     unset = {cell: name for cell, _ in found if (name := known(cell, *place, random=True)) is not None}
@@ -81,7 +81,7 @@ def tallied(drawn: Trial, device: str = "cpu") -> Tally:
     new = tuple(Violation(drawn.index, cell, o.status, o.reason) for cell, o in broken.items() if cell not in faults)
     return Tally(
         1,
-        {cell: _counted(drawn.index, outcome) for cell, outcome in kept.items()},
+        {cell: _counted(drawn.index, outcome) for cell, outcome in kept.items() if cell not in faults},
         Counter((drawn.kind, name) for name in corners(drawn.kind, drawn.layer, drawn.case.shape)),
         len(new),
         new,

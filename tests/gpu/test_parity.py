@@ -14,8 +14,8 @@ from torchparity.draws import KINDS
 from torchparity.validation import settings_of, validate
 from torchparity.validation_record import Record, write
 
-CASES = {"quick": 40, "record": 200}
-"""Of each setting; a case is about three comparisons."""
+CASES = {"quick": 40, "cpu": 2000, "cuda": 200}
+"""Of each setting, in the quick suite and for the record; a case is about two comparisons."""
 
 DIRECTIONS = {"forward", "input", "weight", "bias"}
 
@@ -27,7 +27,7 @@ def record(request: pytest.FixtureRequest) -> Record:
     """Return what the suite sees on a device; it is written down if that is asked for, of the best device there."""
     folder = request.config.getoption("--record")
     recorded = folder is not None and request.param == ("cuda" if has_gpu() else "cpu")
-    made = validate(request.param, cases=CASES["record" if recorded else "quick"])
+    made = validate(request.param, cases=CASES[request.param if recorded else "quick"])
     if recorded:
         write(made, folder)
     return made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,8 @@ def test_kinds_arithmetics_and_tiers_are_mixed(drawn: list[Trial]) -> None:
 
 def test_a_case_is_made_again_from_its_numbers(drawn: list[Trial]) -> None:
     assert all(equal(trial, draw_case(trial.index)) for trial in drawn[::100])
-    assert not any(equal(trial, draw_case(trial.index, 1)) for trial in drawn[::100])
+    others = (replace(draw_case(trial.index, 1), seed=0) for trial in drawn[::100])
+    assert not any(equal(trial, other) for trial, other in zip(drawn[::100], others, strict=True))
     assert (draw_case(7).case.x == draw_case(7).case.x).all()
 
 
@@ -94,7 +96,7 @@ def test_the_shortest_input_is_the_shortest(kind: str) -> None:
 def test_no_case_costs_much(drawn: list[Trial]) -> None:
     """So that a campaign's pace is even, and its memory bounded: but the shortest legal input is always allowed."""
     for trial in drawn:
-        batch, channels, time = trial.case.shape
+        batch, _, time = trial.case.shape
         products = batch * time * sum(a.size for a in weights(trial.layer) if a.ndim == 3)
         assert products <= _COST or (batch == 1 and time == shortest(trial.layer))
         assert trial.layer(np.broadcast_to(0.0, trial.case.shape)).size <= _COST

@@ -97,6 +97,8 @@ def test_faults_of_interpolation_are_seen_and_count_as_known(name: str) -> None:
     assert statuses[direction] == "wrong"
     tally = tallied(drawn(layer, shape, dtype))
     assert (tally.violated, set(tally.known)) == (0, {name})
+    assert all(cell.direction != direction for cell in tally.cells)
+    assert all(set(count.verdicts) <= {"exact", "within bound"} for count in tally.cells.values())
 
 
 @pytest.mark.parametrize("name", NEIGHBOURS)
