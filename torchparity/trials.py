@@ -71,7 +71,7 @@ def job_of(drawn: Trial, device: str) -> Job:
 
 
 def tallied(drawn: Trial, device: str = "cpu") -> Tally:
-    """Return what a drawn case showed, as a tally of one; known faults of Torch are counted by name, and nowhere else."""
+    """Return what a drawn case showed, as a tally of one; known faults of Torch are counted by name alone."""
     found = list(outcomes(drawn, device))
     place = (drawn.layer, drawn.case.shape, device)
     unset = {cell: name for cell, _ in found if (name := known(cell, *place, random=True)) is not None}
