@@ -34,6 +34,8 @@ class Outcome:
     part: str = "output"
     before: tuple[Job, ...] = ()
     remark: str = ""
+    shrinks: bool = True
+    """Whether shorter inputs may show it, too: what comes of several calls they may not."""
 
     @property
     def code(self) -> str:
@@ -132,12 +134,12 @@ def repeated(job: Job, case: Case) -> Outcome:
             return replace(found, job=job)
     if written_over:
         reason = "the output of one call is written over by the next: return a tensor that is not used again"
-        return Outcome("wrong", case, job, reason=reason)
+        return Outcome("wrong", case, job, reason=reason, shrinks=False)
     first_answer, again, _, last = (found[0] for found in seen)  # type: ignore[index]
     if same_again(job, case, first_answer, again) and same_again(job, case, first_answer, last):
         return Outcome("exact", case, job)
     reason = "another output for the same input: not deterministic, or a state is kept between calls"
-    return Outcome("wrong", case, job, reason=reason)
+    return Outcome("wrong", case, job, reason=reason, shrinks=False)
 
 
 def same_again(job: Job, case: Case, y: Array, again: Array) -> bool:

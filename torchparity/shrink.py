@@ -25,7 +25,7 @@ _COST = 1 << 24  # products of an input that is tried
 
 def explained(worst: Outcome) -> tuple[Outcome, str, str]:
     """Return the smallest failure like the worst one, its place in words, and the mistake it looks like."""
-    if worst.status != "wrong" or worst.job.probed or worst.before:
+    if worst.status != "wrong" or worst.job.probed or worst.before or not worst.shrinks:
         return worst, place(worst), ""
     small = smallest(worst)
     where = ", ".join(filter(None, (place(small), extent(small))))

@@ -31,8 +31,8 @@ class Scored:
     Attributes
     ----------
     name, operator, direction, fault : str
-    statuses : tuple of str
-        The verdict by each seed.
+    statuses, dtypes : tuple of str
+        The verdict by each seed, and the dtype in which it was given.
     looks_like, where, reason : str
         What the first verdict says; the mistake that it names is empty if it names none.
     baselines : dict
@@ -46,6 +46,7 @@ class Scored:
     direction: str
     fault: str
     statuses: tuple[str, ...]
+    dtypes: tuple[str, ...]
     looks_like: str
     where: str
     reason: str
@@ -96,6 +97,11 @@ class Score:
         return sum(m.caught for m in self.mutants)
 
     @property
+    def in_double(self) -> int:
+        """How many are caught in float64 alone, by some seed."""
+        return sum(m.caught and "float64" in m.dtypes for m in self.mutants)
+
+    @property
     def baselines(self) -> dict[str, int]:
         """How many each of the plainer checks catches."""
         return {name: sum(m.baselines[name] for m in self.mutants) for name in BASELINES}
@@ -107,7 +113,7 @@ class Score:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, schema "torchparity.mutants/1"."""
-        counts = {"total": self.total, "caught": self.caught, "baselines": self.baselines}
+        counts = {"total": self.total, "caught": self.caught, "in_double": self.in_double, "baselines": self.baselines}
         mutants = [{"caught": m.caught, **asdict(m)} for m in self.mutants]
         clean = {c.dtype: {k: v for k, v in asdict(c).items() if k != "dtype"} for c in self.clean}
         return {"schema": SCHEMA, "ok": self.ok, **counts, "seeds": self.seeds, "clean": clean, "mutants": mutants}
@@ -120,16 +126,26 @@ class Score:
 def verdict(mutant: Mutant, seed: int) -> Verdict:
     """Return what the check says of a mutant: the stream's, or the layer's, with gradients where they are wrong.
 
+    In float32, and what passes there in float64: a fault that rounding can explain in one shows in the other.
+
     Examples
     --------
     >>> from torchparity.mutants import find
     >>> verdict(find("convt: kernel flipped"), 0).looks_like
     'kernel flipped'
     """
+    first = _checked(mutant, seed, "float32")
+    if first.status == CAUGHT:
+        return first
+    second = _checked(mutant, seed, "float64")
+    return second if second.status == CAUGHT else first
+
+
+def _checked(mutant: Mutant, seed: int, dtype: str) -> Verdict:
     layer = mutant.layer(seed)
     if mutant.direction == "streaming":
-        return check_stream(mutant.make(layer), layer, dtype="float32", seed=seed)
-    return check(mutant.make(layer), layer, dtype="float32", seed=seed, gradients=mutant.direction == "backward")
+        return check_stream(mutant.make(layer), layer, dtype=dtype, seed=seed)
+    return check(mutant.make(layer), layer, dtype=dtype, seed=seed, gradients=mutant.direction == "backward")
 
 
 def scored(mutant: Mutant, seeds: Sequence[int]) -> Scored:
@@ -143,6 +159,7 @@ def scored(mutant: Mutant, seeds: Sequence[int]) -> Scored:
         mutant.direction,
         mutant.fault,
         tuple(v.status for v in verdicts),
+        tuple(v.dtype for v in verdicts),
         first.looks_like,
         first.where,
         first.reason,
