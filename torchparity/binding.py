@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,7 +15,11 @@ from torch import Tensor, nn
 from dspref.arrays import Array
 from dspref.layers import Conv, SubpixelConv, TransposedConv
 from dspref.outline import Outline
-from torchparity.calls import numbers
+from torchparity.arithmetic import rounded
+from torchparity.calls import Misbehaved, Refused, call, numbers
+
+WHOLE = 8
+"""The largest whole number for weights, where sums have room."""
 
 _PLAIN = (nn.Conv1d, nn.ConvTranspose1d)
 
@@ -57,23 +62,29 @@ def held_by(module: Any, layer: Any) -> dict[str, str]:
 
 
 def _proportional(module: nn.Module, key: str, layer: Any) -> bool:
-    """Return whether twice the parameter makes twice the output, less what stands there without it."""
+    """Return whether a multiple of the parameter makes that multiple of the output, bias apart."""
     if type(module) in _PLAIN and not module._forward_pre_hooks:
         return True
     twin = copy.deepcopy(module)
-    p = parameters_of(twin)[key]
-    x = torch.ones(1, layer.in_channels, 4 * layer.length * getattr(layer, "dilation", 1), dtype=p.dtype)
+    p, own = parameters_of(twin)[key], parameters_of(module)[key].detach()
+    x = rounded(np.ones((1, layer.in_channels, 4 * layer.length * getattr(layer, "dilation", 1))), dtype_of(p))
+    large = 2.0 ** max(1, math.ceil(math.log2(2 * WHOLE / max(float(own.abs().max()), 2.0**-20))))
     outputs = []
-    try:
+    for scale in (0.0, 1.0, large):  # as far as the whole numbers of `whole_twin`: a parameter may be clamped
         with torch.no_grad():
-            for scale in (0.0, 1.0, 2.0):
-                p.copy_(parameters_of(module)[key] * scale)
-                outputs.append(numbers(twin(x)).astype(float))
-    except Exception:  # whoever refuses a signal of ones is told so by the cases
-        return False
-    none, once, twice = outputs
+            p.copy_(own * scale)
+        try:
+            outputs.append(call(twin, x, model=dtype_of(p)).astype(float))
+        except (Refused, Misbehaved):  # the cases tell
+            return False
+    none, once, more = outputs
     step = np.abs(once - none).max(initial=0)
-    return bool(step > 0 and np.abs(twice - none - 2 * (once - none)).max() <= step / 4)
+    return bool(step > 0 and np.abs((more - none) / large - (once - none)).max() <= step / 4)
+
+
+def dtype_of(p: Tensor) -> str:
+    """Return the name of the dtype of a tensor."""
+    return str(p.dtype).removeprefix("torch.")
 
 
 def whole_twin(module: nn.Module, layer: Any, held: Mapping[str, str], *, size: int, seed: int) -> Any:

@@ -150,6 +150,16 @@ def setting(a: Arithmetic, device: str) -> Iterator[None]:
         yield
 
 
+def in_setting(f: Run, model: object, device: str = "cpu") -> Run:
+    """Return a function that computes as a model of arithmetic says, see `setting`."""
+
+    def inside(x: Tensor) -> Any:
+        with setting(arithmetic(model), device):
+            return f(x)
+
+    return inside
+
+
 def call(f: Run, x: Array, *, model: object = None, device: str = "cpu", inner: bool = False) -> Array:
     """Return ``f(x)`` as an array, without gradients, for an array (batch, channel, time).
 

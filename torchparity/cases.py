@@ -11,12 +11,12 @@ from dspref.arrays import Array, as_choice
 from torchparity.arithmetic import Arithmetic, arithmetic, rounded
 
 GRIDS = {
-    "small": (1, 2, 3, 5, 8, 17, 40, 129),
+    "small": (1, 2, 3, 5, 8, 16, 17, 40, 64, 129),
     "full": (*range(1, 20), 31, 32, 33, 64, 100, 129, 257, 1000, 2049),
 }
 """Input lengths by the name of the grid."""
 
-LONG = 1000
+LONG = 1088
 """A length beyond the small grid, for layers whose sums are cheap."""
 
 REAL = ("normal", "spread", "constant")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from torch import nn
 
 from torchparity.arithmetic import Arithmetic
-from torchparity.binding import whole_twin
+from torchparity.binding import WHOLE, whole_twin
 from torchparity.calls import Misbehaved, Refused, Run, alike, call
 from torchparity.cases import LONG, REAL, Case
 from torchparity.compare import Outcome, bounded, equal, repeated
@@ -18,9 +18,9 @@ from torchparity.job import Job
 
 _SIZE = 1 << 28  # products in one batch of one-hot inputs
 _ONES = 256
+_BATCHES = (1, 2, 3, 4, 5, 8, 16, 7)
 _CHEAP = 1 << 24  # products in an input of LONG samples
 _DEAR = 1 << 30  # products in an input that is left out
-_WEIGHTS = 8  # largest whole number for weights, where sums have room
 
 
 def examined(job: Job, twin: Job, a: Arithmetic, seed: int, times: Sequence[int], *, given: bool) -> Iterator[Outcome]:
@@ -35,13 +35,17 @@ def examined(job: Job, twin: Job, a: Arithmetic, seed: int, times: Sequence[int]
         every = [t for t in every if job.products(t) <= _DEAR] or every[:1]
     yield repeated(job, Case("normal", (1, job.channels, max(every)), a.name, seed))
     for i, time in enumerate(every):
-        batch = 1 + i % 3 if job.products(time) <= _SIZE else 1
+        batch = _BATCHES[i % len(_BATCHES)]
+        while batch > 1 and batch * job.products(time) > _CHEAP:
+            batch //= 2
         for kind in REAL:
             yield bounded(job, Case(kind, (batch, job.channels, time), a.name, seed))
     time = max(every) if given else job.extent + 8
     if job.copies_taps:
         batch = max(2, min(job.channels * time, _ONES, _SIZE // job.products(time)))
-        yield equal(job, Case("one-hot", (batch, job.channels, time), a.name, seed))
+        outcome = equal(job, Case("one-hot", (batch, job.channels, time), a.name, seed))
+        twin = dataclasses.replace(twin, direct=outcome.status != "normwise only")
+        yield outcome
     for time in every:
         case = twin.whole(Case("integer", (2, job.channels, time), a.name, seed))
         if case is not None and job.products(time) <= _SIZE:
@@ -50,7 +54,7 @@ def examined(job: Job, twin: Job, a: Arithmetic, seed: int, times: Sequence[int]
 
 def whole(job: Job, a: Arithmetic, seed: int) -> Job:
     """Return the job with whole numbers for weights, if its module's weights can be set; else as it is."""
-    size = _WEIGHTS if a.digits >= 24 else 2
+    size = WHOLE if a.digits >= 24 else 2
     made = whole_twin(job.run, job.layer, job.held, size=size, seed=seed) if isinstance(job.run, nn.Module) else None
     if made is None:
         return job

@@ -61,7 +61,7 @@ def reformed(job: Job, case: Case, *, trains: bool = True) -> Iterator[Outcome]:
     """
     for form in FORMS if trains else LAYOUTS[1:]:
         given = dataclasses.replace(case, kind="constant") if form == "expanded" else case
-        changed = job.running(in_form(job.run, form), prepared=_prepared(job, case, form), names=())
+        changed = job.running(in_form(job.run, form), prepared=_prepared(job, case, form), names=(), held={})
         outcome = bounded(changed, given)
         if outcome.status == "wrong" and " refused, which is legal: " in outcome.reason:
             words = f"input {form} refused: {outcome.reason.partition('legal: ')[2]}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -16,14 +16,14 @@ from dspref.arrays import Array
 from dspref.interpolate import Interpolate
 from dspref.interpolators import FilterInterp, Linear, Nearest
 from dspref.layers import Conv, SubpixelConv, TransposedConv
-from torchparity.arithmetic import arithmetic, eager
+from torchparity.arithmetic import Arithmetic, arithmetic, eager
 from torchparity.binding import parameters_of
 from torchparity.calls import Misbehaved, Refused, answer, numbers, setting, tensor
 from torchparity.cases import Case, draw
-from torchparity.compare import Outcome, compared, excused, first, same_again
+from torchparity.compare import Outcome, compared, excused, first, fraction, same_again
 from torchparity.interpolation import interpolation_adjoint_bound
 from torchparity.job import Job
-from torchparity.roundoff import Bound, overlapping, skeleton, summed
+from torchparity.roundoff import Bound, mapped, overlapping, skeleton, summed
 
 KERNELS = (Conv, TransposedConv, SubpixelConv, FilterInterp)
 
@@ -64,7 +64,23 @@ def gradient_bounds(layer: Any, x: Array, g: Array, model: object, *, wrt: tuple
     S = adjoint(_magnitudes(layer), np.abs(x).astype(float), np.abs(g).astype(float), wrt=wrt)
     n, m = _terms(layer, x, g, wrt), _stores(layer, len(x))
     sums = {name: getattr(S, name) for name in wrt}
-    return {name: Bound(summed(s, n[name], m[name], a), s) for name, s in sums.items() if s is not None}
+    lost = _underflow(layer, x, g, a, wrt)
+    return {name: Bound(summed(s, n[name], m[name], a) + lost(name), s) for name, s in sums.items() if s is not None}
+
+
+def _underflow(layer: Any, x: Array, g: Array, a: Arithmetic, wrt: tuple[str, ...]) -> Callable[[str], Any]:
+    """Return what each gradient loses by operands below the smallest numbers of the format they are rounded to.
+
+    Each of the two operands of a product may be off by η/2: ``Σ (abs(a) + abs(b) + η/2) η/2`` over its products.
+    """
+    if not a.tiny_in:
+        return lambda name: 0.0
+    small = a.tiny_in / 2
+    sizes = _magnitudes(layer)
+    of_g = adjoint(sizes, np.abs(x).astype(float), np.full(g.shape, small), wrt=wrt)
+    tiny = mapped(sizes, lambda w: np.full_like(w, small))
+    of_rest = adjoint(tiny, np.full(x.shape, small), np.abs(g).astype(float) + small, wrt=wrt)
+    return lambda name: getattr(of_g, name) + (0.0 if name == "bias" else getattr(of_rest, name))
 
 
 def _magnitudes(layer: Any) -> Any:
@@ -104,7 +120,15 @@ def _stores(layer: Any, batch: int) -> dict[str, int]:
 
 def differentiable(job: Job) -> bool:
     """Return whether the reference has a bounded gradient for the layer of a job."""
-    return isinstance(job.layer, (*KERNELS, Nearest, Linear, Interpolate))
+    return isinstance(linear_part(job.layer), (*KERNELS, Nearest, Linear, Interpolate))
+
+
+def linear_part(layer: Any) -> Any:
+    """Return the layer, or the stretch and filter that a probe has found as a layer, if its border is zeros."""
+    u = getattr(layer, "filter", None)
+    if u is None or u.border != "zeros":
+        return layer
+    return FilterInterp(u.L, u.h, offset=u.offset, excess=u.excess)
 
 
 def differentiated(job: Job, case: Case) -> Iterator[Outcome]:
@@ -129,12 +153,13 @@ def differentiated(job: Job, case: Case) -> Iterator[Outcome]:
             reason = f"another gradient by {name} for the same input: not deterministic"
             yield Outcome("wrong", case, job, reason=reason, part=f"gradient by {name}")
             return
-    due = adjoint(job.double, x.astype(float), g.astype(float), wrt=wrt)
-    limits = gradient_bounds(job.layer, x, g, case.model, wrt=wrt)
+    layer = linear_part(job.double)
+    due = adjoint(layer, x.astype(float), g.astype(float), wrt=wrt)
+    limits = gradient_bounds(layer, x, g, case.model, wrt=wrt)
     for name in wrt:
         coarse = limits
         if case.model.u_store:
-            coarse = gradient_bounds(job.layer, x, g, eager(case.model), wrt=wrt)
+            coarse = gradient_bounds(layer, x, g, eager(case.model), wrt=wrt)
         yield _one(job, case, name, found[name], due, (limits[name], coarse[name]))
 
 
@@ -203,9 +228,9 @@ def _one(job: Job, case: Case, name: str, got: Array, due: Gradients, limits: tu
         reason = (
             f"{job.words}: {got[index]:.9g} at {part} {list(index)}, where whole numbers make {expected[index]:.9g}"
         )
-        return Outcome(
-            "wrong", case, job, got.size, zeros, found.ratio, index, float(expected[index]), f"{reason} exactly", part
-        )
+        rounding = not job.direct and fraction(got, expected, np.asarray(whole))
+        status, value = "normwise only" if rounding else "wrong", float(expected[index])
+        return Outcome(status, case, job, got.size, zeros, found.ratio, index, value, f"{reason} exactly", part)
     reason = found.words and f"{job.words}: {found.words} ({case.kind} input; error/bound {found.ratio:.3g})"
     status = "inconclusive" if job.probed and found.status == "wrong" and np.isfinite(got).all() else found.status
     value = 0.0 if found.index is None else float(expected[found.index])

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from dspref.arrays import Array
+from dspref.arrays import Array, NotAnalysable
 from dspref.chain import Chain, Pointwise
 from dspref.interpolate import Interpolate
 from dspref.interpolators import Linear, Nearest
@@ -43,6 +43,8 @@ class Job:
     """Which parameter of `run` holds the weight, and which the bias: see `torchparity.binding`."""
     prepared: str = ""
     """Python that makes of the module what `run` is."""
+    direct: bool = True
+    """Whether it computes direct sums, as far as ones have shown: FFT algorithms do not."""
 
     @property
     def words(self) -> str:
@@ -108,6 +110,24 @@ class Job:
         summed = not isinstance(self.layer, (Chain, Nearest, Pointwise))
         return bound(self.layer, x, model, S=self.magnitudes(np.abs(x).astype(float)) if summed else None)
 
+    def normwise(self, x: Array, u: float) -> Array | float:
+        """Return how far FFT algorithms may take the outputs: ``21 log₂N u Σ_i ‖h_oi‖ ‖x_i‖``; 0 if that is not known.
+
+        Each of the three transforms is off by at most 7u log₂N in the norm (N. J. Higham, *Accuracy and Stability of
+        Numerical Algorithms*, 2nd ed., SIAM 2002, ch. 24), N being the length of the whole output.
+        """
+        try:
+            h = self.double.normal.h
+        except (AttributeError, NotAnalysable):
+            return 0.0
+        if h.dtype.kind != "f":
+            return 0.0
+        length = self.double.normal.L * x.shape[-1] + h.shape[-1]
+        sizes = np.sqrt((x.astype(float) ** 2).sum(axis=-1))
+        taps = np.sqrt((h**2).sum(axis=-1))
+        norms = sizes * taps if taps.ndim == 0 else sizes @ taps.T
+        return np.asarray(21 * np.log2(2.0 * length) * u * norms)[..., None]
+
     def single(self, x: Array) -> Array:
         """Return for every output whether at most one sample of `x` that is not zero reaches it."""
         there = (x != 0).astype(float)
@@ -158,9 +178,16 @@ class Job:
         y = "x"
         for name in [name for job in (*before, self) for name in job.names]:
             y = f"f.get_submodule({name!r})({y})"
-        y = f"f({y})" if y == "x" else y
+        y = self._asked(case, "f") if y == "x" else y
         show = f"{y}.shape" if index is None else f"{y}[{', '.join(map(str, index))}].item(), {float(expected)!r}"
-        return f"{self._ready(case)}x = {case.code}; print({show})"
+        return f"{self._ready(case)}x = {case.code}{self._there}; print({show})"
+
+    def repeat_code(self, case: Case) -> str:
+        """Return a line of Python that shows how far two answers to one input are apart, and with another between."""
+        part = "".join(f".get_submodule({n!r})" for n in self.names)
+        p = self._asked(case, f"f{part}")
+        shown = f"[(a - b).abs().max().item() for a, b in [({p}, {p})]]"
+        return f"{self._ready(case)}x = {case.code}{self._there}; print({shown})"
 
     def gradient_code(self, case: Case, name: str, index: tuple[int, ...] | None, due: float) -> str:
         """Return a line of Python that shows a gradient, or one number of it."""
@@ -169,8 +196,20 @@ class Job:
         at = "" if index is None else f"[{', '.join(map(str, index))}].item(), {due!r}"
         more = "" if case.size == DENSEST and case.share == 1 else f", size={case.size}, share={case.share}"
         drawn = f"cases.Case({case.kind!r}, {case.shape}, {case.dtype!r}, {case.seed}{more})"
-        grad = f"torch.autograd.grad(y, {by}, gradients.drawn({drawn}, y))[0]{at}"
-        return f"{self._ready(case)}p = f{part}; x = {case.code}.requires_grad_(); y = p(x); print({grad})"
+        grad = f"torch.autograd.grad(y, {by}, gradients.drawn({drawn}, y), allow_unused=True)[0]{at}"
+        y = self._asked(case, "p")
+        return f"{self._ready(case)}p = f{part}; x = {case.code}{self._there}.requires_grad_(); y = {y}; print({grad})"
+
+    def _asked(self, case: Case, f: str) -> str:
+        """Return the call of a function, in the setting that the arithmetic of the case needs."""
+        if case.model.name == case.model.dtype and self.device == "cpu":
+            return f"{f}(x)"
+        where = "" if self.device == "cpu" else f", {self.device!r}"
+        return f"calls.in_setting({f}, {case.model.name!r}{where})(x)"
+
+    @property
+    def _there(self) -> str:
+        return "" if self.device == "cpu" else f".to({self.device!r})"
 
     def _ready(self, case: Case) -> str:
         """Return the imports, and what must be done to ``f`` before it is called."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 from torch import nn
@@ -56,6 +57,10 @@ def _filter(module: FilterInterp1d) -> FilterInterp:
     return FilterInterp(module.factor, array(module.taps), offset=module.offset, excess=module.excess)
 
 
+_LARGEST = 64  # denominator of a ratio that is meant by a float
+_LENGTHS = 4096
+
+
 @register(nn.Upsample)
 def _upsample(module: nn.Upsample) -> Nearest | Linear | Interpolate:
     """Nearest and Linear by integers, Interpolate for everything else."""
@@ -71,9 +76,23 @@ def _upsample(module: nn.Upsample) -> Nearest | Linear | Interpolate:
         if module.mode == "linear":
             return Linear(int(scale), align_corners=corners)
     recompute = bool(module.recompute_scale_factor)
+    meant = None if scale is None else ratio_meant(scale)
     return Interpolate(
-        module.mode, scale_factor=scale, size=size, recompute_scale_factor=recompute, align_corners=corners
+        module.mode, scale_factor=meant, size=size, recompute_scale_factor=recompute, align_corners=corners
     )
+
+
+def ratio_meant(scale: float) -> Fraction | float:
+    """Return the ratio of small integers that a scale factor stands for, if it makes the same lengths; else the float.
+
+    Examples
+    --------
+    >>> ratio_meant(1.6), ratio_meant(120 / 88)
+    (Fraction(8, 5), 1.3636363636363635)
+    """
+    ratio = Fraction(scale).limit_denominator(_LARGEST)
+    same = float(ratio) == scale and all(int(t * scale) == t * ratio // 1 for t in range(1, _LENGTHS))
+    return ratio if same else scale
 
 
 def _alone(name: str, given: Any) -> Any:

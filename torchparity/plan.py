@@ -44,6 +44,8 @@ class Plan:
 
     jobs: tuple[Job, ...]
     description: str
+    held: bool = False
+    """Whether the weights are those that one of the module's tensors holds, by its shape."""
 
 
 def as_chain(like: Like) -> Chain | None:
@@ -69,6 +71,7 @@ def plan(
     seed: int,
     device: str = "cpu",
     told: Subject | None = None,
+    held: bool = True,
 ) -> Plan:
     """Return what to compare with what.
 
@@ -85,10 +88,10 @@ def plan(
     try:
         found = _described(run, told)
     except NotAnalysable as undescribed:
-        held = _held(run, promised, channels, told)
-        if held is not None:
-            words = f"{words_for(held)}, with the module's own weights"
-            return Plan(_jobs((Part((), run, (held,)),), dtype, channels, device), words)  # type: ignore[arg-type]
+        layer = _held(run, promised, channels, told) if held else None
+        if layer is not None:
+            words = f"{words_for(layer)}, with the module's own weights"
+            return Plan(_jobs((Part((), run, (layer,)),), dtype, channels, device), words, held=True)  # type: ignore[arg-type]
         return _probed(run, promised, undescribed, dtype, channels, seed, device)
     stages = [stage for part in found for stage in part.stages]
     words = f"{words_for(Chain(stages))}, as described"
@@ -200,6 +203,8 @@ def _probed(
     words = f"{words_for(found)}, as probed from it: form and rounding are checked, not its weights"
     if promised is not None:
         _check_probed(promised, found.filter, words)
+    if dtype != wide:  # a function may round its weights, too
+        found = mapped(found, lambda a: rounded(a, dtype))
     job = Job((), run, found, int(found.filter.h.shape[1]), probed=True, device=device)
     return Plan((job,), words)
 

@@ -39,7 +39,12 @@ def smallest(worst: Outcome) -> Outcome:
         return next((o for o in tried if o.status == "wrong" and o.index is None), worst)
     for case in _smaller(worst.job, worst.case):
         for outcome in _tried(worst.job, case, worst.part):
-            if outcome.status == "wrong" and outcome.part == worst.part and outcome.index is not None:
+            if outcome.status != "wrong" or outcome.index is None:
+                continue
+            if worst.part.startswith("form"):
+                words = f"input {worst.part.removeprefix('form: ')}: {outcome.reason}"
+                return replace(outcome, part=worst.part, reason=words)
+            if outcome.part == worst.part:
                 return outcome
     return worst
 
@@ -64,7 +69,7 @@ def _smaller(job: Job, case: Case) -> Iterator[Case]:
 
 
 def _tried(job: Job, case: Case, part: str) -> Iterable[Outcome]:
-    if part != "output":
+    if part.startswith("gradient"):
         return () if case.kind == "impulse" else differentiated(job, case)
     return ((equal if case.kind in ("integer", "one-hot", "impulse") else bounded)(job, case),)
 
@@ -107,7 +112,7 @@ def extent(small: Outcome) -> str:
     """Return in which phases and channels alone a longer input comes out wrong, if not in all."""
     job, layer = small.job, small.job.layer
     case = replace(small.case, kind="normal", shape=(2, job.channels, job.extent + 11), size=8, share=1.0)
-    if small.part != "output" or small.index is None or job.products(case.shape[2]) > _COST:
+    if small.part.startswith("gradient") or small.index is None or job.products(case.shape[2]) > _COST:
         return ""
     found = answers(job, case, case.x)
     if isinstance(found, Outcome):

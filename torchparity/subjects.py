@@ -187,12 +187,14 @@ def _function(f: Callable[..., Any]) -> Subject:
 def _captured(*functions: Any) -> Iterator[tuple[str, Array]]:
     """Yield the tensors that a function carries: in its closure, bound arguments or attributes."""
     for f in functions:
-        names = getattr(getattr(f, "__code__", None), "co_freevars", ())
+        code = getattr(f, "__code__", None)
+        names, around = getattr(code, "co_freevars", ()), getattr(f, "__globals__", {})
         cells = dict(zip(names, (_content(cell) for cell in getattr(f, "__closure__", None) or ()), strict=False))
         bound = {str(i): a for i, a in enumerate(getattr(f, "args", ()))} | dict(getattr(f, "keywords", {}))
         owner = getattr(f, "__self__", None)
         own = vars(owner) if hasattr(owner, "__dict__") else vars(f) if hasattr(f, "__dict__") else {}
-        for name, thing in {**cells, **bound, **own, "self": owner}.items():
+        outside = {name: around[name] for name in getattr(code, "co_names", ()) if name in around}
+        for name, thing in {**outside, **cells, **bound, **own, "self": owner}.items():
             if isinstance(thing, Tensor):
                 yield name, _array(thing)
             elif isinstance(thing, nn.Module):

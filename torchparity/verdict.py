@@ -113,7 +113,8 @@ class Verdict:
     def _rows(self) -> list[tuple[str, str]]:
         seen = self.coverage
         tiers = ", ".join(map(str, seen.tiers)) or "none"
-        counts = f"tiers {tiers}; {seen.cases} case{'s' * (seen.cases != 1)}, {seen.outputs} outputs, {seen.zero_share:.1%} of them S = 0"
+        counts = f"tiers {tiers}; {seen.cases} case{'s' * (seen.cases != 1)}, {seen.outputs} outputs"
+        counts += f", {seen.zero_share:.1%} of them S = 0"
         numbers = f"{self.dtype} on {self.device}".strip()
         rows = [("compared", self.description), ("arithmetic", numbers), ("covered", counts)]
         if seen.strata:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("text", "json", "md", "junit", "sarif")
 HALF = ("bfloat16", "float16")
+_LOADING = 120
 
 
 @click.command()
@@ -81,8 +84,8 @@ def run_isolated(target: str, like: str | None, ref: str | None, options: dict[s
     from torchparity.isolation import Lost, isolated
 
     def work(say: Callable[[str], None]) -> Verdict:
-        say("# loading Torch")
-        from torchparity.calls import telling
+        with patiently(say):
+            from torchparity.calls import telling
 
         say(f"# loading {target}")
         with telling(say):
@@ -94,6 +97,26 @@ def run_isolated(target: str, like: str | None, ref: str | None, options: dict[s
 
         return lost(found, options["dtype"] or "", options["device"], target)
     return found
+
+
+@contextmanager
+def patiently(say: Callable[[str], None]) -> Iterator[None]:
+    """Say every second that Torch is being loaded, for two minutes: the time limit is that of the layer."""
+    loaded = threading.Event()
+
+    def waiting() -> None:
+        for second in range(_LOADING):
+            say(f"# loading Torch ({second} s)")
+            if loaded.wait(1):
+                return
+
+    thread = threading.Thread(target=waiting, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        loaded.set()
+        thread.join()
 
 
 def checked(target: str, like: str | None, ref: str | None, options: dict[str, Any]) -> Verdict:
