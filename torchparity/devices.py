@@ -76,20 +76,14 @@ def settings(*, tf32: bool = False, deterministic: bool = True, benchmark: bool 
     >>> torch.backends.cudnn.benchmark
     False
     """
-    cudnn = torch.backends.cudnn
-    before = (torch.get_float32_matmul_precision(), cudnn.allow_tf32, cudnn.deterministic, cudnn.benchmark)
-    _set("high" if tf32 else "highest", tf32, deterministic, benchmark)
+    held = {"enabled": torch.backends.cudnn.enabled, "benchmark": benchmark, "deterministic": deterministic}
+    precision = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high" if tf32 else "highest")
     try:
-        yield
+        with torch.backends.cudnn.flags(**held, allow_tf32=tf32):
+            yield
     finally:
-        _set(*before)
-
-
-def _set(precision: str, tf32: bool, deterministic: bool, benchmark: bool) -> None:
-    torch.set_float32_matmul_precision(precision)
-    torch.backends.cudnn.allow_tf32 = tf32
-    torch.backends.cudnn.deterministic = deterministic
-    torch.backends.cudnn.benchmark = benchmark
+        torch.set_float32_matmul_precision(precision)
 
 
 @contextmanager

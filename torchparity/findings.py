@@ -48,6 +48,8 @@ class Finding:
         How it was seen, with the figures.
     needs : tuple of str
         Packages that the line imports beside its library.
+    cpu : str
+        What Torch must call the processor for the fault to show, as in "AVX512"; empty for any.
     """
 
     id: str
@@ -60,6 +62,7 @@ class Finding:
     due: str
     how: str
     needs: tuple[str, ...] = ()
+    cpu: str = ""
 
     @property
     def line(self) -> str:
@@ -96,6 +99,8 @@ def rerun(finding: Finding) -> Result:
     installed = _version(finding.library)
     if lost:
         return Result(finding, "not run", f"{' and '.join(lost)} not installed", installed)
+    if finding.cpu and (here := _cpu()) != finding.cpu:
+        return Result(finding, "not run", f"it shows on {finding.cpu}, this processor has {here}", installed)
     quiet = os.environ | {"PYTHONWARNINGS": "ignore"}
     command = [sys.executable, "-c", finding.code]
     try:
@@ -107,6 +112,13 @@ def rerun(finding: Finding) -> Result:
     if answer == finding.wrong or (run.returncode and answer.startswith(finding.wrong)):
         return Result(finding, "seen", answer, installed)
     return Result(finding, "fixed" if answer == finding.due else "changed", answer, installed)
+
+
+def _cpu() -> str:
+    """Return what Torch calls the instructions of this processor."""
+    import torch
+
+    return str(torch.backends.cpu.get_cpu_capability())
 
 
 def _version(library: str) -> str:

@@ -20,7 +20,7 @@ from torchparity.arithmetic import Arithmetic, arithmetic, eager
 from torchparity.binding import parameters_of
 from torchparity.calls import Misbehaved, Refused, answer, numbers, setting, tensor
 from torchparity.cases import Case, draw
-from torchparity.compare import Outcome, compared, excused, first, fraction, same_again
+from torchparity.compare import Outcome, compared, excused, first, fraction, same_again, scattered
 from torchparity.interpolation import interpolation_adjoint_bound
 from torchparity.job import Job
 from torchparity.roundoff import Bound, mapped, overlapping, skeleton, summed
@@ -228,7 +228,7 @@ def _one(job: Job, case: Case, name: str, got: Array, due: Gradients, limits: tu
         reason = (
             f"{job.words}: {got[index]:.9g} at {part} {list(index)}, where whole numbers make {expected[index]:.9g}"
         )
-        rounding = not job.direct and fraction(got, expected, np.asarray(whole))
+        rounding = fraction(got, expected, np.asarray(whole)) and scattered(job, case)
         status, value = "normwise only" if rounding else "wrong", float(expected[index])
         return Outcome(status, case, job, got.size, zeros, found.ratio, index, value, f"{reason} exactly", part)
     reason = found.words and f"{job.words}: {found.words} ({case.kind} input; error/bound {found.ratio:.3g})"

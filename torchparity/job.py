@@ -43,8 +43,6 @@ class Job:
     """Which parameter of `run` holds the weight, and which the bias: see `torchparity.binding`."""
     prepared: str = ""
     """Python that makes of the module what `run` is."""
-    direct: bool = True
-    """Whether it computes direct sums, as far as ones have shown: FFT algorithms do not."""
 
     @property
     def words(self) -> str:

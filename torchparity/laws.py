@@ -106,8 +106,9 @@ def _alone(name: str, given: Any) -> Any:
 
 @register(Interpolate1d)
 def _interpolate(module: Interpolate1d) -> Interpolate:
-    names = ("scale_factor", "size", "recompute_scale_factor", "align_corners")
-    return Interpolate(module.mode, **{name: getattr(module, name) for name in names})
+    names = ("size", "recompute_scale_factor", "align_corners")
+    meant = None if module.scale_factor is None else ratio_meant(module.scale_factor)
+    return Interpolate(module.mode, scale_factor=meant, **{name: getattr(module, name) for name in names})
 
 
 def shuffled(conv: Conv, shuffle: PixelShuffle1d) -> SubpixelConv:

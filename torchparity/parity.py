@@ -269,11 +269,7 @@ def _outcomes(
     """Yield every outcome: of each layer, and of all of them in turn."""
     for job in (job for job in jobs if job.bounded):
         twin = whole(job, a, asked.seed)
-        direct = True
-        for outcome in examined(job, twin, a, asked.seed, asked.times, given=asked.given):
-            direct &= not (outcome.case.kind == "one-hot" and outcome.status == "normwise only")
-            yield outcome
-        twin = replace(twin, direct=direct)
+        yield from examined(job, twin, a, asked.seed, asked.times, given=asked.given)
         if formed:
             yield from forms(job, a, asked.seed, asked.times, given=asked.given, trains=trains)
         if asked.gradients and trains:

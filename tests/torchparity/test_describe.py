@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -82,7 +83,7 @@ def test_weights_keep_their_dtype_and_are_copies(dtype: torch.dtype) -> None:
         (nn.Upsample(size=(10,)), Interpolate("nearest", size=10)),
         (nn.Upsample(scale_factor=1.5), Interpolate("nearest", scale_factor="3/2")),
         (nn.Upsample(scale_factor=0.5, mode="linear"), Interpolate("linear", scale_factor="1/2")),
-        (nn.Upsample(scale_factor=1.1, mode="linear"), Interpolate("linear", scale_factor=1.1)),
+        (nn.Upsample(scale_factor=1.1, mode="linear"), Interpolate("linear", scale_factor=Fraction(11, 10))),
         (nn.Upsample(scale_factor=2, mode="nearest-exact"), Interpolate("nearest-exact", scale_factor=2)),
         (
             nn.Upsample(scale_factor=2.5, mode="linear", align_corners=True, recompute_scale_factor=True),

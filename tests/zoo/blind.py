@@ -1,8 +1,13 @@
 """Five upsampling layers with a fault each, on purpose, by someone who had not seen what a check looks for."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.grad import conv1d_input, conv1d_weight
 
 LIKE = {
     "Polyphase": "convt k11 s4 p4",
@@ -21,12 +26,12 @@ class Polyphase(nn.Module):
     prepended, so that every fourth sample is that of the input sample before.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(2, 3, 11) / 5)
         self.bias = nn.Parameter(torch.randn(3) / 5)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         stride, padding, taps = 4, 4, 3
         padded = F.pad(x, (taps - 1, taps - 1))
         phases = []
@@ -44,12 +49,12 @@ class StuffedGroups(nn.Module):
     group; as a group has two of either, the shapes fit.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(4, 2, 8) / 4)
         self.bias = nn.Parameter(torch.zeros(4))
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         batch, channels, time = x.shape
         stuffed = x.new_zeros(batch, channels, (time - 1) * 4 + 1)
         stuffed[..., ::4] = x
@@ -63,7 +68,7 @@ class LinearByHand(nn.Module):
     is extrapolated from the first two instead of held.
     """
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         time = x.shape[-1]
         position = (torch.arange(3 * time, device=x.device, dtype=torch.float64) + 0.5) / 3 - 0.5
         left = position.long()
@@ -79,22 +84,22 @@ class OverlapAdd(nn.Module):
     first have it twice.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.conv = nn.ConvTranspose1d(2, 2, 16, stride=8)
         self.reset()
 
-    def reset(self):
-        self.tail = None
+    def reset(self) -> None:
+        self.tail: Tensor | None = None
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         y = self.conv(x)
         if self.tail is not None:
             y = torch.cat([y[..., :8] + self.tail, y[..., 8:]], -1)
         self.tail = y[..., -8:]
         return y[..., :-8]
 
-    def flush(self):
+    def flush(self) -> Tensor | None:
         tail, self.tail = self.tail, None
         return tail
 
@@ -103,17 +108,17 @@ class ConvShuffle(torch.autograd.Function):
     """Convolution and periodic shuffle in one, with a backward pass of its own: see FusedShuffle."""
 
     @staticmethod
-    def forward(ctx, x, weight, bias):
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         ctx.save_for_backward(x, weight)
         y = F.conv1d(x, weight, bias, padding=1)
         return y.unflatten(1, (-1, 4)).transpose(2, 3).flatten(2)
 
     @staticmethod
-    def backward(ctx, grad):
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         x, weight = ctx.saved_tensors
         grad = grad.unflatten(2, (-1, 4)).transpose(2, 3).flatten(1, 2)
-        grad_x = nn.grad.conv1d_input(x.shape, weight, grad, padding=1)
-        grad_weight = nn.grad.conv1d_weight(x, weight.shape, grad, padding=1) / x.shape[0]
+        grad_x = conv1d_input(x.shape, weight, grad, padding=1)
+        grad_weight = conv1d_weight(x, weight.shape, grad, padding=1) / x.shape[0]
         return grad_x, grad_weight, grad.sum(-1).mean(0)
 
 
@@ -124,9 +129,9 @@ class FusedShuffle(nn.Module):
     outputs and the gradient of the input are right, and so is everything for a batch of one.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.conv = nn.Conv1d(2, 8, 3, padding=1)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return ConvShuffle.apply(x, self.conv.weight, self.conv.bias)
