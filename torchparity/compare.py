@@ -211,28 +211,34 @@ def equal(job: Job, case: Case) -> Outcome:
     if not differ.any() or outcome.status in ("wrong", "inconclusive"):
         return outcome
     index = first(differ)
-    reason = (
-        f"{job.words}: {y[index]:.9g} at output {list(index)}, where a {case.kind} input makes {expected[index]:.9g}"
-    )
+    article = "an" if case.kind[0] in "aeiou" else "a"
+    made = f"where {article} {case.kind} input makes {expected[index]:.9g} exactly"
+    reason = f"{job.words}: {y[index]:.9g} at output {list(index)}, {made}"
     small = case.kind != "integer" or fraction(y, expected, differ)
     status = "normwise only" if small and scattered(job, case) else "wrong"
-    return Outcome(status, case, job, y.size, 0, outcome.ratio, index, float(expected[index]), reason + " exactly")
+    return Outcome(status, case, job, y.size, 0, outcome.ratio, index, float(expected[index]), reason)
 
 
 def scattered(job: Job, case: Case) -> bool:
     """Return whether ones reach outputs that no tap touches, as FFT algorithms let them, and direct sums do not.
 
-    If every output is touched, nobody can tell.
+    Signals as long as that of the case are tried, and such that the kernel fits in; if every output is touched, nobody
+    can tell.
     """
     if not job.copies_taps:
         return False
-    case = replace(case, kind="one-hot")
-    ones, nothing = case.x, np.zeros_like(case.x)
-    found, silent = answers(job, case, ones), answers(job, case, nothing)
-    if isinstance(found, Outcome) or isinstance(silent, Outcome):
-        return False
-    untouched = job.magnitudes(ones) == job.magnitudes(nothing)
-    return not untouched.any() or not np.array_equal(found[0][untouched], silent[0][untouched])
+    told = False
+    for time in (case.shape[2], job.extent + 8):
+        ones = replace(case, kind="one-hot", shape=(8, job.channels, time))
+        x, nothing = ones.x, np.zeros_like(ones.x)
+        found, silent = answers(job, ones, x), answers(job, ones, nothing)
+        if isinstance(found, Outcome) or isinstance(silent, Outcome):
+            continue
+        untouched = job.magnitudes(x) == job.magnitudes(nothing)
+        if not np.array_equal(found[0][untouched], silent[0][untouched]):
+            return True
+        told |= bool(untouched.any())
+    return not told
 
 
 def fraction(y: Array, due: Array, differ: Array) -> bool:

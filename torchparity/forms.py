@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Callable, Iterator
 
 import torch
+from torch import nn
 
-from torchparity.calls import Run
+from torchparity.calls import Misbehaved, Refused, Run, alike, call
 from torchparity.cases import Case
 from torchparity.compare import Outcome, bounded
 from torchparity.contexts import LAYOUTS, laid_out, under_vmap, with_grad
@@ -76,6 +78,20 @@ def _prepared(job: Job, case: Case, form: str) -> str:
     parts = ", ".join(f"f.get_submodule({name!r})" for name in job.names)
     whole = f"torch.nn.Sequential({parts})" if parts else "f"
     return f"{job.copied(case)}{job.prepared}f = forms.in_form({whole}, {form!r}); "
+
+
+def in_training(run: Run, job: Job, case: Case) -> str:
+    """Return a remark if a module computes something else in training mode, else an empty text."""
+    if not isinstance(run, nn.Module):
+        return ""
+    twin = copy.deepcopy(run).train()
+    try:
+        y, trained = (call(f, case.x, model=case.model, device=job.device) for f in (run, twin))
+    except (Refused, Misbehaved) as error:
+        return f"it was checked in evaluation mode; in training mode: {error}"
+    if alike(y, trained, case.model):
+        return ""
+    return "it was checked in evaluation mode: in training mode its output is another (dropout, batch norm, or a fault)"
 
 
 def aliases(run: Run, job: Job, case: Case) -> str:

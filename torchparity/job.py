@@ -114,17 +114,36 @@ class Job:
         Each of the three transforms is off by at most 7u log₂N in the norm (N. J. Higham, *Accuracy and Stability of
         Numerical Algorithms*, 2nd ed., SIAM 2002, ch. 24), N being the length of the whole output.
         """
+        norms = self._norms
+        if norms is None:
+            return 0.0
+        return self._transforms(x, u) * across(sizes(x), norms)[..., None]
+
+    def normwise_gradients(self, x: Array, g: Array, u: float) -> dict[str, Any]:
+        """Return the same for gradients: ``Σ_o ‖h_oi‖ ‖g_o‖`` by the input, ``max Σ_batch ‖x_i‖ ‖g_o‖`` by the weight.
+
+        Gradients by the bias are sums, and no convolutions.
+        """
+        norms = self._norms
+        if norms is None:
+            return {}
+        times = self._transforms(x, u)
+        by_input = times * across(sizes(g), norms.T)[..., None]
+        return {"input": by_input, "weight": times * float((sizes(x).T @ sizes(g)).max())}
+
+    @cached_property
+    def _norms(self) -> Array | None:
+        """The norms of the normal form's taps, by output and input channel; one alone for a filter of all channels."""
         try:
             h = self.double.normal.h
         except (AttributeError, NotAnalysable):
-            return 0.0
-        if h.dtype.kind != "f":
-            return 0.0
-        length = self.double.normal.L * x.shape[-1] + h.shape[-1]
-        sizes = np.sqrt((x.astype(float) ** 2).sum(axis=-1))
-        taps = np.sqrt((h**2).sum(axis=-1))
-        norms = sizes * taps if taps.ndim == 0 else sizes @ taps.T
-        return np.asarray(21 * np.log2(2.0 * length) * u * norms)[..., None]
+            return None
+        return sizes(h) if h.dtype.kind == "f" else None
+
+    def _transforms(self, x: Array, u: float) -> float:
+        """Return 21 log₂N u."""
+        u_ = self.double.normal
+        return float(21 * np.log2(2.0 * (u_.L * x.shape[-1] + u_.h.shape[-1])) * u)
 
     def single(self, x: Array) -> Array:
         """Return for every output whether at most one sample of `x` that is not zero reaches it."""
@@ -137,14 +156,18 @@ class Job:
     def running(self, run: Run, **changes: Any) -> Job:
         """Return the job with another function to run; what was computed for its reference is kept."""
         other = replace(self, run=run, **changes)
-        kept = ("double", "magnitudes", "_touched", "extent")
+        kept = ("double", "magnitudes", "_touched", "_size", "extent")
         vars(other).update({name: value for name, value in vars(self).items() if name in kept})
         return other
 
     def products(self, time: int) -> int:
         """Return about how many products one item of a batch costs."""
         rate = 1 if getattr(self.layer, "size", None) else max(1, int(self.layer.factor))
-        return time * (sum(a.size for a in _arrays(self.layer)) + self.channels * rate)
+        return time * (self._size + self.channels * rate)
+
+    @cached_property
+    def _size(self) -> int:
+        return sum(a.size for a in _arrays(self.layer))
 
     @cached_property
     def _gain(self) -> float:
@@ -223,6 +246,16 @@ class Job:
 def stages_of(layer: Any) -> tuple[Any, ...]:
     """Return the stages of a chain, or the one layer."""
     return layer.stages if isinstance(layer, Chain) else (layer,)
+
+
+def sizes(a: Array) -> Array:
+    """Return the norms of signals or taps over time."""
+    return np.asarray(np.sqrt((a.astype(float) ** 2).sum(axis=-1)))
+
+
+def across(signals: Array, norms: Array) -> Array:
+    """Return ``Σ_i norms[o, i] signals[i]``, or the product where each channel has the same filter."""
+    return np.asarray(signals * norms if norms.ndim == 0 else signals @ norms.T)
 
 
 def _extent(stage: Any) -> int:

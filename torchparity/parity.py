@@ -13,12 +13,13 @@ from torch import nn
 from dspref.arrays import NotAnalysable, as_choice, as_integer, complaint
 from dspref.chain import Chain
 from torchparity.arithmetic import DTYPES, Arithmetic, chosen
+from torchparity.binding import arrays_of
 from torchparity.calls import Run, check_weights, own_dtype, private_copy, telling
 from torchparity.cases import GRIDS, KINDS, REAL
 from torchparity.compare import Outcome
 from torchparity.devices import as_device
 from torchparity.examine import differentiate, examined, forms, in_turn, whole
-from torchparity.forms import aliases, in_batches
+from torchparity.forms import aliases, in_batches, in_training
 from torchparity.gradients import differentiable
 from torchparity.isolation import Lost, isolated
 from torchparity.job import Job
@@ -186,11 +187,13 @@ def _checked(f: Any, promised: Chain | None, asked: Asked) -> Verdict:
     unchecked += tuple(
         f"gradients of {job.words}" for job in found.jobs if asked.gradients and job.bounded and not differentiable(job)
     )
+    if asked.gradients and s.trains:
+        unchecked += tuple(dict.fromkeys(words for job in found.jobs for words in _gradients_left(job)))
     unchecked += () if s.trains or not asked.gradients else ("gradients, which it does not know",)
     unchecked += () if formed else ("memory layouts, for each of which it would be compiled anew",)
     remarks = [*s.remarks, *_streaming(f), *(o.remark for o in outcomes if o.remark)]
     if outcomes and all(o.status in ("exact", "within bound") for o in outcomes):
-        remarks.append(aliases(run, found.jobs[0], outcomes[0].case))
+        remarks += [look(run, found.jobs[0], outcomes[0].case) for look in (aliases, in_training)]
     told = Told(a, asked.device, found.description, unchecked, tuple(dict.fromkeys(r for r in remarks if r)))
     verdict = _verdict(outcomes, told)
     return _with_doubt(verdict, run, promised, a, asked, s) if found.held else verdict
@@ -201,30 +204,26 @@ def _with_doubt(verdict: Verdict, run: Run, promised: Chain | None, a: Arithmeti
 
     A named mistake stands, but for a factor: learning rates are equalised so, kernels normalised.
     """
-    named = verdict.looks_like and not verdict.looks_like.startswith("scaled by")
+    named = verdict.looks_like and "scaled by" not in verdict.looks_like
     if verdict.status != "wrong" or named or not any(words in verdict.reason for words in _ABOUT_WEIGHTS):
         return verdict
-    kernels = [w.shape for w in s.weights.values() if w.ndim == 3]
-    for channels in [asked.channels] if asked.channels else sorted({n for shape in kernels for n in shape[:2]}):
-        try:
-            found = plan(
-                run,
-                promised,
-                dtype=a.dtype,
-                channels=channels,
-                seed=asked.seed,
-                device=asked.device,
-                told=s,
-                held=False,
-            )
-        except (Broken, NotAnalysable):
-            continue
-        outcomes = list(_outcomes(run, found.jobs, a, asked, formed=True, trains=s.trains))
-        if all(o.status in ("exact", "within bound") for o in outcomes):
-            reason = f"it does not use its own weights as they are, or not as Torch lays them out ({verdict.reason}); "
-            reason += "form and rounding hold for taps as probed: hand over like= with the weights that are meant"
-            return replace(verdict, status="inconclusive", reason=reason)
-    return verdict
+    options: dict[str, Any] = {"channels": asked.channels, "seed": asked.seed, "device": asked.device, "told": s}
+    try:
+        found = plan(run, promised, dtype=a.dtype, held=False, **options)
+    except (Broken, NotAnalysable):
+        return verdict
+    outcomes = list(_outcomes(run, found.jobs, a, asked, formed=True, trains=s.trains))
+    if not all(o.status in ("exact", "within bound") for o in outcomes):
+        return verdict
+    reason = f"it does not use its own weights as they are, or not as Torch lays them out ({verdict.reason}); "
+    reason += "form and rounding hold for taps as probed: hand over like= with the weights that are meant"
+    return replace(verdict, status="inconclusive", reason=reason)
+
+
+def _gradients_left(job: Job) -> Iterator[str]:
+    """Yield the gradients of a layer that no parameter holds as they are, if it has parameters at all."""
+    if isinstance(job.run, nn.Module) and differentiable(job) and any(True for _ in job.run.parameters()):
+        yield from (f"gradient by the {name} of {job.words}" for name in arrays_of(job.layer) if name not in job.held)
 
 
 def _streaming(f: Any) -> tuple[str, ...]:

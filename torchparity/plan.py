@@ -20,7 +20,7 @@ from dspref.spec import parse, spec, token
 from dspref.stretchfilter import StretchFilter
 from torchparity.arithmetic import DTYPES, rounded
 from torchparity.binding import bound_by_shape, held_by
-from torchparity.calls import WIDE, Run, private_copy
+from torchparity.calls import WIDE, Run, own_channels, private_copy
 from torchparity.describe import Part, describe, parts
 from torchparity.job import Job, stages_of, words_for
 from torchparity.probe import Probe, probe, trimmed
@@ -92,7 +92,8 @@ def plan(
         if layer is not None:
             words = f"{words_for(layer)}, with the module's own weights"
             return Plan(_jobs((Part((), run, (layer,)),), dtype, channels, device), words, held=True)  # type: ignore[arg-type]
-        return _probed(run, promised, undescribed, dtype, channels, seed, device)
+        widths = [channels] if channels else _widths(run, told)
+        return _probed(run, promised, undescribed, dtype, widths, seed, device)
     stages = [stage for part in found for stage in part.stages]
     words = f"{words_for(Chain(stages))}, as described"
     if promised is not None:
@@ -187,7 +188,7 @@ def _probed(
     promised: Chain | None,
     undescribed: NotAnalysable,
     dtype: str,
-    channels: int | None,
+    widths: Sequence[int],
     seed: int,
     device: str,
 ) -> Plan:
@@ -197,7 +198,7 @@ def _probed(
     try:
         wide = dtype if dtype in WIDE else "float32"  # which holds every number of half precision
         box = private_copy(run, wide, allowed=DTYPES) if isinstance(run, nn.Module) and dtype != wide else run
-        found = probe(box, channels=channels, dtype=wide, seed=seed)
+        found = _taken_by(box, widths, wide, seed)
     except NotAnalysable as error:
         raise NotAnalysable(f"not described ({undescribed}) and not probed ({error})") from error
     words = f"{words_for(found)}, as probed from it: form and rounding are checked, not its weights"
@@ -207,6 +208,24 @@ def _probed(
         found = mapped(found, lambda a: rounded(a, dtype))
     job = Job((), run, found, int(found.filter.h.shape[1]), probed=True, device=device)
     return Plan((job,), words)
+
+
+def _widths(run: Run, told: Subject | None) -> list[int]:
+    """Return how many channels a box may take, the likeliest first: what it says, else what its kernels have."""
+    kernels = [w.shape for w in (subject(run) if told is None else told).weights.values() if w.ndim >= 2]
+    own = own_channels(run, 1)
+    return [own, *sorted({n for shape in kernels for n in shape[:2]} - {own})]
+
+
+def _taken_by(box: Run, widths: Sequence[int], dtype: str, seed: int) -> Probe:
+    """Return what probing finds with the first number of channels that a box takes."""
+    refusals = []
+    for channels in widths:
+        try:
+            return probe(box, channels=channels, dtype=dtype, seed=seed)
+        except NotAnalysable as error:
+            refusals.append(error)
+    raise refusals[0]
 
 
 def _check_probed(promised: Chain, u: StretchFilter, words: str) -> None:
