@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -15,16 +14,17 @@ from dspref.chain import Chain
 from torchparity.arithmetic import DTYPES, Arithmetic, chosen
 from torchparity.binding import arrays_of
 from torchparity.calls import Run, check_weights, own_dtype, private_copy, telling
-from torchparity.cases import GRIDS, KINDS, REAL
+from torchparity.cases import GRIDS
 from torchparity.compare import Outcome
+from torchparity.conclude import Told, concluded
 from torchparity.devices import as_device
 from torchparity.examine import differentiate, examined, forms, in_turn, whole
 from torchparity.forms import aliases, in_batches, in_training
 from torchparity.gradients import differentiable
 from torchparity.isolation import Lost, isolated
 from torchparity.job import Job
-from torchparity.plan import Broken, Like, as_chain, plan
-from torchparity.shrink import explained
+from torchparity.plan import Like, as_chain, plan
+from torchparity.promises import Broken
 from torchparity.subjects import Subject, subject
 from torchparity.verdict import Coverage, Verdict
 
@@ -195,7 +195,7 @@ def _checked(f: Any, promised: Chain | None, asked: Asked) -> Verdict:
     if outcomes and all(o.status in ("exact", "within bound") for o in outcomes):
         remarks += [look(run, found.jobs[0], outcomes[0].case) for look in (aliases, in_training)]
     told = Told(a, asked.device, found.description, unchecked, tuple(dict.fromkeys(r for r in remarks if r)))
-    verdict = _verdict(outcomes, told)
+    verdict = concluded(outcomes, told)
     return _with_doubt(verdict, run, promised, a, asked, s) if found.held else verdict
 
 
@@ -275,58 +275,3 @@ def _outcomes(
             yield from differentiate(job, twin, a, asked.seed, asked.times, given=asked.given)
     if len(jobs) > 1:
         yield from in_turn(run, jobs, a, asked.seed, asked.times)
-
-
-@dataclass(frozen=True)
-class Told:
-    """What a verdict says of every check, whatever came of it."""
-
-    a: Arithmetic
-    device: str
-    description: str
-    unchecked: tuple[str, ...]
-    remarks: tuple[str, ...]
-
-    def verdict(self, status: str, seen: Coverage, **more: Any) -> Verdict:
-        """Return a verdict."""
-        fields: dict[str, Any] = {"ratio": 0.0, "worst_index": None, "repro": "", "dtype": self.a.dtype} | more
-        fields |= {"device": self.device, "description": self.description, "arithmetic": self.a.words}
-        return Verdict(status, coverage=seen, remarks=self.remarks, **fields)
-
-
-def _verdict(outcomes: Sequence[Outcome], told: Told) -> Verdict:
-    seen = _coverage(outcomes, told.unchecked)
-    ranked = sorted(outcomes, key=lambda o: o.badness)
-    worst = ranked[-1] if ranked else None
-    passed = worst is not None and worst.status in ("exact", "within bound")
-    if worst is None or (passed and (not seen.outputs or seen.zero_share == 1)):
-        reason = "nothing was compared" if not seen.outputs else "every output is zero whatever the layer does"
-        return told.verdict("vacuous", seen, reason=reason)
-    if passed:  # gradients pass: the outputs say how
-        worst = next((o for o in reversed(ranked) if o.part == "output"), worst)
-        exact = worst.status == "exact"
-        index, code = (None, "") if exact else (worst.index, worst.code)
-        return told.verdict(worst.status, seen, ratio=worst.ratio, worst_index=index, repro=code)
-    small, where, name = explained(worst)
-    about = {"ratio": worst.ratio, "worst_index": small.index, "repro": small.code, "reason": small.reason}
-    return told.verdict(worst.status, seen, where=where, looks_like=name, **about)
-
-
-def _coverage(outcomes: Sequence[Outcome], unchecked: tuple[str, ...]) -> Coverage:
-    forward = [o for o in outcomes if o.part == "output"]
-    real = [o for o in forward if o.case.kind in REAL]
-    drawn = sum(o.outputs for o in real)
-    counts = Counter(o.case.kind for o in forward if o.outputs)
-    back = [o for o in outcomes if o.part.startswith("gradient")]
-    counts["gradient"] = sum(o.outputs > 0 for o in back)
-    counts["form"] = sum(o.part.startswith("form") and o.outputs > 0 for o in outcomes)
-    tiers = {0: bool(outcomes), 1: counts["one-hot"] + counts["integer"] > 0, 2: drawn > 0}
-    return Coverage(
-        tuple(tier for tier, run in tiers.items() if run),
-        len(outcomes),
-        sum(o.outputs for o in outcomes),
-        sum(o.zeros for o in real) / drawn if drawn else 0.0,
-        tuple((kind, counts[kind]) for kind in (*KINDS, "form", "gradient") if counts[kind] or kind != "impulse"),
-        unchecked,
-        max((o.ratio for o in back), default=0.0),
-    )

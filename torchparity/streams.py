@@ -21,7 +21,8 @@ from torchparity.binding import bound_by_shape
 from torchparity.calls import Misbehaved, Refused, call, numbers, own_channels, own_dtype
 from torchparity.cases import KINDS, REAL, Case
 from torchparity.job import Job
-from torchparity.plan import Broken, Like, as_chain, plan
+from torchparity.plan import Like, as_chain, plan
+from torchparity.promises import Broken
 from torchparity.rig import CUTS, PASSED, Rig, Seen, even
 from torchparity.seams import BATCH, EMPTY, LEAK, SHORT, UNRESET
 from torchparity.takes import Make, has_flush, maker
