@@ -21,6 +21,7 @@ STATELESS = "state not kept between chunks: every chunk is treated as a signal o
 OVERWRITTEN = "the tail of the chunks before overwrites the new samples, and is not added to them"
 OLDER = "wrong on chunks shorter than the overlap: only the tail of the last chunk is added, older ones are lost"
 SHORT = "wrong on chunks shorter than the overlap"
+MANY = "wrong after many chunks: fewer of that size are right"
 BIAS = "the bias is added once more wherever chunks overlap"
 LEAK = "state leaks from one stream into the next"
 UNRESET = "state leaks from one signal into the next: reset() does not clear it"

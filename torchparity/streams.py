@@ -24,11 +24,12 @@ from torchparity.job import Job
 from torchparity.plan import Like, as_chain, plan
 from torchparity.promises import Broken
 from torchparity.rig import CUTS, PASSED, Rig, Seen, even
-from torchparity.seams import BATCH, EMPTY, LEAK, SHORT, UNRESET
+from torchparity.seams import BATCH, EMPTY, LEAK, MANY, SHORT, UNRESET
 from torchparity.takes import Make, has_flush, maker
 from torchparity.verdict import STATUSES, Coverage, Verdict
 
-_WIDE = 70  # samples of one more signal that is one chunk, wider than what implementations unroll
+_MORE = {"one chunk": 70, "single samples": 300}
+"""Samples of one more signal: a chunk wider than what implementations unroll, more chunks than their buffers hold."""
 _DEAR = 1 << 28  # products in one signal: longer ones are left out
 _CHEAP = 1 << 24  # products in one signal of a batch
 
@@ -200,14 +201,14 @@ def _examined(
     dear = job.products(max(times)) > _CHEAP
     shapes = [(1 if dear else 1 + i % 3, job.channels, time) for i, time in enumerate(times)]
     for name, cut in cuts.items():
-        more = [(1, job.channels, _WIDE)] if name == "one chunk" and sizes is None and not dear else []
+        more = [(1, job.channels, _MORE[name])] if name in _MORE and sizes is None and not dear else []
         every = [_cases(job, rig.a, shape, seed, dear=dear and name != "one chunk") for shape in (*shapes, *more)]
         for case in (case for of_shape in every for case in of_shape):
             seen = rig.seen(case, cut(case.shape[-1], job.extent, rng), name)
             if name == "empty chunks" and seen.reason.startswith("chunk") and "(0 samples)" in seen.reason:
                 remarks.append(f"an empty chunk is refused: {seen.reason}")
                 return
-            yield (seen := _blamed(seen, rig))
+            yield (seen := _blamed(seen, rig, max(times)))
             if seen.status == "wrong":
                 return
 
@@ -223,14 +224,15 @@ def _cases(job: Job, a: Arithmetic, shape: tuple[int, int, int], seed: int, *, d
     return real if whole is None else [whole, *real]
 
 
-def _blamed(seen: Seen, rig: Rig) -> Seen:
+def _blamed(seen: Seen, rig: Rig, longest: int) -> Seen:
     """Return what was seen, with the mistake that the cut alone tells: all plainer cuts were right."""
     if seen.status in PASSED:
         return seen
     if seen.cut == "empty chunks":
         return dataclasses.replace(seen, looks_like=EMPTY)
-    short = seen.index is not None and max(seen.sizes) < rig.job.extent
-    return dataclasses.replace(seen, looks_like=seen.looks_like or (SHORT if short else ""))
+    if seen.looks_like or seen.index is None or max(seen.sizes) >= rig.job.extent:
+        return seen
+    return dataclasses.replace(seen, looks_like=MANY if len(seen.sizes) > longest else SHORT)
 
 
 def _beside(rig: Rig, case: Case) -> Iterator[Seen]:

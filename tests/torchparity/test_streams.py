@@ -559,3 +559,24 @@ def test_sizes_are_said_in_words_and_in_python() -> None:
     sizes = [4, 1, 1, 3]
     assert takes.in_words(sizes) == "chunks of 4, 2 × 1, 3"
     assert eval(takes.in_code(sizes)) == sizes
+
+
+class Forgetful(StreamingConvTranspose1d):
+    """Begins anew after 256 chunks."""
+
+    def __init__(self, up: nn.ConvTranspose1d) -> None:
+        super().__init__(up)
+        self.count = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.count += 1
+        y = super().forward(x)
+        return y * 2 if self.count > 256 else y
+
+
+def test_a_stream_that_errs_after_many_chunks_is_found() -> None:
+    up = nn.ConvTranspose1d(1, 1, 4, stride=2)
+    verdict = check_stream(Forgetful(up), like=up)
+    assert verdict.status == "wrong", str(verdict)
+    assert verdict.looks_like == seams.MANY
+    assert verdict.where.startswith("chunk 256 (1 samples)")
