@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from dspref.arrays import Array
+from dspref.chain import Pointwise
 from dspref.layers import Conv, SubpixelConv, TransposedConv
 from dspref.outline import Outline
 from torchparity.arithmetic import rounded
@@ -39,11 +40,12 @@ def parameters_of(module: Any) -> dict[str, Tensor]:
 
 
 def held_by(module: Any, layer: Any) -> dict[str, str]:
-    """Return for each trained array of a layer the parameter of the module that holds its very values.
+    """Return for each trained array of a layer the parameter of the module that holds it.
 
-    Weights that are computed or laid out otherwise are held by none, and left out; so are those that two parameters
-    hold. A parameter that is normalised on the way (weight norm) can have the values of the weight without being it:
-    it must act in proportion.
+    A parameter that has the values of an array need not be it: it may be normalised, masked, scaled or clamped on the
+    way, and have the same values by chance, as zeros have. So other values are tried: with whole numbers in it, the
+    module must act as the layer with these numbers does. Arrays that no parameter holds are left out, and so are those
+    whose values two have.
 
     Examples
     --------
@@ -56,30 +58,29 @@ def held_by(module: Any, layer: Any) -> dict[str, str]:
     parameters = parameters_of(module)
     for name, a in arrays_of(layer).items():
         holders = [key for key, p in parameters.items() if tuple(p.shape) == a.shape and np.array_equal(numbers(p), a)]
-        if len(holders) == 1 and (name == "bias" or _proportional(module, holders[0], layer)):
+        if len(holders) == 1 and _acts(module, name, holders[0], layer):
             found[name] = holders[0]
     return found
 
 
-def _proportional(module: nn.Module, key: str, layer: Any) -> bool:
-    """Return whether a multiple of the parameter makes that multiple of the output, bias apart."""
+def _acts(module: nn.Module, name: str, key: str, layer: Any) -> bool:
+    """Return whether whole numbers in a parameter act as they do in the layer: most of what they change comes out."""
     if type(module) in _PLAIN and not module._forward_pre_hooks:
         return True
-    twin = copy.deepcopy(module)
-    p, own = parameters_of(twin)[key], parameters_of(module)[key].detach()
-    x = rounded(np.ones((1, layer.in_channels, 4 * layer.length * getattr(layer, "dilation", 1))), dtype_of(p))
-    large = 2.0 ** max(1, math.ceil(math.log2(2 * WHOLE / max(float(own.abs().max()), 2.0**-20))))
-    outputs = []
-    for scale in (0.0, 1.0, large):  # as far as the whole numbers of `whole_twin`: a parameter may be clamped
-        with torch.no_grad():
-            p.copy_(own * scale)
-        try:
-            outputs.append(call(twin, x, model=dtype_of(p)).astype(float))
-        except (Refused, Misbehaved):  # the cases tell
-            return False
-    none, once, more = outputs
-    step = np.abs(once - none).max(initial=0)
-    return bool(step > 0 and np.abs((more - none) / large - (once - none)).max() <= step / 4)
+    dtype = dtype_of(parameters_of(module)[key])
+    twin = with_whole(module, {name: key}, size=WHOLE, seed=1)
+    changed = dataclasses.replace(layer, **{name: numbers(parameters_of(twin)[key])})
+    rng = np.random.default_rng(1)
+    x = rounded(rng.standard_normal((1, layer.in_channels, 4 * layer.length * getattr(layer, "dilation", 1))), dtype)
+    try:
+        y, due = call(twin, x, model=dtype).astype(float), np.asarray(changed(x), float)
+    except (Refused, Misbehaved, ValueError):  # the cases tell
+        return False
+    if y.shape != due.shape:
+        return False
+    step = np.abs(due - np.asarray(layer(x), float))
+    large = step > step.max(initial=0) / 4
+    return bool(2 * (np.abs(y - due) <= step / 4)[large].sum() > large.sum())
 
 
 def dtype_of(p: Tensor) -> str:
@@ -113,26 +114,81 @@ def with_whole(module: nn.Module, held: Mapping[str, str], *, size: int, seed: i
     return twin
 
 
-def bound_by_shape(promised: Outline, weights: Mapping[str, Array], channels: int | None) -> Any:
-    """Return the layer that an outline and the tensors of a module make together, or None if it is not clear which.
+@dataclass(frozen=True)
+class Bound:
+    """Stages with the tensors of a module for weights, and the names of these."""
 
-    Just one tensor must have the shape of the kernel, as Torch lays it out, and at most one that of the bias.
+    stages: tuple[Any, ...]
+    names: tuple[str, ...]
+
+
+def bound_by_shape(promised: Sequence[Any], weights: Mapping[str, Array], channels: int | None = None) -> Bound | None:
+    """Return the stages that outlines and the tensors of a module make together, or None if it is not clear which.
+
+    For each outline one tensor must have the shape of its kernel, as Torch lays it out, and the channels must meet.
+    Where several could be meant, they are taken in the order in which the module has them, if that leaves none over.
+    The bias is the tensor of its shape beside the kernel, else the only one of its shape.
 
     Examples
     --------
     >>> up = Outline("convt", 4, stride=2)
-    >>> bound_by_shape(up, {"w": np.ones((3, 5, 4)), "b": np.zeros(5)}, None).bias.shape
-    (5,)
+    >>> bound_by_shape([up], {"w": np.ones((3, 5, 4)), "b": np.zeros(5)}).names
+    ('w', 'b')
     """
-    kernels = [w for w in weights.values() if w.ndim == 3 and w.shape[-1] == promised.length]
-    layers = [layer for w in kernels for layer in _made(promised, w, None)]
-    if len(layers) != 1 or (channels is not None and layers[0].in_channels != channels):
+    found = list(_assigned(tuple(promised), weights, channels, ()))
+    outlines = sum(isinstance(stage, Outline) for stage in promised)
+    if not found or (len(found) > 1 and sum(w.ndim == 3 for w in weights.values()) != outlines):
         return None
-    width = layers[0].weight.shape[0] if promised.op != "convt" else layers[0].out_channels
-    offsets = [b for b in weights.values() if b.shape == (width,)]
-    if len(offsets) > 1:
-        return None
-    return next(_made(promised, layers[0].weight, offsets[0] if offsets else None))
+    stages: list[Any] = []
+    names: list[str] = []
+    kernels = iter(found[0])
+    for stage in promised:
+        if not isinstance(stage, Outline):
+            stages.append(stage)
+            continue
+        key = next(kernels)
+        biases = _biases(stage, key, weights)
+        if len(biases) > 1:
+            return None
+        stages += _made(stage, weights[key], weights[biases[0]] if biases else None)
+        names += [key, *biases]
+    return Bound(tuple(stages), tuple(names))
+
+
+def _assigned(
+    stages: tuple[Any, ...], weights: Mapping[str, Array], channels: int | None, taken: tuple[str, ...]
+) -> Iterator[tuple[str, ...]]:
+    """Yield for the outlines among the stages the names of kernels that fit, each used once, in every way."""
+    if not stages:
+        yield taken
+        return
+    stage, *rest = stages
+    if not isinstance(stage, Outline):
+        yield from _assigned(tuple(rest), weights, _behind(stage, channels), taken)
+        return
+    for key, w in weights.items():
+        if key in taken or w.ndim != 3 or w.shape[-1] != stage.length:
+            continue
+        for layer in _made(stage, w, None):
+            if channels is None or layer.in_channels == channels:
+                yield from _assigned(tuple(rest), weights, layer.out_channels, (*taken, key))
+
+
+def _behind(stage: Any, channels: int | None) -> int | None:
+    """Return how many channels there are behind a stage that has no outline."""
+    if isinstance(stage, Pointwise) and stage.name == "glu" and channels is not None:
+        return channels // 2
+    out = getattr(stage, "out_channels", None)
+    return channels if out is None else int(out)
+
+
+def _biases(stage: Outline, key: str, weights: Mapping[str, Array]) -> list[str]:
+    """Return the tensors that can be the bias of a kernel: those beside it, else all of its shape."""
+    (layer,) = _made(stage, weights[key], None)
+    width = layer.weight.shape[0] if stage.op != "convt" else layer.out_channels
+    fitting = [name for name, b in weights.items() if b.shape == (width,)]
+    home = key.rpartition(".")[0]
+    return [name for name in fitting if name.rpartition(".")[0] == home] or fitting
 
 
 def _made(promised: Outline, w: Array, bias: Array | None) -> Iterator[Any]:

@@ -16,7 +16,7 @@ from dspref.layers import Conv, SubpixelConv, TransposedConv
 from dspref.outline import Outline
 from dspref.spec import parse, spec
 from torchparity.arithmetic import DTYPES, rounded
-from torchparity.binding import bound_by_shape, held_by
+from torchparity.binding import Bound, bound_by_shape, held_by
 from torchparity.calls import WIDE, Run, own_channels, private_copy
 from torchparity.describe import Part, describe, parts
 from torchparity.job import Job, stages_of, words_for
@@ -78,10 +78,10 @@ def plan(
     try:
         found = _described(run, told)
     except NotAnalysable as undescribed:
-        layer = _held(run, promised, channels, told) if held else None
-        if layer is not None:
-            words = f"{words_for(layer)}, with the module's own weights"
-            return Plan(_jobs((Part((), run, (layer,)),), dtype, channels, device), words, held=True)  # type: ignore[arg-type]
+        bound = _held(run, promised, channels, told) if held else None
+        if bound is not None:
+            words = f"{words_for(_one(bound.stages))}, with the module's own weights ({', '.join(bound.names)})"
+            return Plan(_jobs((Part((), run, bound.stages),), dtype, channels, device), words, held=True)  # type: ignore[arg-type]
         widths = [channels] if channels else _widths(run, told)
         return _probed(run, promised, undescribed, dtype, widths, seed, device)
     stages = [stage for part in found for stage in part.stages]
@@ -91,12 +91,12 @@ def plan(
     return Plan(_jobs(found, dtype, channels, device), words)
 
 
-def _held(run: Run, promised: Chain | None, channels: int | None, told: Subject | None) -> Any:
-    """Return the promised layer with the weights that the module holds, if it is one layer and they are clear."""
-    if promised is None or len(promised.stages) != 1 or not isinstance(promised.stages[0], Outline):
+def _held(run: Run, promised: Chain | None, channels: int | None, told: Subject | None) -> Bound | None:
+    """Return the promised stages with the weights that the module holds, if they are clear."""
+    if promised is None:
         return None
     weights = subject(run).weights if told is None else told.weights
-    return bound_by_shape(promised.stages[0], {k: w for k, w in weights.items() if w.dtype.kind == "f"}, channels)
+    return bound_by_shape(promised.stages, {k: w for k, w in weights.items() if w.dtype.kind == "f"}, channels)
 
 
 def _described(run: Run, told: Subject | None) -> tuple[Part, ...]:

@@ -18,13 +18,14 @@ from dspref.chain import Chain
 from dspref.outline import Outline
 from torchparity.arithmetic import DTYPES, Arithmetic, arithmetic
 from torchparity.binding import bound_by_shape
-from torchparity.calls import Misbehaved, Refused, call, numbers, own_channels, own_dtype
+from torchparity.calls import Misbehaved, Refused, call, own_channels, own_dtype
 from torchparity.cases import KINDS, REAL, Case
 from torchparity.job import Job
 from torchparity.plan import Like, as_chain, plan
 from torchparity.promises import Broken
 from torchparity.rig import CUTS, PASSED, Rig, Seen, even
 from torchparity.seams import BATCH, EMPTY, LEAK, MANY, SHORT, UNRESET
+from torchparity.subjects import subject
 from torchparity.takes import Make, has_flush, maker
 from torchparity.verdict import STATUSES, Coverage, Verdict
 
@@ -135,11 +136,10 @@ def _whole(new: Make, x: Tensor) -> Tensor:
 def _reference(new: Make, stream: Any, promised: Chain | None, dtype: str, seed: int, device: str) -> tuple[Job, str]:
     """Return what to compare with, and that in words."""
     words, outlined = "", promised is not None and any(isinstance(stage, Outline) for stage in promised.stages)
-    if outlined and promised is not None and len(promised.stages) == 1 and isinstance(stream, nn.Module):
-        tensors = {name: numbers(t) for name, t in (*stream.named_parameters(), *stream.named_buffers())}
-        held = bound_by_shape(promised.stages[0], tensors, None)  # type: ignore[arg-type]
+    if outlined and promised is not None and isinstance(stream, nn.Module):
+        held = bound_by_shape(promised.stages, subject(stream).weights)
         if held is not None:
-            promised, outlined, words = Chain([held]), False, ", with the stream's own weights"
+            promised, outlined, words = Chain(held.stages), False, ", with the stream's own weights"
     if outlined and not has_flush(stream):
         hint = "hand over the offline module, or a layer with its weights"
         raise NotAnalysable(complaint("like", "words, for a stream without flush()", "a layer with weights", hint))

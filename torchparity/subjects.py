@@ -13,11 +13,14 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.prune import BasePruningMethod
+from torch.nn.utils.spectral_norm import SpectralNorm
+from torch.nn.utils.weight_norm import WeightNorm
 
 from dspref.arrays import Array, NotAnalysable, complaint
 from torchparity.build import build
 from torchparity.calls import Run
-from torchparity.describe import Description
+from torchparity.describe import Description, evaluated
 from torchparity.graphs import of_exported, of_scripted, of_traced
 from torchparity.onnx_file import AXES, said
 
@@ -209,10 +212,35 @@ def _content(cell: Any) -> object:
 
 
 def _weights(module: nn.Module) -> dict[str, Array]:
-    """Return the parameters and buffers that are there, by name."""
+    """Return the parameters and buffers that are there, by name, and in place of parts of a weight what they make."""
     named = (*module.named_parameters(), *module.named_buffers())
-    there = ((n, t) for n, t in named if not (t.is_meta or nn.parameter.is_lazy(t)))
-    return {name: _array(tensor) for name, tensor in there}
+    there = {n: _array(t) for n, t in named if not (t.is_meta or nn.parameter.is_lazy(t))}
+    with torch.no_grad(), evaluated(module):
+        for home, part in module.named_modules():
+            for name, whole in _computed(part):
+                key = f"{home}.{name}" if home else name
+                where = f"{home}.parametrizations.{name}." if home else f"parametrizations.{name}."
+                parts = {f"{key}{end}" for end in _PARTS}
+                there = {n: a for n, a in there.items() if n not in parts and not n.startswith(where)}
+                there[key] = _array(whole)
+    return there
+
+
+_PARTS = ("_g", "_v", "_orig", "_u", "_mask")
+"""What the names of tensors end in from which Torch's hooks make a weight."""
+
+
+def _computed(part: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """Yield the weights that are computed from other tensors, by name: by parametrisations, or hooks of old."""
+    for name in getattr(part, "parametrizations", {}):
+        yield name, getattr(part, name)
+    for hook in part._forward_pre_hooks.values():
+        if isinstance(hook, WeightNorm):
+            yield hook.name, hook.compute_weight(part)
+        elif isinstance(hook, SpectralNorm):
+            yield hook.name, hook.compute_weight(part, do_power_iteration=False)
+        elif isinstance(hook, BasePruningMethod):
+            yield hook._tensor_name, hook.apply_mask(part)  # type: ignore[no-untyped-call]
 
 
 def _array(tensor: Tensor) -> Array:
