@@ -94,9 +94,9 @@ ARITHMETICS: dict[str, Arithmetic] = {
 """The models by name: the dtypes themselves, TF32, and autocast to half precision."""
 
 _words = "operands of float32 cut to 11 significant bits (u = 2^-10), sums of float32 in any order (u = 2^-24)"
-_f32 = ARITHMETICS["float32"]
+_f32, _CUT = ARITHMETICS["float32"], 2.0**-135  # what is cut off, and not rounded, loses up to the last place, 2^-136
 ARITHMETICS["tf32"] = Arithmetic(
-    "tf32", "float32", "float32", 2.0**-10, _f32.u_acc, 0.0, 0.0, _f32.tiny, _f32.tiny, _f32.largest, 24, 11, _words
+    "tf32", "float32", "float32", 2.0**-10, _f32.u_acc, 0.0, _CUT, _f32.tiny, _f32.tiny, _f32.largest, 24, 11, _words
 )
 ARITHMETICS |= {a.name: a for a in (_autocast("bfloat16"), _autocast("float16"))}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,8 +14,12 @@ from torchparity.arithmetic import Arithmetic, eager, rounded
 from torchparity.calls import Misbehaved, Refused, alike, call, numbers
 from torchparity.cases import Case
 from torchparity.job import Job
-from torchparity.roundoff import Bound
+from torchparity.roundoff import KERNELS, Bound
 from torchparity.verdict import STATUSES
+from torchparity.weigh import Compared, compared, excused, first, fraction, last_places
+
+_LAST = 2
+_TAPS = "taps are computed on the way, as by a norm or a scale, or wrong by so little; hand over those that are used"
 
 
 @dataclass(frozen=True)
@@ -50,39 +54,6 @@ class Outcome:
     def badness(self) -> tuple[int, bool, bool, float]:
         """Sorts outcomes: by status, outputs before all else, a broken law before a wrong value, then by ratio."""
         return -STATUSES.index(self.status), self.part == "output", self.index is None, self.ratio
-
-
-@dataclass(frozen=True)
-class Compared:
-    """Two arrays under a bound: how the status came about, and where."""
-
-    status: str
-    ratio: float = 0.0
-    index: tuple[int, ...] | None = None
-    words: str = ""
-
-
-def compared(y: Array, expected: Array, limit: Bound, a: Arithmetic, *, part: str = "output") -> Compared:
-    """Compare what is `y` with what is `expected`, up to E."""
-    lost, overflow = ~np.isfinite(y), np.greater(limit.S + limit.E, a.largest)
-    if (lost & ~overflow).any():
-        index = first(lost & ~overflow)
-        return Compared(
-            "wrong", np.inf, index, f"{y[index]} at {part} {list(index)}, where {expected[index]:.9g} is due"
-        )
-    if overflow.any():
-        return Compared("inconclusive", words=f"sums of {float(limit.S.max()):.3g} are beyond the range of {a.result}")
-    error = np.abs(y.astype(float) - expected)
-    if not error.any():
-        return Compared("exact")
-    with np.errstate(over="ignore"):
-        ratios = np.divide(error, limit.E, out=np.where(error > 0, np.inf, 0.0), where=limit.E > 0)
-    index = tuple(int(i) for i in np.unravel_index(int(ratios.argmax()), ratios.shape))
-    ratio = float(ratios[index])
-    if ratio <= 1:
-        return Compared("within bound", ratio, index)
-    status = "normwise only" if error.max() <= limit.E.max() else "wrong"
-    return Compared(status, ratio, index, f"{y[index]:.9g} at {part} {list(index)}, where {expected[index]:.9g} is due")
 
 
 def answers(job: Job, case: Case, x: Array, *, double: bool = True) -> tuple[Array, Array] | Outcome:
@@ -160,32 +131,55 @@ def bounded(job: Job, case: Case, x: Array | None = None, before: Sequence[Job] 
     return judged(job, case, x, *found, job.bound(x, case.model), before)
 
 
-def excused(found: Compared, coarse: Compared, a: Arithmetic) -> Compared:
-    """Return an error in half precision as inconclusive, if rounding every single operation to half can explain it."""
-    if not found.words or coarse.words:
-        return found
-    words = f"{found.words}; within the bound (error/bound {coarse.ratio:.3g}) if every operation rounds to {a.result}"
-    return replace(found, status="inconclusive", words=words)
+def coarser(job: Job, limit: Bound, a: Arithmetic, half: Callable[[], Bound]) -> Iterator[tuple[str, Bound]]:
+    """Yield what may have been rounded besides, in code that is right, and the bound under which it is.
+
+    In half precision every single operation may round to half, with a bound that `half` gives; operands may be rounded
+    once more each, which makes ``E + 2 u S``.
+    """
+    if a.u_store:
+        yield f"every operation rounds to {a.result}", half()
+    if isinstance(job.layer, KERNELS):
+        more = Bound(limit.E + 2 * max(a.u_acc, a.u_store) * limit.S, limit.S)
+        yield "weights or input are rounded once more on the way, as where they are scaled", more
+
+
+def beyond(job: Job, a: Arithmetic, *operands: Array) -> str:
+    """Return words if operands are too large for the format that they are rounded to, else an empty text."""
+    largest = max(job.largest, *(float(np.abs(x).max(initial=0)) for x in operands))
+    return f"operands of {largest:.3g} are beyond the range of {a.result}" if a.u_in and largest > a.largest else ""
+
+
+def weighed(
+    found: Compared, y: Array, expected: Array, more: Iterable[tuple[str, Bound]], far: Array, job: Job, case: Case
+) -> Compared:
+    """Return an error as less than wrong, if an FFT algorithm up to `far` can explain it, or coarser rounding."""
+    if found.words and (np.abs(y.astype(float) - expected) <= far).all() and scattered(job, case):
+        return replace(found, status="normwise only")
+    for why, limit in more if found.words else ():
+        found = excused(found, compared(y, expected, limit, case.model), why)
+    return found
 
 
 def judged(
     job: Job, case: Case, x: Array, y: Array, expected: Array, limit: Bound, before: Sequence[Job] = ()
 ) -> Outcome:
     """Return the outcome for outputs `y` that should be `expected`, up to E."""
-    found = compared(y, expected, limit, case.model)
-    if found.words and case.model.u_store and np.isfinite(y).all():
-        found = excused(found, compared(y, expected, job.bound(x, eager(case.model)), case.model), case.model)
-    if found.status == "wrong" and np.isfinite(y).all():
-        far = limit.E + job.normwise(x, case.model.u_acc)
-        if (np.abs(y.astype(float) - expected) <= far).all() and scattered(job, case):
-            found = replace(found, status="normwise only")
+    a = case.model
+    found = compared(y, expected, limit, a)
+    finite = bool(np.isfinite(y).all())
+    if finite:
+        more = coarser(job, limit, a, lambda: job.bound(x, eager(a)))
+        found = weighed(found, y, expected, more, limit.E + job.normwise(x, a.u_acc), job, case)
+    elif words := beyond(job, a, x):
+        found = Compared("inconclusive", words=words)
     zeros = 0 if found.ratio == np.inf else int((limit.S == 0).sum())
     if found.index is None:
         return Outcome(found.status, case, job, y.size, zeros, reason=found.words, before=tuple(before))
     index, status, reason = found.index, found.status, ""
     due = float(expected[index])
     if found.words:
-        status = "inconclusive" if job.probed and status == "wrong" and np.isfinite(y).all() else status
+        status = "inconclusive" if job.probed and status in ("wrong", "normwise only") and finite else status
         reason = f"{job.words}: {found.words} ({case.kind} input; error/bound {found.ratio:.3g}){job.caveat}"
     return Outcome(status, case, job, y.size, zeros, found.ratio, index, due, reason, before=tuple(before))
 
@@ -211,12 +205,21 @@ def equal(job: Job, case: Case) -> Outcome:
     if not differ.any() or outcome.status in ("wrong", "inconclusive"):
         return outcome
     index = first(differ)
-    article = "an" if case.kind[0] in "aeiou" else "a"
+    article = "a" if case.kind == "one-hot" else "an"
     made = f"where {article} {case.kind} input makes {expected[index]:.9g} exactly"
-    reason = f"{job.words}: {y[index]:.9g} at output {list(index)}, {made}"
-    small = case.kind != "integer" or fraction(y, expected, differ)
-    status = "normwise only" if small and scattered(job, case) else "wrong"
+    status, more = unequal(job, case, y, expected, limit, differ)
+    reason = f"{job.words}: {y[index]:.9g} at output {list(index)}, {made}{more}"
     return Outcome(status, case, job, y.size, 0, outcome.ratio, index, float(expected[index]), reason)
+
+
+def unequal(job: Job, case: Case, y: Array, expected: Array, limit: Bound, differ: Array) -> tuple[str, str]:
+    """Return the status of outputs within their bound that should be equal and are not, and words for it."""
+    copied = case.kind != "integer"
+    if (copied or fraction(y, expected, differ)) and scattered(job, case):
+        return "normwise only", ""
+    if copied and last_places(y - expected, limit.S, case.model)[differ].max() <= _LAST:
+        return "inconclusive", f", up to {_LAST} units in the last place: {_TAPS}"
+    return "wrong", ""
 
 
 def scattered(job: Job, case: Case) -> bool:
@@ -239,14 +242,3 @@ def scattered(job: Job, case: Case) -> bool:
             return True
         told |= bool(untouched.any())
     return not told
-
-
-def fraction(y: Array, due: Array, differ: Array) -> bool:
-    """Return whether whole numbers come out wrong by less than a half, as rounding makes them, and not a fault."""
-    return bool((np.abs(y[differ].astype(float) - due[differ]) < 0.5).all())
-
-
-def first(where: Array) -> tuple[int, ...]:
-    """Return the first index, in order of time, then channel, then batch, where something holds."""
-    places = np.argwhere(where)
-    return tuple(int(i) for i in places[np.lexsort(places.T)[0]])

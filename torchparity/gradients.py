@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dspref.adjoints import WRT, Gradients, adjoint
+from dspref.adjoints import WRT, adjoint
 from dspref.arrays import Array
 from dspref.interpolate import Interpolate
 from dspref.interpolators import FilterInterp, Linear, Nearest
@@ -20,10 +21,11 @@ from torchparity.arithmetic import Arithmetic, arithmetic, eager
 from torchparity.binding import parameters_of
 from torchparity.calls import Misbehaved, Refused, answer, numbers, setting, tensor
 from torchparity.cases import Case, draw
-from torchparity.compare import Outcome, compared, excused, first, fraction, same_again, scattered
+from torchparity.compare import Outcome, beyond, coarser, same_again, scattered, weighed
 from torchparity.interpolation import interpolation_adjoint_bound
 from torchparity.job import Job
 from torchparity.roundoff import Bound, mapped, overlapping, skeleton, summed
+from torchparity.weigh import Compared, compared, first, fraction
 
 KERNELS = (Conv, TransposedConv, SubpixelConv, FilterInterp)
 
@@ -156,10 +158,26 @@ def differentiated(job: Job, case: Case) -> Iterator[Outcome]:
     layer = linear_part(job.double)
     due = adjoint(layer, x.astype(float), g.astype(float), wrt=wrt)
     limits = gradient_bounds(layer, x, g, case.model, wrt=wrt)
-    coarse = gradient_bounds(layer, x, g, eager(case.model), wrt=wrt) if case.model.u_store else limits
     far = job.normwise_gradients(x, g, case.model.u_acc)
+
+    @cache
+    def half() -> dict[str, Bound]:
+        return gradient_bounds(layer, x, g, eager(case.model), wrt=wrt)
+
     for name in wrt:
-        yield _one(job, case, name, found[name], due, (limits[name], coarse[name]), far.get(name, 0.0))
+        got, expected, limit = found[name], np.asarray(getattr(due, name)), limits[name]
+        part = f"gradient by {name}"
+        if got.shape != expected.shape:
+            reason = f"{part} of shape {got.shape}, which should be {expected.shape}"
+            yield Outcome("wrong", case, job, reason=reason, part=part)
+            continue
+        seen = compared(got, expected, limit, case.model, part=part)
+        if np.isfinite(got).all():
+            more = coarser(job, limit, case.model, lambda name=name: half()[name])  # type: ignore[misc]
+            seen = weighed(seen, got, expected, more, limit.E + far.get(name, 0.0), job, case)
+        elif words := beyond(job, case.model, x, g):
+            seen = Compared("inconclusive", words=words)
+        yield _one(job, case, part, got, expected, limit, seen)
 
 
 def cotangent(case: Case, shape: tuple[int, ...]) -> Array:
@@ -210,18 +228,8 @@ def by_torch(job: Job, case: Case, x: Array, g: Array) -> dict[str, Array] | Out
     return {name: numbers(grad) for name, grad in zip(wanted, grads, strict=True) if grad is not None}
 
 
-def _one(job: Job, case: Case, name: str, got: Array, due: Gradients, limits: tuple[Bound, Bound], far: Any) -> Outcome:
-    """Return the outcome for one gradient, under its bound, that of eager arithmetic, and how far FFTs may take it."""
-    limit, coarse = limits
-    expected, part = np.asarray(getattr(due, name)), f"gradient by {name}"
-    if got.shape != expected.shape:
-        reason = f"{part} of shape {got.shape}, which should be {expected.shape}"
-        return Outcome("wrong", case, job, reason=reason, part=part)
-    found = compared(got, expected, limit, case.model, part=part)
-    if found.words and case.model.u_store and np.isfinite(got).all():
-        found = excused(found, compared(got, expected, coarse, case.model), case.model)
-    if found.status == "wrong" and (np.abs(got.astype(float) - expected) <= limit.E + far).all():
-        found = replace(found, status="normwise only") if scattered(job, case) else found
+def _one(job: Job, case: Case, part: str, got: Array, expected: Array, limit: Bound, found: Compared) -> Outcome:
+    """Return the outcome for one gradient: how it compares with its bound, and whether whole numbers come out whole."""
     zeros = int((limit.S == 0).sum())
     whole = case.kind == "integer" and (got != expected) & (2.0**case.model.digits >= limit.S)
     if np.any(whole) and found.status in ("exact", "within bound", "normwise only"):

@@ -166,6 +166,11 @@ class Job:
         return time * (self._size + self.channels * rate)
 
     @cached_property
+    def largest(self) -> float:
+        """The largest size of a weight or tap."""
+        return max((float(np.abs(a).max()) for a in _arrays(self.layer)), default=0.0)
+
+    @cached_property
     def _size(self) -> int:
         return sum(a.size for a in _arrays(self.layer))
 

@@ -19,12 +19,12 @@ from dspref.layers import TransposedConv
 from torchparity.arithmetic import Arithmetic, rounded
 from torchparity.calls import Misbehaved, Refused, alike
 from torchparity.cases import Case
-from torchparity.compare import Compared, compared, first
 from torchparity.job import Job
 from torchparity.probe import Probe
 from torchparity.roundoff import Bound, bound, doubled, overlapping, stores, summed, terms, unbiased
 from torchparity.seams import FLUSH, named
 from torchparity.takes import Make, Take, in_code, in_words, take
+from torchparity.weigh import Compared, compared, first
 
 Cut: TypeAlias = Callable[[int, int, np.random.Generator], list[int]]
 

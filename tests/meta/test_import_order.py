@@ -34,6 +34,7 @@ ORDER: dict[str, Tiers] = {
         ("nn", "calls", "cases", "verdict", "target", "recording", "isolation", "positions"),
         ("interpolation",),
         ("formats", "roundoff", "tally", "takes", "binding"),
+        ("weigh",),
         ("mistakes.kernels",),
         ("mistakes.phases", "mistakes.borders"),
         ("mistakes.interpolation", "mistakes.evidence"),

@@ -228,3 +228,37 @@ def test_the_ratio_that_a_float_means(scale: float, ratio: Fraction) -> None:
 def test_a_float_that_means_no_ratio_or_makes_other_lengths_stands_for_itself(scale: float) -> None:
     assert ratio_meant(scale) == scale
     assert isinstance(ratio_meant(scale), float)
+
+
+def test_taps_that_are_computed_on_the_way_are_told_from_a_fault() -> None:
+    """A batch norm folded into a convolution rounds its taps otherwise."""
+    for seed in range(5):
+        torch.manual_seed(seed)
+        conv, norm = nn.Conv1d(2, 3, 5, padding=2).eval(), nn.BatchNorm1d(3).eval()
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        norm.running_mean.normal_()
+        norm.running_var.uniform_(0.5, 2)
+        verdict = check(nn.Sequential(conv, norm), like=nn.utils.fuse_conv_bn_eval(conv, norm))
+        assert verdict.status == "inconclusive", str(verdict)
+        assert "units in the last place" in verdict.reason
+
+
+def test_an_input_that_is_scaled_is_told_from_a_fault() -> None:
+    torch.manual_seed(0)
+    w, gain = torch.randn(4, 1, 4), 1 / math.sqrt(3)
+    like = TransposedConv((w * gain).numpy(), stride=4, groups=4)
+    verdict = check(lambda x: F.conv_transpose1d(x * gain, w.to(x), stride=4, groups=4), like=like)
+    assert verdict.status == "inconclusive", str(verdict)
+    assert "rounded once more on the way" in verdict.reason
+
+
+def test_a_weight_beyond_the_range_of_half_precision_is_no_fault() -> None:
+    module = nn.ConvTranspose1d(2, 2, 4, stride=2)
+    with torch.no_grad():
+        module.weight[0, 0, 0] = 7e4
+    verdict = check(module, autocast="float16")
+    assert (verdict.status, verdict.reason) == (
+        "inconclusive",
+        "operands of 7e+04 are beyond the range of float16",
+    )
