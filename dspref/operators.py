@@ -84,7 +84,7 @@ def overlap_add(
         (in, time)   │ x[t−1] │ ├─ J delayed copies ──▶ │   ...   │ ──▶ interleaved
                      │  ...   │ ┘    (J·in, time)       └ phase s−1┘
 
-    one matrix product per block of time, so that memory is the output and one block.
+    one matrix product per block of time, or of several short signals, so that memory is the output and one block.
 
     Parameters
     ----------
@@ -111,15 +111,16 @@ def overlap_add(
     x = x.reshape(math.prod(lead), groups, channels // groups, time)
     periods = -(-(padding + length) // stride)
     y = np.empty((len(x), groups, fan_out, periods, stride), x.dtype)
-    step = max(1, min(periods, _BLOCK // sum(E.shape)))
-    past = np.empty((groups, delays, channels // groups, step), x.dtype)
-    phases = np.empty((groups, fan_out * stride, step), x.dtype)
-    for batch, t in product(range(len(x)), range(0, periods, step)):
-        n = min(step, periods - t)
+    columns = max(1, _BLOCK // sum(E.shape))
+    items, step = max(1, columns // max(1, periods)), max(1, min(periods, columns))
+    x = x.transpose(1, 2, 0, 3)
+    for first, t in product(range(0, len(y), items), range(0, periods, step)):
+        block, n = x[:, :, first : first + items], min(step, periods - t)
+        past = np.empty((groups, delays, *block.shape[1:3], n), x.dtype)
         for j in range(delays):
-            _copy(x[batch], t - j, past[:, j, :, :n])
-        np.matmul(E, past[..., :n].reshape(groups, -1, n), out=phases[..., :n])
-        y[batch, :, :, t : t + n] = phases[..., :n].reshape(groups, fan_out, stride, n).swapaxes(-1, -2)
+            _copy(block, t - j, past[:, j])
+        phases = np.matmul(E, past.reshape(groups, E.shape[-1], -1)).reshape(groups, fan_out, stride, -1, n)
+        y[first : first + items, :, :, t : t + n] = phases.transpose(3, 0, 1, 4, 2)
     y = y.reshape(*lead, groups * fan_out, periods * stride)
     return y[..., padding : padding + length]
 

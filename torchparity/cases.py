@@ -19,8 +19,11 @@ GRIDS = {
 LONG = 1088
 """A length beyond the small grid, for layers whose sums are cheap."""
 
+LONGEST = 40_000
+"""A length beyond what 16 bits count, for layers that cost next to nothing."""
+
 REAL = ("normal", "spread", "constant")
-KINDS = (*REAL, "integer", "one-hot", "impulse")
+KINDS = (*REAL, "integer", "one-hot", "silence", "impulse")
 
 
 DENSEST = 8
@@ -64,15 +67,16 @@ class Case:
 def draw(
     kind: str, shape: tuple[int, int, int], dtype: str, *, seed: int = 0, size: int = DENSEST, share: float = 1.0
 ) -> Array:
-    """Return an input (batch, channel, time) of one of six kinds, in numbers that the dtype holds exactly.
+    """Return an input (batch, channel, time) of one of seven kinds, in numbers that the dtype holds exactly.
 
     Parameters
     ----------
-    kind : {'normal', 'spread', 'constant', 'integer', 'one-hot', 'impulse'}
+    kind : {'normal', 'spread', 'constant', 'integer', 'one-hot', 'silence', 'impulse'}
         Normal noise; the same times 2^e with e uniform in ±20 (±5 for float16, whose range ends soon), so that
         cancellation and rounding show; one normal number per channel, held (a layer's offset); integers in ±size,
         of which a `share` is not zero; a single 1 per item of the batch, every item elsewhere, first and last
-        sample included; or one 1 alone, in channel ``seed // time`` at sample ``seed % time``.
+        sample included; zeros in the first item of the batch, and in the others normal noise, silent in its middle
+        third; or one 1 alone, in channel ``seed // time`` at sample ``seed % time``.
     shape : (batch, channel, time)
     dtype : str
         A dtype, or the name of a model of arithmetic for tensors of that dtype.
@@ -102,6 +106,8 @@ def draw(
         whole = rng.integers(-size, size + 1, shape)
         return rounded(whole if share == 1 else np.where(rng.random(shape) < share, whole, 0), own)
     x = rng.standard_normal((batch, channels, 1) if kind == "constant" else shape)
+    if kind == "silence":
+        x[0], x[..., time // 3 : 2 * time // 3] = 0, 0
     if kind == "spread":
         reach = 5 if arithmetic(dtype).result == "float16" else 20
         x *= 2.0 ** rng.uniform(-reach, reach, shape)

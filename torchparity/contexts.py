@@ -13,7 +13,7 @@ from dspref.arrays import as_choice, complaint
 Run: TypeAlias = Callable[[Any], Any]
 """A function of a tensor (batch, channel, time)."""
 
-LAYOUTS = ("contiguous", "channels-last", "sliced", "transposed storage", "expanded")
+LAYOUTS = ("contiguous", "channels-last", "sliced", "offset", "transposed storage", "expanded")
 """Ways in which the same numbers lie in memory."""
 
 
@@ -76,10 +76,10 @@ def laid_out(x: Tensor, layout: str) -> Tensor:
     Parameters
     ----------
     x : Tensor (batch, channel, time)
-    layout : {'contiguous', 'channels-last', 'sliced', 'transposed storage', 'expanded'}
+    layout : {'contiguous', 'channels-last', 'sliced', 'offset', 'transposed storage', 'expanded'}
         Time fastest; channels fastest; every second number of a storage twice as long, with NaN between, so
-        that whoever reads it as contiguous shows; batch fastest; or an axis over which `x` does not change, of
-        stride 0.
+        that whoever reads it as contiguous shows; behind one NaN, so that whoever reads a storage from its beginning
+        shows; batch fastest; or an axis over which `x` does not change, of stride 0.
 
     Raises
     ------
@@ -100,6 +100,12 @@ def _sliced(x: Tensor) -> Tensor:
     return wide[..., ::2]
 
 
+def _offset(x: Tensor) -> Tensor:
+    behind = x.new_full((x.numel() + 1,), torch.nan)
+    behind[1:] = x.reshape(-1)
+    return behind[1:].view(x.shape)
+
+
 def _expanded(x: Tensor) -> Tensor:
     for axis, size in enumerate(x.shape):
         one = x.narrow(axis, 0, min(size, 1))
@@ -113,6 +119,7 @@ _LAYOUTS: dict[str, Callable[[Tensor], Tensor]] = {
     "contiguous": lambda x: x.contiguous(),
     "channels-last": lambda x: x.transpose(1, 2).contiguous().transpose(1, 2),
     "sliced": _sliced,
+    "offset": _offset,
     "transposed storage": lambda x: x.permute(2, 1, 0).contiguous().permute(2, 1, 0),
     "expanded": _expanded,
 }

@@ -10,39 +10,45 @@ from torch import nn
 from torchparity.arithmetic import Arithmetic
 from torchparity.binding import WHOLE, whole_twin
 from torchparity.calls import Misbehaved, Refused, Run, alike, call
-from torchparity.cases import LONG, REAL, Case
+from torchparity.cases import LONG, LONGEST, REAL, Case
 from torchparity.compare import Outcome, bounded, equal, repeated
 from torchparity.forms import reformed
 from torchparity.gradients import differentiable, differentiated
 from torchparity.job import Job
 
-_SIZE = 1 << 28  # products in one batch of one-hot inputs
+_SIZE = 1 << 28  # products in one input of whole numbers, or of which gradients are compared
 _ONES = 256
-_BATCHES = (1, 2, 3, 4, 5, 8, 16, 7)
+_ALL_ONES = 1 << 26  # products in one batch of one-hot inputs
+_BATCHES = (1, 2, 3, 4, 5, 6, 8, 16, 7, 33)
 _CHEAP = 1 << 24  # products in an input of LONG samples
+_VERY_CHEAP = 1 << 22  # products in an input of LONGEST samples
 _DEAR = 1 << 30  # products in an input that is left out
 
 
 def examined(job: Job, twin: Job, a: Arithmetic, seed: int, times: Sequence[int], *, given: bool) -> Iterator[Outcome]:
     """Yield the outcome of every case for the outputs of one layer, and of its twin of whole numbers.
 
-    Lengths are those asked for; if none were, those of the grid, those about which the kernel begins to fit, and a
-    long one where it is cheap, less what is too dear.
+    Lengths are those asked for; if none were, those of the grid, those about which the kernel begins to fit, and long
+    ones where they are cheap, less what is too dear.
     """
-    long = {LONG} if job.products(LONG) <= _CHEAP else set()
+    long = {t for t, dear in ((LONG, _CHEAP), (LONGEST, _VERY_CHEAP)) if job.products(t) <= dear}
     every = list(times if given else sorted({*times, *job.critical_lengths, *long}))
     if not given:
         every = [t for t in every if job.products(t) <= _DEAR] or every[:1]
-    yield repeated(job, Case("normal", (1, job.channels, max(every)), a.name, seed))
+    longest = max(t for t in every if given or t != LONGEST)
+    yield repeated(job, Case("normal", (1, job.channels, longest), a.name, seed))
     for i, time in enumerate(every):
-        batch = _BATCHES[i % len(_BATCHES)]
+        batch = _BATCHES[i % len(_BATCHES)] if time <= longest else 1
         while batch > 1 and batch * job.products(time) > _CHEAP:
             batch //= 2
-        for kind in REAL:
-            yield bounded(job, Case(kind, (batch, job.channels, time), a.name, seed))
+        channels = job.widths[i % len(job.widths)]
+        for kind in REAL if time <= longest else REAL[:1]:
+            yield bounded(job, Case(kind, (batch, channels, time), a.name, seed))
     time = max(every) if given else job.extent + 8
+    for batch in (1, 3):
+        yield bounded(job, Case("silence", (batch, job.channels, time), a.name, seed))
     if job.copies_taps:
-        batch = max(2, min(job.channels * time, _ONES, _SIZE // job.products(time)))
+        batch = max(2, min(job.channels * time, _ONES, _ALL_ONES // job.products(time)))
         yield equal(job, Case("one-hot", (batch, job.channels, time), a.name, seed))
     for time in every:
         case = twin.whole(Case("integer", (2, job.channels, time), a.name, seed))

@@ -43,6 +43,8 @@ class Job:
     """Which parameter of `run` holds the weight, and which the bias: see `torchparity.binding`."""
     prepared: str = ""
     """Python that makes of the module what `run` is."""
+    free: bool = False
+    """Whether it takes any number of channels."""
 
     @property
     def words(self) -> str:
@@ -67,6 +69,11 @@ class Job:
         if isinstance(self.layer, Interpolate):
             return self.layer.mode.startswith("nearest")
         return not isinstance(self.layer, (Chain, Pointwise)) or self.layer == Pointwise("relu")
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """How many channels its input may have, out of all that it takes."""
+        return (self.channels, 1, 3) if self.free else (self.channels,)
 
     @cached_property
     def extent(self) -> int:

@@ -212,11 +212,13 @@ def _shuffled(conv: Stage | None, tail: Sequence[Node], signals: Sequence[Array]
         if sorted(order) != list(range(conv.out_channels)) or not np.array_equal(y, interleave(numbers[:, order], L)):
             ops = " ".join(node.op for node in tail)
             raise NotAnalysable(complaint("shuffle", ops, "an interleaving of channels in time", HINT))
-    names = ("padding", "dilation", "groups", "padding_mode")
+    shared = {name: getattr(conv, name) for name in ("padding", "dilation", "groups", "padding_mode")}
+    if order == np.arange(len(order)).reshape(L, -1).T.ravel().tolist():
+        return SubpixelConv(conv.weight, L, bias=conv.bias, order="dcr", **shared)
     if order != sorted(order) and conv.groups > 1:
         raise NotAnalysable(complaint("shuffle", f"channels in the order {order} behind groups", "their own order"))
     bias = None if conv.bias is None else conv.bias[order]
-    return SubpixelConv(conv.weight[order], L, bias=bias, **{name: getattr(conv, name) for name in names})
+    return SubpixelConv(conv.weight[order], L, bias=bias, **shared)
 
 
 _LAWS: dict[str, Callable[[Node], Stage]] = {

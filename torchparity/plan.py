@@ -11,7 +11,8 @@ from torch import nn
 
 from dspref.arrays import NotAnalysable, complaint
 from dspref.chain import Chain, Pointwise, Stage
-from dspref.interpolators import FilterInterp
+from dspref.interpolate import Interpolate
+from dspref.interpolators import FilterInterp, Linear, Nearest
 from dspref.layers import Conv, SubpixelConv, TransposedConv
 from dspref.outline import Outline
 from dspref.spec import parse, spec
@@ -130,19 +131,29 @@ def _pieces(run: Run, promised: Chain, told: Subject | None) -> tuple[Part, ...]
 def _jobs(pieces: Sequence[Part], dtype: str, channels: int | None, device: str) -> tuple[Job, ...]:
     with np.errstate(over="ignore"):  # weights beyond the range of the dtype: refused as infinite
         layers = [mapped(_one(part.stages), lambda a: rounded(a, dtype)) for part in pieces]
-    given = [channels if channels and not i else None for i in range(len(layers))]
-    counts = [given[i] or _channels([s for layer in layers[i:] for s in stages_of(layer)]) for i in range(len(layers))]
-    return tuple(
-        Job(
-            piece.names,
-            piece.module,
-            layer,
-            count,
-            inner=place > 0,
-            device=device,
-            held=held_by(piece.module, layer),
+    jobs = []
+    for place, (piece, layer) in enumerate(zip(pieces, layers, strict=True)):
+        behind = [stage for later in layers[place:] for stage in stages_of(later)]
+        own = (channels if place == 0 else None) or (own_channels(piece.module, 0) if _takes_any(layer) else 0)
+        jobs.append(
+            Job(
+                piece.names,
+                piece.module,
+                layer,
+                own or _channels(behind),
+                inner=place > 0,
+                device=device,
+                held=held_by(piece.module, layer),
+                free=not own and _takes_any(layer) and not subject(piece.module).weights,
+            )
         )
-        for place, (piece, layer, count) in enumerate(zip(pieces, layers, counts, strict=True))
+    return tuple(jobs)
+
+
+def _takes_any(layer: Any) -> bool:
+    """Return whether a layer treats all channels alike."""
+    return isinstance(layer, (Nearest, Linear, Interpolate)) or (
+        isinstance(layer, FilterInterp) and layer.taps.ndim == 1
     )
 
 

@@ -34,6 +34,9 @@ def check_described(promised: Sequence[Stage], found: Sequence[Stage], words: st
     for place, (a, b) in enumerate(zip(promised, found, strict=True)):
         if token(a) != token(b) or not (isinstance(a, Outline) or a == b):
             raise Broken(f"stage {place}: '{token(a)}' promised, '{token(b)}' found", words)
+        if isinstance(a, Outline) and getattr(b, "order", "crd") != "crd":
+            order = "channels in PixelShuffle's order (CRD: channel before phase) promised, DCR (phase first) found"
+            raise Broken(f"stage {place}, '{token(a)}': {order}", words)
 
 
 def check_probed(promised: Chain, u: StretchFilter, words: str) -> None:

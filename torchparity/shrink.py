@@ -27,7 +27,8 @@ def explained(worst: Outcome) -> tuple[Outcome, str, str]:
     """Return the smallest failure like the worst one, its place in words, and the mistake it looks like."""
     if worst.status != "wrong" or worst.job.probed or worst.before or not worst.shrinks:
         return worst, place(worst), ""
-    small = smallest(worst)
+    job = worst.job.running(worst.job.run, channels=worst.case.shape[1])
+    small = smallest(replace(worst, job=job))
     where = ", ".join(filter(None, (place(small), extent(small))))
     return small, where, mistake(small)
 
