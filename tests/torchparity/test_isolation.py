@@ -295,9 +295,10 @@ def test_a_platform_without_fork_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
         isolated(lambda say: 1, seconds=LATE)
 
 
-def test_no_time_is_no_time_limit() -> None:
-    with pytest.raises(ValueError, match="seconds: got 0; allowed: a time > 0"):
-        isolated(lambda say: 1, seconds=0)
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), 1e9, "60"])
+def test_what_is_no_time_is_no_time_limit(seconds: Any) -> None:
+    with pytest.raises(ValueError, match=r"seconds: got .*; allowed: a time in s, > 0 and at most 86400 \(a day\)"):
+        isolated(lambda say: 1, seconds=seconds)
 
 
 REFUSED = "refused, which is legal"
