@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dspref.console import FINDINGS, emit, with_exit_codes, writable
+from dspref.tables import WIDTH
 from torchparity.apart import apart
 from torchparity.audit_command import require_torch
 from torchparity.isolation import Lost, as_seconds
@@ -59,7 +60,7 @@ def verify(
     refuse_both(like, ref)
     verdict = run_isolated(target, like, ref, options) if isolate else checked(target, like, ref, options)
     pages: dict[str, Callable[[], str]] = {
-        "text": lambda: f"{verdict}\n",
+        "text": lambda: f"{verdict.to_text(WIDTH)}\n",
         "json": verdict.to_json,
         "md": verdict.to_markdown,
         **{name: lambda write=write: write([(target, verdict)]) for name, write in files.items()},  # type: ignore[misc]

@@ -85,6 +85,16 @@ def test_a_right_module_ends_with_0(folder: Path) -> None:
     assert "compared   convt k16 s8 p4, as described" in result.output
 
 
+def test_text_is_80_columns_wide_but_for_the_line_to_paste(folder: Path) -> None:
+    lines = run("verify", "targets.py:Off", "--like", "nearest:4", "--no-isolate").output.splitlines()
+    assert sum(len(line) > 80 for line in lines) == 1
+    assert lines[-1].startswith("  reproduce  import torch; ")
+    text = " ".join(" ".join(lines).split())
+    assert "laws, equality, rounding bound; " in text
+    assert "outputs, all of which show something" in text
+    assert not [line for line in lines[1:-1] if not line.startswith("  ")]
+
+
 def test_a_wrong_module_ends_with_1_and_says_where(folder: Path) -> None:
     result = run("verify", "targets.py:Off", "--like", "nearest:4")
     assert result.exit_code == 1

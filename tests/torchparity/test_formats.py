@@ -78,6 +78,24 @@ def test_every_status_is_valid(verdict: Verdict) -> None:
     validate(json.loads(verdict.to_json()))
 
 
+@pytest.mark.parametrize(
+    ("seen", "words"),
+    [
+        (Coverage(), "nothing"),
+        (Coverage((0,), 1), "laws; 1 case, no outputs"),
+        (Coverage((0, 1), 2, 1), "laws, equality; 2 cases, 1 output, all of which show something"),
+        (
+            Coverage((2,), 2, 9, 0.032),
+            "rounding bound; 2 cases, 9 outputs, 3.2% of which are 0 whatever the layer does",
+        ),
+        (Coverage((2,), 2, 9, 1e-5), "rounding bound; 2 cases, 9 outputs, less than 0.1% of which are 0 whatever"),
+        (Coverage((2,), 2, 9, 1), "rounding bound; 2 cases, 9 outputs, all of which are 0 whatever the layer does"),
+    ],
+)
+def test_what_was_covered_is_said_without_jargon(seen: Coverage, words: str) -> None:
+    assert str(seen).startswith(words)
+
+
 def test_what_is_not_finite_is_valid_too() -> None:
     seen = Coverage(gradient_ratio=math.inf)
     infinite = Verdict("wrong", math.inf, None, "float16", "cuda", "", "", seen, reason="NaN")
