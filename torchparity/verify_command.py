@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dspref.console import FINDINGS, emit, with_exit_codes, writable
+from dspref.spec import parse, spec
 from dspref.tables import WIDTH
 from torchparity.apart import apart
 from torchparity.audit_command import require_torch
@@ -75,8 +76,6 @@ def refuse_both(like: str | None, ref: str | None) -> None:
     if like is not None and ref is not None:
         raise click.UsageError("--like and --ref: got both; allowed: one of them.")
     if like is not None:
-        from dspref.spec import parse
-
         parse(like)
 
 
@@ -86,7 +85,8 @@ def run_isolated(target: str, like: str | None, ref: str | None, options: dict[s
     if isinstance(found, Lost):
         from torchparity.parity import lost
 
-        found = with_target(lost(found, options["dtype"], options["device"], like or ref), target, options)
+        words = ref if like is None else spec(parse(like))
+        found = with_target(lost(found, options["dtype"], options["device"], words), target, options)
     return found
 
 

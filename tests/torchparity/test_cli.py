@@ -124,7 +124,7 @@ def test_a_lost_process_is_a_verdict_with_every_field_and_a_line_that_loads_the_
     assert (data["dtype"], data["description"]) == ("float32", "nothing: it did not answer")
     promised = run("verify", "targets.py:Kill", "--like", "nearest:4", "--dtype", "float64", "--format", "json")
     data = json.loads(promised.output)
-    assert (data["dtype"], data["description"]) == ("float64", "nearest:4")
+    assert (data["dtype"], data["description"]) == ("float64", "nearest x4")
     ended = subprocess.run([sys.executable, "-c", data["repro"]], cwd=folder, capture_output=True, check=False)
     assert ended.returncode == -9
 

@@ -363,3 +363,11 @@ def test_a_misbehaving_layer_gets_a_verdict_in_words(name: str) -> None:
     got = ("lost", found.reason) if isinstance(found, Lost) else found
     assert got[0] == status
     assert words in got[1]
+
+
+def test_a_lost_check_says_what_was_promised_and_the_dtype_of_its_last_call() -> None:
+    promised = check(misbehaving.EndsProcess(), "nearest:4", isolate=True, time_limit=LATE)
+    assert (promised.dtype, promised.description) == ("float32", "nearest x4")
+    assert promised.repro.startswith("import torch; f(torch.zeros(")
+    wide = check(misbehaving.EndsProcess().double(), isolate=True, time_limit=LATE)
+    assert (wide.dtype, wide.description) == ("float64", "nothing: it did not answer")
