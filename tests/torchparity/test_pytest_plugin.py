@@ -54,8 +54,9 @@ def test_plain():
 
 
 @pytest.fixture
-def folder(pytester: pytest.Pytester) -> pytest.Pytester:
+def folder(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     """Work in a folder with a file of targets, and no configuration of ours."""
+    monkeypatch.delitem(sys.modules, "targets", raising=False)  # of other tests
     pytester.makepyfile(targets=SOURCE)
     return pytester
 
