@@ -42,15 +42,17 @@ def complaint(what: str, got: object, allowed: str, hint: str = "") -> str:
     return f"{what}: got {got}; allowed: {allowed}." + (f" Hint: {hint}{end}" if hint else "")
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
+def did_you_mean(word: str, known: Iterable[str], *, cutoff: float = 0.5) -> str:
     """Return ``"did you mean 'x'?"`` for the known word nearest to `word`, else an empty string.
+
+    Among names that anyone may have chosen, a `cutoff` of 0.6 keeps to those that are near.
 
     Examples
     --------
     >>> did_you_mean("neerest", ["nearest", "linear"])
     "did you mean 'nearest'?"
     """
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=cutoff)
     return f"did you mean '{near[0]}'?" if near else ""
 
 

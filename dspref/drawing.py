@@ -82,6 +82,11 @@ def any_chain(
     return Chain(stages)
 
 
+def _corners(kind: str) -> str:
+    names = ", ".join(map(repr, STRATA[kind]))
+    return f"dspref.strata.STRATA[{kind!r}][name], where the name is one of {names}, or a stratum of your own"
+
+
 def corner(kind: str, stratum: Stratum | None = None, *, numbers: str = "integer") -> st.SearchStrategy[Case]:
     """Return cases from one corner of a kind's parameter space (`dspref.strata`), or from all of it.
 
@@ -94,6 +99,7 @@ def corner(kind: str, stratum: Stratum | None = None, *, numbers: str = "integer
     ...     assert case.layer.stride > case.layer.dilation * (case.layer.length - 1) + 1
     >>> test()
     """
-    rules = {} if stratum is None else stratum.rules
-    numbers = as_choice("numbers", numbers, NUMBERS)
-    return within(as_choice("kind", kind, KINDS), rules, Limits(), numbers)
+    numbers, kind = as_choice("numbers", numbers, NUMBERS), as_choice("kind", kind, KINDS)
+    if stratum is not None and not isinstance(stratum, Stratum):
+        raise ValueError(complaint("stratum", repr(stratum), _corners(kind)))
+    return within(kind, {} if stratum is None else stratum.rules, Limits(), numbers)

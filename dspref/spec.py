@@ -64,7 +64,7 @@ def parse(text: str) -> Chain:
     Parameters
     ----------
     text : str
-        Stages split by ``|``, see the top of this module.
+        Stages split by ``|``; the words are listed at the top of `dspref.spec`, and in docs/verify.md.
 
     Returns
     -------

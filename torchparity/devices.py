@@ -28,12 +28,18 @@ def as_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
         torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        why = str(error).splitlines()[0].rstrip(".")
+    except (RuntimeError, AssertionError, NotImplementedError, ImportError) as error:
+        why = _why(str(error))
         raise ValueError(complaint("device", f"{name!r} ({why})", "a device that Torch can use here, as cpu")) from None
     if device.type == "meta":
         raise ValueError(complaint("device", "'meta'", "a device that computes, as cpu"))
     return device
+
+
+def _why(words: str) -> str:
+    """Return the first sentence of Torch's words, without the list of all that it was ever built for."""
+    first = words.splitlines()[0].partition(". ")[0].rstrip(".")
+    return "Torch knows no such kind of device" if first.startswith("Expected one of ") else first
 
 
 def device_name(device: torch.device | str) -> str:

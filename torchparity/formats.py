@@ -130,6 +130,7 @@ def _rule(status: str) -> dict[str, Any]:
         "name": name,
         "shortDescription": {"text": f"Upsampler: {status}."},
         "fullDescription": {"text": meaning},
+        "help": {"text": f"{meaning} The verdict says what was compared, and has a line of Python that shows it."},
         "defaultConfiguration": {"level": level},
     }
 
@@ -153,16 +154,25 @@ def _result(target: str, verdict: Verdict) -> dict[str, Any]:
 def _location(target: str) -> dict[str, Any]:
     """Return where a target is: by its name, and by file and line where it is one."""
     place, _, name = target.rpartition(":")
-    is_file = place.endswith(".py")
-    full = name if is_file else f"{place}.{name}"
+    full = name if place.endswith(".py") or not place else f"{place}.{name}"
     location: dict[str, Any] = {"logicalLocations": [{"name": name, "fullyQualifiedName": full}]}
-    if is_file:
-        path = Path(place)
+    path = _file(target, place)
+    if path is not None:
         uri = path.as_uri() if path.is_absolute() else quote(path.as_posix())
-        line = _line(path, name)
+        line = _line(path, name) if path.suffix == ".py" else None
         region = {} if line is None else {"region": {"startLine": line}}
         location["physicalLocation"] = {"artifactLocation": {"uri": uri}, **region}
     return location
+
+
+def _file(target: str, place: str) -> Path | None:
+    """Return the file of a target: as it says, or that of a module which lies in the working directory."""
+    if target.endswith(".onnx"):
+        return Path(target)
+    if place.endswith(".py"):
+        return Path(place)
+    module = Path(*place.split("."))
+    return next((path for path in (module.with_suffix(".py"), module / "__init__.py") if path.is_file()), None)
 
 
 def _line(path: Path, name: str) -> int | None:

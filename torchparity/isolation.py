@@ -23,6 +23,7 @@ Say: TypeAlias = Callable[[str], None]
 """Tells the parent what is done at present, as a text."""
 
 _NAP = 0.002
+_DAY = 86400
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,7 @@ def isolated(work: Callable[[Say], T], *, seconds: float, device: str = "cpu", m
     Lost(reason='ended the process: exit code 3', last='step 1')
     """
     _check_fork(device)
-    if seconds <= 0:
-        raise ValueError(complaint("seconds", seconds, "a time > 0"))
+    as_seconds("seconds", seconds)
     hears, says = multiprocessing.Pipe(duplex=False)
     with hears:
         with says:
@@ -98,6 +98,19 @@ def isolated(work: Callable[[Say], T], *, seconds: float, device: str = "cpu", m
             return result
         finally:
             _end(child)
+
+
+def as_seconds(name: str, value: Any) -> float:
+    """Return a time that a system can wait.
+
+    Examples
+    --------
+    >>> as_seconds("time limit", 0.5)
+    0.5
+    """
+    if isinstance(value, (int, float)) and 0 < value <= _DAY:
+        return float(value)
+    raise ValueError(complaint(name, repr(value), f"a time in s, > 0 and at most {_DAY} (a day)"))
 
 
 def _check_fork(device: str) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
 from torch import nn
 
 from dspref.arrays import NotAnalysable, as_choice, as_integer, complaint
 from dspref.chain import Chain
+from dspref.spec import spec
 from torchparity.arithmetic import DTYPES, Arithmetic, chosen
 from torchparity.binding import arrays_of
 from torchparity.calls import Run, check_weights, own_dtype, private_copy, telling
@@ -21,10 +24,11 @@ from torchparity.devices import as_device
 from torchparity.examine import differentiate, examined, forms, in_turn, whole
 from torchparity.forms import aliases, in_batches, in_training
 from torchparity.gradients import differentiable
-from torchparity.isolation import Lost, isolated
+from torchparity.isolation import Lost, as_seconds, isolated
 from torchparity.job import Job
 from torchparity.plan import Like, as_chain, plan
 from torchparity.promises import Broken
+from torchparity.remarks import about_channels, about_tf32, folded, refuse_dtype
 from torchparity.subjects import Subject, subject
 from torchparity.verdict import Coverage, Verdict
 
@@ -111,6 +115,7 @@ def check(
     'wrong'
     """
     asked = Asked(dtype, autocast, tf32, device, gradients, seed, _times(grid, lengths), lengths is not None, channels)
+    as_seconds("time_limit", time_limit)
     promised = as_chain(like)
     if not isolate:
         return _checked(f, promised, asked)
@@ -120,12 +125,18 @@ def check(
             return _checked(f, promised, asked)
 
     found = isolated(work, seconds=time_limit, device=device)
-    return lost(found, asked.dtype or "", device) if isinstance(found, Lost) else found
+    words = None if promised is None else spec(promised)
+    return lost(found, asked.dtype, device, words) if isinstance(found, Lost) else found
 
 
-def lost(found: Lost, dtype: str, device: str, words: str = "") -> Verdict:
-    """Return the verdict on a layer whose process came to no end of its own."""
-    reason = f"the layer {found.reason}"
+def lost(found: Lost, dtype: str | None, device: str, words: str | None) -> Verdict:
+    """Return the verdict on a layer whose process came to no end of its own; `words` say what was promised.
+
+    If no dtype was asked for, it is that of the last call, or Torch's own if none was made.
+    """
+    called = re.search(r"dtype=torch\.(\w+)", found.last)
+    dtype = dtype or (called[1] if called else str(torch.get_default_dtype()).removeprefix("torch."))
+    reason, words = f"the layer {found.reason}", words or "nothing: it did not answer"
     return Verdict("wrong", 0.0, None, dtype, device, words, found.last, Coverage(), reason=reason)
 
 
@@ -145,6 +156,8 @@ class Asked:
 
     def __post_init__(self) -> None:
         as_integer("seed", self.seed, 0)
+        if self.channels is not None:
+            as_integer("channels", self.channels, 1)
         if self.autocast is not None or self.dtype is not None:
             chosen(self.dtype or "float32", autocast=self.autocast, tf32=self.tf32)
 
@@ -157,7 +170,10 @@ def _times(grid: str, lengths: Sequence[int] | None) -> tuple[int, ...]:
     """Return the input lengths that are asked for."""
     if lengths is None:
         return GRIDS[as_choice("grid", grid, GRIDS)]
-    if not len(lengths):
+    if not isinstance(lengths, Iterable):
+        raise TypeError(complaint("lengths", repr(lengths), "a sequence of input lengths", f"write [{lengths!r}]"))
+    lengths = tuple(lengths)
+    if not lengths:
         raise ValueError(complaint("lengths", "none", "at least one input length", "leave it out for those of grid="))
     return tuple(as_integer("length", t, 1) for t in lengths)
 
@@ -168,6 +184,7 @@ def _checked(f: Any, promised: Chain | None, asked: Asked) -> Verdict:
         check_weights(f, DTYPES)
     as_device(asked.device)
     s = subject(f, dtype=asked.dtype)
+    refuse_dtype(s.run, asked.dtype)
     a = asked.arithmetic(asked.dtype or _own_dtype(f, s))
     run = private_copy(f, a.dtype, allowed=DTYPES) if s.run is f and isinstance(f, nn.Module) else s.run
     run, asked = _as_held(run, s, asked)
@@ -175,6 +192,8 @@ def _checked(f: Any, promised: Chain | None, asked: Asked) -> Verdict:
         found = plan(
             run, promised, dtype=a.dtype, channels=asked.channels, seed=asked.seed, device=asked.device, told=s
         )
+    except NotAnalysable as error:
+        raise about_channels(f, asked.channels, error) from error
     except Broken as broken:
         reason = str(broken)
         return Verdict("wrong", 0.0, None, a.dtype, asked.device, broken.description, "", Coverage(), reason=reason)
@@ -191,10 +210,10 @@ def _checked(f: Any, promised: Chain | None, asked: Asked) -> Verdict:
         unchecked += tuple(dict.fromkeys(words for job in found.jobs for words in _gradients_left(job)))
     unchecked += () if s.trains or not asked.gradients else ("gradients, which it does not know",)
     unchecked += () if formed else ("memory layouts, for each of which it would be compiled anew",)
-    remarks = [*s.remarks, *_streaming(f), *(o.remark for o in outcomes if o.remark)]
+    remarks = [*s.remarks, *about_tf32(a, asked.device), *_streaming(f), *(o.remark for o in outcomes)]
     if outcomes and all(o.status in ("exact", "within bound") for o in outcomes):
         remarks += [look(run, found.jobs[0], outcomes[0].case) for look in (aliases, in_training)]
-    told = Told(a, asked.device, found.description, unchecked, tuple(dict.fromkeys(r for r in remarks if r)))
+    told = Told(a, asked.device, found.description, unchecked, folded(remarks))
     verdict = concluded(outcomes, told)
     return _with_doubt(verdict, run, promised, a, asked, s) if found.held else verdict
 

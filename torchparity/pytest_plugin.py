@@ -11,7 +11,7 @@ pytest loads this module in every run: it imports nothing but pytest until one o
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,8 +19,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from torchparity.verdict import Verdict
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
@@ -39,16 +37,16 @@ class Promise:
     seed: int
     device: str
 
-    def make(self, folder: Path) -> nn.Module:
-        """Return the module, made from the seed; a file is looked for in the folder. Random numbers go on as before."""
+    def make(self, folder: Path) -> Any:
+        """Return the layer, made from the seed; a file is looked for in the folder. Random numbers go on as before."""
         import torch
 
-        from torchparity.target import load
+        from torchparity.target import load_layer
 
         place, _, name = self.target.rpartition(":")
         with torch.random.fork_rng(devices=()):
             torch.manual_seed(self.seed)
-            return load(f"{folder / place}:{name}" if place.endswith(".py") else self.target)()
+            return load_layer(f"{folder / place}:{name}" if place.endswith(".py") else self.target)
 
     def options(self, dtype: str | None) -> dict[str, Any]:
         """Return options of `torchparity.check`, those that are its defaults left out."""
@@ -147,15 +145,19 @@ class UpsamplerItem(pytest.Item):
 
     def failure(self) -> str:
         """Return why it fails, in words; keep a verdict that passed for ``-rP``."""
-        from torchparity.asserts import assert_upsampler
+        from torchparity.parity import check
+        from torchparity.target import loading
 
         try:
-            module = self.promise.make(self.config.invocation_params.dir)
+            layer = self.promise.make(self.config.invocation_params.dir)
             options = self.promise.options(self.dtype)
             on_cpu = options.get("device", "cpu") == "cpu"  # CUDA survives no fork
-            verdict = assert_upsampler(module, isolate=on_cpu, **options)
-        except (AssertionError, ValueError) as error:
+            found = check(layer, isolate=on_cpu, **options)
+        except ValueError as error:
             return str(error)
+        verdict = replace(found, repro=loading(found.repro, self.promise.target, self.promise.seed))
+        if not verdict.ok:
+            return str(verdict)
         self.add_report_section("call", "verdict", str(verdict))
         return ""
 
@@ -185,14 +187,17 @@ def _upsampler_promise(request: pytest.FixtureRequest) -> Promise:
 
 
 @pytest.fixture
-def upsampler(_upsampler_promise: Promise, request: pytest.FixtureRequest) -> nn.Module:
-    """Give the module that --upsampler names, one after the other if there are several."""
-    return _upsampler_promise.make(request.config.invocation_params.dir)
+def upsampler(_upsampler_promise: Promise, request: pytest.FixtureRequest) -> Any:
+    """Give the layer that --upsampler names, one after the other if there are several."""
+    try:
+        return _upsampler_promise.make(request.config.invocation_params.dir)
+    except ValueError as error:
+        pytest.fail(str(error), pytrace=False)
 
 
 @pytest.fixture
 def upsampler_like(_upsampler_promise: Promise) -> str | None:
-    """Give what the module should be, in the words of --upsampler-like; None if nothing is said."""
+    """Give what the layer should be, in the words of --upsampler-like; None if nothing is said."""
     return _upsampler_promise.like
 
 

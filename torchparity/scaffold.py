@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 from torch import nn
@@ -12,11 +12,12 @@ from dspref.arrays import NotAnalysable, complaint
 from dspref.chain import Chain
 from dspref.spec import spec
 from torchparity.arithmetic import DTYPES
-from torchparity.calls import Misbehaved, Refused, call, own_channels, private_copy
+from torchparity.calls import Misbehaved, Refused, Run, call, own_channels, private_copy
 from torchparity.describe import describe
 from torchparity.plan import as_chain
 from torchparity.probe import probe
-from torchparity.target import load
+from torchparity.subjects import subject
+from torchparity.target import TargetError, load_layer
 
 _LONGEST = 256
 
@@ -30,7 +31,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchparity import assert_upsampler
-from torchparity.target import load
+from torchparity.target import load_layer
 
 TARGET = {target}
 LIKE = {like}{why}
@@ -39,7 +40,7 @@ LIKE = {like}{why}
 def make():
     """Return the layer with the same weights every time."""
     torch.manual_seed(0)
-    return load(TARGET)()
+    return load_layer(TARGET)
 
 
 @pytest.mark.parametrize("gradients", [False, True], ids=["outputs", "gradients"])
@@ -63,7 +64,8 @@ def scaffold(target: str, like: str | None = None) -> str:
     Parameters
     ----------
     target : str
-        ``pkg.mod:name`` or ``path/file.py:name``, as for `torchparity.target.load`.
+        ``pkg.mod:name`` or ``path/file.py:name``: a module, a function of a signal, or what makes one, as for
+        `torchparity.target.load_layer`.
     like : str, optional
         What the layer should be, in words; by default what it is found to be. Read the words: a test can only
         tell that the layer still is what they say.
@@ -76,7 +78,7 @@ def scaffold(target: str, like: str | None = None) -> str:
     Raises
     ------
     TargetError
-        If the target gives no module.
+        If the target gives no layer, or is an .onnx file.
     SpecError
         If `like` cannot be read.
     NotAnalysable
@@ -89,39 +91,62 @@ def scaffold(target: str, like: str | None = None) -> str:
     TARGET = "torch.nn:Identity"
     LIKE = "nearest x1"
     """
-    module = load(target)()
-    words = _found(module) if like is None else spec(as_chain(like) or Chain([]))
-    shortest = _shortest(module)
+    if target.endswith(".onnx"):
+        hint = f"torchparity verify {target} checks it"
+        raise TargetError(complaint("target", target, "a layer of Torch, for which there are gradients", hint))
+    layer = load_layer(target)
+    words = _found(layer) if like is None else spec(as_chain(like) or Chain([]))
+    shortest, dtypes = _taken(layer)
     return _TEMPLATE.format(
         target=_quoted(target),
         like="None" if words is None else _quoted(words),
         why="  # no words for it: its form and its rounding are checked, not its weights" if words is None else "",
-        dtypes=json.dumps(DTYPES),
+        dtypes=json.dumps(dtypes),
         shortest=shortest,
         longest=shortest + 63,
     )
 
 
-def _found(module: nn.Module) -> str | None:
-    """Return what a module is, in words; None if there are none, but impulses tell its form."""
+def _found(layer: Any) -> str | None:
+    """Return what a layer is, in words; None if there are none, but impulses tell its form."""
     try:
-        found = describe(module)
+        if not isinstance(layer, nn.Module):
+            raise NotAnalysable("a function has no description")
+        found = describe(layer)
     except NotAnalysable as undescribed:
         try:
-            probe(module)
+            probe(layer)
         except NotAnalysable as error:
             raise NotAnalysable(f"not described ({undescribed}) and not probed ({error}): say --like") from error
         return None
     return spec(found if isinstance(found, Chain) else Chain([found]))
 
 
-def _shortest(module: nn.Module) -> int:
-    """Return the fewest samples that a module takes."""
-    f = private_copy(module, "float32", allowed=DTYPES)
-    channels, refusal = own_channels(module, 2), Refused("")
+def _taken(layer: Any) -> tuple[int, tuple[str, ...]]:
+    """Return the fewest samples that a layer takes, and the dtypes in which it takes them.
+
+    A module is converted to every dtype; a function with weights of its own has but one.
+    """
+    if isinstance(layer, nn.Module):
+        return _shortest(private_copy(layer, "float32", allowed=DTYPES), own_channels(layer, 2), "float32"), DTYPES
+    run, refusal = subject(layer).run, NotAnalysable("")
+    found = {}
+    for dtype in DTYPES:
+        try:
+            found[dtype] = _shortest(run, 2, dtype)
+        except NotAnalysable as error:
+            refusal = error
+    if not found:
+        raise refusal
+    return max(found.values()), tuple(found)
+
+
+def _shortest(run: Run, channels: int, dtype: str) -> int:
+    """Return the fewest samples that a function takes."""
+    refusal = Refused("")
     for time in range(1, _LONGEST):
         try:
-            y = call(f, np.zeros((1, channels, time), np.float32))
+            y = call(run, np.zeros((1, channels, time), np.float32), model=dtype)
         except Refused as error:
             refusal = error
         except Misbehaved:  # it takes them; what comes back is for the tests to tell
@@ -136,16 +161,3 @@ def _shortest(module: nn.Module) -> int:
 def _quoted(text: str) -> str:
     """Return a string literal as formatters have it: in double quotes, unless that takes more escapes."""
     return repr(text) if '"' in text and "'" not in text else json.dumps(text, ensure_ascii=False)
-
-
-def unwritten(path: Path | None, *, force: bool) -> Path | None:
-    """Return the path, if no file is there yet, or it may be written over.
-
-    Examples
-    --------
-    >>> unwritten(Path("no/such/test_up.py"), force=False).name
-    'test_up.py'
-    """
-    if path is not None and path.is_file() and not force:
-        raise ValueError(complaint("output", f"{path}, which is there", "a new file", "--force writes over it"))
-    return path

@@ -111,6 +111,32 @@ def load_maker(target: str) -> Any:
     return make
 
 
+def loading(code: str, target: str, seed: int, *, stream: bool = False) -> str:
+    """Return a verdict's line of Python so that it makes what was checked first, with the same weights.
+
+    Parameters
+    ----------
+    code : str
+        With ``f`` for the layer, or ``make`` for what makes a stream; a comment, if nothing was called yet.
+    target : str
+    seed : int
+    stream : bool
+
+    Examples
+    --------
+    >>> loading("import torch; f(torch.zeros((1, 2, 3)))", "torch.nn:ReLU", 0).partition(" torch.manual_seed(0); ")[2]
+    "f = load_layer('torch.nn:ReLU'); f(torch.zeros((1, 2, 3)))"
+    >>> loading("", "torch.nn:ReLU", 0)
+    ''
+    """
+    if not code:
+        return ""
+    rest = "" if code.startswith("#") else code.removeprefix("import torch; ")
+    name, load = ("make", "load_maker") if stream and rest and not rest.startswith("f(") else ("f", "load_layer")
+    seeded = f"import torch; from torchparity.target import {load}; torch.manual_seed({seed})"
+    return "; ".join(filter(None, (seeded, f"{name} = {load}({target!r})", rest)))
+
+
 def _makes(found: object) -> bool:
     """Return whether something is to be called, to get a layer: a class, or a function that needs no argument."""
     if isinstance(found, type):
@@ -125,10 +151,11 @@ def _makes(found: object) -> bool:
 
 
 def _as_layer(found: object, target: str) -> Any:
-    if callable(found) or hasattr(found, "graph_signature"):
+    if (callable(found) and not isinstance(found, type)) or hasattr(found, "graph_signature"):
         return found
     allowed = "a module, a function of a signal, a layer of dspref, or what makes one"
-    raise TargetError(complaint("target", f"{target}, of type {type(found).__name__}", allowed))
+    hint = "return the layer itself, not its class" if isinstance(found, type) else ""
+    raise TargetError(complaint("target", f"{target}, of type {type(found).__name__}", allowed, hint))
 
 
 def _named(target: str) -> tuple[object, Path]:
@@ -188,7 +215,9 @@ def _attribute(module: ModuleType, name: str, place: str) -> object:
     try:
         return getattr(module, name)
     except AttributeError:
-        near = did_you_mean(name, (n for n in dir(module) if not n.startswith("_")))
+        there = {n.lower(): n for n in dir(module) if not n.startswith("_")}
+        same = there.get(name.lower(), name)
+        near = did_you_mean(same, there.values(), cutoff=0.6)
         raise TargetError(complaint("target", f"{name!r} in {place}", "a name that is there", near)) from None
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import textwrap
 from dataclasses import KW_ONLY, asdict, dataclass
 from typing import Any
 
 SCHEMA = "torchparity.verify/1"
+
+_TIERS = {0: "laws", 1: "equality", 2: "rounding bound", 3: "largest bound"}
 
 STATUSES = ("wrong", "inconclusive", "normwise only", "vacuous", "within bound", "exact")
 """From the worst to the best; the last two are passed."""
@@ -39,6 +42,21 @@ class Coverage:
     strata: tuple[tuple[str, int], ...] = ()
     unchecked: tuple[str, ...] = ()
     gradient_ratio: float = 0.0
+
+    def __str__(self) -> str:
+        """Return the tiers, and how many numbers were compared, as a person would say it."""
+        if not self.cases:
+            return "nothing"
+        tiers = ", ".join(_TIERS[tier] for tier in self.tiers)
+        counts = [f"{n or 'no'} {what}{'s' * (n != 1)}" for n, what in ((self.cases, "case"), (self.outputs, "output"))]
+        return f"{tiers}; {', '.join(counts)}{_shown(self.zero_share) if self.outputs else ''}"
+
+
+def _shown(zero_share: float) -> str:
+    if not zero_share:
+        return ", all of which show something"
+    share = "all" if zero_share == 1 else f"{zero_share:.1%}" if zero_share >= 0.001 else "less than 0.1%"
+    return f", {share} of which are 0 whatever the layer does"
 
 
 @dataclass(frozen=True)
@@ -101,7 +119,23 @@ class Verdict:
 
     def __str__(self) -> str:
         """Return the verdict as short text."""
-        return "\n".join([self.headline, *(f"  {name:<11}{text}" for name, text in self._rows())])
+        return self.to_text()
+
+    def to_text(self, width: int | None = None) -> str:
+        """Return the verdict as text, wrapped at a width if one is given; the line to paste stays one line.
+
+        Examples
+        --------
+        >>> verdict = Verdict("wrong", 0.0, None, "float32", "cpu", "nearest x4", "", Coverage(), reason="it hung")
+        >>> print(verdict.to_text(80))
+        wrong: it hung
+          compared   nearest x4
+          arithmetic float32 on cpu
+          covered    nothing
+        """
+        rows = [(f"  {name:<11}", text, name != "reproduce") for name, text in self._rows()]
+        lines = [("", self.headline, True), *rows]
+        return "\n".join(_wrapped(head, text, width if wraps else None) for head, text, wraps in lines)
 
     @property
     def headline(self) -> str:
@@ -112,11 +146,8 @@ class Verdict:
 
     def _rows(self) -> list[tuple[str, str]]:
         seen = self.coverage
-        tiers = ", ".join(map(str, seen.tiers)) or "none"
-        counts = f"tiers {tiers}; {seen.cases} case{'s' * (seen.cases != 1)}, {seen.outputs} outputs"
-        counts += f", {seen.zero_share:.1%} of them S = 0"
         numbers = f"{self.dtype} on {self.device}".strip()
-        rows = [("compared", self.description), ("arithmetic", numbers), ("covered", counts)]
+        rows = [("compared", self.description), ("arithmetic", numbers), ("covered", str(seen))]
         if seen.strata:
             rows.append(("inputs", ", ".join(f"{name} {count}" for name, count in seen.strata)))
         if seen.unchecked:
@@ -154,3 +185,12 @@ class Verdict:
         ]
         table = "\n".join(f"| {name} | {text} |" for name, text in cells)
         return f"**{self.headline}**\n\n| | |\n|---|---|\n{table}\n"
+
+
+def _wrapped(head: str, text: str, width: int | None) -> str:
+    """Return a text behind its name, its further lines set in."""
+    if width is None:
+        return head + text
+    more = " " * (len(head) or 4)
+    kept: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
+    return textwrap.fill(text, width, initial_indent=head, subsequent_indent=more, **kept)

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from dspref.console import FINDINGS, emit, with_exit_codes, writable
+from dspref.spec import parse, spec
+from dspref.tables import WIDTH
+from torchparity.apart import apart
 from torchparity.audit_command import require_torch
+from torchparity.isolation import Lost, as_seconds
 
 if TYPE_CHECKING:
     from torchparity.verdict import Verdict
 
 FORMATS = ("text", "json", "md", "junit", "sarif")
 HALF = ("bfloat16", "float16")
-_LOADING = 120
 
 
 @click.command()
@@ -55,11 +56,12 @@ def verify(
     from torchparity.formats import FORMATS as files
 
     file = writable(output)
+    as_seconds("--time-limit", options["time_limit"])
     require_torch()
     refuse_both(like, ref)
     verdict = run_isolated(target, like, ref, options) if isolate else checked(target, like, ref, options)
     pages: dict[str, Callable[[], str]] = {
-        "text": lambda: f"{verdict}\n",
+        "text": lambda: f"{verdict.to_text(WIDTH)}\n",
         "json": verdict.to_json,
         "md": verdict.to_markdown,
         **{name: lambda write=write: write([(target, verdict)]) for name, write in files.items()},  # type: ignore[misc]
@@ -74,49 +76,18 @@ def refuse_both(like: str | None, ref: str | None) -> None:
     if like is not None and ref is not None:
         raise click.UsageError("--like and --ref: got both; allowed: one of them.")
     if like is not None:
-        from dspref.spec import parse
-
         parse(like)
 
 
 def run_isolated(target: str, like: str | None, ref: str | None, options: dict[str, Any]) -> Verdict:
     """Return the verdict from a process that may hang or die; Torch is loaded there, and not here."""
-    from torchparity.isolation import Lost, isolated
-
-    def work(say: Callable[[str], None]) -> Verdict:
-        with patiently(say):
-            from torchparity.calls import telling
-
-        say(f"# loading {target}")
-        with telling(say):
-            return checked(target, like, ref, options)
-
-    found = isolated(work, seconds=options["time_limit"])
+    found = apart(target, lambda: checked(target, like, ref, options), seconds=options["time_limit"])
     if isinstance(found, Lost):
         from torchparity.parity import lost
 
-        return lost(found, options["dtype"] or "", options["device"], target)
+        words = ref if like is None else spec(parse(like))
+        found = with_target(lost(found, options["dtype"], options["device"], words), target, options)
     return found
-
-
-@contextmanager
-def patiently(say: Callable[[str], None]) -> Iterator[None]:
-    """Say every second that Torch is being loaded, for two minutes: the time limit is that of the layer."""
-    loaded = threading.Event()
-
-    def waiting() -> None:
-        for second in range(_LOADING):
-            say(f"# loading Torch ({second} s)")
-            if loaded.wait(1):
-                return
-
-    thread = threading.Thread(target=waiting, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        loaded.set()
-        thread.join()
 
 
 def checked(target: str, like: str | None, ref: str | None, options: dict[str, Any]) -> Verdict:
@@ -135,11 +106,11 @@ def checked(target: str, like: str | None, ref: str | None, options: dict[str, A
     else:
         kept = {name: value for name, value in options.items() if name not in ("stream", "time_limit")}
         found = check(load_layer(target), promised, **kept)
-    return replace(found, repro=found.repro and made_anew(target, options) + found.repro.removeprefix("import torch; "))
+    return with_target(found, target, options)
 
 
-def made_anew(target: str, options: dict[str, Any]) -> str:
-    """Return Python that makes what was checked, with the same weights."""
-    name, load = ("make", "load_maker") if options["stream"] else ("f", "load_layer")
-    seeded = f"import torch; from torchparity.target import {load}; torch.manual_seed({options['seed']})"
-    return f"{seeded}; {name} = {load}({target!r}); "
+def with_target(verdict: Verdict, target: str, options: dict[str, Any]) -> Verdict:
+    """Return the verdict with a line to paste that loads the target first."""
+    from torchparity.target import loading
+
+    return replace(verdict, repro=loading(verdict.repro, target, options["seed"], stream=options["stream"]))

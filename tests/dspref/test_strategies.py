@@ -182,6 +182,10 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "glu": (lambda: chains(pointwise=["glu"]), "pointwise map: got 'glu'"),
     "layers": (lambda: chains(max_layers=0), "max_layers: got 0"),
     "corner": (lambda: corner("nearest", numbers="x"), "numbers: got 'x'"),
+    "stratum": (
+        lambda: corner("convt", "nope"),  # type: ignore[arg-type]
+        r"stratum: got 'nope'; allowed: dspref.strata.STRATA\['convt'\]\[name\].*'stride > extent \(gap\)'",
+    ),
 }
 
 

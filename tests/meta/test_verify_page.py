@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+from dspref.chain import POINTWISE
+from dspref.spec import LETTERS, parse
+
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "verify.md").read_text("utf-8")
 FILES = ("my/upsampler.py", "test_mine.py")
 """What the page's blocks of Python without prompts are to be called, in their order."""
@@ -20,6 +23,14 @@ FILES = ("my/upsampler.py", "test_mine.py")
 def blocks() -> list[tuple[str, str]]:
     """Return the page's blocks as (language, text), in their order."""
     return re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+
+
+def grammar() -> dict[str, str]:
+    """Return the words for layers in the page's table, each with what it says of their options."""
+    rows = re.findall(
+        r"^\| (`.*?) \| .*? \| (.*) \|$", PAGE.partition("| word | meaning |")[2].partition("\n\n")[0], re.M
+    )
+    return {word: options for words, options in rows for word in re.findall(r"`(.+?)`", words)}
 
 
 def commands(block: str) -> Iterator[tuple[str, str]]:
@@ -57,6 +68,20 @@ def test_every_command_of_the_page_does_what_the_page_says(tmp_path: Path) -> No
             ran += 1
     assert ran == PAGE.count("\n$ ") == 7
     assert not left
+
+
+def test_the_table_of_words_has_all_words_and_options_and_its_examples_can_be_read() -> None:
+    found = grammar()
+    assert set(found) == {*LETTERS, *POINTWISE}
+    for word, letters in LETTERS.items():
+        missing = [letter for letter in letters if f"`{letter}`" not in found[word]]
+        assert not missing, word
+    examples = {text for options in found.values() for text in re.findall(r"`(\w+ [^`]+)`", options)}
+    assert {parse(text).stages[0].op for text in examples} == {"convt", "conv", "shuffle", "leaky"}
+    defaults = [POINTWISE[name][1] for name in ("leaky", "elu", "snake")]
+    assert defaults == [(0.01,), (1.0,), (1.0,)]
+    assert "Words mean Torch's layout of weights" in PAGE
+    assert "top of this module" not in str(parse.__doc__)
 
 
 @pytest.mark.parametrize("due", ["exact\n", "wrong\n...\n", "...\nwrong\n", "ex*\n...\n1 failed\n"])

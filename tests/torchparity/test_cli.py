@@ -9,14 +9,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from click.testing import CliRunner, Result
 
 import dspref.documents
 import torchparity.audit_command
 from torchparity.cli import main
+from torchparity.formats import schema
 
 SOURCE = """
+import os
+
 import torch
 from torch import nn
 
@@ -33,6 +37,28 @@ def lazy():
 class Leaves(nn.Module):
     def forward(self, x):
         raise SystemExit(0)
+
+class Kill(nn.Module):
+    def forward(self, x):
+        os.kill(os.getpid(), 9)
+
+def stuck():
+    while True:
+        pass
+
+class Wrapped(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.ConvTranspose1d(8, 4, 4, stride=2)
+
+    def forward(self, x):
+        return self.conv(x)
+
+class Particular(nn.Module):
+    def forward(self, x):
+        if not x.is_contiguous() or x.requires_grad:
+            raise AttributeError("of this form")
+        return x.repeat_interleave(4, -1)
 
 class Recurrent(nn.Module):
     def forward(self, x):
@@ -59,6 +85,16 @@ def test_a_right_module_ends_with_0(folder: Path) -> None:
     assert "compared   convt k16 s8 p4, as described" in result.output
 
 
+def test_text_is_80_columns_wide_but_for_the_line_to_paste(folder: Path) -> None:
+    lines = run("verify", "targets.py:Off", "--like", "nearest:4", "--no-isolate").output.splitlines()
+    assert sum(len(line) > 80 for line in lines) == 1
+    assert lines[-1].startswith("  reproduce  import torch; ")
+    text = " ".join(" ".join(lines).split())
+    assert "laws, equality, rounding bound; " in text
+    assert "outputs, all of which show something" in text
+    assert not [line for line in lines[1:-1] if not line.startswith("  ")]
+
+
 def test_a_wrong_module_ends_with_1_and_says_where(folder: Path) -> None:
     result = run("verify", "targets.py:Off", "--like", "nearest:4")
     assert result.exit_code == 1
@@ -80,6 +116,44 @@ def test_a_module_that_ends_the_program_does_not_end_with_0(folder: Path) -> Non
     result = run("verify", "targets.py:Leaves", "--like", "nearest x2")
     assert result.exit_code == 1
     assert "refused, which is legal: SystemExit: 0" in result.output
+
+
+def test_a_lost_process_is_a_verdict_with_every_field_and_a_line_that_loads_the_target(folder: Path) -> None:
+    data: dict[str, Any] = json.loads(run("verify", "targets.py:Kill", "--format", "json").output)
+    jsonschema.validate(data, schema(), cls=jsonschema.Draft202012Validator)
+    assert (data["dtype"], data["description"]) == ("float32", "nothing: it did not answer")
+    promised = run("verify", "targets.py:Kill", "--like", "nearest:4", "--dtype", "float64", "--format", "json")
+    data = json.loads(promised.output)
+    assert (data["dtype"], data["description"]) == ("float64", "nearest x4")
+    ended = subprocess.run([sys.executable, "-c", data["repro"]], cwd=folder, capture_output=True, check=False)
+    assert ended.returncode == -9
+
+
+def test_a_target_that_hangs_while_it_is_made_has_a_line_too(folder: Path) -> None:
+    result = run("verify", "targets.py:stuck", "--time-limit", "1")
+    assert result.exit_code == 1
+    assert result.output.endswith("torch.manual_seed(0); f = load_layer('targets.py:stuck')\n")
+
+
+@pytest.mark.parametrize("like", [[], ["--like", "convt k4 s2"]])
+def test_channels_that_the_layer_does_not_take_are_refused_in_a_sentence(folder: Path, like: list[str]) -> None:
+    result = run("verify", "targets.py:Wrapped", *like, "--channels", "3", "--no-isolate")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == "Error: channels: got 3; allowed: 8, which the layer takes. Hint: leave it out.\n"
+    assert run("verify", "targets.py:Wrapped", *like, "--channels", "8", "--no-isolate").exit_code == 0
+
+
+def test_tf32_on_a_cpu_is_remarked(folder: Path) -> None:
+    words = ["verify", "targets.py:up", "--no-isolate", "--format", "json"]
+    assert "a CPU has no TF32" in json.loads(run(*words, "--tf32").output)["remarks"][0]
+    assert json.loads(run(*words).output)["remarks"] == []
+
+
+def test_forms_refused_for_one_reason_are_one_remark(folder: Path) -> None:
+    result = run("verify", "targets.py:Particular", "--like", "nearest:4", "--no-isolate", "--format", "json")
+    (remark,) = (r for r in json.loads(result.output)["remarks"] if r.endswith("AttributeError: of this form"))
+    assert remark.startswith("input channels-last, ")
+    assert "sliced" in remark
 
 
 @pytest.mark.filterwarnings("ignore:Lazy modules are a new feature")
@@ -121,6 +195,8 @@ def test_the_answer_goes_to_a_file(folder: Path) -> None:
         (["targets.py:up", "--seed", "-1"], "--seed"),
         (["targets.py:up", "--seed", "99999999999999999999999"], "0<=x<=9223372036854775807"),
         (["targets.py:up", "--grid", "huge"], "huge"),
+        (["targets.py:up", "--time-limit", "nan"], "--time-limit: got nan; allowed: a time in s, > 0"),
+        (["targets.py:up", "--time-limit", "inf", "--no-isolate"], "--time-limit: got inf"),
         (["targets.py:up", "--format", "xml"], "xml"),
         (["targets.py:up", "-o", "no/where.json"], "in no directory"),
         ([], "TARGET"),
@@ -153,6 +229,7 @@ def test_doctor_lists_versions_in_80_columns(monkeypatch: pytest.MonkeyPatch) ->
     assert max(map(len, result.output.splitlines())) <= 80
     assert [line.split()[0] for line in result.output.splitlines()[2:]] == [
         "python", "dspref", "numpy", "scipy", "click", "rich", "torch", "matplotlib", "soundfile",
+        "onnx", "onnxruntime", "joblib", "pytest", "hypothesis",
     ]  # fmt: skip
     monkeypatch.setattr(dspref.documents, "_version", lambda name: None if name == "torch" else "1.0")
     lacking = run("doctor")

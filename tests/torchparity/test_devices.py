@@ -65,6 +65,16 @@ def test_a_device_that_is_not_there_is_refused(name: str) -> None:
         as_device(name)
 
 
+@pytest.mark.parametrize("name", ["mps", "hpu", "gpu"])
+def test_a_refusal_is_a_sentence_and_no_list_of_backends(name: str) -> None:
+    if name == "mps" and torch.backends.mps.is_available():
+        pytest.skip("there is one")
+    with pytest.raises(ValueError, match=rf"device: got '{name}' \(") as refused:
+        as_device(name)
+    assert len(str(refused.value)) < 250
+    assert "mkldnn" not in str(refused.value)
+
+
 def test_a_device_has_a_name() -> None:
     assert as_device("cpu").type == "cpu"
     assert len(device_name("cpu")) > 2

@@ -78,6 +78,24 @@ def test_every_status_is_valid(verdict: Verdict) -> None:
     validate(json.loads(verdict.to_json()))
 
 
+@pytest.mark.parametrize(
+    ("seen", "words"),
+    [
+        (Coverage(), "nothing"),
+        (Coverage((0,), 1), "laws; 1 case, no outputs"),
+        (Coverage((0, 1), 2, 1), "laws, equality; 2 cases, 1 output, all of which show something"),
+        (
+            Coverage((2,), 2, 9, 0.032),
+            "rounding bound; 2 cases, 9 outputs, 3.2% of which are 0 whatever the layer does",
+        ),
+        (Coverage((2,), 2, 9, 1e-5), "rounding bound; 2 cases, 9 outputs, less than 0.1% of which are 0 whatever"),
+        (Coverage((2,), 2, 9, 1), "rounding bound; 2 cases, 9 outputs, all of which are 0 whatever the layer does"),
+    ],
+)
+def test_what_was_covered_is_said_without_jargon(seen: Coverage, words: str) -> None:
+    assert str(seen).startswith(words)
+
+
 def test_what_is_not_finite_is_valid_too() -> None:
     seen = Coverage(gradient_ratio=math.inf)
     infinite = Verdict("wrong", math.inf, None, "float16", "cuda", "", "", seen, reason="NaN")
@@ -167,6 +185,81 @@ def test_sarif_has_a_rule_for_every_status_and_a_level_for_every_result() -> Non
         assert result["message"]["text"] == verdict.headline
         validate(result["properties"])
     assert set(RULES) == set(STATUSES)
+
+
+def closed(required: list[str], **properties: Any) -> dict[str, Any]:
+    """Return the schema of an object with no other properties."""
+    return {"type": "object", "required": required, "properties": properties, "additionalProperties": False}
+
+
+TEXT, URI = {"type": "string", "minLength": 1}, {"type": "string", "format": "uri-reference"}
+WORDS = closed(["text"], text=TEXT, markdown=TEXT)
+LEVEL = {"enum": ["none", "note", "warning", "error"]}
+RULE = closed(
+    ["id"],
+    id=TEXT,
+    name=TEXT,
+    shortDescription=WORDS,
+    fullDescription=WORDS,
+    help=WORDS,
+    defaultConfiguration=closed([], level=LEVEL),
+)
+LOCATION = closed(
+    ["physicalLocation"],
+    physicalLocation=closed(
+        ["artifactLocation"],
+        artifactLocation=closed(["uri"], uri=URI),
+        region=closed([], startLine={"type": "integer", "minimum": 1}),
+    ),
+    logicalLocations={"type": "array", "items": closed(["name"], name=TEXT, fullyQualifiedName=TEXT)},
+)
+RESULT = closed(
+    ["message"],
+    ruleId=TEXT,
+    ruleIndex={"type": "integer", "minimum": 0},
+    kind={"enum": ["notApplicable", "pass", "fail", "review", "open", "informational"]},
+    level=LEVEL,
+    message=WORDS,
+    locations={"type": "array", "items": LOCATION, "minItems": 1},
+    partialFingerprints={"type": "object", "additionalProperties": {"type": "string"}},
+    properties={"type": "object"},
+)
+RUN = closed(
+    ["tool"],
+    tool=closed(["driver"], driver=closed(["name"], name=TEXT, version=TEXT, rules={"type": "array", "items": RULE})),
+    columnKind={"enum": ["utf16CodeUnits", "unicodeCodePoints"]},
+    results={"type": "array", "items": RESULT},
+)
+SARIF = closed(["version", "runs"], version={"const": "2.1.0"}, runs={"type": "array", "items": RUN})
+SARIF["properties"]["$schema"] = {"type": "string", "format": "uri"}
+"""Of the schema of SARIF 2.1.0, what is written here, and physical places, which code scanning asks for."""
+
+
+def test_sarif_of_real_verdicts_has_the_structure_of_the_standard() -> None:
+    whole = json.loads(sarif([(target, verdict) for target in (TARGET, "up.onnx") for verdict in real()]))
+    jsonschema.validate(whole, SARIF, cls=jsonschema.Draft202012Validator)
+    for result in whole["runs"][0]["results"]:
+        assert result["level"] == "none" or result["kind"] == "fail"  # the standard allows no other
+    for rule in whole["runs"][0]["tool"]["driver"]["rules"]:
+        assert {"id", "shortDescription", "fullDescription", "help"} <= set(rule)
+    whole["runs"][0]["results"][0]["Level"] = "none"
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(whole, SARIF, cls=jsonschema.Draft202012Validator)
+
+
+def test_modules_beside_and_files_of_onnx_have_a_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "my").mkdir()
+    (tmp_path / "my" / "ups.py").write_text(SOURCE)
+    (tmp_path / "my" / "__init__.py").write_text("Up = 3")
+    monkeypatch.chdir(tmp_path)
+    targets = ["my.ups:up", "my:Up", "some/up.onnx"]
+    places = [result["locations"][0] for result in run_of(*[(t, made("wrong")) for t in targets])["results"]]
+    assert [place["physicalLocation"] for place in places] == [
+        {"artifactLocation": {"uri": "my/ups.py"}, "region": {"startLine": 3}},
+        {"artifactLocation": {"uri": "my/__init__.py"}, "region": {"startLine": 1}},
+        {"artifactLocation": {"uri": "some/up.onnx"}},
+    ]
+    assert places[2]["logicalLocations"] == [{"name": "some/up.onnx", "fullyQualifiedName": "some/up.onnx"}]
 
 
 def test_sarif_says_where_and_what_it_looks_like() -> None:

@@ -52,7 +52,9 @@ def test_a_layer_that_refuses_a_layout_passes_with_a_remark() -> None:
 
     verdict = check(picky, like="nearest x4")
     assert verdict.status == "exact"
-    assert "input channels-last refused: ValueError: contiguous signals only" in verdict.remarks
+    (remark,) = verdict.remarks
+    assert remark.startswith("input channels-last, ")
+    assert remark.endswith(" refused: ValueError: contiguous signals only")
 
 
 def test_a_layer_that_is_wrong_when_gradients_are_recorded_is_found() -> None:

@@ -295,9 +295,10 @@ def test_a_platform_without_fork_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
         isolated(lambda say: 1, seconds=LATE)
 
 
-def test_no_time_is_no_time_limit() -> None:
-    with pytest.raises(ValueError, match="seconds: got 0; allowed: a time > 0"):
-        isolated(lambda say: 1, seconds=0)
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), 1e9, "60"])
+def test_what_is_no_time_is_no_time_limit(seconds: Any) -> None:
+    with pytest.raises(ValueError, match=r"seconds: got .*; allowed: a time in s, > 0 and at most 86400 \(a day\)"):
+        isolated(lambda say: 1, seconds=seconds)
 
 
 REFUSED = "refused, which is legal"
@@ -362,3 +363,11 @@ def test_a_misbehaving_layer_gets_a_verdict_in_words(name: str) -> None:
     got = ("lost", found.reason) if isinstance(found, Lost) else found
     assert got[0] == status
     assert words in got[1]
+
+
+def test_a_lost_check_says_what_was_promised_and_the_dtype_of_its_last_call() -> None:
+    promised = check(misbehaving.EndsProcess(), "nearest:4", isolate=True, time_limit=LATE)
+    assert (promised.dtype, promised.description) == ("float32", "nearest x4")
+    assert promised.repro.startswith("import torch; f(torch.zeros(")
+    wide = check(misbehaving.EndsProcess().double(), isolate=True, time_limit=LATE)
+    assert (wide.dtype, wide.description) == ("float64", "nothing: it did not answer")

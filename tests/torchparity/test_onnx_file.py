@@ -351,6 +351,14 @@ def test_files_are_found_by_their_path(tmp_path: Path) -> None:
             subject(wrong)
 
 
+def test_a_dtype_other_than_that_of_the_file_is_refused_before_it_is_called(tmp_path: Path) -> None:
+    path = tmp_path / "up.onnx"
+    onnx.save(SEMANTICS["linear x4"], path)
+    with pytest.raises(ValueError, match=r"dtype: got float16; allowed: float32, in which ONNX file up.onnx computes"):
+        check(path, "linear x4", dtype="float16")
+    assert check(path, "linear x4", dtype="float32").ok
+
+
 def test_a_file_is_checked_against_what_it_says_and_against_what_is_promised(tmp_path: Path) -> None:
     path = str(tmp_path / "up.onnx")
     onnx.save(SEMANTICS["linear x4"], path)

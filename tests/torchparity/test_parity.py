@@ -639,6 +639,10 @@ def test_what_is_neither_described_nor_probed_is_refused_with_both_reasons() -> 
         ({"seed": -1}, ValueError, "seed: got -1; allowed: an integer >= 0"),
         ({"lengths": (0,)}, ValueError, "length: got 0; allowed: an integer >= 1"),
         ({"like": "neerest x4"}, ValueError, "did you mean 'nearest'"),
+        ({"lengths": 5}, TypeError, r"lengths: got 5; allowed: a sequence of input lengths. Hint: write \[5\]"),
+        ({"channels": 0}, ValueError, "channels: got 0; allowed: an integer >= 1"),
+        ({"time_limit": -1}, ValueError, "time_limit: got -1; allowed: a time in s, > 0"),
+        ({"time_limit": float("nan")}, ValueError, "time_limit: got nan"),
         ({"like": 4}, TypeError, "like: got int; allowed: a layer, a Chain, or words"),
     ],
 )

@@ -15,6 +15,8 @@ import torchparity
 from torchparity import pytest_plugin
 
 SOURCE = """
+import os
+
 from torch import nn
 import torch
 
@@ -22,6 +24,13 @@ UP4 = nn.Upsample(scale_factor=4)
 
 def up():
     return nn.ConvTranspose1d(2, 3, 16, stride=8, padding=4)
+
+def fourfold(x):
+    return x.repeat_interleave(4, -1)
+
+class Exits(nn.Module):
+    def forward(self, x):
+        os._exit(0)
 
 class Recurrent(nn.Module):
     def forward(self, x):
@@ -45,8 +54,9 @@ def test_plain():
 
 
 @pytest.fixture
-def folder(pytester: pytest.Pytester) -> pytest.Pytester:
+def folder(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     """Work in a folder with a file of targets, and no configuration of ours."""
+    monkeypatch.delitem(sys.modules, "targets", raising=False)  # of other tests
     pytester.makepyfile(targets=SOURCE)
     return pytester
 
@@ -89,6 +99,32 @@ def test_a_failure_is_the_verdict_without_a_traceback(folder: pytest.Pytester) -
     text = result.stdout.str()
     assert "Error" not in text
     assert "During handling" not in text
+    assert "pytest_plugin" not in text
+
+
+def test_a_function_of_a_signal_is_a_layer_for_items_and_fixtures(folder: pytest.Pytester) -> None:
+    folder.makepyfile(
+        test_mine="def test_one(upsampler, assert_upsampler):\n    assert_upsampler(upsampler, 'nearest x4')"
+    )
+    folder.runpytest("--upsampler=targets:fourfold", "--upsampler-like=nearest:4").assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize("name", ["up", "Exits"])
+def test_a_failure_has_a_line_that_loads_the_target(folder: pytest.Pytester, name: str) -> None:
+    result = folder.runpytest(f"--upsampler=targets.py:{name}", "--upsampler-like=nearest:4", "--upsampler-seed=5")
+    result.assert_outcomes(failed=1)
+    (line,) = (text for text in result.stdout.lines if text.startswith("  reproduce  "))
+    loads = f"import load_layer; torch.manual_seed(5); f = load_layer('targets.py:{name}'); "
+    assert loads in line
+
+
+def test_a_fixture_that_makes_nothing_says_so_in_a_line(folder: pytest.Pytester) -> None:
+    folder.makepyfile(test_mine="def test_one(upsampler):\n    pass")
+    result = folder.runpytest("--upsampler=targets:crash", "-k", "test_one", "--tb=long")
+    result.assert_outcomes(errors=1)
+    text = result.stdout.str()
+    assert "target: got targets:crash(), which raised RuntimeError: no weights here" in text
+    assert "Traceback" not in text
     assert "pytest_plugin" not in text
 
 

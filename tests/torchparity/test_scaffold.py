@@ -17,6 +17,8 @@ from torchparity.scaffold import scaffold
 from torchparity.target import TargetError
 
 SOURCE = """
+import os
+
 import torch
 from torch import nn
 
@@ -41,6 +43,18 @@ class Late(nn.Module):
 class Even(nn.Module):
     def forward(self, x):
         return x.repeat_interleave(4, -1)
+
+def fourfold(x):
+    return x.repeat_interleave(4, -1)
+
+UP = up()
+
+def with_weights(x):
+    return UP(x).detach()
+
+class Exits(nn.Module):
+    def forward(self, x):
+        os._exit(0)
 
 class Recurrent(nn.Module):
     def forward(self, x):
@@ -138,7 +152,7 @@ def test_odd_file_names_are_quoted_as_formatters_do(folder: Path, odd: str) -> N
 
 
 def test_files_are_green_for_right_layers(folder: Path) -> None:
-    for name, like in (("up", []), ("Twice", []), ("Even", ["--like", "nearest:4"])):
+    for name, like in (("up", []), ("fourfold", []), ("Even", ["--like", "nearest:4"])):
         assert run(f"targets.py:{name}", *like, "-o", f"test_{name}.py").exit_code == 0
     code, text = outcome(folder)
     assert code == 0, text
@@ -192,6 +206,23 @@ def test_what_has_no_form_or_takes_no_signal_ends_with_3(folder: Path, words: li
     result = run(f"targets.py:{words[0]}", *words[1:])
     assert (result.exit_code, result.stdout) == (3, "")
     assert reason in result.stderr
+
+
+def test_what_ends_its_process_is_told_and_writes_nothing(folder: Path) -> None:
+    result = run("targets.py:Exits", "--like", "nearest:4", "-o", "test_up.py")
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "layer: got targets.py:Exits, which ended the process: exit code 0; allowed: one that" in result.stderr
+    assert not (folder / "test_up.py").exists()
+
+
+def test_functions_of_a_signal_are_layers_in_the_dtypes_that_they_take(folder: Path) -> None:
+    assert '"dtype", ["float64", "float32", "bfloat16", "float16"]' in scaffold("targets.py:fourfold", "nearest:4")
+    assert '"dtype", ["float32"])' in scaffold("targets.py:with_weights", "convt k4 s2 p1")
+
+
+def test_files_of_onnx_are_sent_to_verify(folder: Path) -> None:
+    with pytest.raises(TargetError, match=r"target: got up\.onnx; .*Hint: torchparity verify up\.onnx checks it"):
+        scaffold("up.onnx")
 
 
 def test_the_function_raises_what_the_command_says(folder: Path) -> None:

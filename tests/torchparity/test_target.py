@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from torch import nn
 
-from torchparity.target import TargetError, load
+from torchparity.target import TargetError, load, load_layer, loading
 
 SOURCE = """
 from dataclasses import dataclass
@@ -43,6 +43,7 @@ def wrong_type():
     return nn.Upsample
 
 module = nn.Identity()
+Drop = nn.Dropout
 number = 3
 """
 
@@ -95,6 +96,8 @@ def test_modules_in_the_working_directory_are_found(file: Path, monkeypatch: pyt
         ("raising.py:x", r"which does not import \(ZeroDivisionError: division by zero\)"),
         ("leaving.py:x", r"which does not import \(SystemExit: 1\)"),
         ("targets.py:factoryy", r"got 'factoryy' in targets.py; .*did you mean 'factory'\?"),
+        ("targets.py:Nope", r"got 'Nope' in targets.py; allowed: a name that is there\.$"),
+        ("targets.py:modulo", r"got 'modulo' in targets.py; .*did you mean 'module'\?"),
         ("targets.py:number", "got targets.py:number, of type int; allowed: an nn.Module, or a function"),
     ],
 )
@@ -122,3 +125,23 @@ def test_factories_that_make_no_module_are_refused_in_words(file: Path, name: st
     factory = load(f"targets.py:{name}")
     with pytest.raises(TargetError, match=words):
         factory()
+
+
+def test_a_class_that_a_factory_returns_is_no_layer(file: Path) -> None:
+    with pytest.raises(TargetError, match=r"wrong_type\(\), of type type; .*return the layer itself, not its class"):
+        load_layer("targets.py:wrong_type")
+
+
+@pytest.mark.parametrize(
+    ("code", "stream", "rest"),
+    [
+        ("import torch; f(torch.zeros(1))", False, "f = load_layer('m:up'); f(torch.zeros(1))"),
+        ("import torch; f(torch.zeros(1))", True, "f = load_layer('m:up'); f(torch.zeros(1))"),
+        ("import torch; print(make())", True, "make = load_maker('m:up'); print(make())"),
+        ("# loading m:up", False, "f = load_layer('m:up')"),
+    ],
+)
+def test_a_line_to_paste_makes_the_layer_first(code: str, stream: bool, rest: str) -> None:
+    seeded, _, then = loading(code, "m:up", 7, stream=stream).partition("; torch.manual_seed(7); ")
+    assert then == rest
+    assert seeded == f"import torch; from torchparity.target import {rest.split()[2].partition('(')[0]}"
