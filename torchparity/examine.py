@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from torch import nn
 
+from dspref.interpolate import Interpolate
+from dspref.interpolators import Linear
 from torchparity.arithmetic import Arithmetic
 from torchparity.binding import WHOLE, whole_twin
 from torchparity.calls import Misbehaved, Refused, Run, alike, call
@@ -32,6 +35,7 @@ def examined(job: Job, twin: Job, a: Arithmetic, seed: int, times: Sequence[int]
     ones where they are cheap, less what is too dear.
     """
     long = {t for t, dear in ((LONG, _CHEAP), (LONGEST, _VERY_CHEAP)) if job.products(t) <= dear}
+    long -= {LONGEST} if isinstance(job.layer, (Linear, Interpolate)) else set()  # where Torch's own positions drift
     every = list(times if given else sorted({*times, *job.critical_lengths, *long}))
     if not given:
         every = [t for t in every if job.products(t) <= _DEAR] or every[:1]
@@ -83,6 +87,12 @@ def differentiate(
         case = twin.whole(Case("integer", shape, a.name, seed))
         if case is not None:
             yield from differentiated(twin, case)
+    case = Case("constant", (1, job.channels, every[len(every) // 2]), a.name, seed)
+    yield from differentiated(job, case)
+    for names in (("input",), tuple(job.held)) if job.held else ():
+        yield from differentiated(job, replace(case, kind="normal"), names)
+    if not given and job.products(LONG) <= _VERY_CHEAP:
+        yield from differentiated(job, Case("normal", (5, job.channels, LONG), a.name, seed))
 
 
 def forms(job: Job, a: Arithmetic, seed: int, times: Sequence[int], *, given: bool, trains: bool) -> Iterator[Outcome]:

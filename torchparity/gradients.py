@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
 from dspref.adjoints import WRT, adjoint
 from dspref.arrays import Array
@@ -18,10 +17,9 @@ from dspref.interpolate import Interpolate
 from dspref.interpolators import FilterInterp, Linear, Nearest
 from dspref.layers import Conv, SubpixelConv, TransposedConv
 from torchparity.arithmetic import Arithmetic, arithmetic, eager
-from torchparity.binding import parameters_of
-from torchparity.calls import Misbehaved, Refused, answer, numbers, setting, tensor
-from torchparity.cases import Case, draw
-from torchparity.compare import Outcome, beyond, coarser, same_again, scattered, weighed
+from torchparity.autograd import by_torch, cotangent
+from torchparity.cases import Case
+from torchparity.compare import TRIES, Outcome, beyond, coarser, same_again, scattered, weighed
 from torchparity.interpolation import interpolation_adjoint_bound
 from torchparity.job import Job
 from torchparity.roundoff import Bound, mapped, overlapping, skeleton, summed
@@ -133,10 +131,11 @@ def linear_part(layer: Any) -> Any:
     return FilterInterp(u.L, u.h, offset=u.offset, excess=u.excess)
 
 
-def differentiated(job: Job, case: Case) -> Iterator[Outcome]:
+def differentiated(job: Job, case: Case, alone: Sequence[str] = ()) -> Iterator[Outcome]:
     """Yield the outcome for each gradient: by the input, and by the weight and bias that parameters hold.
 
     On whole numbers a gradient must equal the adjoint wherever its sums are exact; else it must lie within its bound.
+    `alone` names those that are asked for, the others being frozen; all by default.
     """
     x = case.x
     try:
@@ -144,25 +143,23 @@ def differentiated(job: Job, case: Case) -> Iterator[Outcome]:
     except ValueError:  # not legal: the forward cases tell whether it is refused
         return
     g = cotangent(case, y_shape)
-    found = by_torch(job, case, x, g)
+    found = by_torch(job, case, x, g, alone)
     if isinstance(found, Outcome):
         yield found
         return
-    wrt = tuple(found)
-    again = by_torch(job, case, x, g) if case.kind == "normal" else found
-    if not isinstance(again, Outcome):
-        for name in (name for name in wrt if not same_again(job, case, found[name], again[name])):
-            reason = f"another gradient by {name} for the same input: not deterministic"
-            yield Outcome("wrong", case, job, reason=reason, part=f"gradient by {name}")
-            return
-    layer = linear_part(job.double)
+    wrt, layer, a = tuple(found), linear_part(job.double), case.model
+    limits = gradient_bounds(layer, x, g, a, wrt=wrt)
+    changing = _changing(job, case, g, alone, found, limits) if case.kind == "normal" else ""
+    if changing:
+        reason = f"another gradient by {changing} for the same input: not deterministic"
+        yield Outcome("wrong", case, job, reason=reason, part=f"gradient by {changing}")
+        return
     due = adjoint(layer, x.astype(float), g.astype(float), wrt=wrt)
-    limits = gradient_bounds(layer, x, g, case.model, wrt=wrt)
-    far = job.normwise_gradients(x, g, case.model.u_acc)
+    far = job.normwise_gradients(x, g, a.u_acc)
 
     @cache
     def half() -> dict[str, Bound]:
-        return gradient_bounds(layer, x, g, eager(case.model), wrt=wrt)
+        return gradient_bounds(layer, x, g, eager(a), wrt=wrt)
 
     for name in wrt:
         got, expected, limit = found[name], np.asarray(getattr(due, name)), limits[name]
@@ -171,61 +168,36 @@ def differentiated(job: Job, case: Case) -> Iterator[Outcome]:
             reason = f"{part} of shape {got.shape}, which should be {expected.shape}"
             yield Outcome("wrong", case, job, reason=reason, part=part)
             continue
-        seen = compared(got, expected, limit, case.model, part=part)
+        seen = compared(got, expected, limit, a, part=part)
         if np.isfinite(got).all():
-            more = coarser(job, limit, case.model, lambda name=name: half()[name])  # type: ignore[misc]
+            more = coarser(job, limit, a, lambda name=name: half()[name])  # type: ignore[misc]
             seen = weighed(seen, got, expected, more, limit.E + far.get(name, 0.0), job, case)
-        elif words := beyond(job, case.model, x, g):
+        elif words := beyond(job, a, x, g):
             seen = Compared("inconclusive", words=words)
         yield _one(job, case, part, got, expected, limit, seen)
 
 
-def cotangent(case: Case, shape: tuple[int, ...]) -> Array:
-    """Return g for a case: whole numbers if its input is of such, else noise."""
-    kind = case.kind if case.kind == "integer" else "normal"
-    batch, channels, time = shape
-    model = case.model
-    own = model.result if model.result != model.dtype else model.dtype
-    size = max(1, min(case.size, 2 if model.digits < 24 else 8))
-    return draw(kind, (batch, channels, time), own, seed=case.seed + 1, size=size, share=case.share)
+def _changing(
+    job: Job, case: Case, g: Array, alone: Sequence[str], found: dict[str, Array], limits: dict[str, Bound]
+) -> str:
+    """Return the name of a gradient that is another in the next call; empty if none is."""
+
+    def more() -> Iterator[dict[str, Array]]:
+        for _ in range(TRIES):
+            again = by_torch(job, case, case.x, g, alone)
+            if not isinstance(again, Outcome):
+                yield again
+
+    for again in islice(more(), 1):
+        for name, y in found.items():
+            rest = partial(_each, more, name)
+            if not same_again(job, case, y, again[name], limits[name].E, rest):
+                return name
+    return ""
 
 
-def by_torch(job: Job, case: Case, x: Array, g: Array) -> dict[str, Array] | Outcome:
-    """Return the gradients that autograd gives, or the outcome if there are none to compare."""
-    a = case.model
-    given = tensor(x, a.dtype, job.device).requires_grad_()
-    parameters = parameters_of(job.run)
-    wanted: dict[str, Tensor] = {"input": given}
-    wanted |= {name: parameters[key] for name, key in job.held.items() if parameters[key].requires_grad}
-    try:
-        with setting(a, job.device), torch.enable_grad():
-            y = answer(job.run, given, a)
-    except (Refused, Misbehaved) as error:
-        if not isinstance(job.run, nn.Module):
-            return Outcome("exact", case, job, part="gradients", remark=f"no gradients: the function raises {error}")
-        reason = f"input of shape {x.shape} that requires a gradient: {error}"
-        return Outcome("wrong", case, job, reason=reason)
-    if tuple(y.shape) != g.shape:
-        reason = f"input that requires a gradient: output of shape {tuple(y.shape)}, which should be {g.shape}"
-        return Outcome("wrong", case, job, reason=reason)
-    if not y.requires_grad and not isinstance(job.run, nn.Module):
-        remark = "no gradient compared: the output of the function carries none"
-        return Outcome("exact", case, job, part="gradients", remark=remark)
-    if not y.requires_grad:
-        reason = "the output carries no gradient, though the input asks for one; for inference alone: gradients=False"
-        return Outcome("wrong", case, job, reason=reason, part="gradients")
-    try:
-        with setting(a, job.device):
-            weights = tensor(g, a.dtype, job.device).to(y.dtype)
-            grads = torch.autograd.grad(y, list(wanted.values()), weights, allow_unused=True)
-    except Exception as error:
-        reason = f"backward raised {type(error).__name__}: {' '.join(str(error).split())}"
-        return Outcome("wrong", case, job, reason=reason, part="gradients")
-    missing = [name for name, grad in zip(wanted, grads, strict=True) if grad is None]
-    if missing:
-        reason = f"no gradient by {missing[0]}: the output does not depend on it, as autograd sees it"
-        return Outcome("wrong", case, job, reason=reason, part=f"gradient by {missing[0]}")
-    return {name: numbers(grad) for name, grad in zip(wanted, grads, strict=True) if grad is not None}
+def _each(answers: Callable[[], Iterator[dict[str, Array]]], name: str) -> Iterator[Array]:
+    return (answer[name] for answer in answers())
 
 
 def _one(job: Job, case: Case, part: str, got: Array, expected: Array, limit: Bound, found: Compared) -> Outcome:
@@ -244,9 +216,3 @@ def _one(job: Job, case: Case, part: str, got: Array, expected: Array, limit: Bo
     status = "inconclusive" if job.probed and found.status == "wrong" and np.isfinite(got).all() else found.status
     value = 0.0 if found.index is None else float(expected[found.index])
     return Outcome(status, case, job, got.size, zeros, found.ratio, found.index, value, reason, part)
-
-
-def drawn(case: Case, y: Tensor) -> Tensor:
-    """Return the cotangent of a case for an output, as a tensor like it."""
-    batch, channels, time = y.shape
-    return torch.from_numpy(cotangent(case, (batch, channels, time))).to(y)

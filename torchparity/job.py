@@ -229,7 +229,7 @@ class Job:
         at = "" if index is None else f"[{', '.join(map(str, index))}].item(), {due!r}"
         more = "" if case.size == DENSEST and case.share == 1 else f", size={case.size}, share={case.share}"
         drawn = f"cases.Case({case.kind!r}, {case.shape}, {case.dtype!r}, {case.seed}{more})"
-        grad = f"torch.autograd.grad(y, {by}, gradients.drawn({drawn}, y), allow_unused=True)[0]{at}"
+        grad = f"autograd.backward(y, [{by}], autograd.drawn({drawn}, y))[0]{at}"
         y = self._asked(case, "p")
         return f"{self._ready(case)}p = f{part}; x = {case.code}{self._there}.requires_grad_(); y = {y}; print({grad})"
 
@@ -246,7 +246,7 @@ class Job:
 
     def _ready(self, case: Case) -> str:
         """Return the imports, and what must be done to ``f`` before it is called."""
-        imports = "import torch; from torchparity import arithmetic, binding, calls, cases, forms, gradients"
+        imports = "import torch; from torchparity import arithmetic, autograd, binding, calls, cases, forms"
         return f"{imports}; {self.copied(case)}{self.prepared}"
 
     def copied(self, case: Case) -> str:

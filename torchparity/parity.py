@@ -15,7 +15,6 @@ from dspref.arrays import NotAnalysable, as_choice, as_integer, complaint
 from dspref.chain import Chain
 from dspref.spec import spec
 from torchparity.arithmetic import DTYPES, Arithmetic, chosen
-from torchparity.binding import arrays_of
 from torchparity.calls import Run, check_weights, own_dtype, private_copy, telling
 from torchparity.cases import GRIDS
 from torchparity.compare import Outcome
@@ -23,12 +22,11 @@ from torchparity.conclude import Told, concluded
 from torchparity.devices import as_device
 from torchparity.examine import differentiate, examined, forms, in_turn, whole
 from torchparity.forms import aliases, in_batches, in_training
-from torchparity.gradients import differentiable
 from torchparity.isolation import Lost, as_seconds, isolated
 from torchparity.job import Job
 from torchparity.plan import Like, as_chain, plan
 from torchparity.promises import Broken
-from torchparity.remarks import about_channels, about_tf32, folded, refuse_dtype
+from torchparity.remarks import about_channels, about_module, about_tf32, folded, left_out, refuse_dtype
 from torchparity.subjects import Subject, subject
 from torchparity.verdict import Coverage, Verdict
 
@@ -202,15 +200,8 @@ def _checked(f: Any, promised: Chain | None, asked: Asked) -> Verdict:
     formed = not s.words.startswith("compiled")
     with _recompiling(not formed):
         outcomes = list(_outcomes(run, found.jobs, a, asked, formed=formed, trains=s.trains))
-    unchecked = tuple(job.words for job in found.jobs if not job.bounded)
-    unchecked += tuple(
-        f"gradients of {job.words}" for job in found.jobs if asked.gradients and job.bounded and not differentiable(job)
-    )
-    if asked.gradients and s.trains:
-        unchecked += tuple(dict.fromkeys(words for job in found.jobs for words in _gradients_left(job)))
-    unchecked += () if s.trains or not asked.gradients else ("gradients, which it does not know",)
-    unchecked += () if formed else ("memory layouts, for each of which it would be compiled anew",)
-    remarks = [*s.remarks, *about_tf32(a, asked.device), *_streaming(f), *(o.remark for o in outcomes)]
+    unchecked = left_out(found.jobs, s, gradients=asked.gradients, formed=formed)
+    remarks = [*s.remarks, *about_tf32(a, asked.device), *about_module(f), *(o.remark for o in outcomes)]
     if outcomes and all(o.status in ("exact", "within bound") for o in outcomes):
         remarks += [look(run, found.jobs[0], outcomes[0].case) for look in (aliases, in_training)]
     told = Told(a, asked.device, found.description, unchecked, folded(remarks))
@@ -237,19 +228,6 @@ def _with_doubt(verdict: Verdict, run: Run, promised: Chain | None, a: Arithmeti
     reason = f"it does not use its own weights as they are, or not as Torch lays them out ({verdict.reason}); "
     reason += "form and rounding hold for taps as probed: hand over like= with the weights that are meant"
     return replace(verdict, status="inconclusive", reason=reason)
-
-
-def _gradients_left(job: Job) -> Iterator[str]:
-    """Yield the gradients of a layer that no parameter holds as they are, if it has parameters at all."""
-    if isinstance(job.run, nn.Module) and differentiable(job) and any(True for _ in job.run.parameters()):
-        yield from (f"gradient by the {name} of {job.words}" for name in arrays_of(job.layer) if name not in job.held)
-
-
-def _streaming(f: Any) -> tuple[str, ...]:
-    """Return a hint for layers that look as if they kept a state between chunks."""
-    kept = [name for name in ("flush", "reset") if callable(getattr(f, name, None))]
-    hint = "it was checked as a layer for whole signals; a stream is checked by --stream, or check_stream"
-    return (f"it has {' and '.join(f'{name}()' for name in kept)}: {hint}",) if kept else ()
 
 
 def _as_held(run: Run, s: Subject, asked: Asked) -> tuple[Run, Asked]:

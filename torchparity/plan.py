@@ -144,10 +144,16 @@ def _jobs(pieces: Sequence[Part], dtype: str, channels: int | None, device: str)
                 inner=place > 0,
                 device=device,
                 held=held_by(piece.module, layer),
-                free=not own and _takes_any(layer) and not subject(piece.module).weights,
+                free=not own and _takes_any(layer) and not _fixed(piece.module),
             )
         )
     return tuple(jobs)
+
+
+def _fixed(run: Run) -> bool:
+    """Return whether a box may take one number of channels alone: it has weights, or was exported so."""
+    told = subject(run)
+    return bool(told.weights) or "channels" in told.held
 
 
 def _takes_any(layer: Any) -> bool:

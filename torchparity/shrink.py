@@ -11,10 +11,11 @@ import numpy as np
 
 from dspref.arrays import Array
 from torchparity.arithmetic import unit
+from torchparity.autograd import by_torch, cotangent
 from torchparity.calls import Misbehaved, Refused, call
 from torchparity.cases import Case
 from torchparity.compare import Outcome, answers, bounded, equal
-from torchparity.gradients import by_torch, cotangent, differentiated
+from torchparity.gradients import differentiated
 from torchparity.job import Job
 from torchparity.mistakes import likely, likely_gradients
 
@@ -94,8 +95,9 @@ def place(outcome: Outcome) -> str:
         words[-1] += f" (group {channel * groups // out} of {groups})"
     if case.kind == "impulse":
         n, source = case.seed % case.shape[2], case.seed // case.shape[2] % case.shape[1]
-        words.append(f"from a 1 at sample {n} of input channel {source}")
         tap = tap_between(layer, n, m)
+        if tap is not None or getattr(layer, "length", None) is None:  # else it cannot come from there
+            words.append(f"from a 1 at sample {n} of input channel {source}")
         words += [] if tap is None else [f"tap {tap}"]
     elif m >= L * case.shape[2] - L:
         words.append("at the end")

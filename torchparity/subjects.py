@@ -94,7 +94,7 @@ def subject(f: object, *, dtype: str | None = None) -> Subject:
     >>> subject(functools.partial(torch.mul, other=torch.ones(1))).weights
     {'other': array([1.], dtype=float32)}
     """
-    if isinstance(f, (str, Path)) or _is(f, "onnx", "ModelProto"):
+    if isinstance(f, (str, Path)) or _is(f, "onnx", "ModelProto") or _is(f, "torchparity.onnx_file", "OnnxFile"):
         return _onnx(f)
     for home, name, how in _KINDS:
         if _is(f, home, name):
@@ -173,7 +173,7 @@ def _onnx(f: Any) -> Subject:
     from torchparity.onnx_file import OnnxFile
     from torchparity.onnx_laws import described
 
-    file = OnnxFile(f)
+    file = f if isinstance(f, OnnxFile) else OnnxFile(f)
     told = _told(lambda: described(file.model))
     return Subject(file, file.words, file.weights, held=file.sizes, trains=False, remarks=said(file.sizes), **told)
 

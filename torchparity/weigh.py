@@ -57,6 +57,7 @@ def last_places(error: Array, S: Array, a: Arithmetic) -> Array:
 
     Examples
     --------
+    >>> from torchparity.arithmetic import arithmetic
     >>> last_places(np.array([[[2.0**-22, 0]]]), np.array([[[0.1, 1]]]), arithmetic("float32"))
     array([[[2., 0.]]])
     """

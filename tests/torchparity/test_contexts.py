@@ -81,7 +81,8 @@ def test_layouts_hold_equal_numbers_with_other_strides(layout: str) -> None:
     y = laid_out(x, layout)
     assert torch.equal(y, given)
     assert torch.equal(x, given)
-    assert y.is_contiguous() == (layout == "contiguous")
+    assert y.is_contiguous() == (layout in ("contiguous", "offset"))
+    assert (y.storage_offset() > 0) == (layout == "offset")
     strides = {
         "channels-last": (12, 1, 3),
         "sliced": (24, 8, 2),

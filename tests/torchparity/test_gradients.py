@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from dspref import Conv, FilterInterp, Linear, Nearest, SubpixelConv, TransposedConv, adjoint
 from torchparity import build, check
 from torchparity.arithmetic import DTYPES
+from torchparity.autograd import cotangent
 from torchparity.cases import Case
 from torchparity.examine import whole
-from torchparity.gradients import cotangent, differentiated, gradient_bounds
+from torchparity.gradients import differentiated, gradient_bounds
 from torchparity.job import Job
 from torchparity.plan import plan
 from torchparity.roundoff import doubled

@@ -215,9 +215,19 @@ def test_shuffles_of_either_order_are_known(perm: Sequence[int], middle: Sequenc
     layer = described(file.model)
     assert isinstance(layer, SubpixelConv)
     assert layer.factor == 3
-    assert np.array_equal(layer.weight[1], file.weights["W"][1 if middle[0] == 2 else 2])
+    assert layer.order == ("crd" if middle[0] == 2 else "dcr")
+    assert np.array_equal(layer.weight, file.weights["W"])
     x = whole(2, 2, 9)
     assert np.array_equal(file(torch.from_numpy(x)).numpy(), layer(x))
+
+
+def test_the_other_order_is_not_what_was_promised() -> None:
+    right, wrong = shuffle((0, 1, 3, 2), (2, 3, -1)), shuffle((0, 2, 3, 1), (3, 2, -1))
+    like = "shuffle x3 k3 p1"
+    assert check(right, like=like).ok
+    verdict = check(wrong, like=like)
+    assert verdict.status == "wrong"
+    assert "DCR (phase first) found" in verdict.reason
 
 
 @pytest.mark.parametrize("make", [lambda: shuffle((0, 1, 2, 3), (2, 3, -1)), lambda: shuffle((0, 3, 1, 2), (2, 3, -1))])

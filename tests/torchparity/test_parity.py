@@ -754,4 +754,4 @@ def test_a_length_that_a_float_cuts_short_is_tried() -> None:
     layer = Interpolate("linear", scale_factor="120/88", recompute_scale_factor=True)
     verdict = check(short, like=layer, gradients=False)
     assert verdict.status == "wrong"
-    assert "output of shape (1, 2, 14), which should be (1, 2, 15)" in verdict.reason
+    assert re.search(r"output of shape \(1, \d, 14\), which should be \(1, \d, 15\)", verdict.reason)

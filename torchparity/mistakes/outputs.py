@@ -207,7 +207,7 @@ def ends(subject: Subject, seen: Seen) -> str:
     first = max(_reach(w[: -(-len(w) // 2)]) for w in places)
     last = max(_reach(w[::-1][: len(w) // 2]) for w in places)
     shortest = min((w.shape[-1] for w in wrong if w.any()), default=0)
-    if 4 * (first + last) > shortest or not first + last:
+    if 4 * (first + last) > shortest or not first + last or not all(_whole(w, first, last) for w in places if w.any()):
         return ""
     others = max(float(np.where(w, 0, share).max()) for share, w in zip(shares, wrong, strict=True))
     if 2 * others > min(float(share[w].min()) for share, w in zip(shares, wrong, strict=True) if w.any()):
@@ -225,6 +225,11 @@ def _share(error: Array, E: Array) -> Array:
 def _reach(wrong: Array) -> int:
     """Return how many samples there are up to the last that is wrong."""
     return int((np.flatnonzero(wrong) + 1).max(initial=0))
+
+
+def _whole(wrong: Array, first: int, last: int) -> bool:
+    """Return whether most of the samples at the ends are wrong, and they do not lie apart from the end."""
+    return bool(2 * wrong.sum() > first + last)
 
 
 def _zero_there(seen: Seen, wrong: list[Array]) -> bool:
