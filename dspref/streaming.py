@@ -191,7 +191,7 @@ class _Window:
         assert self._past is not None
         needed = min((self._given * self._step - self._lead) // self.L, self._time - self._least)
         first = max(self._first, needed // self._step * self._step)
-        self._past, self._first = self._past[..., first - self._first :], first
+        self._past, self._first = self._past[..., first - self._first :].copy(), first  # the chunk is the caller's
 
 
 class _Tail:

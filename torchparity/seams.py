@@ -23,9 +23,10 @@ OLDER = "wrong on chunks shorter than the overlap: only the tail of the last chu
 SHORT = "wrong on chunks shorter than the overlap"
 MANY = "wrong after many chunks: fewer of that size are right"
 BIAS = "the bias is added once more wherever chunks overlap"
-LEAK = "state leaks from one stream into the next"
+LEAK = "state leaks from one stream into another"
 UNRESET = "state leaks from one signal into the next: reset() does not clear it"
 BATCH = "a change of the batch size after reset() is not taken"
+SILENT = "wrong where a chunk is silent"
 EMPTY = "an empty chunk changes the state"
 FLUSH = "flush is missing or incomplete: the tail is never given"
 

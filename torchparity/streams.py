@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from dspref.arrays import Array, NotAnalysable, as_choice, as_integer, complaint
+from dspref.arrays import NotAnalysable, as_choice, as_integer, complaint
 from dspref.chain import Chain
 from dspref.outline import Outline
 from torchparity.arithmetic import DTYPES, Arithmetic, arithmetic
 from torchparity.binding import bound_by_shape
-from torchparity.calls import Misbehaved, Refused, call, own_channels, own_dtype
+from torchparity.calls import Misbehaved, Refused, own_channels, own_dtype
 from torchparity.cases import KINDS, REAL, Case
+from torchparity.chunked import examined
 from torchparity.job import Job
 from torchparity.plan import Like, as_chain, plan
 from torchparity.promises import Broken
-from torchparity.rig import CUTS, PASSED, Rig, Seen, even
-from torchparity.seams import BATCH, EMPTY, LEAK, MANY, SHORT, UNRESET
+from torchparity.rig import PASSED, Rig, Seen
 from torchparity.subjects import subject
-from torchparity.takes import Make, has_flush, maker
+from torchparity.takes import Make, has_flush, maker, whole
 from torchparity.verdict import STATUSES, Coverage, Verdict
 
-_MORE = {"one chunk": 70, "single samples": 300}
-"""Samples of one more signal: a chunk wider than what implementations unroll, more chunks than their buffers hold."""
 _DEAR = 1 << 28  # products in one signal: longer ones are left out
-_CHEAP = 1 << 24  # products in one signal of a batch
 
 
 def check_stream(
@@ -50,10 +45,12 @@ def check_stream(
 
     A signal is cut into one chunk, long, random and short chunks, pairs, single samples, and chunks some of which
     are empty, and fed to a fresh stream each time; what it gives, its ``flush()`` included, must be the output of the
-    whole. Tier 1: integers, where sums of them are exact, bit for bit. Tier 2: noise, noise spread over 40 octaves,
-    and constants, up to the rounding bound: overlap-add in chunks is another order of the same sum, and
-    `torchparity.roundoff` bounds every order (`torchparity.rig.streamed_bound`). Then a second stream beside one that
-    was left in the middle must begin anew, and so must one after ``reset()``, with another batch size too.
+    whole. Tier 1: integers, where sums of them are exact, bit for bit, with whole numbers for weights where these are
+    the stream's parameters (`torchparity.twins`). Tier 2: noise, noise spread over 40 octaves, constants, and noise
+    with a silent chunk, up to the rounding bound: overlap-add in chunks is another order of the same sum, and
+    `torchparity.roundoff` bounds every order (`torchparity.rig.streamed_bound`). A second stream beside one that was
+    left in the middle must begin anew, two that are fed in turn must both be right, and so must one after
+    ``reset()``, with another batch size too. That a stream keeps a view of a chunk is a remark.
 
     A stream without ``flush()`` that gives as many samples as its factor says (a causal decoder) is compared as far as
     it goes. It may lag: `latency` samples come first that are not compared.
@@ -121,16 +118,9 @@ def check_stream(
         given is not None,
     )
     remarks = [] if flushed else ["no flush(): what the stream holds back at the end was not compared"]
-    seen = list(_examined(rig, seed, times, sizes, remarks))
+    seen = list(examined(rig, seed, times, sizes, remarks))
     words += f", in chunks{f', {rig.latency} output samples later' if rig.latency else ''}"
     return _verdict(seen, rig, words, tuple(remarks))
-
-
-def _whole(new: Make, x: Tensor) -> Tensor:
-    """Return what a fresh stream gives for the whole signal in one chunk."""
-    stream = new()
-    y: Tensor = stream(x)
-    return torch.cat([y, stream.flush()], dim=-1) if has_flush(stream) else y
 
 
 def _reference(new: Make, stream: Any, promised: Chain | None, dtype: str, seed: int, device: str) -> tuple[Job, str]:
@@ -144,7 +134,7 @@ def _reference(new: Make, stream: Any, promised: Chain | None, dtype: str, seed:
         hint = "hand over the offline module, or a layer with its weights"
         raise NotAnalysable(complaint("like", "words, for a stream without flush()", "a layer with weights", hint))
     channels = own_channels(stream, 0) or getattr(stream, "in_channels", None)
-    found = plan(partial(_whole, new), promised, dtype=dtype, channels=channels, seed=seed, device=device)
+    found = plan(partial(whole, new), promised, dtype=dtype, channels=channels, seed=seed, device=device)
     job = found.jobs[0]
     if not job.bounded:
         hint = "check the linear layers one by one"
@@ -186,85 +176,6 @@ def _latency(job: Job, new: Make, a: Arithmetic, device: str, seed: int, time: i
         if np.all(off <= limit.E[..., :n]) and np.any(limit.S[..., :n] > limit.E[..., :n]):
             return late
     return 0
-
-
-def _examined(
-    rig: Rig, seed: int, times: Sequence[int], sizes: Sequence[int] | None, remarks: list[str]
-) -> Iterator[Seen]:
-    """Yield what each run showed, plainest cuts first, up to the first that is wrong."""
-    rng, job = np.random.default_rng(seed), rig.job
-    for seen in _beside(rig, Case("normal", (2, job.channels, max(times)), rig.a.name, seed)):
-        yield seen
-        if seen.status not in PASSED:
-            return
-    cuts = CUTS if sizes is None else {"one chunk": CUTS["one chunk"], **{f"chunks of {n}": _of(n) for n in sizes}}
-    dear = job.products(max(times)) > _CHEAP
-    shapes = [(1 if dear else 1 + i % 3, job.channels, time) for i, time in enumerate(times)]
-    for name, cut in cuts.items():
-        more = [(1, job.channels, _MORE[name])] if name in _MORE and sizes is None and not dear else []
-        every = [_cases(job, rig.a, shape, seed, dear=dear and name != "one chunk") for shape in (*shapes, *more)]
-        for case in (case for of_shape in every for case in of_shape):
-            seen = rig.seen(case, cut(case.shape[-1], job.extent, rng), name)
-            if name == "empty chunks" and seen.reason.startswith("chunk") and "(0 samples)" in seen.reason:
-                remarks.append(f"an empty chunk is refused: {seen.reason}")
-                return
-            yield (seen := _blamed(seen, rig, max(times)))
-            if seen.status == "wrong":
-                return
-
-
-def _of(n: int) -> Any:
-    return lambda time, extent, rng: even(n, time)
-
-
-def _cases(job: Job, a: Arithmetic, shape: tuple[int, int, int], seed: int, *, dear: bool) -> list[Case]:
-    """Return the inputs of a shape: whole numbers, where sums are exact, and real ones, fewer where they are dear."""
-    whole = job.whole(Case("integer", shape, a.name, seed))
-    real = [Case(kind, shape, a.name, seed) for kind in (REAL[:1] if dear else REAL)]
-    return real if whole is None else [whole, *real]
-
-
-def _blamed(seen: Seen, rig: Rig, longest: int) -> Seen:
-    """Return what was seen, with the mistake that the cut alone tells: all plainer cuts were right."""
-    if seen.status in PASSED:
-        return seen
-    if seen.cut == "empty chunks":
-        return dataclasses.replace(seen, looks_like=EMPTY)
-    if seen.looks_like or seen.index is None or max(seen.sizes) >= rig.job.extent:
-        return seen
-    return dataclasses.replace(seen, looks_like=MANY if len(seen.sizes) > longest else SHORT)
-
-
-def _beside(rig: Rig, case: Case) -> Iterator[Seen]:
-    """Yield whether streams that follow one another know nothing of each other: each is fed one chunk."""
-    time, half, left = case.shape[-1], max(1, case.shape[-1] // 2), rig.new()
-    yield rig.seen(case, [time], "one chunk")
-    if not _fed(left, rig, case.x[..., :half]):  # the cases themselves will tell
-        return
-    new = f"s = takes.maker(make, {rig.a.dtype!r}, {rig.device!r})(); s(x[:2, :, :{half}]); "
-    yield _named(rig.seen(case, [time], "beside another"), LEAK, "make", new)
-    if not callable(getattr(left, "reset", None)):
-        return
-    for name, batch, mistake in (("after reset", 2, UNRESET), ("after reset, another batch", 3, BATCH)):
-        again = dataclasses.replace(case, shape=(batch, *case.shape[1:]))
-        left.reset()
-        if _fed(left, rig, again.x[:2, :, :half]):
-            left.reset()
-            yield _named(rig.seen(again, [time], name, left), mistake, "lambda: s", new + "s.reset(); ")
-
-
-def _fed(stream: Any, rig: Rig, x: Array) -> bool:
-    """Return whether a stream takes the beginning of a signal, after which it is left."""
-    try:
-        call(stream, x, model=rig.a, device=rig.device)
-    except (Refused, Misbehaved):
-        return False
-    return True
-
-
-def _named(seen: Seen, mistake: str, stream: str, before: str) -> Seen:
-    name = "" if seen.status in PASSED else mistake
-    return dataclasses.replace(seen, stream=stream, before=before, looks_like=name)
 
 
 def _verdict(seen: Sequence[Seen], rig: Rig, words: str, remarks: tuple[str, ...]) -> Verdict:

@@ -73,11 +73,11 @@ def maker(make: Any, dtype: str, device: str = "cpu") -> Make:
     if isinstance(make, nn.Module):
         base = private_copy(make, dtype, allowed=DTYPES).to(device)
         shared = list(base.parameters())  # the state is what changes
-        return lambda: _restarted(copy.deepcopy(base, {id(p): p for p in shared}))
+        return lambda: restarted(copy.deepcopy(base, {id(p): p for p in shared}))
     if not callable(make):
         raise TypeError(complaint("stream", type(make).__name__, "a module, an object to call, or a factory of one"))
     if not _is_factory(make):
-        return lambda: _restarted(copy.deepcopy(make))
+        return lambda: restarted(copy.deepcopy(make))
 
     def made() -> Any:
         stream = make()
@@ -110,8 +110,8 @@ def _is_factory(make: Any) -> bool:
     return True
 
 
-def _restarted(stream: Any) -> Any:
-    """Return a copy whose state is that of the beginning, if it can say so."""
+def restarted(stream: Any) -> Any:
+    """Return a stream whose state is that of the beginning, if it can say so."""
     if callable(getattr(stream, "reset", None)):
         stream.reset()
     return stream
@@ -122,37 +122,77 @@ def has_flush(stream: Any) -> bool:
     return callable(getattr(stream, "flush", None))
 
 
-def take(stream: Any, x: Array, sizes: Sequence[int], a: Arithmetic, device: str = "cpu") -> Take:
-    """Return what a stream gives for `x` (batch, channel, time) in chunks of the given sizes.
+def whole(new: Make, x: Tensor) -> Tensor:
+    """Return what a fresh stream gives for the whole signal in one chunk, its flush included."""
+    stream = new()
+    y: Tensor = stream(x)
+    return torch.cat([y, stream.flush()], dim=-1) if has_flush(stream) else y
+
+
+class Feed:
+    """A stream that is fed chunk by chunk, and what it has given so far.
+
+    What a call returned must stay as it was. Where chunks are `spoiled`, each is filled with NaN after its call: then
+    what was returned may well change, as a view of the chunk does.
+    """
+
+    def __init__(self, stream: Any, a: Arithmetic, device: str = "cpu", *, spoiled: bool = False) -> None:
+        self.stream, self.a, self.device, self.spoiled = stream, a, device, spoiled
+        self._sizes: list[int] = []
+        self._kept: list[tuple[Tensor, Array, str]] = []
+
+    def chunk(self, x: Array) -> None:
+        """Feed a chunk (batch, channel, time)."""
+        self._part(self.stream, x, f"chunk {len(self._sizes)} ({x.shape[-1]} samples)")
+        self._sizes.append(x.shape[-1])
+
+    def end(self) -> Take:
+        """Flush the stream, if it can, and return all that it gave."""
+        if has_flush(self.stream):
+            self._part(lambda _: self.stream.flush(), np.zeros((len(self._kept[0][1]), 1, 0)), "flush")
+        for y, then, name in () if self.spoiled else self._kept:
+            if not np.array_equal(numbers(y), then, equal_nan=True):
+                hint = "return a copy, as x.clone()"
+                raise Misbehaved(complaint(f"output of {name}", "changed by a later call", "one left as it was", hint))
+        parts = tuple(then for _, then, _ in self._kept)
+        channels = {then.shape[1] for then in parts}
+        if len(channels) > 1:
+            raise Misbehaved(
+                complaint("output channels", sorted(channels), "the same from every chunk, and from flush")
+            )
+        return Take(tuple(self._sizes), parts)
+
+    def _part(self, f: Callable[[Tensor], Any], x: Array, name: str) -> None:
+        handed: list[Tensor] = []
+        given: list[Tensor] = []
+
+        def watched(chunk: Tensor) -> Any:
+            handed.append(chunk)
+            given.append(y := f(chunk))
+            return y
+
+        try:
+            y = call(watched, x, model=self.a, device=self.device)
+        except (Refused, Misbehaved) as error:
+            raise type(error)(f"{name}: {error}") from error
+        self._kept.append((given[0], y, name))
+        if self.spoiled:
+            with torch.no_grad():
+                handed[0].fill_(torch.nan)
+
+
+def take(stream: Any, x: Array, sizes: Sequence[int], a: Arithmetic, device: str = "cpu", **how: bool) -> Take:
+    """Return what a stream gives for `x` (batch, channel, time) in chunks of the given sizes; `how` as for `Feed`.
 
     Raises
     ------
     Refused, Misbehaved
         As `torchparity.calls.call`, with the chunk; also if a call changes what an earlier one returned.
     """
-    kept: list[tuple[Tensor, Array, str]] = []
-
-    def part(f: Callable[[Tensor], Any], chunk: Array, name: str) -> None:
-        given: list[Tensor] = []
-        try:
-            y = call(lambda x: given.append(f(x)) or given[0], chunk, model=a, device=device)  # type: ignore[func-returns-value]
-        except (Refused, Misbehaved) as error:
-            raise type(error)(f"{name}: {error}") from error
-        kept.append((given[0], y, name))
-
-    for i, chunk in enumerate(np.split(x, np.cumsum(sizes)[:-1], axis=-1)):
-        part(stream, chunk, f"chunk {i} ({chunk.shape[-1]} samples)")
-    if has_flush(stream):
-        part(lambda _: stream.flush(), x[..., :0], "flush")
-    for y, then, name in kept:
-        if not np.array_equal(numbers(y), then, equal_nan=True):
-            hint = "return a copy, as x.clone()"
-            raise Misbehaved(complaint(f"output of {name}", "changed by a later call", "one left as it was", hint))
-    parts = tuple(then for _, then, _ in kept)
-    channels = {then.shape[1] for then in parts}
-    if len(channels) > 1:
-        raise Misbehaved(complaint("output channels", sorted(channels), "the same from every chunk, and from flush"))
-    return Take(tuple(sizes), parts)
+    feed = Feed(stream, a, device, **how)
+    for chunk in np.split(x, np.cumsum(sizes)[:-1], axis=-1):
+        feed.chunk(chunk)
+    return feed.end()
 
 
 def streamed(make: Any, x: Tensor, sizes: Sequence[int]) -> Tensor:
@@ -170,10 +210,28 @@ def streamed(make: Any, x: Tensor, sizes: Sequence[int]) -> Tensor:
     >>> streamed(nn.Upsample(scale_factor=2), torch.ones(1, 1, 3), [1, 2]).shape
     torch.Size([1, 1, 6])
     """
-    stream = maker(make, str(x.dtype).removeprefix("torch."), str(x.device))()
+    return in_turn(make, [x], sizes)[0]
+
+
+def in_turn(make: Any, signals: Sequence[Tensor], sizes: Sequence[int]) -> list[Tensor]:
+    """Return what fresh streams give that are fed in turn, each its own signal: first the first chunk of each.
+
+    Examples
+    --------
+    >>> x = torch.ones(1, 1, 3)
+    >>> [y.sum().item() for y in in_turn(nn.Upsample(scale_factor=2), [x, 2 * x], [1, 2])]
+    [6.0, 12.0]
+    """
+    new = maker(make, str(signals[0].dtype).removeprefix("torch."), str(signals[0].device))
+    streams: list[Any] = []
+    given: list[list[Tensor]] = [[] for _ in signals]
     with torch.no_grad():
-        parts = [stream(chunk) for chunk in torch.split(x, list(sizes), dim=-1)]
-        return torch.cat([*parts, stream.flush()] if has_flush(stream) else parts, dim=-1)
+        for i, chunks in enumerate(zip(*(torch.split(x, list(sizes), dim=-1) for x in signals), strict=True)):
+            for k, chunk in enumerate(chunks):
+                streams += [] if i else [new()]
+                given[k].append(streams[k](chunk))
+        ends = [[stream.flush()] if has_flush(stream) else [] for stream in streams]
+    return [torch.cat([*parts, *end], dim=-1) for parts, end in zip(given, ends, strict=True)]
 
 
 def in_words(sizes: Sequence[int]) -> str:

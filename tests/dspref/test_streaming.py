@@ -257,6 +257,14 @@ def test_a_flush_ends_the_signal_and_a_reset_forgets_it() -> None:
     assert repr(stream) == f"Stream({layer!r})"
 
 
+def test_what_is_kept_is_no_view_of_the_chunk() -> None:
+    layer, chunk = Conv(np.array([[[1, 2, 3]]]), padding=1), np.array([[1, 2, 3]])
+    stream = Stream(layer)
+    first = stream(chunk)
+    chunk[:] = 9
+    assert np.array_equal(np.concatenate([first, stream([[4]]), stream.flush()], -1), layer([[1, 2, 3, 4]]))
+
+
 REFUSED: dict[str, tuple[Any, str]] = {
     "circular": (Conv(np.array([[[1, 2, 3]]]), padding=1, padding_mode="circular"), "looks at its own end"),
     "corners": (Linear(2, align_corners=True), "align_corners"),

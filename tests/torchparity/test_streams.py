@@ -18,11 +18,12 @@ from dspref import Chain, Conv, FilterInterp, Linear, Nearest, NotAnalysable, Po
 from dspref import TransposedConv as Convt
 from dspref.arrays import Array
 from tests.strategies import QUIET, Case, cases
-from torchparity import build, check_stream, seams, takes
+from torchparity import beside, build, check_stream, seams, takes
 from torchparity import cases as inputs  # noqa: F401 -- the lines to paste name it
 from torchparity.arithmetic import ARITHMETICS, DTYPES
+from torchparity.cuts import CUTS
 from torchparity.nn import StreamingConvTranspose1d
-from torchparity.rig import CUTS, streamed_bound
+from torchparity.rig import streamed_bound
 from torchparity.roundoff import bound
 
 RNG = np.random.default_rng(0)
@@ -186,7 +187,7 @@ def test_other_ways_to_write_it_are_right_too(layer: Convt) -> None:
         verdict = check_stream(kind(conv), like=layer)  # type: ignore[arg-type]
         assert verdict.ok, str(verdict)
         assert "empty chunk is refused" in verdict.remarks[0]  # Torch has no transposed convolution of nothing
-        assert verdict.coverage.tiers == ((0, 1, 2) if layer is WHOLE else (0, 2))
+        assert verdict.coverage.tiers == (0, 1, 2)
 
 
 def test_a_causal_stream_is_compared_as_far_as_it_goes() -> None:
@@ -261,6 +262,24 @@ class Leaking(Overlap):
     reset = None  # type: ignore[assignment]
 
 
+class Shared(Overlap):
+    """The tail is the class's, and a stream begins with none."""
+
+    kept: Any = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.tail = Shared.kept
+        y = super().forward(x)
+        Shared.kept = self.tail
+        return y
+
+    def flush(self) -> Tensor:
+        return self.biased(Shared.kept)
+
+    def reset(self) -> None:
+        Shared.kept = None
+
+
 class Unreset(Overlap):
     def reset(self) -> None:
         pass
@@ -292,6 +311,28 @@ class ShortOnly(Overlap):
         return y
 
 
+class Unrolled(Overlap):
+    """Of more than 128 samples the last one is lost."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(torch.cat([x[..., :-1], 0 * x[..., -1:]], -1) if x.shape[-1] > 128 else x)
+
+
+class ByPeak(Overlap):
+    """Scaled by a power of two, which rounds nothing."""
+
+    def stamps(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
+        peak = 2 ** x.abs().max().log2().ceil() if x.shape[-1] else 1.0
+        return super().stamps(x / peak) * peak
+
+
+class SilenceSkipped(Overlap):
+    """Nothing comes of silence: no tail, and no bias."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) * x.any()
+
+
 MISTAKES: dict[str, tuple[Any, str, str]] = {
     "stateless": (Stateless, seams.STATELESS, "0 after its border"),
     "stateless, no flush": (without(Stateless, "flush"), seams.STATELESS, "0 after its border"),
@@ -301,6 +342,10 @@ MISTAKES: dict[str, tuple[Any, str, str]] = {
     "only the last tail": (LastTail, seams.OLDER, "after its border"),
     "short tails": (ShortOnly, seams.SHORT, "after its border"),
     "leak": (Leaking, seams.LEAK, "chunk 0"),
+    "shared": (Shared, seams.LEAK, "chunk 1"),
+    "unrolled": (Unrolled, "", "chunk 0"),
+    "peak": (ByPeak, seams.SILENT, ""),
+    "silence skipped": (SilenceSkipped, seams.SILENT, "0 after its border"),
     "reset does nothing": (Unreset, seams.UNRESET, "chunk 0 ("),
     "reset keeps the batch": (OneBatch, seams.BATCH, ""),
     "half a flush": (HalfFlush, seams.FLUSH, ""),
@@ -580,3 +625,88 @@ def test_a_stream_that_errs_after_many_chunks_is_found() -> None:
     assert verdict.status == "wrong", str(verdict)
     assert verdict.looks_like == seams.MANY
     assert verdict.where.startswith("chunk 256 (1 samples)")
+
+
+class Viewing(CausalConv):
+    """The past is a view of the chunk, where that is long enough."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = super().forward(x)
+        self.past = x[..., -self.reach :] if x.shape[-1] >= self.reach else self.past
+        return y
+
+
+def test_a_view_of_the_chunk_is_a_remark() -> None:
+    layer = Conv(f32(2, 3, 5), padding=4, bias=f32(2))
+    right, verdict = check_stream(CausalConv(layer), like=layer), check_stream(Viewing(layer), like=layer)
+    assert right.ok, str(right)
+    assert verdict.ok, str(verdict)
+    assert beside.VIEW not in right.remarks
+    assert beside.VIEW in verdict.remarks
+
+
+def test_weights_that_are_no_whole_numbers_have_a_twin_of_such() -> None:
+    up = nn.ConvTranspose1d(1, 2, 8, stride=4)
+    for make in (StreamingConvTranspose1d(up), lambda: StreamingConvTranspose1d(up), Causal(up), Delayed(up)):
+        verdict = check_stream(make, like=up)
+        assert verdict.ok, str(verdict)
+        assert verdict.coverage.tiers == (0, 1, 2)
+        assert dict(verdict.coverage.strata)["integer"] > 20
+    assert check_stream(StreamingConvTranspose1d(up), like="convt k8 s4", dtype="bfloat16").coverage.tiers == (0, 1, 2)
+
+
+class Faint(Overlap):
+    """The tail grows by less than rounding may take."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = super().forward(x)
+        self.tail = self.tail * (1 + 2.0**-23)
+        return y
+
+
+def test_what_rounding_hides_shows_in_whole_numbers() -> None:
+    stream = Faint(build(CONVT))  # type: ignore[arg-type]
+    verdict = check_stream(stream, like=CONVT)
+    assert verdict.status == "wrong", str(verdict)
+    assert "(integer input" in verdict.reason
+    got, due = pasted(verdict.repro, stream)
+    assert got != due == round(due)
+
+
+class Prepared(Overlap):
+    """What it computes with was computed when it was made."""
+
+    def __init__(self, conv: nn.ConvTranspose1d, *names: str) -> None:
+        super().__init__(conv)
+        self.ready: dict[str, Tensor] = {name: getattr(conv, name).detach().clone() for name in names}
+
+    def stamps(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
+        return F.conv_transpose1d(x, self.ready.get("weight", self.conv.weight), bias, self.conv.stride)
+
+    def biased(self, y: Tensor) -> Tensor:
+        bias = self.ready.get("bias", self.conv.bias)
+        assert bias is not None
+        return y + bias[:, None]
+
+
+@pytest.mark.parametrize("names", [("weight",), ("bias",), ("weight", "bias")])
+def test_weights_that_are_used_no_more_are_not_set(names: tuple[str, ...]) -> None:
+    verdict = check_stream(lambda: Prepared(build(CONVT), *names), like=CONVT)  # type: ignore[arg-type]
+    assert verdict.ok, str(verdict)
+    assert verdict.coverage.tiers == (0, 2)
+
+
+class ByFFT(Overlap):
+    def stamps(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
+        (s,), w = self.conv.stride, self.conv.weight
+        n = (x.shape[-1] - 1) * s + w.shape[-1]
+        wide = x.new_zeros(*x.shape[:2], n)
+        wide[..., ::s][..., : x.shape[-1]] = x
+        product = torch.einsum("bif,iof->bof", torch.fft.rfft(wide, n), torch.fft.rfft(w, n))
+        return torch.fft.irfft(product, n)  # type: ignore[no-any-return]
+
+
+def test_fft_algorithms_round_whole_numbers_and_are_not_wrong() -> None:
+    verdict = check_stream(ByFFT(build(CONVT)), like=CONVT)  # type: ignore[arg-type]
+    assert (verdict.status, verdict.looks_like) == ("normwise only", ""), str(verdict)
+    assert verdict.coverage.tiers == (0, 1, 2)
