@@ -108,6 +108,7 @@ def campaign(
     jobs: int | None = None,
     resume: str | os.PathLike[str] | None = None,
     progress: Progress = lambda seen, cases: None,
+    note: Callable[[str], None] = lambda words: None,
     chunk: int = CHUNK,
 ) -> Campaign:
     """Compare drawn cases with the reference, on several processes.
@@ -130,6 +131,8 @@ def campaign(
         A file that remembers finished pieces; what it holds is not done again.
     progress : function (Tally, int)
         Called when a piece is done and remembered. What it raises ends the campaign.
+    note : function of str
+        Told, once, if the file at `resume` ended with a piece that was not written whole: it is done again.
     chunk : int
         Cases in a piece.
 
@@ -154,6 +157,8 @@ def campaign(
     start, before = perf_counter(), Tally()
     with ledger(resume, design.header()) if resume is not None else nullcontext() as book:
         if book is not None:
+            if book.torn:
+                note(f"{resume}: 1 unfinished piece dropped")
             before = total(Tally.from_dict(result) for _, result in book.results())
         tally, memory = _done(design, before, book, jobs, progress)
     effort = Effort(tally.cases - before.cases, perf_counter() - start, sum(memory.values()), len(memory))

@@ -78,9 +78,11 @@ def campaign(
 ) -> None:
     """Draw random layers and inputs, and compare Torch with the reference on each, forward and backward.
 
-    Equal where nothing is rounded, else within the rounding bound. The same seed gives the same result, on any
-    number of processes, shards and resumptions. Ctrl-C or SIGTERM ends when the next piece is done, a second one at
-    once; with exit code 130 or 143.
+    Equal where nothing is rounded, else within the rounding bound. "verified: no violation" says that every corner of
+    the parameter space was reached, too; "no violation" alone, that some were not, and which.
+
+    The same seed gives the same result, on any number of processes, shards and resumptions. Ctrl-C or SIGTERM ends
+    when the next piece is done, a second one at once; with exit code 130 or 143.
 
     \b
     torchparity campaign --cases 100000 -j 2 --resume night.jsonl
@@ -109,7 +111,15 @@ def campaign(
 
         try:
             made = library.campaign(
-                cases, seed=seed, device=device, shard=shard, jobs=jobs, resume=resume, progress=progress, **options
+                cases,
+                seed=seed,
+                device=device,
+                shard=shard,
+                jobs=jobs,
+                resume=resume,
+                progress=progress,
+                note=lambda words: click.echo(words, err=True),
+                **options,
             )
         except (_Interrupted, KeyboardInterrupt, BrokenExecutor) as end:  # broken: processes got the signal as well
             if not asked():

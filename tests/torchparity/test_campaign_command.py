@@ -61,10 +61,21 @@ def test_text_tells_cells_corners_and_effort() -> None:
     result = run(*SMALL)
     assert result.exit_code == 0
     assert re.search(r"^(verified: )?no violation in 60 cases, \d+ outputs$", result.stdout, re.MULTILINE)
-    assert re.search(r"^nearest +float32 +forward +2 +\d+ +\d+ +0 +exact \d+$", result.stdout, re.MULTILINE)
+    assert re.search(r"^nearest +float32 +\d+ +\d+ +0 +0\.\d{3} +input +\d+$", result.stdout, re.MULTILINE)
+    assert re.search(r"^verdicts: exact \d+, within bound \d+$", result.stdout, re.MULTILINE)
     assert "design: cases 60, seed 3, kinds nearest/filter, dtypes float32, device cpu, shard 1/1" in result.stdout
     assert re.search(r"^run: 60 cases in \d+ s, \d+ a second; \d+ MiB at most, in 1 process$", result.stdout, re.M)
     assert "corners reached: all" in result.stdout
+
+
+def test_verified_says_that_every_corner_was_reached() -> None:
+    """And what was not reached is named, in the words of the help."""
+    few, all_of = run(*SMALL[:1], "--cases", "4", *SMALL[3:]).stdout, run(*SMALL).stdout
+    assert few.startswith("no violation in 4 cases")
+    assert '(of those it says nothing, hence not "verified")' in few
+    assert all_of.startswith("verified: no violation in 60 cases")
+    assert 'corners reached: all, hence "verified"\n' in all_of
+    assert "every corner of" in run("campaign", "--help").stdout
 
 
 def test_json_and_markdown_tell_the_same(tmp_path: Path) -> None:
@@ -147,6 +158,14 @@ def test_killed_and_resumed_is_as_if_undisturbed(undisturbed: dict[str, Any], tm
     assert path.read_bytes().startswith(kept)
     assert seen(result.stdout) == undisturbed
     assert json.loads(result.stdout)["run"]["cases"] <= 1500 - 3 * 250
+
+
+def test_a_torn_line_is_told_once(tmp_path: Path) -> None:
+    path = tmp_path / "work.jsonl"
+    assert "dropped" not in run(*SMALL, "--resume", str(path)).stderr
+    path.write_bytes(path.read_bytes()[:-9])  # as if killed while it wrote
+    told = [run(*SMALL, "--resume", str(path)).stderr for _ in range(2)]
+    assert [text.count(f"{path}: 1 unfinished piece dropped\n") for text in told] == [1, 0]
 
 
 def test_ctrl_c_ends_between_pieces_and_tells_how_to_go_on(undisturbed: dict[str, Any], tmp_path: Path) -> None:
