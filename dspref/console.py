@@ -1,6 +1,6 @@
 """What both commands share: exit codes, numbers of hertz, and files written whole or not at all.
 
-Exit codes: 0 clean, 1 findings, 2 usage (with the words of the error), 3 not analysable.
+Exit codes: 0 clean, 1 findings, 2 usage (with the words of the error), 3 not analysable, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 CLEAN, FINDINGS, USAGE, NOT_ANALYSABLE = range(4)
+INTERRUPTED = 130
 
 
 def with_exit_codes(command: Callable[P, R]) -> Callable[P, R]:
     """Make a command end with words and an exit code, not a traceback, where its input is at fault.
 
     `NotAnalysable` ends with 3, any other ValueError with 2, and so does a TypeError in the words of
-    `dspref.arrays.complaint`. Anything else is our own fault and is shown.
+    `dspref.arrays.complaint`, and Ctrl-C with 130. Anything else is our own fault and is shown.
 
     Examples
     --------
@@ -47,6 +48,9 @@ def with_exit_codes(command: Callable[P, R]) -> Callable[P, R]:
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return command(*args, **kwargs)
+        except KeyboardInterrupt:
+            click.echo("\ninterrupted", err=True)
+            raise click.exceptions.Exit(INTERRUPTED) from None
         except (ValueError, TypeError) as error:
             if isinstance(error, TypeError) and "; allowed: " not in str(error):
                 raise

@@ -6,8 +6,9 @@ import math
 import os
 import signal
 import threading
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import closing, nullcontext
+import warnings
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -26,6 +27,9 @@ from torchparity.trials import tallied
 
 CHUNK = 250
 """Cases in one piece of work: a second or two of one core, and the most that a killed process loses."""
+
+INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM)
+"""Signals that end a campaign between two pieces."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,7 @@ def campaign(
     jobs: int | None = None,
     resume: str | os.PathLike[str] | None = None,
     progress: Progress = lambda seen, cases: None,
+    note: Callable[[str], None] = lambda words: None,
     chunk: int = CHUNK,
 ) -> Campaign:
     """Compare drawn cases with the reference, on several processes.
@@ -126,6 +131,8 @@ def campaign(
         A file that remembers finished pieces; what it holds is not done again.
     progress : function (Tally, int)
         Called when a piece is done and remembered. What it raises ends the campaign.
+    note : function of str
+        Told, once, if the file at `resume` ended with a piece that was not written whole: it is done again.
     chunk : int
         Cases in a piece.
 
@@ -150,6 +157,8 @@ def campaign(
     start, before = perf_counter(), Tally()
     with ledger(resume, design.header()) if resume is not None else nullcontext() as book:
         if book is not None:
+            if book.torn:
+                note(f"{resume}: 1 unfinished piece dropped")
             before = total(Tally.from_dict(result) for _, result in book.results())
         tally, memory = _done(design, before, book, jobs, progress)
     effort = Effort(tally.cases - before.cases, perf_counter() - start, sum(memory.values()), len(memory))
@@ -199,7 +208,7 @@ def _done(
     due = sum(len(span) for span in design.spans.values())
     memory: dict[str, int] = {}
     progress(tally, due)
-    with closing(_pieces(design, left, jobs)) as pieces:
+    with _given_up(_pieces(design, left, jobs)) as pieces:
         for done in pieces:
             if book is not None:
                 book.add(done.piece, done.tally.to_dict())
@@ -209,6 +218,17 @@ def _done(
     return tally, memory | {process_name(): peak_memory()}
 
 
+@contextmanager
+def _given_up(pieces: Generator[Done]) -> Iterator[Generator[Done]]:
+    """Give up pieces that are still at work in the end, their processes too, without joblib's remark on them."""
+    try:
+        yield pieces
+    finally:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", r"\d+ tasks (have been|which were)", UserWarning)
+            pieces.close()
+
+
 def _pieces(design: Design, left: Sequence[int], jobs: int | None) -> Generator[Done]:
     """Yield finished pieces in any order."""
     if find_spec("joblib") is None:
@@ -216,13 +236,29 @@ def _pieces(design: Design, left: Sequence[int], jobs: int | None) -> Generator[
     from joblib import Parallel, delayed
 
     parallel = Parallel(n_jobs=jobs, return_as="generator_unordered")
-    yield from parallel(delayed(_work)(design, piece, process_name()) for piece in left)
+    with _deaf():
+        pieces = parallel(delayed(_work)(design, piece, process_name()) for piece in left)
+    yield from pieces
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Begin processes that Ctrl-C does not reach, from their first moment on: it is left to the one that began."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before or signal.SIG_DFL)
 
 
 def _work(design: Design, piece: int, home: str) -> Done:
     """Do one piece, on one thread; in a process of its own, an interruption is left to the one that began."""
     if process_name() != home and threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for number in INTERRUPTIONS:
+            signal.signal(number, signal.SIG_IGN)
     drawn = (draw_case(i, design.seed, kinds=design.kinds, dtypes=design.dtypes) for i in design.spans[piece])
     with one_thread():
         tally = total(tallied(each, design.device) for each in drawn)

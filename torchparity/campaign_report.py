@@ -9,13 +9,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dspref.tables import table, text
 from torchparity.corners import CORNERS
 from torchparity.ledger import SCHEMA
-from torchparity.tally import Count, Tally
-from torchparity.upstream import KNOWN
+from torchparity.tally import Cell, Count, Tally
+from torchparity.upstream import KNOWN, met
 from torchparity.verdict import STATUSES
 
 COLUMNS = ("kind", "arithmetic", "direction", "tier", "cases", "outputs", "largest error/bound", "in case", "verdicts")
+SHORT = ("kind", "arithmetic", ">exact", ">within", ">other", ">ratio", "of", ">in case")
+"""The columns of the text: those of a row for each kind and arithmetic, within 80 characters."""
+
+_TOLD = (
+    "columns: comparisons, by verdict (within: the bound); the largest error/bound,",
+    "  of what, and in which case; by direction and tier: --format md or json",
+)
 
 
 @dataclass(frozen=True)
@@ -89,7 +97,7 @@ class Campaign:
 
     @property
     def headline(self) -> str:
-        """One line: what was found."""
+        """One line: what was found; "verified" if every corner was reached, so that no violation says something."""
         cases = f"{self.tally.cases} cases, {sum(c.outputs for c in self.tally.cells.values())} outputs"
         if not self.ok:
             return f"{self.tally.violated} violations in {cases}"
@@ -136,24 +144,48 @@ class Campaign:
         yield "design: " + ", ".join(f"{k} {_words(v)}" for k, v in design.items())
         if self.effort is not None:
             yield f"run: {self.effort}"
-        yield "corners reached: " + (
-            "all" if not self.unreached else "all but " + "; ".join(f"{k}: {name}" for k, name in self.unreached)
-        )
+        yield f"corners reached: {self._reached()}"
         for fault in KNOWN:
             if fault.name in self.tally.known:
-                yield f"known fault of Torch, met {self.tally.known[fault.name]} times: {fault.name} ({fault.words})"
+                yield f"known fault of Torch, {met(self.tally.known[fault.name])}: {fault.name} ({fault.words})"
         for v in self.tally.violations:
             cell = ", ".join(map(str, v.cell))
             yield f"violation: {v.status} in case {v.case} ({cell}): {v.reason}; again: {self.again(v.case)}"
         if more := self.tally.violated - len(self.tally.violations):
             yield f"violations not shown: {more}"
 
+    def _reached(self) -> str:
+        """Return which corners were reached, and what follows from that."""
+        if not self.unreached:
+            return "all" + ', hence "verified"' * self.ok
+        left = "; ".join(f"{kind}: {name}" for kind, name in self.unreached)
+        return f"all but {left}" + ' (of those it says nothing, hence not "verified")' * self.ok
+
+    def short_rows(self) -> Iterator[tuple[object, ...]]:
+        """Yield what each kind of layer showed in each arithmetic (see `SHORT`)."""
+        groups: dict[tuple[str, str], list[tuple[Cell, Count]]] = {}
+        for cell, count in sorted(self.tally.cells.items()):
+            groups.setdefault((cell.kind, cell.arithmetic), []).append((cell, count))
+        for (kind, arithmetic), found in groups.items():
+            verdicts = sum((count for _, count in found), Count()).verdicts
+            passed = [verdicts.get(status, 0) for status in ("exact", "within bound")]
+            cell, worst = max(found, key=lambda each: each[1].ratio)
+            of = cell.direction if worst.worst is not None else ""
+            yield (
+                kind,
+                arithmetic,
+                *passed,
+                sum(verdicts.values()) - sum(passed),
+                _worst(worst)[0],
+                of,
+                _worst(worst)[1],
+            )
+
     def to_text(self) -> str:
-        """Return the campaign as text: a line, a table, and notes."""
-        rows = [COLUMNS, *self.rows()]
-        widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
-        table = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
-        return "\n".join([self.headline, "", *table, "", *self.notes()]) + "\n"
+        """Return the campaign as text: a line, a table of 80 columns, and notes."""
+        page = text(table("", SHORT, self.short_rows())).lstrip()
+        verdicts = f"verdicts: {_listed(self.verdicts) or 'none'}"
+        return "\n".join([self.headline, "", page, *_TOLD, verdicts, *self.notes()]) + "\n"
 
     def to_markdown(self) -> str:
         """Return the campaign as Markdown."""

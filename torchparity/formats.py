@@ -1,4 +1,4 @@
-"""Verdicts for other programs: JUnit XML for test reports, SARIF for code scanning, and the schema of the JSON.
+"""Verdicts for other programs: JUnit XML for test reports, SARIF for code scanning, and the schemas of the JSON.
 
 A wrong module is a failure in both. What is neither passed nor failed ("normwise only", "inconclusive", "vacuous")
 is skipped in JUnit, which has no third answer, and a warning in SARIF.
@@ -19,6 +19,7 @@ from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
 from dspref import __version__
+from dspref.arrays import as_choice
 from torchparity.verdict import Verdict
 
 Checked: TypeAlias = tuple[str, Verdict]
@@ -34,18 +35,27 @@ RULES = {
 }
 """Rule, level and meaning of each status; what a rule is called never changes."""
 
+SCHEMAS = ("verify", "campaign", "mutants", "findings")
+"""The commands whose JSON has a schema."""
+
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def schema() -> dict[str, Any]:
-    """Return the JSON schema (2020-12) of ``torchparity verify --format json``.
+def schema(name: str = "verify") -> dict[str, Any]:
+    """Return the JSON schema (2020-12) of what a command writes with ``--format json``.
+
+    Parameters
+    ----------
+    name : {'verify', 'campaign', 'mutants', 'findings'}
+        The command.
 
     Examples
     --------
-    >>> schema()["title"]
-    'torchparity.verify/1'
+    >>> schema()["title"], schema("campaign")["title"]
+    ('torchparity.verify/1', 'torchparity.campaign/1')
     """
-    found: dict[str, Any] = json.loads(files("torchparity").joinpath("schemas/verify.json").read_text("utf-8"))
+    place = files("torchparity").joinpath(f"schemas/{as_choice('schema', name, SCHEMAS)}.json")
+    found: dict[str, Any] = json.loads(place.read_text("utf-8"))
     return found
 
 

@@ -40,6 +40,8 @@ class Ledger:
     done: set[int]
     number: int | None = None
     """Of the open file."""
+    torn: bool = False
+    """Whether a piece was dropped that a killed process had not written whole."""
 
     @property
     def header(self) -> dict[str, Any]:
@@ -92,8 +94,9 @@ def ledger(path: str | os.PathLike[str], header: Header) -> Iterator[Ledger]:
             os.ftruncate(number, 0)
             _append(place, number, due)
         found, end = _scanned(place, due)
+        torn = os.fstat(number).st_size > end
         os.ftruncate(number, end)
-        yield Ledger(place, due, found, number)
+        yield Ledger(place, due, found, number, torn)
 
 
 def read(path: str | os.PathLike[str]) -> Ledger:

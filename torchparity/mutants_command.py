@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,8 +59,7 @@ def mutants(
     from torchparity.mutants.page import to_text
     from torchparity.mutants.score import DTYPES, Score
 
-    for place in add:
-        _imported(place)
+    _add(add)
     names = _named(only)
     first = tuple(range(seed, seed + seeds))
     with _progress(len(names) + (len(DTYPES) if clean else 0)) as step:
@@ -73,22 +72,17 @@ def mutants(
         raise click.exceptions.Exit(FINDINGS)
 
 
-def _imported(place: str) -> None:
-    """Import a module or a file that registers mutants, if that was not done."""
-    if not place.endswith(".py"):
-        importlib.import_module(place)
-        return
-    path = Path(place)
-    if not path.is_file():
-        raise ValueError(complaint("mutants to add", f"{place}, no file", "pkg.mod or path/file.py"))
-    name = f"torchparity_mutants_of_{path.stem}"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
+@cache
+def _added(place: Path | str) -> None:
+    """Import a module or a file that registers mutants, once."""
+    from torchparity.target import load_module
+
+    load_module(str(place), what="mutants to add", allowed="pkg.mod or path/file.py, which can be imported")
+
+
+def _add(places: tuple[str, ...]) -> None:
+    for place in places:
+        _added(Path(place).resolve() if place.endswith(".py") else place)
 
 
 def _named(words: str) -> list[str]:
@@ -102,8 +96,7 @@ def _named(words: str) -> list[str]:
 
 
 def _scored(name: str, seeds: tuple[int, ...], add: tuple[str, ...]) -> Scored:
-    for place in add:
-        _imported(place)
+    _add(add)
     from torchparity.mutants import find
     from torchparity.mutants.score import scored
 

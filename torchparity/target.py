@@ -98,6 +98,30 @@ def load_layer(target: str) -> Any:
         return _as_layer(_called(cast(Callable[[], object], found), target), f"{target}()")
 
 
+def load_module(place: str, *, what: str, allowed: str) -> ModuleType:
+    """Import a module by its name, or a file by its path: as a target's, in the working directory too.
+
+    Parameters
+    ----------
+    place : str
+        ``pkg.mod`` or ``path/file.py``.
+    what, allowed : str
+        What it is for, and what may be given: words for the error.
+
+    Raises
+    ------
+    TargetError
+        If there is no such file or module, or if the import fails.
+
+    Examples
+    --------
+    >>> load_module("json", what="module", allowed="pkg.mod").__name__
+    'json'
+    """
+    with _on_path(_folder(place)):
+        return _imported(place, what, allowed)
+
+
 def load_maker(target: str) -> Any:
     """Return what makes a fresh stream: the function or class that a target names, or an object to be copied."""
     found, folder = _named(target)
@@ -163,9 +187,13 @@ def _named(target: str) -> tuple[object, Path]:
     place, colon, name = target.rpartition(":")
     if not (colon and place and name):
         raise TargetError(complaint("target", repr(target), _ALLOWED, "the function's name stands behind a colon"))
-    folder = Path(place).resolve().parent if place.endswith(".py") else Path.cwd()
+    folder = _folder(place)
     with _on_path(folder):
         return _attribute(_imported(place), name, place), folder
+
+
+def _folder(place: str) -> Path:
+    return Path(place).resolve().parent if place.endswith(".py") else Path.cwd()
 
 
 def _called(factory: Callable[[], object], target: str) -> object:
@@ -184,23 +212,23 @@ def _made(factory: Callable[[], object], target: str) -> nn.Module:
     return made
 
 
-def _imported(place: str) -> ModuleType:
+def _imported(place: str, what: str = "target", allowed: str = _ALLOWED) -> ModuleType:
     try:
-        return _from_file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
-    except TargetError:
-        raise
+        if not place.endswith(".py"):
+            return importlib.import_module(place)
+        if Path(place).is_file():
+            return _from_file(Path(place))
     except (Exception, SystemExit) as error:
-        what = f"{place}, which does not import ({_words(error)})"
-        raise TargetError(complaint("target", what, _ALLOWED)) from error
+        got = f"{place}, which does not import ({_words(error)})"
+        raise TargetError(complaint(what, got, allowed)) from error
+    raise TargetError(complaint(what, f"{place}, no file", allowed, f"looked in {Path.cwd()}"))
 
 
 def _from_file(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise TargetError(complaint("target", f"{path}, no file", _ALLOWED, f"looked in {Path.cwd()}"))
     name = f"torchparity_target_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise TargetError(complaint("target", f"{path}, not importable", _ALLOWED))
+        raise ImportError("no loader for it")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and pickles look their module up there
     try:

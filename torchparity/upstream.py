@@ -35,6 +35,17 @@ class Fault:
     random: bool = False
 
 
+def met(number: int) -> str:
+    """Return in words how often a fault was met.
+
+    Examples
+    --------
+    >>> met(1), met(12)
+    ('met once', 'met 12 times')
+    """
+    return "met once" if number == 1 else f"met {number} times"
+
+
 def _dilated_stride(cell: Cell, layer: Any, shape: tuple[int, int, int], device: str) -> bool:
     return (
         cell.direction == "weight"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from torchparity.tally import Cell, Count, Tally, total
+from torchparity.upstream import met
 from torchparity.verdict import STATUSES
 
 SCHEMA = "torchparity.validation/1"
@@ -139,7 +140,7 @@ class Record:
 
     def _notes(self) -> Iterator[str]:
         for name, times in self.tally.known.items():
-            yield f"known fault of Torch, met {times} times: `{name}` (docs/findings.md)"
+            yield f"known fault of Torch, {met(times)}: `{name}` (docs/findings.md)"
         for v in self.tally.violations:
             yield f"{v.status} in case {v.case} ({', '.join(map(str, v.cell))}): {v.reason}"
         if not self.tally.violated:

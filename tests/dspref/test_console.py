@@ -34,6 +34,16 @@ def test_bad_input_ends_with_words_and_a_code(error: Exception, code: int) -> No
     assert (result.exit_code, result.stderr, result.stdout) == (code, f"Error: {error}\n", "")
 
 
+def test_ctrl_c_ends_with_130_and_not_as_findings_do() -> None:
+    @click.command()
+    @with_exit_codes
+    def waits() -> None:
+        raise KeyboardInterrupt
+
+    result = CliRunner().invoke(waits)
+    assert (result.exit_code, result.stderr, result.stdout) == (130, "\ninterrupted\n", "")
+
+
 @pytest.mark.parametrize("error", [KeyError("ours"), TypeError("ours")], ids=repr)
 def test_our_own_faults_are_not_hidden(error: Exception) -> None:
     @with_exit_codes

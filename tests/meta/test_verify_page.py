@@ -16,7 +16,7 @@ from dspref.chain import POINTWISE
 from dspref.spec import LETTERS, parse
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "verify.md").read_text("utf-8")
-FILES = ("my/upsampler.py", "test_mine.py")
+FILES = ("my/upsampler.py", "test_mine.py", "my/mutants.py")
 """What the page's blocks of Python without prompts are to be called, in their order."""
 
 
@@ -66,7 +66,7 @@ def test_every_command_of_the_page_does_what_the_page_says(tmp_path: Path) -> No
             output = run(command, tmp_path)
             assert alike(output, due), f"{command}\n{output}"
             ran += 1
-    assert ran == PAGE.count("\n$ ") == 7
+    assert ran == PAGE.count("\n$ ") == 8
     assert not left
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,13 +16,16 @@ import pytest
 import torch
 from torch import nn
 
+from torchparity.arithmetic import ARITHMETICS
 from torchparity.build import build
 from torchparity.campaign import CHUNK, Design, campaign, merge
 from torchparity.campaign_report import Campaign
+from torchparity.corners import CORNERS
 from torchparity.draws import draw_case
 from torchparity.ledger import ledger, read
-from torchparity.tally import Tally, total
+from torchparity.tally import Cell, Count, Tally, total
 from torchparity.trials import tallied, trial
+from torchparity.upstream import KNOWN
 
 CASES = 90
 OPTIONS: dict[str, Any] = {
@@ -281,3 +285,20 @@ def test_a_dask_cluster_gives_the_same(serial: Campaign) -> None:
     assert told(made) == told(serial)
     assert made.effort is not None
     assert made.effort.processes == 3  # two workers, and this one
+
+
+def test_the_text_is_80_columns_wide_and_its_rows_add_up() -> None:
+    """A row for each kind and arithmetic, however many directions and tiers there are, and in the largest numbers."""
+    arithmetics, kinds = sorted(ARITHMETICS), tuple(sorted(CORNERS))
+    count = Count(100_000, 10**9, 0, 0.9876, 999_999, {"wrong": 1, "inconclusive": 20, "exact": 40_000})
+    cells = {Cell(k, a, d, t): count for k in kinds for a in arithmetics for d in ("forward", "bias") for t in (1, 2)}
+    lines = Campaign({"kinds": kinds, "seed": 0}, Tally(10**6, cells)).to_text().splitlines()
+    rows = [line for line in lines if line.startswith(kinds)]
+    assert len(rows) == len(kinds) * len(arithmetics)
+    assert max(map(len, lines[: lines.index("") + len(rows) + 6])) <= 80
+    assert rows[-1].split() == [kinds[-1], arithmetics[-1], "160000", "0", "84", "0.988", "bias", "999999"]
+
+
+def test_how_often_a_fault_was_met_is_said_in_words() -> None:
+    texts = [Campaign({"kinds": (), "seed": 0}, Tally(2, known={KNOWN[0].name: n})).to_text() for n in (1, 2)]
+    assert [re.findall("known fault of Torch, (met .*?):", text) for text in texts] == [["met once"], ["met 2 times"]]

@@ -61,10 +61,21 @@ def test_text_tells_cells_corners_and_effort() -> None:
     result = run(*SMALL)
     assert result.exit_code == 0
     assert re.search(r"^(verified: )?no violation in 60 cases, \d+ outputs$", result.stdout, re.MULTILINE)
-    assert re.search(r"^nearest +float32 +forward +2 +\d+ +\d+ +0 +exact \d+$", result.stdout, re.MULTILINE)
+    assert re.search(r"^nearest +float32 +\d+ +\d+ +0 +0\.\d{3} +input +\d+$", result.stdout, re.MULTILINE)
+    assert re.search(r"^verdicts: exact \d+, within bound \d+$", result.stdout, re.MULTILINE)
     assert "design: cases 60, seed 3, kinds nearest/filter, dtypes float32, device cpu, shard 1/1" in result.stdout
     assert re.search(r"^run: 60 cases in \d+ s, \d+ a second; \d+ MiB at most, in 1 process$", result.stdout, re.M)
     assert "corners reached: all" in result.stdout
+
+
+def test_verified_says_that_every_corner_was_reached() -> None:
+    """And what was not reached is named, in the words of the help."""
+    few, all_of = run(*SMALL[:1], "--cases", "4", *SMALL[3:]).stdout, run(*SMALL).stdout
+    assert few.startswith("no violation in 4 cases")
+    assert '(of those it says nothing, hence not "verified")' in few
+    assert all_of.startswith("verified: no violation in 60 cases")
+    assert 'corners reached: all, hence "verified"\n' in all_of
+    assert "every corner of" in run("campaign", "--help").stdout
 
 
 def test_json_and_markdown_tell_the_same(tmp_path: Path) -> None:
@@ -149,6 +160,14 @@ def test_killed_and_resumed_is_as_if_undisturbed(undisturbed: dict[str, Any], tm
     assert json.loads(result.stdout)["run"]["cases"] <= 1500 - 3 * 250
 
 
+def test_a_torn_line_is_told_once(tmp_path: Path) -> None:
+    path = tmp_path / "work.jsonl"
+    assert "dropped" not in run(*SMALL, "--resume", str(path)).stderr
+    path.write_bytes(path.read_bytes()[:-9])  # as if killed while it wrote
+    told = [run(*SMALL, "--resume", str(path)).stderr for _ in range(2)]
+    assert [text.count(f"{path}: 1 unfinished piece dropped\n") for text in told] == [1, 0]
+
+
 def test_ctrl_c_ends_between_pieces_and_tells_how_to_go_on(undisturbed: dict[str, Any], tmp_path: Path) -> None:
     path = tmp_path / "work.jsonl"
     process = start(*LONG, "--resume", str(path), "-j", "2", start_new_session=True)
@@ -159,12 +178,57 @@ def test_ctrl_c_ends_between_pieces_and_tells_how_to_go_on(undisturbed: dict[str
     assert output == ""
     assert re.search(r"^interrupted after \d+ of 1500 cases; the same command goes on$", errors, re.MULTILINE)
     assert "Traceback" not in errors
+    assert "UserWarning" not in errors
     assert path.read_bytes().endswith(b"\n")
     done = int(re.findall(r"after (\d+) of", errors)[0])
     assert len(read(path).done) * 250 == done
     result = run(*LONG, "--resume", str(path), "--format", "json")
     assert seen(result.stdout) == undisturbed
     assert json.loads(result.stdout)["run"]["cases"] == 1500 - done
+
+
+def members(group: int) -> list[str]:
+    """Return the commands of the living processes of a group."""
+    listed = subprocess.run(["ps", "-eo", "pgid=,stat=,args="], capture_output=True, text=True, check=True).stdout
+    rows = [line.split(None, 2) for line in listed.splitlines()]
+    return [row[2] for row in rows if int(row[0]) == group and not row[1].startswith("Z")]
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["one process", "its group"])
+def test_sigterm_ends_as_ctrl_c_does_and_leaves_no_process(whole: bool, tmp_path: Path) -> None:
+    """With 143, as the shell has it; `kill` reaches the one process, an init system its whole group."""
+    path = tmp_path / "work.jsonl"
+    process = start(*LONG, "--cases", "100000", "--resume", str(path), "-j", "2", start_new_session=True)
+    until(path, 2, process)
+    (os.killpg if whole else os.kill)(process.pid, signal.SIGTERM)
+    output, errors = process.communicate(timeout=60)
+    assert (process.returncode, output) == (143, "")
+    assert re.search(r"^interrupted after \d+ of 100000 cases; the same command goes on$", errors, re.MULTILINE)
+    assert "Traceback" not in errors
+    assert "Warning" not in errors
+    assert path.read_bytes().endswith(b"\n")
+    assert read(path).done
+    for _ in range(100):
+        if not members(process.pid):
+            break
+        sleep(0.1)
+    assert members(process.pid) == []
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_the_second_signal_ends_at_once_and_is_no_violation(number: int, code: int, tmp_path: Path) -> None:
+    path = tmp_path / "work.jsonl"
+    process = start(*LONG, "--cases", "100000", "--resume", str(path), start_new_session=True)
+    until(path, 1, process)
+    assert process.stderr is not None
+    process.send_signal(number)
+    while "again to end at once" not in process.stderr.readline():
+        assert process.poll() is None
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert re.search(r"^interrupted (at once|after \d+ of 100000 cases); the same command goes on$", errors, re.M)
+    assert not re.search("Traceback|Aborted|Warning", errors)
 
 
 def test_ctrl_c_without_a_ledger_says_that_nothing_was_kept() -> None:

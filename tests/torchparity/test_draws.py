@@ -50,6 +50,17 @@ def test_kinds_arithmetics_and_tiers_are_mixed(drawn: list[Trial]) -> None:
     assert 0.4 < sum(t.backward for t in drawn) / CASES < 0.6
 
 
+def test_weights_under_autocast_underflow_in_a_share_of_the_cases() -> None:
+    """Other draws, and those of other arithmetics, are as they would be without."""
+    largest: dict[str, list[float]] = {}
+    for dtype in ("autocast-float16", "float32"):
+        drawn = [draw_case(i, kinds=["convt"], dtypes=[dtype]) for i in range(200)]
+        largest[dtype] = [np.abs(t.layer.weight).max() for t in drawn if not t.whole]
+    under, plain = np.array(largest["autocast-float16"]), np.array(largest["float32"])
+    assert 0.15 < np.mean(under != plain) < 0.35
+    assert set(under / plain) == {1.0, 2.0**-20}
+
+
 def test_a_case_is_made_again_from_its_numbers(drawn: list[Trial]) -> None:
     assert all(equal(trial, draw_case(trial.index)) for trial in drawn[::100])
     others = (replace(draw_case(trial.index, 1), seed=0) for trial in drawn[::100])

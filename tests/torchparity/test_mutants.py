@@ -228,6 +228,52 @@ def test_mutants_of_ones_own_are_added_and_a_survivor_is_a_finding(tmp_path: Pat
     assert "survived: nearest: nothing wrong at all (exact)" in done.stdout
 
 
+DOUBLE = """
+import torch
+from dspref import TransposedConv
+from torchparity.mutants import mutant
+
+@mutant("tap of double precision lost", convt=lambda rng: TransposedConv(rng.standard_normal((2, 1, 4)), stride=2))
+def lost(x, p):
+    return torch.nn.functional.conv_transpose1d(x[:, 1:], p.weight[1:], stride=p.stride)
+"""
+
+
+def test_a_mutant_of_double_precision_is_found_in_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "doubled_mutants.py").write_text(DOUBLE)
+    for _ in range(2):  # added once, whatever the number of times that it is named
+        done = run("--add", "doubled_mutants", "-k", "double precision", "--seeds", "1", "--clean", "0", "--each")
+        assert done.exit_code == 0, done.output
+    removed("convt: tap of double precision lost")
+
+
+ADDED = {
+    "fails.py": "import nosuchthing",
+    "syntax.py": "def (",
+    "taken.py": MINE.replace("nothing wrong at all", "padding off by one"),
+}
+REFUSED = {
+    "fails.py": "fails.py, which does not import (ModuleNotFoundError: No module named 'nosuchthing'); allowed",
+    "syntax.py": "which does not import (SyntaxError",
+    "taken.py": "which does not import (ValueError: name of a mutant: got 'nearest: padding off by one'; allowed",
+    "no.mod": "mutants to add: got no.mod, which does not import (ModuleNotFoundError",
+    "nowhere.py": "nowhere.py, no file; allowed: pkg.mod or path/file.py",
+}
+
+
+@pytest.mark.parametrize("place", REFUSED)
+def test_what_cannot_be_added_is_told(place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, text in ADDED.items():
+        (tmp_path / name).write_text(text)
+    done = run("--add", place)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert REFUSED[place] in done.stderr
+
+
 @pytest.mark.parametrize("words", [("-k", "no such words"), ("--add", "nowhere.py"), ("--seeds", "0")])
 def test_bad_options_are_told(words: tuple[str, ...]) -> None:
     done = run(*words)

@@ -10,10 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dspref.arrays import Array
 from torchparity.mutants.correct import correct
 from torchparity.mutants.registry import Mutant
 from torchparity.mutants.samples import samples
 from torchparity.mutants.streaming import streamed
+from torchparity.roundoff import mapped
 
 Close: TypeAlias = Callable[[Tensor, Tensor], bool]
 
@@ -46,7 +48,7 @@ def on_one_random_input(mutant: Mutant, seed: int) -> bool:
     >>> [on_one_random_input(find(f"convt: {title}"), 0) for title in ("kernel flipped", "last sample off by 1e-6")]
     [True, False]
     """
-    layer, rng = mutant.layer(seed), np.random.default_rng(seed)
+    layer, rng = mapped(mutant.layer(seed), _single), np.random.default_rng(seed)
     return differs(mutant, layer, _signal((1, layer.in_channels or 2, TIME), rng), _all_close)
 
 
@@ -54,6 +56,11 @@ BASELINES: Mapping[str, Callable[[Mutant, int], bool]] = {
     "assert_close on Torch's samples": on_torch_samples,
     "allclose on one random input": on_one_random_input,
 }
+
+
+def _single(numbers: Array) -> Array:
+    """Return numbers in the precision of the signals, whatever the precision that a layer was drawn in."""
+    return numbers.astype(np.float32)
 
 
 def _signal(shape: tuple[int, ...], rng: np.random.Generator) -> Tensor:
