@@ -170,10 +170,16 @@ def beyond(job: Job, a: Arithmetic, *operands: Array) -> str:
 
 
 def weighed(
-    found: Compared, y: Array, expected: Array, more: Iterable[tuple[str, Bound]], far: Array, job: Job, case: Case
+    found: Compared,
+    y: Array,
+    expected: Array,
+    more: Iterable[tuple[str, Bound]],
+    far: Callable[[], Any],
+    job: Job,
+    case: Case,
 ) -> Compared:
     """Return an error as less than wrong, if an FFT algorithm up to `far` can explain it, or coarser rounding."""
-    if found.words and (np.abs(y.astype(float) - expected) <= far).all() and scattered(job, case):
+    if found.words and (np.abs(y.astype(float) - expected) <= far()).all() and scattered(job, case):
         return replace(found, status="normwise only")
     for why, limit in more if found.words else ():
         found = excused(found, compared(y, expected, limit, case.model), why)
@@ -189,7 +195,7 @@ def judged(
     finite = bool(np.isfinite(y).all())
     if finite:
         more = coarser(job, limit, a, lambda: job.bound(x, eager(a)))
-        found = weighed(found, y, expected, more, limit.E + job.normwise(x, a.u_acc), job, case)
+        found = weighed(found, y, expected, more, lambda: limit.E + job.normwise(x, a.u_acc), job, case)
     elif words := beyond(job, a, x):
         found = Compared("inconclusive", words=words)
     zeros = 0 if found.ratio == np.inf else int((limit.S == 0).sum())

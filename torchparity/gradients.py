@@ -155,7 +155,10 @@ def differentiated(job: Job, case: Case, alone: Sequence[str] = ()) -> Iterator[
         yield Outcome("wrong", case, job, reason=reason, part=f"gradient by {changing}")
         return
     due = adjoint(layer, x.astype(float), g.astype(float), wrt=wrt)
-    far = job.normwise_gradients(x, g, a.u_acc)
+
+    @cache
+    def norms() -> dict[str, Any]:
+        return job.normwise_gradients(x, g, a.u_acc)
 
     @cache
     def half() -> dict[str, Bound]:
@@ -171,7 +174,8 @@ def differentiated(job: Job, case: Case, alone: Sequence[str] = ()) -> Iterator[
         seen = compared(got, expected, limit, a, part=part)
         if np.isfinite(got).all():
             more = coarser(job, limit, a, lambda name=name: half()[name])  # type: ignore[misc]
-            seen = weighed(seen, got, expected, more, limit.E + far.get(name, 0.0), job, case)
+            far = partial(_farther, limit.E, norms, name)
+            seen = weighed(seen, got, expected, more, far, job, case)
         elif words := beyond(job, a, x, g):
             seen = Compared("inconclusive", words=words)
         yield _one(job, case, part, got, expected, limit, seen)
@@ -194,6 +198,10 @@ def _changing(
             if not same_again(job, case, y, again[name], limits[name].E, rest):
                 return name
     return ""
+
+
+def _farther(E: Array, norms: Callable[[], dict[str, Any]], name: str) -> Array:
+    return np.asarray(E + norms().get(name, 0.0))
 
 
 def _each(answers: Callable[[], Iterator[dict[str, Array]]], name: str) -> Iterator[Array]:

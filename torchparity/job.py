@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -121,36 +121,32 @@ class Job:
         Each of the three transforms is off by at most 7u log₂N in the norm (N. J. Higham, *Accuracy and Stability of
         Numerical Algorithms*, 2nd ed., SIAM 2002, ch. 24), N being the length of the whole output.
         """
-        norms = self._norms
+        norms, length = self._norms
         if norms is None:
             return 0.0
-        return self._transforms(x, u) * across(sizes(x), norms)[..., None]
+        return transforms(length(x), u) * across(sizes(x), norms)[..., None]
 
     def normwise_gradients(self, x: Array, g: Array, u: float) -> dict[str, Any]:
         """Return the same for gradients: ``Σ_o ‖h_oi‖ ‖g_o‖`` by the input, ``max Σ_batch ‖x_i‖ ‖g_o‖`` by the weight.
 
         Gradients by the bias are sums, and no convolutions.
         """
-        norms = self._norms
+        norms, length = self._norms
         if norms is None:
             return {}
-        times = self._transforms(x, u)
+        times = transforms(length(x), u)
         by_input = times * across(sizes(g), norms.T)[..., None]
         return {"input": by_input, "weight": times * float((sizes(x).T @ sizes(g)).max())}
 
     @cached_property
-    def _norms(self) -> Array | None:
-        """The norms of the normal form's taps, by output and input channel; one alone for a filter of all channels."""
+    def _norms(self) -> tuple[Array | None, Callable[[Array], int]]:
+        """The norms of the normal form's taps, by output and input channel, and how long an input makes its output."""
         try:
-            h = self.double.normal.h
+            u = self.double.normal
         except (AttributeError, NotAnalysable):
-            return None
-        return sizes(h) if h.dtype.kind == "f" else None
-
-    def _transforms(self, x: Array, u: float) -> float:
-        """Return 21 log₂N u."""
-        u_ = self.double.normal
-        return float(21 * np.log2(2.0 * (u_.L * x.shape[-1] + u_.h.shape[-1])) * u)
+            return None, len
+        known, L, taps = u.h.dtype.kind == "f", u.L, u.h.shape[-1]
+        return sizes(u.h) if known else None, lambda x: L * x.shape[-1] + taps
 
     def single(self, x: Array) -> Array:
         """Return for every output whether at most one sample of `x` that is not zero reaches it."""
@@ -163,7 +159,7 @@ class Job:
     def running(self, run: Run, **changes: Any) -> Job:
         """Return the job with another function to run; what was computed for its reference is kept."""
         other = replace(self, run=run, **changes)
-        kept = ("double", "magnitudes", "_touched", "_size", "extent")
+        kept = ("double", "magnitudes", "_touched", "_size", "_norms", "extent")
         vars(other).update({name: value for name, value in vars(self).items() if name in kept})
         return other
 
@@ -258,6 +254,11 @@ class Job:
 def stages_of(layer: Any) -> tuple[Any, ...]:
     """Return the stages of a chain, or the one layer."""
     return layer.stages if isinstance(layer, Chain) else (layer,)
+
+
+def transforms(length: int, u: float) -> float:
+    """Return 21 log₂N u for transforms of twice a length."""
+    return float(21 * np.log2(2.0 * length) * u)
 
 
 def sizes(a: Array) -> Array:
