@@ -59,13 +59,18 @@ def _dilated_stride(cell: Cell, layer: Any, shape: tuple[int, int, int], device:
 
 
 def _left_unset(cell: Cell, layer: Any, shape: tuple[int, int, int], device: str) -> bool:
-    """Return whether there are taps that no sample meets, whose gradient, which is 0, Torch may leave unset."""
+    """Return whether Torch may leave gradients unset: of taps that no sample meets, or if there is one position alone.
+
+    A position is a sample of the output of a convolution, of the input of a transposed one.
+    """
     if (cell.direction, device) != ("weight", "cpu") or "bfloat16" not in cell.arithmetic:
         return False
     if layer.op not in ("conv", "convt") or layer.groups > 1 or layer.stride < 2 or max(layer.weight.shape[:2]) < 16:
         return False
     time, length = shape[-1], layer(np.zeros((1, shape[1], shape[2]))).shape[-1]
     steps, reached = (length, time + sum(layer.pads)) if layer.op == "conv" else (time, length)
+    if steps == 1:
+        return True
     first = layer.pads[0] if layer.op == "conv" and layer.padding_mode == "zeros" else 0
     first = layer.padding if layer.op == "convt" else first
     reached = time if first and layer.op == "conv" else reached
@@ -120,7 +125,10 @@ KNOWN = (
         _dilated_stride,
     ),
     Fault(
-        "bfloat16-weight-gradient", "gradient of idle taps left unset; Torch 2.13.0, AVX-512", _left_unset, random=True
+        "bfloat16-weight-gradient",
+        "gradient of idle taps, or at one position, left unset; Torch 2.13.0, AVX-512",
+        _left_unset,
+        random=True,
     ),
     Fault("nearest-factors", "samples picked by an index that is rounded; Torch 2.13.0", _misplaced),
     Fault("nearest-gradient", "gradients returned to other samples than forward took; Torch 2.13.0", _backward_index),

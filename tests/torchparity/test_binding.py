@@ -107,7 +107,7 @@ def test_a_layer_of_ones_own_is_held_to_its_own_weights() -> None:
     assert verdict.description == "convt k8 s4 p2, with the module's own weights (kernel, offset)"
     counts = dict(verdict.coverage.strata)
     assert counts["integer"] > 0
-    assert counts["gradient"] == 27
+    assert counts["gradient"] == 36
     swapped = check(Own(swap=True), like="convt k8 s4 p2")
     assert swapped.status == "inconclusive"  # a fault, or a layout of its own: weights alone cannot tell
     assert "does not use its own weights as they are" in swapped.reason

@@ -104,14 +104,14 @@ def test_a_wrong_module_ends_with_1_and_says_where(folder: Path) -> None:
 
 def test_what_has_no_reference_ends_with_3(folder: Path) -> None:
     result = run("verify", "targets.py:Recurrent")
-    assert result.exit_code == 3
+    assert result.exit_code == 3, result.output
     assert "support not finite" in result.stderr
     assert result.stdout == ""
 
 
 def test_a_module_that_ends_the_program_does_not_end_with_0(folder: Path) -> None:
     probed = run("verify", "targets.py:Leaves")
-    assert (probed.exit_code, probed.stdout) == (3, "")
+    assert (probed.exit_code, probed.stdout) == (3, ""), probed.output
     assert "SystemExit: 0" in probed.stderr
     result = run("verify", "targets.py:Leaves", "--like", "nearest x2")
     assert result.exit_code == 1
