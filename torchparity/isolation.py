@@ -178,7 +178,9 @@ def _outcome(work: Callable[[Say], Any], say: Say) -> tuple[str, Any]:
     except SystemExit as error:
         return "lost", f"ended the program: sys.exit({error.code!r})"
     except Exception as error:
-        return _packed("raised", error, f"raised {type(error).__name__}{_colon(error)}, which cannot be handed over")
+        alone = error.with_traceback(None)
+        alone.__cause__ = alone.__context__ = None  # some programs have errors packed with all that led to them
+        return _packed("raised", alone, f"raised {type(error).__name__}{_colon(error)}, which cannot be handed over")
     except BaseException as error:
         return "lost", f"raised {type(error).__name__}{_colon(error)}"
     return _packed("done", result, "a result that cannot be handed over")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import faulthandler
 import os
 import signal
@@ -227,6 +228,7 @@ def test_an_interrupt_kills_it() -> None:
 
 
 SPEAKS = """
+import copyreg
 import os
 from torchparity.isolation import isolated
 print("before", end=" ")
@@ -371,3 +373,28 @@ def test_a_lost_check_says_what_was_promised_and_the_dtype_of_its_last_call() ->
     assert promised.repro.startswith("import torch; f(torch.zeros(")
     wide = check(misbehaving.EndsProcess().double(), isolate=True, time_limit=LATE)
     assert (wide.dtype, wide.description) == ("float64", "nothing: it did not answer")
+
+
+def test_an_error_is_handed_over_where_errors_are_packed_with_their_causes() -> None:
+    """As `distributed` has it, once it is loaded: a chain of errors is deep."""
+
+    def fails(say: Say) -> None:
+        error: Exception = ValueError("the first")
+        for _ in range(2000):
+            error = _following(error)
+        raise error
+
+    def _following(before: Exception) -> Exception:
+        after = ValueError("the last")
+        after.__cause__ = before
+        return after
+
+    def packed(error: ValueError) -> Any:
+        return ValueError, error.args, {"cause": error.__cause__}
+
+    copyreg.pickle(ValueError, packed)
+    try:
+        with pytest.raises(ValueError, match="the last"):
+            isolated(fails, seconds=LATE)
+    finally:
+        copyreg.dispatch_table.pop(ValueError)
