@@ -24,7 +24,7 @@ _ONES = 256
 _ALL_ONES = 1 << 26  # products in one batch of one-hot inputs
 _BATCHES = (1, 2, 3, 4, 5, 6, 8, 16, 7, 33)
 _CHEAP = 1 << 24  # products in an input of LONG samples
-_VERY_CHEAP = 1 << 20  # products in an input of LONGEST samples
+_VERY_CHEAP = 1 << 22  # products in an input of LONGEST samples
 _DEAR = 1 << 29  # products in an input that is left out
 
 
