@@ -109,11 +109,16 @@ def test_a_function_of_a_signal_is_a_layer_for_items_and_fixtures(folder: pytest
     folder.runpytest("--upsampler=targets:fourfold", "--upsampler-like=nearest:4").assert_outcomes(passed=2)
 
 
+@pytest.mark.parametrize("ci", ["", "true"])
 @pytest.mark.parametrize("name", ["up", "Exits"])
-def test_a_failure_has_a_line_that_loads_the_target(folder: pytest.Pytester, name: str) -> None:
+def test_a_failure_has_a_line_that_loads_the_target(
+    folder: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, name: str, ci: str
+) -> None:
+    monkeypatch.setenv("CI", ci)
     result = folder.runpytest(f"--upsampler=targets.py:{name}", "--upsampler-like=nearest:4", "--upsampler-seed=5")
     result.assert_outcomes(failed=1)
-    (line,) = (text for text in result.stdout.lines if text.startswith("  reproduce  "))
+    # where CI is set, pytest's summary repeats the whole message
+    (line,) = {text for text in result.stdout.lines if text.startswith("  reproduce  ")}
     loads = f"import load_layer; torch.manual_seed(5); f = load_layer('targets.py:{name}'); "
     assert loads in line
 
