@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from fractions import Fraction
 from functools import partial
-from itertools import chain
+from itertools import chain, product
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,7 +22,7 @@ from torchparity import check
 from torchparity.cli import main
 from torchparity.mutants import DIRECTIONS, FAULTS, Faulty, Mutant, find, mutant, registered, removed, score
 from torchparity.mutants.baselines import BASELINES, on_one_random_input, on_torch_samples
-from torchparity.mutants.correct import correct
+from torchparity.mutants.correct import correct, grid, parts, split
 from torchparity.mutants.samples import samples
 from torchparity.mutants.streaming import streamed
 from torchparity.streams import check_stream
@@ -55,6 +57,19 @@ def test_what_they_should_be_is_passed(operator: str, direction: str) -> None:
 def right(direction: str) -> Mutant:
     wrong = partial(streamed, compute=correct) if direction == "streaming" else correct
     return Mutant("any", "right", wrong, lambda rng: None, fault="", direction=direction)
+
+
+@pytest.mark.parametrize("mode", ["nearest", "nearest-exact", "linear", "cubic"])
+@pytest.mark.parametrize("align_corners", [False, True])
+def test_positions_in_integers_are_those_in_fractions(mode: str, align_corners: bool) -> None:
+    for time, scale, size in product((1, 2, 5, 17), (Fraction(2), Fraction(3, 5), Fraction(41)), (None, 1, 7)):
+        by = {"size": size} if size else {"scale_factor": scale}
+        p = SimpleNamespace(
+            mode=mode, align_corners=align_corners, recompute_scale_factor=False, **{"size": None, **by}
+        )
+        if size or time * scale >= 1:
+            x = torch.zeros(1, 1, time)
+            assert all(map(torch.equal, parts(x, p), split(grid(x, p))))
 
 
 def apart(a: Tensor | None, b: Tensor | None) -> bool:
@@ -212,7 +227,7 @@ def test_the_command_gives_json() -> None:
 MINE = """
 from dspref import Nearest
 from torchparity.mutants import mutant
-from torchparity.mutants.correct import correct
+from torchparity.mutants.correct import correct, grid, parts, split
 
 @mutant("nothing wrong at all", nearest=lambda rng: Nearest(2))
 def nothing_wrong(x, p):

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from torchparity.mutants import behaviour, channels, interpolation, kernels
 from torchparity.mutants.behaviour import KERNELS
-from torchparity.mutants.correct import correct, grid, placed, rekernelled, split, tf32, with_changed
+from torchparity.mutants.correct import correct, grid, parts, placed, rekernelled, tf32, with_changed
 from torchparity.mutants.likes import conv, convt, filtering, linear, nearest, shuffle
 from torchparity.mutants.likes import resizing as resized
 from torchparity.mutants.registry import Like, Mutant, mutant, register
@@ -219,14 +219,14 @@ def gradient_off_at_the_edge(x: Tensor, p: Any) -> Tensor:
 @mutant("gradient of the first copy only", direction="backward", nearest=nearest())
 def first_copy(x: Tensor, p: Any) -> Tensor:
     """Decimate the gradient, where the copies of a sample are to be summed."""
-    whole, _ = split(grid(x, p))
+    whole, _ = parts(x, p)
     return spoilt(lambda g: g * (whole.diff(prepend=whole[:1] - 1) > 0))(x, p)
 
 
 @mutant("mean over the copies", direction="backward", nearest=nearest())
 def mean_of_copies(x: Tensor, p: Any) -> Tensor:
     """Average the gradients of the copies of a sample, where they are to be summed."""
-    whole, _ = split(grid(x, p))
+    whole, _ = parts(x, p)
     copies = (whole[:, None] == whole).sum(1)
     return spoilt(lambda g: g / copies)(x, p)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
-from math import floor
+from math import floor, lcm
 from types import SimpleNamespace
 from typing import Any
 
@@ -84,17 +84,22 @@ def _filter(x: Tensor, p: Any) -> Tensor:
 
 def positions(time: int, p: Any, length: int) -> list[Fraction]:
     """Return where the outputs of an interpolation stand, in input samples, as Torch documents it; refuse none."""
+    step, start = _line(time, p, length)
+    return [m * step + start for m in range(length)]
+
+
+def _line(time: int, p: Any, length: int) -> tuple[Fraction, Fraction]:
+    """Return (step, start): output m stands at m · step + start."""
     if length < 1:
         raise ValueError("no output sample")
     ratio = Fraction(time, length) if p.size or p.recompute_scale_factor else 1 / Fraction(p.scale_factor)
     if p.mode == "nearest":
-        return [m * ratio for m in range(length)]
+        return ratio, Fraction(0)
     if p.align_corners:
-        return [Fraction(m * (time - 1), max(length - 1, 1)) for m in range(length)]
+        return Fraction(time - 1, max(length - 1, 1)), Fraction(0)
     if p.mode == "linear" and length == time:
-        return [Fraction(m) for m in range(length)]
-    shift = Fraction(0) if p.mode == "nearest-exact" else Fraction(1, 2)
-    return [(m + Fraction(1, 2)) * ratio - shift for m in range(length)]
+        return Fraction(1), Fraction(0)
+    return ratio, ratio / 2 - (0 if p.mode == "nearest-exact" else Fraction(1, 2))
 
 
 def output_length(time: int, p: Any) -> int:
@@ -110,12 +115,21 @@ def grid(x: Tensor, p: Any, **changed: Any) -> list[Fraction]:
     return positions(x.shape[-1], with_changed(p, **changed), output_length(x.shape[-1], p))
 
 
+def parts(x: Tensor, p: Any) -> tuple[Tensor, Tensor]:
+    """Return `split` of `grid`, in integers: fractions one by one are slow."""
+    length = output_length(x.shape[-1], p)
+    step, start = _line(x.shape[-1], p, length)
+    unit = lcm(step.denominator, start.denominator)
+    over = int(step * unit) * torch.arange(length) + int(start * unit)
+    return torch.div(over, unit, rounding_mode="floor"), (over % unit).double() / unit
+
+
 def held(x: Tensor, index: Tensor) -> Tensor:
     """Return samples by index, the first and the last held beyond the borders."""
     return x[..., index.clamp(0, x.shape[-1] - 1)]
 
 
-def split(at: list[Fraction]) -> tuple[Tensor, Tensor]:
+def split(at: Sequence[Fraction]) -> tuple[Tensor, Tensor]:
     """Return the whole and the broken part of positions."""
     whole = [floor(t) for t in at]
     part = [float(t - i) for t, i in zip(at, whole, strict=True)]
@@ -124,7 +138,10 @@ def split(at: list[Fraction]) -> tuple[Tensor, Tensor]:
 
 def placed(x: Tensor, at: list[Fraction], mode: str) -> Tensor:
     """Return a signal interpolated at positions in input samples."""
-    whole, part = split(at)
+    return _drawn(x, *split(at), mode)
+
+
+def _drawn(x: Tensor, whole: Tensor, part: Tensor, mode: str) -> Tensor:
     if mode.startswith("nearest"):
         return held(x, whole)
     if mode == "linear":
@@ -142,7 +159,7 @@ def keys(t: Tensor, a: float = -0.75) -> Tensor:
 
 
 def _interpolate(x: Tensor, p: Any) -> Tensor:
-    return placed(x, grid(x, p), p.mode)
+    return _drawn(x, *parts(x, p), p.mode)
 
 
 def tf32(t: Tensor) -> Tensor:
