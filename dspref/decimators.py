@@ -16,8 +16,8 @@ from dspref.arrays import Array, NotAnalysable, as_choice, as_integer, as_signal
 from dspref.multirate import extend, window
 from dspref.stretchfilter import StretchFilter
 
-POOLS = ("average", "max", "lp")
-"""Kinds of pooling; only the first is linear."""
+WORDS = {"average": "avgpool", "max": "maxpool", "lp": "lppool"}
+"""Kinds of pooling and their words; only the first is linear."""
 
 
 @dataclass(frozen=True)
@@ -51,23 +51,20 @@ class Pool:
     stride: int | None = None
     padding: int = 0
     power: int = 2
+    op: ClassVar[str] = "pool"
+    bias: ClassVar[None] = None
     bias_phases: ClassVar[None] = None
     in_channels: ClassVar[None] = None
     out_channels: ClassVar[None] = None
 
     def __post_init__(self) -> None:
-        as_choice("kind of pooling", self.kind, POOLS)
+        as_choice("kind of pooling", self.kind, WORDS)
         as_integer("length of pooling", self.length, 1)
         object.__setattr__(self, "stride", as_integer("stride", self.length if self.stride is None else self.stride, 1))
         as_integer("power", self.power, 1)
         most = 0 if self.kind == "lp" else self.length // 2
         if as_integer("padding", self.padding, 0) > most:
             raise ValueError(complaint("padding of pooling", self.padding, f"0 … {most}, as Torch"))
-
-    @property
-    def op(self) -> str:
-        """Its word: avgpool, maxpool or lppool."""
-        return {"average": "avgpool", "max": "maxpool", "lp": "lppool"}[self.kind]
 
     @property
     def step(self) -> int:
@@ -89,7 +86,7 @@ class Pool:
         """The words that `dspref.discriminators.read_discriminator` reads."""
         power = f" n{self.power}" if self.kind == "lp" else ""
         pad = f" p{self.padding}" if self.padding else ""
-        return f"{self.op} k{self.length} s{self.step}{pad}{power}"
+        return f"{WORDS[self.kind]} k{self.length} s{self.step}{pad}{power}"
 
     @property
     def taps(self) -> Array:
@@ -148,13 +145,18 @@ class PhaseShuffle:
 
     n: int
     op: ClassVar[str] = "phaseshuffle"
-    factor: ClassVar[int] = 1
+    bias: ClassVar[None] = None
     bias_phases: ClassVar[None] = None
     in_channels: ClassVar[None] = None
     out_channels: ClassVar[None] = None
 
     def __post_init__(self) -> None:
         as_integer("largest shift n", self.n, 0)
+
+    @property
+    def factor(self) -> int:
+        """1."""
+        return 1
 
     @property
     def length(self) -> int:
@@ -240,7 +242,7 @@ def stage_words(op: str, numbers: dict[str, int]) -> Pool | PhaseShuffle:
         raise ValueError(complaint(f"{op} without {needed}", op, f"{MEANING[needed]}, as {op} {needed}2"))
     if op == "phaseshuffle":
         return PhaseShuffle(numbers["n"])
-    kind = {"avgpool": "average", "maxpool": "max", "lppool": "lp"}[op]
+    kind = next(kind for kind, word in WORDS.items() if word == op)
     given = {"s": "stride", "p": "padding", "n": "power"}
     return Pool(kind, numbers["k"], **{name: numbers[letter] for letter, name in given.items() if letter in numbers})
 

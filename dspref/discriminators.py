@@ -45,10 +45,8 @@ def read_discriminator(text: str) -> Chain:
     >>> read_discriminator("conv k25 s4 p10 | leaky 0.2 | phaseshuffle n2 | avgpool k4").stages[2:]
     (PhaseShuffle(n=2), Pool(kind='average', length=4, stride=4, padding=0, power=2))
     """
-    if not isinstance(text, str):
-        return parse(text)  # says what is wrong with it
     own: dict[int, Stage] = {}
-    parts, start = text.split("|"), 1
+    parts, start = _parts(text), 1
     for place, part in enumerate(parts):
         words = [Token(word.group(), start + word.start()) for word in re.finditer(r"\S+", part)]
         start += len(part) + 1
@@ -59,6 +57,13 @@ def read_discriminator(text: str) -> Chain:
             _check_head(words[0])
     stages = parse("|".join(parts)).stages
     return Chain(own.get(place, stage) for place, stage in enumerate(stages))
+
+
+def _parts(text: object) -> list[str]:
+    if not isinstance(text, str):
+        hint = "it is read already" if isinstance(text, Chain) else ""
+        raise TypeError(complaint("discriminator", repr(text), "a str of stages split by |", hint))
+    return text.split("|")
 
 
 def _check_head(head: Token) -> None:
@@ -149,7 +154,9 @@ _WAVEGAN = _joined(["conv k25 s4 p10"] * 4, "0.2", "conv k25 s4 p10 | leaky 0.2"
 _HIFIGAN = "jik876/hifi-gan, models.py"
 
 _ALL = (
-    Discriminator("melgan", _MELGAN, 1, 22050, "descriptinc/melgan-neurips, mel2wav/modules.py: the first of three scales"),
+    Discriminator(
+        "melgan", _MELGAN, 1, 22050, "descriptinc/melgan-neurips, mel2wav/modules.py: the first of three scales"
+    ),
     Discriminator("melgan-half", f"avgpool k4 s2 p1 | {_MELGAN}", 1, 22050, "the same: the second scale"),
     Discriminator("hifigan-scale", _SCALE, 1, 22050, f"{_HIFIGAN}, DiscriminatorS: the first of three scales"),
     Discriminator("hifigan-scale-half", f"avgpool k4 s2 p2 | {_SCALE}", 1, 22050, "the same: the second scale"),
