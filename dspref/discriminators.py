@@ -142,6 +142,13 @@ def _joined(convolutions: Iterable[str], slope: str, last: str, between: str = "
     return "".join(f"{conv} | leaky {slope} | {between}" for conv in convolutions) + last
 
 
+def _scales(name: str, spec: str, pool: str, source: str) -> Iterable[Discriminator]:
+    """Yield the three of a multi-scale discriminator: the same stages after no, one and two poolings."""
+    for poolings, ending in enumerate(("", "-half", "-quarter")):
+        place = ("first", "second", "third")[poolings]
+        yield Discriminator(name + ending, pool * poolings + spec, 1, 22050, f"{source}: the {place} of three scales")
+
+
 _MELGAN = _joined(["conv k15 p7", *["conv k41 s4 p20"] * 4, "conv k5 p2"], "0.2", "conv k3 p1")
 _SCALE = _joined(
     ["conv k15 p7", *["conv k41 s2 p20"] * 2, *["conv k41 s4 p20"] * 2, "conv k41 p20", "conv k5 p2"],
@@ -154,12 +161,8 @@ _WAVEGAN = _joined(["conv k25 s4 p10"] * 4, "0.2", "conv k25 s4 p10 | leaky 0.2"
 _HIFIGAN = "jik876/hifi-gan, models.py"
 
 _ALL = (
-    Discriminator(
-        "melgan", _MELGAN, 1, 22050, "descriptinc/melgan-neurips, mel2wav/modules.py: the first of three scales"
-    ),
-    Discriminator("melgan-half", f"avgpool k4 s2 p1 | {_MELGAN}", 1, 22050, "the same: the second scale"),
-    Discriminator("hifigan-scale", _SCALE, 1, 22050, f"{_HIFIGAN}, DiscriminatorS: the first of three scales"),
-    Discriminator("hifigan-scale-half", f"avgpool k4 s2 p2 | {_SCALE}", 1, 22050, "the same: the second scale"),
+    *_scales("melgan", _MELGAN, "avgpool k4 s2 p1 | ", "descriptinc/melgan-neurips, mel2wav/modules.py"),
+    *_scales("hifigan-scale", _SCALE, "avgpool k4 s2 p2 | ", f"{_HIFIGAN}, DiscriminatorS"),
     *(
         Discriminator(f"hifigan-period-{p}", _PERIOD, p, 22050, f"{_HIFIGAN}, DiscriminatorP of period {p}")
         for p in (2, 3, 5, 7, 11)

@@ -59,8 +59,10 @@ def test_other_than_text_is_refused() -> None:
 STRIDES = {
     "melgan": (4, 4, 4, 4),
     "melgan-half": (2, 4, 4, 4, 4),
+    "melgan-quarter": (2, 2, 4, 4, 4, 4),
     "hifigan-scale": (2, 2, 4, 4),
     "hifigan-scale-half": (2, 2, 2, 4, 4),
+    "hifigan-scale-quarter": (2, 2, 2, 2, 4, 4),
     **{f"hifigan-period-{p}": (3, 3, 3, 3) for p in (2, 3, 5, 7, 11)},
     "wavegan": (4, 4, 4, 4, 4),
 }
@@ -71,6 +73,7 @@ def test_known_discriminators_have_their_strides(name: str) -> None:
     known = discriminator(name)
     found = [Fraction(stage.factor).denominator for stage in known.chain.stages if stage.factor < 1]
     assert tuple(found) == STRIDES[name]
+    assert set(STRIDES) == set(DISCRIMINATORS)
     lines = gradient_lines(known.chain, period=known.period)
     spacing = Fraction(known.period)
     for owner, s in enumerate(found, 1):

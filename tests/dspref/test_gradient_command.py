@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -57,6 +58,8 @@ def test_levels_are_re_the_mean() -> None:
     assert [(line["level_dbc"], line.get("null")) for line in document["lines"]] == [(0.0, None), (None, True)]
     document = gradient_document(Chain([Conv(np.array([[[1, 1, 1]]]), stride=2)]), 8000)
     assert document["lines"][1]["level_dbc"] == -9.542425  # THEORY: (K, s) = (3, 2)
+    uneven = gradient_document(Chain([Conv(np.array([[[1, 1, 1], [4, 4, 0]]]), stride=2)]), 8000)
+    assert uneven["lines"][1]["level_dbc"] == round(20 * math.log10(1 / 8), 6)  # each the loudest of two channels
     silent = gradient_document(Chain([Conv(np.array([[[1, -1]]]), stride=2)]), 8000)
     assert [line["level_dbc"] for line in silent["lines"]] == [None, None]
     assert silent["lines"][0]["null"]
