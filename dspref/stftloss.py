@@ -8,9 +8,10 @@ by Parseval in each frame: the error times an envelope of period H. The envelope
 transposed convolution of kernel w² and stride H makes of ones; so it has lines at k·sr/H of amplitude ``W₂(k/H)/H``,
 W₂ the spectrum of w², and each component of the error has them beside it.
 
-Other losses of the same frames (magnitudes, logarithms, half of the bins) commute with shifts by H too: the positions
-are theirs as well, the levels are not, but for the mean of ``g[n] e[n]`` over white errors e, which is E[n] times a
-constant, whichever bins are counted.
+Other losses of the same frames (magnitudes, logarithms, half of the bins) commute with shifts by H too: for stationary
+signals the mean and the variance of their gradients have period H. So the positions are theirs as well; the levels
+are not, but for the mean of ``g[n] e[n]`` over white errors e, of an L2 loss on any choice of bins, which is E[n]
+times a constant.
 """
 
 from __future__ import annotations

@@ -239,6 +239,24 @@ def test_half_of_the_bins_have_the_same_envelope_in_the_mean() -> None:
     assert np.abs(diagonal - 2 * 9 * E)[16:44].max() <= 1e-13 * diagonal.max()
 
 
+def test_other_losses_of_the_same_frames_keep_the_positions() -> None:
+    """L1 on logarithms of magnitudes, circular frames: over all shifts of signal and target, the variance of the
+    gradient has lines at multiples of 1/hop and nowhere else; one draw has no such gap."""
+    hop, time, w = 6, 120, torch.hann_window(16, dtype=torch.float64)
+    x, target = normal(time), normal(time)
+    draws, others = (torch.as_tensor(np.stack([np.roll(v, n) for n in range(time)])) for v in (x, target))
+    places = (hop * torch.arange(time // hop)[:, None] + torch.arange(16)) % time
+    logs = [torch.fft.rfft(v[:, places] * w).abs().log() for v in (draws.requires_grad_(), others)]
+    (g,) = torch.autograd.grad((logs[0] - logs[1]).abs().sum(), draws)
+    power = np.abs(np.fft.fft(g.square().mean(dim=0).numpy())) / time
+    step = time // hop
+    on, off = power[::step], np.delete(power, np.arange(hop) * step)
+    assert off.max() <= 1e-13 * on.max()
+    assert on.min() >= 1e-3 * on.max()
+    one = np.abs(np.fft.fft(g[0].square().numpy()))
+    assert np.delete(one, np.arange(hop) * step).max() > 0.1 * one.max()
+
+
 def test_several_resolutions_add_up() -> None:
     """Parallel WaveGAN's three, as an L2 loss: every line of the sum, measured on the gradient of a constant error."""
     ones, none = torch.ones(7200, dtype=torch.float64), torch.zeros(7200, dtype=torch.float64)
