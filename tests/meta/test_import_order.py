@@ -19,14 +19,16 @@ ORDER: dict[str, Tiers] = {
         ("operators", "stretchfilter", "kernels"),  # one tier: that they do not know each other makes "==" a test
         ("layers", "resize"),
         ("interpolators", "outline"),
-        ("interpolate",),
+        ("interpolate", "decimators"),
         ("chain", "corners", "words"),
         ("lines", "spectrum", "spec", "nulls", "adjoints", "streaming"),
-        ("presets", "plot", "drawing"),
+        ("presets", "plot", "drawing", "adjointchain", "cosinewindows", "discriminators"),
+        ("gradientlines", "stftloss"),
         ("config", "strategies"),
         ("",),  # the package itself
         ("console", "tables", "documents"),
-        ("pages",),
+        ("pages", "gradient_documents"),
+        ("gradient_command",),
         ("cli",),
     ),
     "torchparity": (
