@@ -22,6 +22,8 @@ ORDER: dict[str, Tiers] = {
         ("interpolate",),
         ("chain", "corners", "words"),
         ("lines", "spectrum", "spec", "nulls", "adjoints", "streaming"),
+        ("settling",),
+        ("boundary",),
         ("presets", "plot", "drawing"),
         ("config", "strategies"),
         ("",),  # the package itself
