@@ -42,8 +42,7 @@ def ones_of(outline: Outline) -> Layer:
         return SubpixelConv(w, o.stride, padding=o.padding, dilation=o.dilation)
     if o.op == "conv":
         return Conv(w, stride=o.stride, padding=o.padding, dilation=o.dilation)
-    more = {"padding": o.padding, "output_padding": o.output_padding, "dilation": o.dilation}
-    return TransposedConv(w, stride=o.stride, **more)
+    return TransposedConv(w, stride=o.stride, padding=o.padding, output_padding=o.output_padding, dilation=o.dilation)
 
 
 def linear_part(stage: Layer | Outline) -> tuple[StretchFilter, int]:

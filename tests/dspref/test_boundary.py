@@ -50,7 +50,7 @@ def test_counts_are_what_ones_give() -> None:
     """The Diophantine count against stamps of ones: every kind of layer, dilated and strided, every border."""
     seen: Counter[str] = Counter()
 
-    @QUIET(max_examples=200)
+    @QUIET(max_examples=150)
     @given(layers(native_only=True), st.integers(0, 12))
     def check(layer: Layer, more: int) -> None:
         if getattr(layer, "align_corners", False):
@@ -63,13 +63,13 @@ def test_counts_are_what_ones_give() -> None:
         seen["strided"] += layer.factor < 1
 
     check()
-    assert all(seen[name] >= 5 for name in ("conv", "convt", "shuffle", "filter", "dilated", "strided")), seen
+    assert all(seen[name] >= 4 for name in ("conv", "convt", "shuffle", "filter", "dilated", "strided")), seen
 
 
 def test_partial_sums_are_what_the_layer_makes_of_ones() -> None:
     """One input channel at a time, biases apart: equal, integer by integer."""
 
-    @QUIET(max_examples=120)
+    @QUIET(max_examples=80)
     @given(layers(native_only=True), st.integers(0, 12))
     def check(layer: Layer, more: int) -> None:
         if getattr(layer, "align_corners", False):

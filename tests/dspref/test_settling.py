@@ -68,7 +68,7 @@ def test_the_closed_form_is_what_runs_show() -> None:
     """On a constant, with weights that can't cancel: the same samples, for chains of every kind."""
     seen: Counter[str] = Counter()
 
-    @QUIET(max_examples=100)
+    @QUIET(max_examples=60)
     @given(stacks(), st.integers(0, 25))
     def check(chain: Chain, more: int) -> None:
         time = shortest(Chain(chain.stages)) + more
@@ -92,14 +92,14 @@ def test_the_closed_form_is_what_runs_show() -> None:
         seen["no border"] += predicted == slice(0, y.shape[-1])
 
     check()
-    assert min(seen[name] for name in ("decimating", "both borders", "no border", "longest")) >= 8, seen
+    assert min(seen[name] for name in ("decimating", "both borders", "no border", "longest")) >= 5, seen
 
 
 def test_inside_a_longer_signal_the_same_samples_come_out() -> None:
     """For any input: cut a signal out of a longer one; what the cut has not changed is the steady state."""
     seen: Counter[str] = Counter()
 
-    @QUIET(max_examples=60)
+    @QUIET(max_examples=40)
     @given(stacks(decimating=False), st.integers(4, 25), st.integers(0, 2**32 - 1))
     def check(chain: Chain, more: int, seed: int) -> None:
         time, around = shortest(chain) + more, 40
@@ -115,7 +115,7 @@ def test_inside_a_longer_signal_the_same_samples_come_out() -> None:
             seen["borders"] += steady.start > 0
 
     check()
-    assert seen["borders"] >= 15
+    assert seen["borders"] >= 10
 
 
 def test_one_filter_of_a_chain_claims_no_more() -> None:

@@ -22,8 +22,8 @@ ORDER: dict[str, Tiers] = {
         ("interpolate",),
         ("chain", "corners", "words"),
         ("lines", "spectrum", "spec", "nulls", "adjoints", "streaming"),
-        ("settling",),
-        ("boundary",),
+        ("settling", "activations", "initialisation"),
+        ("boundary", "randomlines"),
         ("presets", "plot", "drawing"),
         ("config", "strategies"),
         ("",),  # the package itself
