@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import sympy
 
 from dspref.arrays import NotAnalysable, as_integer, complaint

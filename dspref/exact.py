@@ -20,13 +20,13 @@ import sympy
 from numpy.typing import ArrayLike
 
 from dspref.arrays import Array, NotAnalysable, as_numbers, complaint
-from dspref.cyclotomic import cyclotomic, sparse_remainder
+from dspref.cyclotomic import sparse_remainder
 
 _FLOATS = (float, np.floating, sympy.Float)
 
 
 def as_expressions(name: str, *values: ArrayLike) -> tuple[Array, ...]:
-    """Return arrays of SymPy expressions: integers, Fractions and symbols as they are, floats as the rationals they are.
+    """Return arrays as SymPy expressions: exact numbers and symbols as they are, floats as the rationals they are.
 
     Parameters
     ----------
@@ -215,7 +215,9 @@ class Cyclotomic:
     def _numeric(self, values: dict[Any, float]) -> complex:
         """Return the number where symbols have values."""
         W = [cmath.exp(-2j * cmath.pi * r / self.order) for r, _ in self.terms]
-        return sum((float(self.domain.to_sympy(a).subs(values)) * w for (_, a), w in zip(self.terms, W, strict=True)), 0j)
+        return sum(
+            (float(self.domain.to_sympy(a).subs(values)) * w for (_, a), w in zip(self.terms, W, strict=True)), 0j
+        )
 
     def __str__(self) -> str:
         return sympy.sstr(self._with(self._letters(f"W{self.order}")))

@@ -94,7 +94,7 @@ class Condition:
 
     @property
     def holds(self) -> bool | None:
-        """True if there is nothing to satisfy, False if a number would have to be zero; None if that depends on the symbols."""
+        """True if there is nothing to satisfy, False if a number would have to be zero; None if symbols decide."""
         if any(e.is_number for e in self.equations):
             return False
         return None if self.equations else True
