@@ -12,10 +12,10 @@ from typing import Any
 import sympy
 
 from dspref.arrays import NotAnalysable, as_integer, complaint
-from dspref.chain import Stage
+from dspref.chain import Chain, Stage
 from dspref.exact import as_expressions
 from dspref.stretchfilter import StretchFilter
-from dspref.symboliclines import MU
+from dspref.symboliclines import MU, as_chain
 from dspref.tonefree import Z, box_factor
 
 NU = sympy.Symbol("nu", real=True)
@@ -122,7 +122,7 @@ def ones_level(K: Any, s: Any, k: Any) -> Any:
     return sympy.Abs(dirichlet(K, k / s)) / K
 
 
-def closed_form(source: Stage | StretchFilter, nu: Any = NU) -> Any:
+def closed_form(source: Stage | StretchFilter | Chain, nu: Any = NU) -> Any:
     """Return ``H(ν) = e^{−j2πντ} D_N(ν)^p G(ν)`` of a layer: the Dirichlet kernel as often as it divides H.
 
     N is the factor, or the length of a kernel whose taps are all equal; G is what is left, a sum of cosines where
@@ -130,7 +130,7 @@ def closed_form(source: Stage | StretchFilter, nu: Any = NU) -> Any:
 
     Parameters
     ----------
-    source : layer or StretchFilter
+    source : layer, StretchFilter or linear Chain
         Of one channel, or one that treats channels alike.
 
     Examples
@@ -143,7 +143,7 @@ def closed_form(source: Stage | StretchFilter, nu: Any = NU) -> Any:
     >>> closed_form(Linear(4))
     exp(-3*I*pi*nu)*sin(4*pi*nu)**2*cos(pi*nu)/(4*sin(pi*nu)**2)
     """
-    u = source if isinstance(source, StretchFilter) else source.normal  # type: ignore[union-attr]
+    u = as_chain(source).collapse()
     if u.h.ndim == 3 and u.h.shape[:2] != (1, 1):
         got = f"{u.h.shape[1]} channels into {u.h.shape[0]}"
         raise NotAnalysable(complaint("closed form", got, "one channel", "ask for dspref.symbolic.transfer"))
@@ -247,10 +247,10 @@ class SymbolicChain:
         return sympy.Mul(*levels)
 
     def _layer(self, i: Any, least: int) -> int:
-        i = as_integer("layer", i, least, "layers count from 1")
-        if i > self.n:
-            raise ValueError(complaint("layer", i, f"at most {self.n}, the layers of the chain"))
-        return i
+        place: int = as_integer("layer", i, least, "layers count from 1")
+        if place > self.n:
+            raise ValueError(complaint("layer", place, f"at most {self.n}, the layers of the chain"))
+        return place
 
     def __str__(self) -> str:
         return " | ".join(f"K={K} s={s}" for K, s in zip(self.lengths, self.factors, strict=True))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import cmath
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -184,13 +184,11 @@ class Cyclotomic:
     def abs2(self) -> Any:
         """The squared magnitude in SymPy, for real symbols: a sum of cosines."""
         square = self * self.conjugate()
-        waves = [sympy.cos(2 * sympy.pi * sympy.Rational(r, self.order)) for r, _ in square.terms]
-        return square._with(waves)
+        return square._with([sympy.cos(2 * sympy.pi * sympy.Rational(r, self.order)) for r, _ in square.terms])
 
     def _with(self, roots: list[Any]) -> Any:
-        """Return ``Σ a_r roots[r]``, a factor that all have set before it."""
-        total = sympy.Add(*(self.domain.to_sympy(a) * w for (_, a), w in zip(self.terms, roots, strict=True)))
-        return sympy.factor_terms(total)
+        """Return ``Σ a_r roots[r]``."""
+        return sympy.Add(*(self.domain.to_sympy(a) * w for (_, a), w in zip(self.terms, roots, strict=True)))
 
     @cached_property
     def turn(self) -> Fraction | None:
@@ -200,8 +198,7 @@ class Cyclotomic:
         """
         if self.is_zero:
             return None
-        free = sorted(set().union(*(self.domain.to_sympy(a).free_symbols for _, a in self.terms)), key=str)
-        some = self._numeric({symbol: math.sqrt(i + 2) for i, symbol in enumerate(free)})
+        some = self.at(some_values(self.free_symbols, 2))
         t = Fraction(round(4 * self.order * cmath.phase(some) / (2 * cmath.pi)), 4 * self.order) % Fraction(1, 2)
         turned = self.conjugate() * root_sum([self.domain.one], 1, -2 * t, self.domain)  # c̄ e^{j4πt} is c
         return t if (turned + self._negative()).is_zero else None
@@ -210,27 +207,36 @@ class Cyclotomic:
         return Cyclotomic(self.order, tuple((r, -a) for r, a in self.terms), self.domain)
 
     def __complex__(self) -> complex:
-        return self._numeric({})
+        free = sorted(self.free_symbols, key=str)
+        if free:
+            hint = "put numbers in: .expr.subs(...)"
+            raise TypeError(complaint("complex number", f"the symbol {free[0]}", "numbers without symbols", hint))
+        return self.at({})
 
-    def _numeric(self, values: dict[Any, float]) -> complex:
-        """Return the number where symbols have values."""
+    @property
+    def free_symbols(self) -> frozenset[Any]:
+        """The symbols that occur."""
+        return frozenset().union(*(self.domain.to_sympy(a).free_symbols for _, a in self.terms))
+
+    def at(self, values: Mapping[Any, float]) -> complex:
+        """Return the number, in floating point, where the symbols have these values."""
         W = [cmath.exp(-2j * cmath.pi * r / self.order) for r, _ in self.terms]
-        return sum(
-            (float(self.domain.to_sympy(a).subs(values)) * w for (_, a), w in zip(self.terms, W, strict=True)), 0j
-        )
+        a = [float(c if self.domain.is_QQ else self.domain.to_sympy(c).subs(values)) for _, c in self.terms]
+        return sum((c * w for c, w in zip(a, W, strict=True)), 0j)
 
     def __str__(self) -> str:
-        return sympy.sstr(self._with(self._letters(f"W{self.order}")))
+        return str(sympy.sstr(self._factored(f"W{self.order}")))
 
     def latex(self) -> str:
         """Return the number in LaTeX, W_n being e^{−j2π/n}."""
-        return str(sympy.latex(self._with(self._letters(f"W_{{{self.order}}}"))))
+        return str(sympy.latex(self._factored(f"W_{{{self.order}}}")))
 
-    def _letters(self, name: str) -> list[Any]:
-        """Return the powers of W_n, plain numbers where they are ±1 and ±j."""
-        if 4 % self.order == 0:
-            return [(-sympy.I) ** (r * 4 // self.order) for r, _ in self.terms]
-        return [sympy.Symbol(name) ** r for r, _ in self.terms]
+    def _factored(self, name: str) -> Any:
+        """Return the sum in powers of a letter, plain numbers where these are ±1 and ±j, common factors set before it."""
+        plain, W = 4 % self.order == 0, sympy.Symbol(name)
+        return sympy.factor_terms(
+            self._with([(-sympy.I) ** (r * 4 // self.order) if plain else W**r for r, _ in self.terms])
+        )
 
 
 def root_sum(taps: Iterable[Any], start: int, turn: Fraction, domain: Any) -> Cyclotomic:
@@ -247,3 +253,14 @@ def root_sum(taps: Iterable[Any], start: int, turn: Fraction, domain: Any) -> Cy
         e = i * turn.numerator % n
         sums[e] = sums[e] + h if e in sums else h
     return Cyclotomic.of(sums, n, domain)
+
+
+def some_values(symbols: Iterable[Any], start: int) -> dict[Any, float]:
+    """Return values for symbols, ``√start, √(start + 1), …``, at which nothing is zero by chance.
+
+    Examples
+    --------
+    >>> some_values(sympy.symbols("b a"), 4)
+    {a: 2.0, b: 2.23606797749979}
+    """
+    return {symbol: math.sqrt(start + i) for i, symbol in enumerate(sorted(symbols, key=str))}

@@ -196,7 +196,7 @@ def _letters(i: int) -> str:
 
 def _filled(outline: Outline, name: str, kernel: str) -> Any:
     """Return the layer of one channel that an outline is with taps."""
-    shape = {"padding": outline.padding, "dilation": outline.dilation, "name": name}
+    shape: dict[str, Any] = {"padding": outline.padding, "dilation": outline.dilation, "name": name}
     layer: Any
     if outline.op == "convt":
         made = transposed_conv(outline.length, outline.stride, **shape)
@@ -236,9 +236,9 @@ def transfer(source: Stage | StretchFilter | Chain, z: Any = Z) -> Any:
     >>> transfer(Chain([Nearest(2), Nearest(2)]))
     (1 + z**(-2))*(1 + 1/z)
     """
-    chain = as_chain(source)
+    chain, z = as_chain(source), sympy.sympify(z)
     after, found = chain.factor, []
-    normals: list[StretchFilter] = [stage.normal for stage in chain.stages]  # type: ignore[misc]
+    normals = [Chain([stage]).collapse() for stage in chain.stages]
     exact = as_expressions("taps", *(u.h for u in normals))
     for u, h in zip(normals, exact, strict=True):
         after //= u.L
@@ -273,7 +273,7 @@ def polyphase(source: Stage | StretchFilter | Chain, z: Any = Z) -> tuple[Any, .
     (h0 + h2/z + h4/z**2, h1 + h3/z)
     """
     u = source if isinstance(source, StretchFilter) else as_chain(source).collapse()
-    (h,) = as_expressions("taps", u.h)
+    (h,), z = as_expressions("taps", u.h), sympy.sympify(z)
     found = []
     for r in range(u.L):
         first = (r + u.offset) % u.L

@@ -9,11 +9,12 @@ B_i the mean of bias i against the line, over one period. ``W_n = e^{−j2π/n}`
 
 from __future__ import annotations
 
+import cmath
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property, reduce
+from functools import cache, cached_property, reduce
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from numpy.typing import ArrayLike
 
 from dspref.arrays import Array, NotAnalysable, as_integer, complaint
 from dspref.chain import Chain, Pointwise, Stage
-from dspref.exact import Cyclotomic, as_expressions, domain_of, elements, root_sum
+from dspref.exact import Cyclotomic, as_expressions, domain_of, elements, root_sum, some_values
 from dspref.interpolators import FilterInterp
 from dspref.outline import Outline
 from dspref.stretchfilter import StretchFilter
@@ -66,10 +67,21 @@ class Amplitude:
             return sympy.Mul(*(factor.abs2 for factor in self.products[0]))
         return self.value.abs2
 
-    @property
+    @cached_property
     def turn(self) -> Fraction | None:
-        """The phase in turns modulo a half, see `Cyclotomic.turn`."""
-        return self.value.turn
+        """The phase in turns modulo a half, if it is the same for all real symbols, see `Cyclotomic.turn`."""
+        if self.vanishes:
+            return None
+        turns = [factor.turn for factor in self.products[0]]
+        if len(self.products) == 1 and None not in turns:
+            return sum((t for t in turns if t is not None), Fraction(0)) % Fraction(1, 2)
+        some, others = (cmath.phase(self._at(start) ** 2) for start in (2, 3))
+        apart = abs(cmath.exp(1j * some) - cmath.exp(1j * others)) > 1e-6  # then it can't be the same for all
+        return None if apart else self.value.turn
+
+    def _at(self, start: int) -> complex:
+        values = some_values({symbol for p in self.products for factor in p for symbol in factor.free_symbols}, start)
+        return sum((math.prod(factor.at(values) for factor in p) for p in self.products), 0j)
 
     def __complex__(self) -> complex:
         return sum((math.prod(map(complex, p)) for p in self.products), 0j)
@@ -173,7 +185,7 @@ class SymbolicLines(Sequence[SymbolicLine]):
         after = self.factor
         for stage in self._stages:
             after //= stage.L
-            c = stage.passed(c, Fraction(after * k, self.factor) % 1, after, self._domain)
+            c = stage.passed(c, Fraction(after * k, self.factor) % 1, after)
         return c
 
     def _number(self, element: Any, over: int) -> Cyclotomic:
@@ -189,26 +201,34 @@ class _Stage:
     offset: int
     bias: Array | None
 
-    def passed(self, c: tuple[Amplitude, ...], freq: Fraction, after: int, domain: Any) -> tuple[Amplitude, ...]:
+    domain: Any
+
+    @cached_property
+    def _responses(self) -> Callable[[Fraction], list[list[Cyclotomic]]]:
+        """H at a frequency, [out][in], kept: the lines of a chain share those of its first layers."""
+        rows = self.h if self.h.ndim == 3 else self.h[None, None]
+        return cache(lambda freq: [[root_sum(h, -self.offset, freq, self.domain) for h in row] for row in rows])
+
+    def passed(self, c: tuple[Amplitude, ...], freq: Fraction, after: int) -> tuple[Amplitude, ...]:
         """Return the amplitudes behind the layer at `freq`, cycles per sample of its own output."""
-        if self.h.ndim == 1:
-            H = root_sum(self.h, -self.offset, freq, domain)
-            out = tuple(_times(a, H) for a in c)
-        elif self.h.shape[:2] == (1, 1):
-            out = (_times(c[0], root_sum(self.h[0, 0], -self.offset, freq, domain)),)
+        H = self._responses(freq)
+        if self.h.ndim == 1 or self.h.shape[:2] == (1, 1):
+            out = tuple(_times(a, H[0][0]) for a in c)
         else:
             values = [a.value for a in c]
-            H_rows = [[root_sum(h, -self.offset, freq, domain) for h in row] for row in self.h]
-            sums = (reduce(lambda a, b: a + b, (H * v for H, v in zip(row, values, strict=True))) for row in H_rows)
+            sums = (reduce(lambda a, b: a + b, (G * v for G, v in zip(row, values, strict=True))) for row in H)
             out = tuple(Amplitude(((total,),)) for total in sums)
         if self.bias is None or self.bias.shape[-1] % freq.denominator:
             return out
-        weight = domain.from_sympy(sympy.Rational(1, after * self.bias.shape[-1]))
-        B = [root_sum(b * weight, 0, freq, domain) for b in self.bias]
+        weight = self.domain.from_sympy(sympy.Rational(1, after * self.bias.shape[-1]))
+        B = [root_sum(b * weight, 0, freq, self.domain) for b in self.bias]
         return tuple(Amplitude((*a.products, (b,))) for a, b in zip(out, B, strict=True))
 
 
 def _times(a: Amplitude, H: Cyclotomic) -> Amplitude:
+    """Return an amplitude behind H, which goes into the source if it is a real number."""
+    if H.order <= 2 and not H.free_symbols:
+        return Amplitude(tuple((source * H, *later) for source, *later in a.products))
     return Amplitude(tuple((*p, H) for p in a.products))
 
 
@@ -248,7 +268,7 @@ def lines(source: Stage | StretchFilter | Chain, *, offset: ArrayLike | None = N
             got = f"{stage.op} (stage {place}), {'nonlinear' if isinstance(stage, Pointwise) else 'without weights'}"
             hint = "dspref.symbolic.with_taps puts symbols for weights that are not known; leave nonlinear maps out"
             raise NotAnalysable(complaint("amplitudes", got, "linear layers with weights", hint))
-    factor, normals = chain.factor, [stage.normal for stage in chain.stages]
+    factor, normals = chain.factor, [Chain([stage]).collapse() for stage in chain.stages]
     mean = chain.checked_offset(_means(chain) if offset is None else offset)
     biases = [stage.bias_phases for stage in chain.stages]
     numbers = [mean, *(u.h for u in normals), *(b for b in biases if b is not None)]
@@ -257,7 +277,7 @@ def lines(source: Stage | StretchFilter | Chain, *, offset: ArrayLike | None = N
     exact = iter([elements(domain, a) for a in rest])
     taps = [next(exact) for _ in normals]
     phases = [None if b is None else next(exact) for b in biases]
-    stages = tuple(_Stage(u.L, h, u.offset, b) for u, h, b in zip(normals, taps, phases, strict=True))
+    stages = tuple(_Stage(u.L, h, u.offset, b, domain) for u, h, b in zip(normals, taps, phases, strict=True))
     means = np.broadcast_to(elements(domain, mean), chain.in_channels or mean.size)
     return SymbolicLines(factor, stages, means, domain)
 

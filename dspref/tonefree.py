@@ -101,8 +101,9 @@ class Condition:
 
     def __str__(self) -> str:
         lines = ", ".join(f"{k}/{self.factor}" for k in self.lines)
-        said = {True: "vanishes", False: "stays"}.get(self.holds)  # type: ignore[call-overload]
-        said = said or ", ".join(f"{sympy.sstr(e)} = 0" for e in self.equations)
+        said = ", ".join(f"{sympy.sstr(e)} = 0" for e in self.equations)
+        if self.holds is not None:
+            said = "vanishes" if self.holds else "stays"
         return f"line{'s' if len(self.lines) > 1 else ''} {lines}: {said}"
 
     def latex(self) -> str:
@@ -146,8 +147,10 @@ def conditions(taps: ArrayLike, s: int) -> tuple[Condition, ...]:
 
 
 def _plain(domain: Any, element: Any) -> Any:
-    """Return an equation without denominators and common divisors, its first term positive."""
+    """Return an equation without denominators and common divisors, its first term positive; 1 for any number."""
     equation = sympy.numer(sympy.together(domain.to_sympy(element)))
+    if equation.is_number:
+        return sympy.Integer(1)
     primitive = sympy.primitive(sympy.expand(equation))[1]
     return -primitive if primitive.could_extract_minus_sign() else primitive
 
