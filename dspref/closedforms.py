@@ -13,7 +13,7 @@ import sympy
 
 from dspref.arrays import NotAnalysable, as_integer, complaint
 from dspref.chain import Chain, Stage
-from dspref.exact import as_expressions
+from dspref.rootsums import as_expressions
 from dspref.stretchfilter import StretchFilter
 from dspref.symboliclines import MU, as_chain
 from dspref.tonefree import Z, box_factor

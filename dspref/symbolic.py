@@ -37,11 +37,11 @@ from dspref.closedforms import (
     ones_level,
     symbolic_chain,
 )
-from dspref.exact import Cyclotomic, as_expressions
 from dspref.interpolators import FilterInterp
 from dspref.layers import Conv, SubpixelConv, TransposedConv
 from dspref.outline import Outline
 from dspref.proofs import Statement, Step
+from dspref.rootsums import Cyclotomic, as_expressions
 from dspref.stretchfilter import StretchFilter
 from dspref.symboliclines import MU, Amplitude, SymbolicLine, SymbolicLines, as_chain, lines
 from dspref.theorems import theorem, theorems

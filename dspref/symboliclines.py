@@ -23,9 +23,9 @@ from numpy.typing import ArrayLike
 
 from dspref.arrays import Array, NotAnalysable, as_integer, complaint
 from dspref.chain import Chain, Pointwise, Stage
-from dspref.exact import Cyclotomic, as_expressions, domain_of, elements, root_sum, some_values
 from dspref.interpolators import FilterInterp
 from dspref.outline import Outline
+from dspref.rootsums import Cyclotomic, as_expressions, domain_of, elements, root_sum, some_values
 from dspref.stretchfilter import StretchFilter
 
 MU = sympy.Symbol("mu", real=True)

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from dspref.arrays import Array, as_integer, as_taps, complaint
 from dspref.cyclotomic import remainder
-from dspref.exact import as_expressions, domain_of, elements
+from dspref.rootsums import as_expressions, domain_of, elements
 
 Z = sympy.Symbol("z")
 """The variable of H(z): ``z = e^{j2πν}``, ν in cycles per output sample."""

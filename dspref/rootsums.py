@@ -232,7 +232,7 @@ class Cyclotomic:
         return str(sympy.latex(self._factored(f"W_{{{self.order}}}")))
 
     def _factored(self, name: str) -> Any:
-        """Return the sum in powers of a letter, plain numbers where these are ±1 and ±j, common factors set before it."""
+        """Return the sum in powers of a letter, plain numbers where these are ±1 and ±j, common factors in front."""
         plain, W = 4 % self.order == 0, sympy.Symbol(name)
         return sympy.factor_terms(
             self._with([(-sympy.I) ** (r * 4 // self.order) if plain else W**r for r, _ in self.terms])
