@@ -76,7 +76,7 @@ def _expression(name: str, item: Any) -> Any:
         hint = "treat the real and the imaginary part one by one"
         raise TypeError(complaint(name, f"the complex number {item}", "real numbers and symbols", hint))
     if isinstance(item, _FLOATS):
-        return sympy.Rational(*(float(item) if not isinstance(item, sympy.Float) else item).as_integer_ratio())
+        return sympy.Rational(item if isinstance(item, sympy.Float) else float(item))
     if isinstance(item, np.integer):
         return sympy.Integer(int(item))
     expression = sympy.sympify(item)
@@ -201,10 +201,13 @@ class Cyclotomic:
         some = self.at(some_values(self.free_symbols, 2))
         t = Fraction(round(4 * self.order * cmath.phase(some) / (2 * cmath.pi)), 4 * self.order) % Fraction(1, 2)
         turned = self.conjugate() * root_sum([self.domain.one], 1, -2 * t, self.domain)  # c̄ e^{j4πt} is c
-        return t if (turned + self._negative()).is_zero else None
+        return t if (turned - self).is_zero else None
 
-    def _negative(self) -> Cyclotomic:
+    def __neg__(self) -> Cyclotomic:
         return Cyclotomic(self.order, tuple((r, -a) for r, a in self.terms), self.domain)
+
+    def __sub__(self, other: Cyclotomic) -> Cyclotomic:
+        return self + -other
 
     def __complex__(self) -> complex:
         free = sorted(self.free_symbols, key=str)
@@ -221,8 +224,14 @@ class Cyclotomic:
     def at(self, values: Mapping[Any, float]) -> complex:
         """Return the number, in floating point, where the symbols have these values."""
         W = [cmath.exp(-2j * cmath.pi * r / self.order) for r, _ in self.terms]
-        a = [float(c if self.domain.is_QQ else self.domain.to_sympy(c).subs(values)) for _, c in self.terms]
-        return sum((c * w for c, w in zip(a, W, strict=True)), 0j)
+        return sum((a * w for a, w in zip(self._coefficients(values), W, strict=True)), 0j)
+
+    def size(self, values: Mapping[Any, float]) -> float:
+        """Return Σ_r |a_r| there: the rounding of `at` is in proportion to it."""
+        return sum(map(abs, self._coefficients(values)))
+
+    def _coefficients(self, values: Mapping[Any, float]) -> list[float]:
+        return [float(a if self.domain.is_QQ else self.domain.to_sympy(a).subs(values)) for _, a in self.terms]
 
     def __str__(self) -> str:
         return str(sympy.sstr(self._factored(f"W{self.order}")))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import cmath
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache, cached_property, reduce
@@ -52,8 +52,16 @@ class Amplitude:
     @cached_property
     def vanishes(self) -> bool:
         """Whether it is zero whatever the symbols are."""
-        left = [p for p in self.products if not any(factor.is_zero for factor in p)]
-        return not left or (len(left) > 1 and self.value.is_zero)
+        if len(self.products) == 1:
+            return any(factor.is_zero for factor in self.products[0])
+        return not self._stays and self.value.is_zero
+
+    @property
+    def _stays(self) -> bool:
+        """Whether it is far from zero at some values of the symbols, which spares multiplying out."""
+        values = self._values(2)
+        sizes = (math.prod(factor.size(values) for factor in p) for p in self.products)
+        return abs(self._at(values)) > 1e-9 * sum(sizes)  # roundings are below 1e-15 for each of few hundred terms
 
     @property
     def expr(self) -> Any:
@@ -75,12 +83,14 @@ class Amplitude:
         turns = [factor.turn for factor in self.products[0]]
         if len(self.products) == 1 and None not in turns:
             return sum((t for t in turns if t is not None), Fraction(0)) % Fraction(1, 2)
-        some, others = (cmath.phase(self._at(start) ** 2) for start in (2, 3))
+        some, others = (cmath.phase(self._at(self._values(start)) ** 2) for start in (2, 3))
         apart = abs(cmath.exp(1j * some) - cmath.exp(1j * others)) > 1e-6  # then it can't be the same for all
         return None if apart else self.value.turn
 
-    def _at(self, start: int) -> complex:
-        values = some_values({symbol for p in self.products for factor in p for symbol in factor.free_symbols}, start)
+    def _values(self, start: int) -> dict[Any, float]:
+        return some_values({symbol for p in self.products for factor in p for symbol in factor.free_symbols}, start)
+
+    def _at(self, values: dict[Any, float]) -> complex:
         return sum((math.prod(factor.at(values) for factor in p) for p in self.products), 0j)
 
     def __complex__(self) -> complex:
@@ -213,7 +223,7 @@ class _Stage:
         """Return the amplitudes behind the layer at `freq`, cycles per sample of its own output."""
         H = self._responses(freq)
         if self.h.ndim == 1 or self.h.shape[:2] == (1, 1):
-            out = tuple(_times(a, H[0][0]) for a in c)
+            out = tuple(_sum_of(_times(p, H[0][0]) for p in a.products) for a in c)
         else:
             values = [a.value for a in c]
             sums = (reduce(lambda a, b: a + b, (G * v for G, v in zip(row, values, strict=True))) for row in H)
@@ -222,14 +232,21 @@ class _Stage:
             return out
         weight = self.domain.from_sympy(sympy.Rational(1, after * self.bias.shape[-1]))
         B = [root_sum(b * weight, 0, freq, self.domain) for b in self.bias]
-        return tuple(Amplitude((*a.products, (b,))) for a, b in zip(out, B, strict=True))
+        return tuple(_sum_of((*a.products, (b,))) for a, b in zip(out, B, strict=True))
 
 
-def _times(a: Amplitude, H: Cyclotomic) -> Amplitude:
-    """Return an amplitude behind H, which goes into the source if it is a real number."""
+def _times(product: tuple[Cyclotomic, ...], H: Cyclotomic) -> tuple[Cyclotomic, ...]:
+    """Return a product and H, which goes into the source if it is a real number."""
     if H.order <= 2 and not H.free_symbols:
-        return Amplitude(tuple((source * H, *later) for source, *later in a.products))
-    return Amplitude(tuple((*p, H) for p in a.products))
+        return (product[0] * H, *product[1:])
+    return (*product, H)
+
+
+def _sum_of(products: Iterable[tuple[Cyclotomic, ...]]) -> Amplitude:
+    """Return a sum of products, without those that are zero, if one is left."""
+    every = tuple(products)
+    left = tuple(p for p in every if not any(factor.is_zero for factor in p))
+    return Amplitude(left or ((Cyclotomic(1, (), every[0][0].domain),),))
 
 
 def lines(source: Stage | StretchFilter | Chain, *, offset: ArrayLike | None = None) -> SymbolicLines:
@@ -238,7 +255,7 @@ def lines(source: Stage | StretchFilter | Chain, *, offset: ArrayLike | None = N
     Parameters
     ----------
     source : layer, StretchFilter or Chain
-        With integer, Fraction or SymPy numbers; floats count as the rationals they are, if no symbol is near.
+        With integer, Fraction or SymPy numbers; floats count as the rationals they are, if no symbol but μ is near.
     offset : number, symbol, or array (in,), optional
         Mean of the input; the symbol μ by default (μ0, μ1, … for several channels).
 
@@ -264,22 +281,28 @@ def lines(source: Stage | StretchFilter | Chain, *, offset: ArrayLike | None = N
     """
     chain = as_chain(source)
     for place, stage in enumerate(chain.stages):
-        if isinstance(stage, (Pointwise, Outline)):
-            got = f"{stage.op} (stage {place}), {'nonlinear' if isinstance(stage, Pointwise) else 'without weights'}"
-            hint = "dspref.symbolic.with_taps puts symbols for weights that are not known; leave nonlinear maps out"
-            raise NotAnalysable(complaint("amplitudes", got, "linear layers with weights", hint))
+        _check_known(place, stage)
     factor, normals = chain.factor, [Chain([stage]).collapse() for stage in chain.stages]
-    mean = chain.checked_offset(_means(chain) if offset is None else offset)
-    biases = [stage.bias_phases for stage in chain.stages]
-    numbers = [mean, *(u.h for u in normals), *(b for b in biases if b is not None)]
-    mean, *rest = as_expressions("taps, biases and offset", *numbers)
-    domain = domain_of("taps, biases and offset", mean, *rest)
-    exact = iter([elements(domain, a) for a in rest])
+    biases = [stage.bias_phases for stage in chain.stages if stage.bias_phases is not None]
+    given = () if offset is None else (chain.checked_offset(offset),)
+    what = "taps, biases and offset"
+    numbers = as_expressions(what, *(u.h for u in normals), *biases, *given)
+    mean = numbers[-1] if given else np.asarray(_means(chain), object)
+    domain = domain_of(what, mean, *numbers)
+    exact = iter([elements(domain, a) for a in numbers])
     taps = [next(exact) for _ in normals]
-    phases = [None if b is None else next(exact) for b in biases]
+    phases = [None if stage.bias_phases is None else next(exact) for stage in chain.stages]
     stages = tuple(_Stage(u.L, h, u.offset, b, domain) for u, h, b in zip(normals, taps, phases, strict=True))
     means = np.broadcast_to(elements(domain, mean), chain.in_channels or mean.size)
     return SymbolicLines(factor, stages, means, domain)
+
+
+def _check_known(place: int, stage: Stage) -> None:
+    """Refuse what has no amplitudes."""
+    if isinstance(stage, (Pointwise, Outline)):
+        got = f"{stage.op} (stage {place}), {'nonlinear' if isinstance(stage, Pointwise) else 'without weights'}"
+        hint = "dspref.symbolic.with_taps puts symbols for weights that are not known; leave nonlinear maps out"
+        raise NotAnalysable(complaint("amplitudes", got, "linear layers with weights", hint))
 
 
 def _means(chain: Chain) -> Any:
