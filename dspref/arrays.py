@@ -59,9 +59,12 @@ def did_you_mean(word: str, known: Iterable[str], *, cutoff: float = 0.5) -> str
 def as_integer(name: str, value: Any, minimum: int | None, hint: str = "") -> int:
     """Return `value` as an int, if it is an integer (of at least `minimum`, if given)."""
     whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    whole = whole or getattr(value, "is_Integer", False)  # SymPy's
     if whole and (minimum is None or int(value) >= minimum):
         return int(value)
     allowed = "an integer" if minimum is None else f"an integer >= {minimum}"
+    if getattr(value, "free_symbols", None):
+        hint = "for symbols in place of numbers see dspref.symbolic, as symbolic_chain(2)"
     raise ValueError(complaint(name, repr(value), allowed, hint))
 
 
@@ -139,7 +142,7 @@ def as_complex(name: str, value: Array) -> Array:
     try:
         return value.astype(complex)
     except TypeError:
-        hint = "Chain.offset_response keeps symbols; put numbers in for the rest"
+        hint = "Chain.offset_response keeps symbols, and dspref.symbolic.lines gives lines of them"
         raise NotAnalysable(complaint(name, "symbolic taps", "numbers", hint)) from None
 
 

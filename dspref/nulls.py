@@ -13,7 +13,7 @@ import numpy as np
 
 from dspref.arrays import Array
 from dspref.chain import Chain
-from dspref.multirate import window
+from dspref.cyclotomic import fold, primes
 
 SMALL = 1 << 18
 """Products of Fractions that are worth a proof: about a second."""
@@ -76,18 +76,7 @@ def vanishes(h: Array, q: int) -> bool:
     taps = h.shape[-1]
     if q > 2 * taps**2:  # the q-th cyclotomic polynomial has a degree of √(q/2) at least: it can't divide h
         return not h.any()
-    y = window(h, 0, -(-taps // q) * q).reshape(*h.shape[:-1], -1, q).sum(axis=-2)
-    for r in _primes(q):
+    y = fold(h, q)
+    for r in primes(q):
         y = y - np.roll(y, q // r, axis=-1)
     return not y.any()
-
-
-def _primes(n: int) -> list[int]:
-    found, r = [], 2
-    while r * r <= n:
-        if n % r == 0:
-            found.append(r)
-        while n % r == 0:
-            n //= r
-        r += 1
-    return found + ([n] if n > 1 else [])
