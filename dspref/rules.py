@@ -70,7 +70,7 @@ RULES: tuple[Rule, ...] = (
         "A tone at every multiple of the layer's input rate, as soon as its input has an offset.",
         "c_k = μ H(k/s)/s at k·sr_in, k = 1 … s−1: zero for all k iff the s phase gains Σ_q h[qs + r] are equal. "
         "Random taps: E|c_k|² = E|c_0|², whatever the overlap.",
-        "Give the s phases equal gains (tone-free taps, all-ones with s dividing the length), or interpolate and convolve.",
+        "Give the s phases equal gains (tone-free taps; ones, if s divides the length), or interpolate and convolve.",
         RE_DC,
         f"{PONS}; Odena, Dumoulin, Olah, Distill 2016",
     ),
@@ -116,7 +116,7 @@ RULES: tuple[Rule, ...] = (
         "Noise without offset comes out of the upsampler with a power that repeats every s samples; a map that is not "
         "odd turns the power into an offset that repeats.",
         "v[r] = Σ_m h[r + ms]²; a rectifier makes μ[r] ∝ √v[r], of lines |Σ_r √v[r] e^{−j2πkr/s}| / Σ_r √v[r].",
-        "Between interpolation and map, a convolution whose length is a multiple of s; or nearest neighbour, or an odd map.",
+        "A convolution between, of a length that is a multiple of s; or nearest neighbour, or an odd map.",
         "dB re the offset that the map makes",
         "own derivation",
     ),
@@ -187,7 +187,8 @@ RULES: tuple[Rule, ...] = (
         "UA401",
         "images",
         "Every component comes back around each multiple of the input rate.",
-        "|H((k ± f0)/s)| / |H(f0/s)|, f0 in cycles per input sample: nearest ×2 tan(π f0/2), linear its square or cube.",
+        "|H((k ± f0)/s)| / |H(f0/s)|, f0 in cycles per input sample: nearest ×2 tan(π f0/2), linear its square or "
+        "cube.",
         "A filter with more attenuation, or a convolution behind that can learn one.",
         "dB re the component, as the layer gives it",
         f"{PONS_MORE}; {VAIDYANATHAN}",
