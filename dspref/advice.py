@@ -31,6 +31,9 @@ ROUNDOFF = {"float16": 2.0**-11, "bfloat16": 2.0**-8, "float32": 2.0**-24, "floa
 LARGEST = 1 << 13
 """Rate chains beyond it have more lines than anyone reads."""
 
+WIDEST = 1 << 10
+"""Largest factor of one layer."""
+
 
 def advise(
     rates: Iterable[int],
@@ -80,7 +83,7 @@ def advise(
     --------
     >>> advice = advise((8, 8, 2, 2), 22050, tone_budget_db=-90)
     >>> "nearest + conv" in [c.name for c in advice.choices], [c.name for c in advice.rejected]
-    (True, ['transposed, default', 'sub-pixel, ICNR', 'sub-pixel, default'])
+    (True, ['transposed, default', 'sub-pixel ICNR', 'sub-pixel, default'])
     """
     s, rate = _rates(rates), _hertz(sr)
     budget, width = _budget(tone_budget_db), _channels(channels, len(s))
@@ -111,6 +114,8 @@ def _rates(rates: Iterable[int]) -> tuple[int, ...]:
     checked = tuple(as_integer("rate", rate, 2, hint) for rate in rates)
     if not checked:
         raise ValueError(complaint("rates", "none", "at least one integer >= 2", hint))
+    if max(checked) > WIDEST:
+        raise ValueError(complaint("rate", max(checked), f"at most {WIDEST}"))
     if math.prod(checked) > LARGEST:
         raise ValueError(complaint("product of rates", math.prod(checked), f"at most {LARGEST}"))
     return checked

@@ -140,7 +140,7 @@ def _legend(advice: Advice) -> list[str]:
     return [
         "line: strongest, expected ones on average; none: none in exact arithmetic, in "
         f"{advice.dtype} no more than about {floor:.0f} dB of rounding.",
-        "noise: strongest line (dB) that a rectifier makes of white noise behind a layer, re the offset it makes (UA106).",
+        "noise: strongest line (dB) that a rectifier behind a layer makes of white noise, re its offset (UA106).",
         "MACs: multiplications per output sample. ms: input that an output sample waits for.",
         "holds for: any weights, so also after training; first weights, which training changes; most draws of random "
         "weights: the band of 95 % lies below the budget.",

@@ -6,6 +6,8 @@ For linear layers exact at any width; a leaky rectifier between layers is taken 
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -34,16 +36,26 @@ def expected_lines(plans: tuple[Plan, ...], *, slope: float = 0.2, power: float 
     >>> bool(np.isclose(lines[1], lines[0]))
     True
     """
-    F = np.array([[power]])
-    for place, plan in enumerate(plans):
-        if len(F) * plan.factor > LARGEST:
-            F = np.array([[float(np.trace(F)) / len(F)]])
-        F = upsampled(F if place == 0 else rectified(F, slope), plan)
+    F = moments(plans, slope, power)
     P = len(F)
     n = np.arange(P)
     lags = np.array([F[n, (n + lag) % P].sum() for lag in range(P)])
     spectrum = np.fft.fft(lags).real[: P // 2 + 1] / P**2
     return np.asarray(np.maximum(spectrum, 0))
+
+
+def moments(plans: tuple[Plan, ...], slope: float, power: float) -> Array:
+    """Return F behind planned layers, of a constant of mean square `power`; of the last ones, where P is too large."""
+    cut = next(i for i in range(len(plans)) if i == len(plans) - 1 or _period(plans[i:]) <= LARGEST)
+    before = moments(plans[:cut], slope, power) if cut else None
+    F = np.array([[power if before is None else before.diagonal().mean()]])
+    for place, plan in enumerate(plans[cut:], cut):
+        F = upsampled(rectified(F, slope) if place else F, plan)
+    return F
+
+
+def _period(plans: tuple[Plan, ...]) -> int:
+    return math.prod(plan.factor for plan in plans)
 
 
 def upsampled(F: ArrayLike, plan: Plan) -> Array:

@@ -105,7 +105,8 @@ def steady_period(chain: Chain, offset: ArrayLike) -> Array:
     period = np.array(np.broadcast_to(chain.checked_offset(offset), chain.in_channels or np.size(offset))[:, None])
     for stage in chain.stages:
         if isinstance(stage, Pointwise):
-            period = stage(period)
+            exact = period.dtype == object  # which few maps can take
+            period = stage(as_complex("levels behind a map", period).real if exact else period)
             continue
         u, Q = stage.normal, period.shape[-1]
         repeats = -(-(abs(u.offset) + abs(u.excess) + u.h.shape[-1]) // (u.L * Q)) + 3

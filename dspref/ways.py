@@ -61,9 +61,9 @@ WAYS = (
         ANY_WEIGHTS,
         "filters of equal sums, one bias, in each forward pass",
     ),
-    Way("sub-pixel, ICNR, no bias", "subpixel", "icnr", "none", AT_INIT, "the s filters begin equal"),
-    Way("sub-pixel, ICNR, one bias", "subpixel", "icnr", "equal", AT_INIT, "bias behind the shuffle"),
-    Way("sub-pixel, ICNR", "subpixel", "icnr", "default", EXPECTED, "UA103: the bias has the period of the shuffle"),
+    Way("sub-pixel ICNR, no bias", "subpixel", "icnr", "none", AT_INIT, "the s filters begin equal"),
+    Way("sub-pixel ICNR, one bias", "subpixel", "icnr", "equal", AT_INIT, "bias behind the shuffle"),
+    Way("sub-pixel ICNR", "subpixel", "icnr", "default", EXPECTED, "UA103: the bias has the period of the shuffle"),
     Way("sub-pixel, default", "subpixel", "default", "default", EXPECTED, "Torch's initialisation"),
 )
 """All that is considered."""
