@@ -5,7 +5,7 @@ Three kinds of promise, which training tells apart:
 - *any weights*: the phases have equal gains by construction. A constant stays a constant through them, through
   convolutions, biases and pointwise maps, whatever is learned.
 - *at initialisation*: equal gains to begin with; one step of training may undo them.
-- *expected*: a level that random weights have on average; of one draw, 95 % lie within the band.
+- *expected*: a level that random weights have on average; the band of 95 % of all draws must lie below the budget.
 
 In exact arithmetic the first two have no line at all; in floating point rounding leaves lines near the floor
 ``u √N``, u the unit roundoff and N the products added up along the chain, as errors that add like a random walk.
@@ -107,7 +107,7 @@ def _considered(only: Iterable[str], init: Iterable[str]) -> tuple[Way, ...]:
     return found
 
 
-def _rates(rates: Iterable[int]) -> tuple[int, ...]:
+def _rates(rates: Any) -> tuple[int, ...]:
     hint = "as (8, 8, 2, 2); leave out layers that keep the rate"
     if isinstance(rates, str) or not isinstance(rates, Iterable):
         raise TypeError(complaint("rates", repr(rates), "an iterable of integers", hint))

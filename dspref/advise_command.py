@@ -13,6 +13,8 @@ from dspref.console import FINDINGS, emit, hertz_parameter, with_exit_codes, wri
 from dspref.tables import hertz, table, text
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from dspref.choices import Advice, Choice
 
 
@@ -109,15 +111,15 @@ def advice_page(advice: Advice) -> str:
             "",
             _table("Rejected", advice.rejected),
         )
-    tables = [_table("Meets the budget", advice.choices)]
+    tables: list[RenderableType] = [_table("Meets the budget", advice.choices)]
     if advice.rejected:
         tables += ["", _table("Rejected", advice.rejected)]
     words = [f"{c.name}: {c.words}" for c in advice.choices]
     return text(*parts, *tables, "", *_legend(advice), "", "In words, maps left out:", *words)
 
 
-def _table(title: str, choices: tuple[Choice, ...]) -> object:
-    columns = ("way", ">line (dBc)", ">noise", ">MACs", ">weights", ">ms", "holds for")
+def _table(title: str, choices: tuple[Choice, ...]) -> RenderableType:
+    columns = ("way", ">dBc", ">noise", ">MACs", ">weights", ">ms", "holds for")
     return table(title, columns, (_row(c) for c in choices))
 
 
@@ -138,7 +140,7 @@ def _why(c: Choice) -> str:
 def _legend(advice: Advice) -> list[str]:
     floor = max(c.floor_db for c in advice.choices)
     return [
-        "line: strongest, expected ones on average; none: none in exact arithmetic, in "
+        "dBc: strongest line, expected ones on average; none: none in exact arithmetic, in "
         f"{advice.dtype} no more than about {floor:.0f} dB of rounding.",
         "noise: strongest line (dB) that a rectifier behind a layer makes of white noise, re its offset (UA106).",
         "MACs: multiplications per output sample. ms: input that an output sample waits for.",

@@ -36,7 +36,7 @@ def filtering(about: Prospect) -> Iterator[Finding]:
             where = about.where(about.rates[place + 1] / 2, owner, place)
             formula = f"(1 + z⁻¹) divides H {zeros_at_nyquist(h)} times"
             yield Finding(rule("UA204"), "note", None, "null", formula, count=1, **where)
-        yield from _levels_of_filter(about, owner, place, stage.normal)
+        yield from _levels_of_filter(about, owner, place, Chain([stage]).collapse())
 
 
 def _levels_of_filter(about: Prospect, owner: int, place: int, u: StretchFilter) -> Iterator[Finding]:
@@ -99,7 +99,7 @@ def images(about: Prospect) -> Iterator[Finding]:
             yield Finding(rule("UA401"), "note", None, rule("UA401").reference, formula, count=len(places), **where)
             continue
         ordered = sorted(places)
-        own, *gains = norms(stage.normal, [float(f0 / s), *map(float, ordered)])
+        own, *gains = norms(Chain([stage]).collapse(), [float(f0 / s), *map(float, ordered)])
         top = max(range(len(gains)), key=gains.__getitem__)
         if own == 0 or gains[top] == 0:
             continue

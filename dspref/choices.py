@@ -24,7 +24,8 @@ class Choice:
     level_db : float or None
         Strongest line re DC at the output, for a constant input; None where there is none in exact arithmetic.
     band_db : (float, float) or None
-        95 % of all draws, where the level is an expected one.
+        Where the level is an expected one: in 95 % of all draws the strongest line lies below the upper end, a single
+        line between the two. Of a sinc, biases lower it further: they add to DC alone.
     hz : Fraction or None
         Where that line is.
     floor_db : float
@@ -71,8 +72,8 @@ class Choice:
     @property
     def worst_db(self) -> float:
         """What is held against a budget: the band's upper end, or the level, or the floor where it is higher."""
-        known = [self.floor_db, *(self.band_db or ()), *(() if self.level_db is None else (self.level_db,))]
-        return max(known)
+        level = self.floor_db if self.level_db is None else self.level_db
+        return max(self.floor_db, level, *(self.band_db or (level,)))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data; of each layer its words, taps and number of parameters."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -13,6 +14,7 @@ from numpy.typing import ArrayLike
 from dspref.arrays import Array, align, as_complex, complaint
 from dspref.chain import Chain, Pointwise, Stage
 from dspref.finding import Thresholds
+from dspref.interpolators import FilterInterp
 from dspref.layers import Conv, SubpixelConv, TransposedConv
 from dspref.nulls import nulls, provable
 from dspref.outline import Outline
@@ -108,7 +110,7 @@ def steady_period(chain: Chain, offset: ArrayLike) -> Array:
             exact = period.dtype == object  # which few maps can take
             period = stage(as_complex("levels behind a map", period).real if exact else period)
             continue
-        u, Q = stage.normal, period.shape[-1]
+        u, Q = Chain([stage]).collapse(), period.shape[-1]
         repeats = -(-(abs(u.offset) + abs(u.excess) + u.h.shape[-1]) // (u.L * Q)) + 3
         start = -(-u.steady(repeats * Q).start // (u.L * Q)) * u.L * Q
         period = u(np.tile(period, repeats))[..., start : start + u.L * Q]
@@ -125,11 +127,11 @@ def line_amplitudes(chain: Chain, offset: ArrayLike) -> Array | None:
     return np.asarray(np.fft.fft(as_complex("amplitudes", period), axis=-1) / chain.factor)
 
 
-def _null_test(chain: Chain, offset: Array) -> Any:
-    proof = provable(chain)
-    exact = proof is not None and offset.dtype.kind in "iufO"
-    as_fractions = np.frompyfunc(Fraction, 1, 1)
-    return nulls(proof.offset_response(as_fractions(offset)) if proof is not None and exact else None)
+def _null_test(chain: Chain, offset: Array) -> Callable[[Fraction], bool]:
+    if (proof := provable(chain)) is None or offset.dtype.kind not in "iufO":
+        return nulls(None)
+    exact = np.array(np.frompyfunc(Fraction, 1, 1)(offset), object)
+    return nulls(proof.offset_response(exact))
 
 
 def norms(u: StretchFilter, freqs: list[float]) -> list[float]:
@@ -166,15 +168,12 @@ def of_ones(stage: Any) -> Any:
     if isinstance(stage, TransposedConv):
         return replace(stage, weight=np.ones((1, 1, stage.length), int), groups=1, bias=None)
     if not isinstance(stage, Outline):
-        return (
-            stage
-            if (h := shared_taps(stage)) is None or h.ndim == 1
-            else replace(stage, taps=np.ones(h.shape[-1], int))
-        )
+        mixes = isinstance(stage, FilterInterp) and stage.taps.ndim == 3
+        return replace(stage, taps=np.ones(stage.length, int)) if mixes else stage
     if stage.op == "shuffle":
         weight = np.ones((stage.stride, 1, stage.length), int)
         return SubpixelConv(weight, stage.stride, padding=stage.padding, dilation=stage.dilation)
-    options = {"stride": stage.stride, "padding": stage.padding, "dilation": stage.dilation}
+    options: dict[str, Any] = {"stride": stage.stride, "padding": stage.padding, "dilation": stage.dilation}
     weight = np.ones((1, 1, stage.length), int)
     if stage.op == "conv":
         return Conv(weight, **options)

@@ -63,7 +63,7 @@ def _tone(about: Prospect, owner: int, place: int, lines: Array | None, id: str)
         return
     freq, place_in = Fraction(k, about.S), about.rates[place + 1]
     share = f"{10 ** (level / 20):.4g} of the offset at {in_hertz(freq * about.sr)}"
-    h = norms(about.chain.stages[place].normal, [0.0, float(freq / place_in)])
+    h = norms(Chain([about.chain.stages[place]]).collapse(), [0.0, float(freq / place_in)])
     alone = f"of the layer alone, s = {s}, ‖H({freq / place_in % 1})‖ = {h[1]:.4g}, ‖H(0)‖ = {h[0]:.4g}"
     formula = f"its bias alone makes {share}" if id == "UA103" else f"|c_k| is {share}; {alone}"
     severity = about.limits.of_tone(level)
@@ -150,7 +150,8 @@ def _bias(about: Prospect, place: int, behind: list[int]) -> Finding:
     lines = _bias_lines(about, place)
     k, level = max(((k, v) for k, v, _ in (about.worst(o, lines) for o in behind) if v is not None), default=(0, None))
     formula = f"the bias of stage {place} alone, into layers {', '.join(map(str, behind))}"
-    where = {"freq": Fraction(k, about.S), "hz": Fraction(k, about.S) * about.sr} if k else {}
+    freq = Fraction(k, about.S) if k else None
+    where: dict[str, Any] = {"freq": freq, "hz": None if freq is None else freq * about.sr}
     return Finding(rule("UA403"), about.limits.of_tone(level), level, about.reference, formula, stage=place, **where)
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import NamedTuple
 
+import numpy as np
+
 from dspref.choices import ANY_WEIGHTS, AT_INIT, EXPECTED, Choice
 from dspref.combs import expected_lines
 from dspref.plans import (
@@ -81,16 +83,14 @@ def choice(
     way: Way, s: tuple[int, ...], sr: Fraction, width: tuple[int, ...], taps_of: Lengths, budget: float, u: float
 ) -> Choice:
     """Return what one way gives for a rate chain s at the rate sr, in a format of unit roundoff u."""
-    taps = _taps(way, budget - spread_db(width[1:])[1] if way.promise == EXPECTED else budget)
+    low, high = spread_db(width[1:], lines=math.prod(s) // 2)
+    taps = _taps(way, budget - high if way.promise == EXPECTED else budget)
     layers = tuple(
         Plan(way.family, f, (a, b), _length(way, f, taps_of), _weights(way), way.bias, taps(f))
         for f, a, b in zip(s, width, width[1:], strict=False)
     )
     level, freq = _level(way, layers)
-    band = None
-    if way.promise == EXPECTED and level is not None:
-        low, high = spread_db(width[1:] if way.family == "sinc" else width[-1:])
-        band = (level + low, level + high)
+    band = None if level is None else (level + low, level + high)
     shape = lengths(parse(" | ".join(plan.words for plan in layers)))
     floor = 20 * math.log10(u * math.sqrt(sum(plan.summands for plan in layers)))
     return Choice(
@@ -167,20 +167,44 @@ def _noise(layers: tuple[Plan, ...]) -> float | None:
     return max((level for level in found if level is not None), default=None)
 
 
-def spread_db(channels: Iterable[int]) -> tuple[float, float]:
+def spread_db(channels: Iterable[int], *, lines: int = 1) -> tuple[float, float]:
     """Return the band of 95 % around an expected level that random convolutions to so many channels leave.
 
-    A line's and DC's power, summed over C channels, are to each other as F(C, C); of n layers one after another each
-    is held to 95 % to the power 1/n, so that the product lies within more often than 95 %. A complex line, F(2C, C),
-    scatters less.
+    A line's and DC's power, each summed over C Gaussian channels, are to each other as F(C, C), and behind n layers as
+    the product X of n of them. ln X has the characteristic function ``φ(t) = Π abs(Γ(C/2 + jt))²/Γ(C/2)²``, so that
+    ``P(ln X > x) = 1/2 − 1/π ∫ φ(t) sin(tx)/t dt``. A complex line, F(2C, C), scatters less. The upper end is for the
+    strongest of `lines`: each is beyond it 1/lines as often.
+
+    References
+    ----------
+    J. Gil-Pelaez, "Note on the inversion theorem", Biometrika 38, 1951.
 
     Examples
     --------
     >>> [round(edge, 1) for edge in spread_db([32])]
     [-3.1, 3.1]
     """
-    from scipy.special import fdtri
+    from scipy.special import loggamma
 
-    outside = (1 - 0.95 ** (1 / len(widths))) / 2 if (widths := tuple(channels)) else 0.0
-    edges = [10 * math.log10(fdtri(C, C, 1 - outside)) for C in widths]
-    return -sum(edges), sum(edges)
+    widths = np.array(tuple(channels))[:, None] / 2
+    step = 1 / 64
+    t = step * np.arange(1, 64 * math.ceil(32 + 8 * math.sqrt(widths.min())))
+    phi = np.exp(2 * (loggamma(widths + 1j * t) - loggamma(widths)).real.sum(axis=0))
+
+    def tail(x: float) -> float:
+        return float(1 / 2 - step / np.pi * (x / 2 + (phi * np.sin(t * x) / t).sum()))
+
+    low, high = (_root(lambda x, share=share: tail(x) - share) for share in (0.025, 0.025 / lines))
+    neper = 10 / math.log(10)
+    return -neper * low, neper * high
+
+
+def _root(falling: Callable[[float], float]) -> float:
+    """Return where a function that falls from x = 0 crosses zero, to the last bits."""
+    below, above = 0.0, 1.0
+    while falling(above) > 0:
+        below, above = above, 2 * above
+    for _ in range(60):
+        middle = (below + above) / 2
+        below, above = (middle, above) if falling(middle) > 0 else (below, middle)
+    return above

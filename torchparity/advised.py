@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import register_parametrization
@@ -141,8 +139,8 @@ def _interpolation(plan: Plan, dtype: torch.dtype) -> nn.Module:
 
 def _transposed(plan: Plan, dtype: torch.dtype) -> nn.Module:
     p, op = plan.padding
-    shape = {"stride": plan.factor, "padding": p, "output_padding": op}
-    conv = nn.ConvTranspose1d(*plan.channels, plan.length, **shape, dtype=dtype)
+    inner, outer, s = *plan.channels, plan.factor
+    conv = nn.ConvTranspose1d(inner, outer, plan.length, stride=s, padding=p, output_padding=op, dtype=dtype)
     shapes = {"ones": (1.0,) * plan.length, "triangle": triangle_taps(plan.factor)}
     if plan.init in shapes:
         with torch.no_grad():
@@ -154,8 +152,8 @@ def _transposed(plan: Plan, dtype: torch.dtype) -> nn.Module:
 
 def _subpixel(plan: Plan, dtype: torch.dtype) -> nn.Module:
     (inner, outer), s = plan.channels, plan.factor
-    options = {"padding": plan.padding[0], "bias": plan.bias != "none", "dtype": dtype}
-    conv = nn.Conv1d(inner, outer * s, plan.length, **options)
+    p, biased = plan.padding[0], plan.bias != "none"
+    conv = nn.Conv1d(inner, outer * s, plan.length, padding=p, bias=biased, dtype=dtype)
     if plan.init == "icnr":
         with torch.no_grad():
             conv.weight.copy_(conv.weight[::s].repeat_interleave(s, 0))
@@ -163,4 +161,4 @@ def _subpixel(plan: Plan, dtype: torch.dtype) -> nn.Module:
         register_parametrization(conv, "weight", TonefreeRows(s))
     if plan.bias == "equal":
         register_parametrization(conv, "bias", OneBias(s))
-    return SubpixelConv1d(cast(nn.Conv1d, conv), s)
+    return SubpixelConv1d(conv, s)
