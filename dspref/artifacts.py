@@ -14,8 +14,9 @@ from dspref.arrays import as_exact
 from dspref.bandfindings import borders, filtering, images
 from dspref.chain import Chain
 from dspref.finding import SEVERITIES, Finding, Thresholds
+from dspref.noisefindings import noise
 from dspref.prospect import Prospect
-from dspref.tonefindings import noise, offsets, tones
+from dspref.tonefindings import offsets, tones
 
 __all__ = ["SEVERITIES", "Finding", "Thresholds", "findings"]
 

@@ -1,4 +1,4 @@
-"""Findings of tones and of what feeds them: UA101 … UA107, and the offsets of UA402 and UA403."""
+"""Findings of tones and of what feeds them: UA101 … UA105 and UA107, and the offsets of UA402 and UA403."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from dspref.arrays import Array
 from dspref.chain import Chain, Pointwise, Stage
 from dspref.finding import Finding
 from dspref.outline import Outline
-from dspref.prospect import Prospect, in_hertz, line_amplitudes, norms, shared_taps
+from dspref.prospect import Prospect, in_hertz, line_amplitudes, norms
 from dspref.rules import rule
 
 
@@ -82,48 +81,6 @@ def _alone(chain: Chain, place: int) -> Chain:
         replace(s, bias=None) if i != place and getattr(s, "bias", None) is not None else s
         for i, s in enumerate(stages)
     )
-
-
-def noise(about: Prospect) -> Iterator[Finding]:
-    """Yield UA106: interpolators of which a map that is not odd sees the phases' powers."""
-    stages = about.chain.stages
-    for owner, place, stage in about.layers:
-        taps = shared_taps(stage)
-        maps = [i for i in range(place + 1, len(stages)) if isinstance(stages[i], Pointwise)]
-        if taps is None or not maps or stages[maps[0]].op not in ("relu", "leaky"):
-            continue
-        lengths = [s.length for s in stages[place + 1 : maps[0]]]
-        level = noise_lines_db(taps, int(stage.factor), 1 if not lengths else lengths[0] or 1)
-        if level is None or len(lengths) > 1 or any(s.factor != 1 for s in stages[place + 1 : maps[0]]):
-            continue
-        spacing = about.rates[place]
-        formula = f"for white noise, many channels: √v repeats every {stage.factor} samples before stage {maps[0]}"
-        severity = about.limits.of_tone(level)
-        where = about.where(spacing, owner, place)
-        yield Finding(rule("UA106"), severity, level, rule("UA106").reference, formula, count=1, **where)
-
-
-def noise_lines_db(taps: ArrayLike, s: int, length: int = 1) -> float | None:
-    """Return the strongest line that a rectifier makes of white noise behind interpolation and a random convolution.
-
-    ``v[r] = Σ_m h[r + ms]²``, summed over the `length` samples that the convolution sees; of many channels the
-    rectifier's offset is ∝ √v[r], and the level ``max_k |Σ √v[r] e^{−j2πkr/s}| / Σ √v[r]``. None where all v are equal.
-
-    Examples
-    --------
-    >>> round(noise_lines_db([1 / 8, 3 / 8, 5 / 8, 7 / 8, 7 / 8, 5 / 8, 3 / 8, 1 / 8], 4), 1)
-    -23.4
-    >>> noise_lines_db([1, 1], 2) is None
-    True
-    """
-    h = np.asarray(taps)
-    v = [sum((t * t for t in h[r::s]), start=0 * h[0]) for r in range(s)]
-    v = [sum(v[(r + j) % s] for j in range(length)) for r in range(s)]
-    small = 4 * len(h) * length * np.finfo(float).eps * max(abs(float(x)) for x in v)
-    if all(abs(float(x - v[0])) <= small for x in v):
-        return None
-    c = np.abs(np.fft.fft(np.sqrt(np.array(v, float))))
-    return float(20 * np.log10(c[1:].max() / c[0]))
 
 
 def offsets(about: Prospect) -> Iterator[Finding]:

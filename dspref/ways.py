@@ -11,6 +11,7 @@ import numpy as np
 
 from dspref.choices import ANY_WEIGHTS, AT_INIT, EXPECTED, Choice
 from dspref.combs import expected_lines
+from dspref.noisefindings import noise_lines_db
 from dspref.plans import (
     Plan,
     leak_db,
@@ -24,7 +25,6 @@ from dspref.plans import (
 )
 from dspref.prospect import lengths
 from dspref.spec import parse
-from dspref.tonefindings import noise_lines_db
 
 
 class Way(NamedTuple):
@@ -194,17 +194,16 @@ def spread_db(channels: Iterable[int], *, lines: int = 1) -> tuple[float, float]
     def tail(x: float) -> float:
         return float(1 / 2 - step / np.pi * (x / 2 + (phi * np.sin(t * x) / t).sum()))
 
-    low, high = (_root(lambda x, share=share: tail(x) - share) for share in (0.025, 0.025 / lines))
     neper = 10 / math.log(10)
-    return -neper * low, neper * high
+    return -neper * _falls_to(0.025, tail), neper * _falls_to(0.025 / lines, tail)
 
 
-def _root(falling: Callable[[float], float]) -> float:
-    """Return where a function that falls from x = 0 crosses zero, to the last bits."""
+def _falls_to(share: float, tail: Callable[[float], float]) -> float:
+    """Return where a function that falls from x = 0 has come down to a share, to the last bits."""
     below, above = 0.0, 1.0
-    while falling(above) > 0:
+    while tail(above) > share:
         below, above = above, 2 * above
     for _ in range(60):
         middle = (below + above) / 2
-        below, above = (middle, above) if falling(middle) > 0 else (below, middle)
+        below, above = (middle, above) if tail(middle) > share else (below, middle)
     return above

@@ -23,7 +23,7 @@ ORDER: dict[str, Tiers] = {
         ("chain", "corners", "words", "plans"),
         ("lines", "spectrum", "spec", "nulls", "adjoints", "streaming", "combs", "choices"),
         ("presets", "plot", "drawing", "prospect"),
-        ("config", "strategies", "tonefindings", "bandfindings"),
+        ("config", "strategies", "tonefindings", "noisefindings", "bandfindings"),
         ("artifacts", "ways"),
         ("advice",),
         ("",),  # the package itself
