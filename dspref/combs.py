@@ -46,7 +46,7 @@ def expected_lines(plans: tuple[Plan, ...], *, slope: float = 0.2, power: float 
 
 def moments(plans: tuple[Plan, ...], slope: float, power: float) -> Array:
     """Return F behind planned layers, of a constant of mean square `power`; of the last ones, where P is too large."""
-    cut = next(i for i in range(len(plans)) if i == len(plans) - 1 or _period(plans[i:]) <= LARGEST)
+    cut = len(plans) - len(last(plans))
     before = moments(plans[:cut], slope, power) if cut else None
     F = np.array([[power if before is None else before.diagonal().mean()]])
     for place, plan in enumerate(plans[cut:], cut):
@@ -54,8 +54,10 @@ def moments(plans: tuple[Plan, ...], slope: float, power: float) -> Array:
     return F
 
 
-def _period(plans: tuple[Plan, ...]) -> int:
-    return math.prod(plan.factor for plan in plans)
+def last(plans: tuple[Plan, ...]) -> tuple[Plan, ...]:
+    """Return the last layers whose factors make at most `LARGEST`: those whose lines are told apart; at least one."""
+    fits = (i for i in range(len(plans)) if math.prod(plan.factor for plan in plans[i:]) <= LARGEST)
+    return plans[min(next(fits, len(plans)), len(plans) - 1) :]
 
 
 def upsampled(F: ArrayLike, plan: Plan) -> Array:

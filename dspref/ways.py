@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dspref.choices import ANY_WEIGHTS, AT_INIT, EXPECTED, Choice
-from dspref.combs import expected_lines
+from dspref.combs import expected_lines, last
 from dspref.noisefindings import noise_lines_db
 from dspref.plans import (
     Plan,
@@ -71,6 +71,10 @@ WAYS = (
 """All that is considered."""
 
 
+STEEPEST = 300.0
+"""Attenuation in dB beyond which rounding of the taps is all that is left."""
+
+
 class Lengths(NamedTuple):
     """Numbers of taps: as `dspref.advise` takes them."""
 
@@ -83,8 +87,8 @@ def choice(
     way: Way, s: tuple[int, ...], sr: Fraction, width: tuple[int, ...], taps_of: Lengths, budget: float, u: float
 ) -> Choice:
     """Return what one way gives for a rate chain s at the rate sr, in a format of unit roundoff u."""
-    low, high = spread_db(width[1:], lines=math.prod(s) // 2)
-    taps = _taps(way, budget - high if way.promise == EXPECTED else budget)
+    low, high = spread_db(width[1:], lines=math.prod(s) // 2) if way.promise == EXPECTED else (0.0, 0.0)
+    taps = _taps(way, budget - high)
     layers = tuple(
         Plan(way.family, f, (a, b), _length(way, f, taps_of), _weights(way), way.bias, taps(f))
         for f, a, b in zip(s, width, width[1:], strict=False)
@@ -121,9 +125,11 @@ def _taps(way: Way, level_db: float) -> Callable[[int], tuple[float, ...]]:
         return lambda s: ()
 
     def designed(s: int) -> tuple[float, ...]:
-        attenuations = (min(a - level_db, 300.0) for a in range(0, 400, 5))
-        tried = (sinc_taps(s, max(a, 21.0)) for a in attenuations)
-        taps = next((h for h in tried if (leak_db(h, s)[0] or -math.inf) <= level_db), sinc_taps(s, 300.0))
+        for attenuation in np.arange(min(max(21.0, -level_db), STEEPEST), STEEPEST + 1, 5.0):
+            taps = sinc_taps(s, float(attenuation))
+            leak, _ = leak_db(taps, s)
+            if leak is None or leak <= level_db:
+                break
         return tuple(float(v) for v in tone_free(taps, s)) if way.init == "tone-free" else taps
 
     return designed
@@ -152,7 +158,7 @@ def _level(way: Way, layers: tuple[Plan, ...]) -> tuple[float | None, Fraction |
         return max(known, default=(None, None), key=lambda row: row[0])
     power = expected_lines(layers)
     k = 1 + int(power[1:].argmax())
-    return 10 * math.log10(power[k] / power[0]), Fraction(k, 2 * (len(power) - 1) + (len(power) - 1 == 0))
+    return 10 * math.log10(power[k] / power[0]), k * _spacing(last(layers), 0)
 
 
 def _spacing(layers: tuple[Plan, ...], place: int) -> Fraction:

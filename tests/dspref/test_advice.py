@@ -80,6 +80,16 @@ def test_what_nothing_meets() -> None:
         assert advice.closest.worst_db == min(c.floor_db for c in advice.rejected)
 
 
+@pytest.mark.parametrize("rates", [(3,), (3, 3), (5, 2), (4, 4, 4, 4, 4, 4)])
+def test_the_strongest_line_lies_on_the_grid_of_the_chain(rates: tuple[int, ...]) -> None:
+    advice = advise(rates, 48000, tone_budget_db=-60, init=["default"], only=["transposed", "subpixel"])
+    assert len(advice.rejected) == 2
+    for c in advice.rejected:
+        assert c.hz is not None
+        assert 0 < c.hz <= 24000
+        assert (c.hz * math.prod(rates) / 48000).denominator == 1
+
+
 def test_constraints() -> None:
     transposed = advise((2, 2), 8000, tone_budget_db=-60, only=["transposed"])
     assert {c.family for c in (*transposed.choices, *transposed.rejected)} == {"transposed"}
