@@ -158,11 +158,8 @@ def triangle_taps(s: int) -> tuple[float, ...]:
 def sinc_taps(s: int, attenuation_db: float) -> tuple[float, ...]:
     """Return a windowed sinc of cut-off 1/(2s), Kaiser's window, and a band of transition from 1/(4s) to 3/(4s).
 
-    ``h[n] = sinc((n − c)/s) w[n]``, of odd length: phase c has a gain of exactly 1, the others nearly.
-
-    References
-    ----------
-    J. F. Kaiser's formulas for the window's shape and length, as in `scipy.signal.kaiserord`.
+    ``h[n] = sinc((n − c)/s) w[n]``, of odd length: phase c has a gain of exactly 1, the others nearly. The window's
+    shape and length are those of `scipy.signal.kaiserord`.
 
     Examples
     --------

@@ -181,10 +181,6 @@ def spread_db(channels: Iterable[int], *, lines: int = 1) -> tuple[float, float]
     ``P(ln X > x) = 1/2 − 1/π ∫ φ(t) sin(tx)/t dt``. A complex line, F(2C, C), scatters less. The upper end is for the
     strongest of `lines`: each is beyond it 1/lines as often.
 
-    References
-    ----------
-    J. Gil-Pelaez, "Note on the inversion theorem", Biometrika 38, 1951.
-
     Examples
     --------
     >>> [round(edge, 1) for edge in spread_db([32])]
