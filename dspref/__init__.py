@@ -11,6 +11,7 @@ Importing this package loads NumPy only; measuring (`average_spectrum`, `measure
 when it is first asked for.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from dspref.adjoints import Gradients, adjoint
@@ -30,6 +31,7 @@ from dspref.streaming import Stream
 from dspref.stretchfilter import StretchFilter
 
 if TYPE_CHECKING:
+    from dspref.advice import advise
     from dspref.spectrum import average_spectrum, measure_lines, spectrogram
 
 __version__ = "0.1.0"
@@ -57,6 +59,7 @@ __all__ = [
     "Whence",
     "ZeroStuff",
     "adjoint",
+    "advise",
     "average_spectrum",
     "convolve",
     "correlate",
@@ -86,6 +89,8 @@ _LATE = ("average_spectrum", "measure_lines", "spectrogram")
 
 def __getattr__(name: str) -> Any:
     """Load what needs SciPy when it is first asked for."""
+    if name == "advise":
+        return import_module("dspref.advice").advise
     if name not in _LATE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from dspref import spectrum
