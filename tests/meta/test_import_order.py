@@ -15,18 +15,19 @@ Tiers = Sequence[Sequence[str]]
 ORDER: dict[str, Tiers] = {
     "dspref": (
         ("arrays",),
-        ("multirate", "trilinear", "strata"),
+        ("multirate", "trilinear", "strata", "windows", "responses"),
         ("operators", "stretchfilter", "kernels"),  # one tier: that they do not know each other makes "==" a test
         ("layers", "resize"),
         ("interpolators", "outline"),
         ("interpolate",),
         ("chain", "corners", "words"),
-        ("lines", "spectrum", "spec", "nulls", "adjoints", "streaming"),
-        ("presets", "plot", "drawing"),
-        ("config", "strategies"),
+        ("lines", "spectrum", "spec", "nulls", "adjoints", "streaming", "designs"),
+        ("presets", "plot", "drawing", "leaklines"),
+        ("config", "strategies", "leaks"),
+        ("knownleaks",),
         ("",),  # the package itself
         ("console", "tables", "documents"),
-        ("pages",),
+        ("pages", "leakage_command"),
         ("cli",),
     ),
     "torchparity": (
