@@ -239,7 +239,7 @@ def LearnedLinear(weight: ArrayLike, *, excess: int = -1) -> FilterInterp:
     if w.ndim > 1 or w.size == 0:
         raise ValueError(complaint("weight", f"shape {w.shape}", "a number, or one number per channel"))
     alike = np.stack([1 - w, w - w + 1, w], axis=-1)
-    taps = alike if w.ndim == 0 else np.eye(w.size, dtype=int)[:, :, None] * alike[:, None, :]
+    taps = alike if w.ndim == 0 else np.eye(w.size, dtype=int).astype(alike.dtype)[:, :, None] * alike[:, None, :]
     return FilterInterp(2, taps, offset=1, excess=as_integer("excess", excess, None))
 
 

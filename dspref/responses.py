@@ -90,6 +90,8 @@ def _answer(f: Upsampler, x: Array) -> Array:
     """Return the answer as it is, of one or two axes."""
     try:
         y = np.asarray(f(x.copy()))
+    except NotAnalysable:
+        raise
     except Exception as error:
         words = f"{type(error).__name__}: {' '.join(str(error).split())}"
         hint = "functions of tensors, and modules: torchparity.leakage"

@@ -107,7 +107,7 @@ def windowed_sinc(
 
     Returns
     -------
-    array (2⌊ZL/ρ⌋ + 1,)
+    array (2⌊ZL/ρ⌋ + 1,), or two fewer where the window ends on zeros
 
     Notes
     -----
@@ -129,33 +129,33 @@ def windowed_sinc(
     L = as_factor(factor)
     as_choice("window", window, WINDOWS), as_choice("scale", scale, SCALES)
     ρ = _between("rolloff", rolloff, 0, 1)
-    Z, beta = _design(L, ρ, window, zeros, attenuation, half_width)
-    N = math.floor(Z * L / ρ)
+    half, beta = _design(L / ρ, window, zeros, attenuation, half_width)
+    N = math.floor(half)
     n = np.arange(-N, N + 1)
-    t = ρ * n / (Z * L)
+    t = n / half
     h = ρ * np.sinc(ρ * n / L) * (hann(t) if window == "hann" else kaiser(t, beta))
     return frozen(_scaled(h[np.flatnonzero(h)[0] : np.flatnonzero(h)[-1] + 1], L, scale))
 
 
 def _design(
-    L: int, ρ: float, window: str, zeros: float | None, attenuation: float | None, half_width: float | None
+    crossing: float, window: str, zeros: float | None, attenuation: float | None, half_width: float | None
 ) -> tuple[float, float]:
-    """Return Z and β from what is given of zeros, attenuation and transition."""
+    """Return half of the length, and β, from what is given; `crossing` is the distance of two zeros."""
     if window == "hann":
         for name, given in (("attenuation", attenuation), ("half_width", half_width)):
             if given is not None:
                 raise ValueError(complaint(name, given, "nothing with a Hann window", "use window='kaiser'"))
-    Z = None if zeros is None else _between("zeros", zeros, 0, 1 << 16)
+    half = None if zeros is None else crossing * _between("zeros", zeros, 0, 1 << 16)
     A = None if attenuation is None else _between("attenuation", attenuation, 0, 400)
     if half_width is None:
-        return Z or 24.0, kaiser_beta(80.0 if A is None else A)
+        return half or 24 * crossing, kaiser_beta(80.0 if A is None else A)
     Δ = 4 * _between("half_width", half_width, 0, 0.5)
-    if Z is not None and A is not None:
+    if half is not None and A is not None:
         raise ValueError(complaint("design", "zeros, attenuation and half_width", "at most two of the three"))
-    if Z is not None:
-        return Z, kaiser_beta(2.285 * (2 * Z * L / ρ) * math.pi * Δ + 7.95)
+    if half is not None:
+        return half, kaiser_beta(2.285 * 2 * half * math.pi * Δ + 7.95)
     A = 80.0 if A is None else A
-    return max((A - 7.95) / (2.285 * math.pi * Δ) * ρ / (2 * L), 1.0), kaiser_beta(A)
+    return math.ceil(max((A - 7.95) / (2.285 * math.pi * Δ) / 2, 1.0)), kaiser_beta(A)
 
 
 def _scaled(h: Array, L: int, scale: str) -> Array:
