@@ -212,7 +212,7 @@ def Cubic(factor: int) -> Interpolate:
     return Interpolate("cubic", scale_factor=as_factor(factor))
 
 
-def LearnedLinear(weight: ArrayLike, *, excess: int = -1) -> FilterInterp:
+def LearnedLinear(weight: ArrayLike | Fraction, *, excess: int = -1) -> FilterInterp:
     """Return learned linear interpolation by 2: ``y[2n] = x[n]``, ``y[2n + 1] = w x[n] + (1 − w) x[n + 1]``.
 
     h = (1 − w, 1, w), one w per channel. Both phase gains are 1, whatever w: it makes no tone, at initialisation and
@@ -235,7 +235,7 @@ def LearnedLinear(weight: ArrayLike, *, excess: int = -1) -> FilterInterp:
     >>> LearnedLinear([Fraction(1, 4)])([[4, 8]])
     array([[Fraction(4, 1), Fraction(7, 1), Fraction(8, 1)]], dtype=object)
     """
-    w = as_numbers("weight", weight)
+    w = as_numbers("weight", np.asarray(weight))
     if w.ndim > 1 or w.size == 0:
         raise ValueError(complaint("weight", f"shape {w.shape}", "a number, or one number per channel"))
     alike = np.stack([1 - w, w - w + 1, w], axis=-1)

@@ -58,7 +58,7 @@ def integer_linear(factor: int) -> FilterInterp:
     array([[4., 6., 8., 4.]])
     """
     L = as_integer("factor", factor, 1)
-    return FilterInterp(L, [Fraction(L - abs(n), L) for n in range(1 - L, L)], offset=L - 1)
+    return FilterInterp(L, np.array([Fraction(L - abs(n), L) for n in range(1 - L, L)]), offset=L - 1)
 
 
 def _resample_poly(L: int) -> Callable[[Array], Array]:

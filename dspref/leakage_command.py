@@ -57,6 +57,8 @@ def leakage(
 
 def _rows(name: str | None, factor: int | None, taps: str | None) -> tuple[KnownLeakage, ...]:
     """Return the upsamplers asked for, as rows of one table."""
+    import numpy as np
+
     from dspref.knownleaks import KnownLeakage, known_leakage
     from dspref.leaks import of_taps
 
@@ -66,7 +68,7 @@ def _rows(name: str | None, factor: int | None, taps: str | None) -> tuple[Known
         raise click.UsageError("got NAME and --taps; give one of the two.")
     if factor is None:
         raise click.UsageError("--taps needs --factor L, as --factor 3.")
-    return (KnownLeakage("taps", factor, of_taps(read_taps(taps), factor), ""),)
+    return (KnownLeakage("taps", factor, of_taps(np.array(read_taps(taps)), factor), ""),)
 
 
 def read_taps(words: str) -> list[Fraction]:
@@ -122,10 +124,10 @@ def _text(rows: tuple[KnownLeakage, ...], sr: Fraction | None, *, alone: bool) -
     names = dict.fromkeys(row.name for row in rows)
     levels = {(row.name, row.factor): _level(row) for row in rows if row.leakage is not None}
     missing = {row.name: _level(row) for row in rows if row.leakage is None}
-    cells = [(n, *(levels.get((n, L)) for L in COLUMNS), missing.get(n, _about(n))) for n in names]
+    grid = [(n, *(levels.get((n, L)) for L in COLUMNS), missing.get(n, _about(n))) for n in names]
     more = [_more(n, {L: level for (m, L), level in levels.items() if m == n and L not in COLUMNS}) for n in names]
     columns = ("upsampler", *(f">×{L}" for L in COLUMNS), "what it is")
-    return text(table("", columns, cells), "", *filter(None, more), end)
+    return text(table("", columns, grid), "", *filter(None, more), end)
 
 
 COLUMNS = (2, 3, 4, 8)

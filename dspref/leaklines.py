@@ -80,7 +80,7 @@ class Cure:
     def to_dict(self) -> dict[str, Any]:
         """Return plain data; Fractions as text."""
         exact = self.taps.dtype == object
-        taps = np.frompyfunc(str, 1, 1)(self.taps) if exact else self.taps
+        taps = np.asarray(np.frompyfunc(str, 1, 1)(self.taps)) if exact else self.taps
         return {"taps": taps.tolist(), "change_db": rounded(self.change_db)}
 
     def text(self) -> str:

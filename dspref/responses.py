@@ -183,7 +183,7 @@ def _constant(box: _Box) -> Array:
         raise _refuse(
             "not settled", f"a constant gives what changes by {apart:.3g} in the middle", "give a larger time="
         )
-    return gains
+    return np.asarray(gains)
 
 
 def _impulse(box: _Box) -> tuple[int, Array | None]:
@@ -215,7 +215,7 @@ def _unsure(box: _Box, taps: Array | None) -> float:
     if taps is None:
         return box.T * box.unit
     terms = max(-(-taps.shape[-1] // box.L), math.log2(box.L * box.T)) + 1
-    return terms * box.unit * _overshoot(taps, box.L)
+    return float(terms * box.unit * _overshoot(taps, box.L))
 
 
 def _overshoot(taps: Array, L: int) -> float:

@@ -114,4 +114,4 @@ def test_names_and_factors() -> None:
         ({"factor": 1}, "factor: got 1; allowed: an integer >= 2"),
     ):
         with pytest.raises(ValueError, match=re.escape(words)):
-            known_leakage(**bad)  # type: ignore[arg-type]
+            known_leakage(**bad)

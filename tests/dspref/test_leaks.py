@@ -153,8 +153,8 @@ def test_a_stretch_alone_leaks_everything() -> None:
 
 def test_chains_normal_forms_and_biases() -> None:
     rng = np.random.default_rng(0)
-    first = TransposedConv(rng.integers(-9, 9, (2, 3, 4)), stride=2, bias=[1, 2, 3])
-    second = SubpixelConv(rng.integers(1, 9, (4, 3, 3)), 2, bias=[5, 0, -5, 1])
+    first = TransposedConv(rng.integers(-9, 9, (2, 3, 4)), stride=2, bias=np.array([1, 2, 3]))
+    second = SubpixelConv(rng.integers(1, 9, (4, 3, 3)), 2, bias=np.array([5, 0, -5, 1]))
     chain = Chain([first, second])
     found = leakage(chain)
     assert found == leakage(chain.collapse()) == leakage(chain.collapse().h, 4)
@@ -283,8 +283,12 @@ BAD: dict[str, tuple[Any, Any, str]] = {
     "a symbolic factor": ([1, 1], a, "factor: got a; allowed: an integer >= 2"),
     "a huge factor": ([1, 1], 10**6, "factor: got 1000000; allowed: an integer up to 8192"),
     "another factor than the layer's": (Nearest(3), 2, "factor: got 2; allowed: 3, that of the layer"),
-    "a layer that keeps the rate": (Conv([[[1, 1]]]), None, "factor: got 1; allowed: an integer >= 2"),
-    "a layer that lowers it": (Conv([[[1, 1]]], stride=2), None, "normal form: got a convolution of stride 2"),
+    "a layer that keeps the rate": (Conv(np.ones((1, 1, 2), int)), None, "factor: got 1; allowed: an integer >= 2"),
+    "a layer that lowers it": (
+        Conv(np.ones((1, 1, 2), int), stride=2),
+        None,
+        "normal form: got a convolution of stride 2",
+    ),
     "a layer without weights": (parse("convt k4 s2"), None, "levels: got convt without weights"),
     "a nonlinear stage": (Chain([Nearest(2), *parse("tanh").stages]), None, "normal form: got tanh"),
     "aligned corners": (Linear(2, align_corners=True), None, "align_corners=True"),

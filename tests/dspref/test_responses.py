@@ -66,19 +66,19 @@ def test_roundoff_is_that_of_the_result(dtype: type[np.floating[Any]]) -> None:
 
 
 def wobble(x: Array) -> Array:
-    return np.repeat(x, 2) * np.resize([1, 2, 3, 4], 2 * x.size)
+    return np.asarray(np.repeat(x, 2) * np.resize([1, 2, 3, 4], 2 * x.size))
 
 
 def drift(x: Array) -> Array:
-    return np.repeat(x, 2) * np.arange(2 * x.size)
+    return np.asarray(np.repeat(x, 2) * np.arange(2 * x.size))
 
 
 def corners(x: Array) -> Array:
-    return np.interp(np.linspace(0, x.size - 1, 2 * x.size), np.arange(x.size), x)
+    return np.asarray(np.interp(np.linspace(0, x.size - 1, 2 * x.size), np.arange(x.size), x))
 
 
 def leaky_integrator(x: Array) -> Array:
-    return signal.lfilter([1], [1, -0.9999], np.repeat(x, 2))
+    return np.asarray(signal.lfilter([1], [1, -0.9999], np.repeat(x, 2)))
 
 
 def impulse_hater(x: Array) -> Array:
@@ -111,7 +111,10 @@ BAD: dict[str, tuple[Callable[[Array], Any], str]] = {
     "complex": (lambda x: np.repeat(x, 2) * 1j, "result of the upsampler: got an array of dtype complex128"),
     "nothing": (lambda x: None, "got an array of dtype object, shape ()"),
     "a batch": (lambda x: np.repeat(x, 2)[None, None], "shape (1, 1, 192); allowed: real numbers, one signal"),
-    "raises": (lambda x: x.no_such_thing, "AttributeError: 'numpy.ndarray' object has no attribute 'no_such_thing'"),
+    "raises": (
+        lambda x: getattr(x, "no_such_thing"),  # noqa: B009
+        "AttributeError: 'numpy.ndarray' object has no attribute 'no_such_thing'",
+    ),
 }
 
 
