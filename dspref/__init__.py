@@ -32,6 +32,7 @@ from dspref.stretchfilter import StretchFilter
 
 if TYPE_CHECKING:
     from dspref.advice import advise
+    from dspref.leaks import leakage
     from dspref.spectrum import average_spectrum, measure_lines, spectrogram
 
 __version__ = "0.1.0"
@@ -68,6 +69,7 @@ __all__ = [
     "filter_interp",
     "images",
     "interleave",
+    "leakage",
     "linear",
     "measure_lines",
     "nearest",
@@ -84,18 +86,23 @@ __all__ = [
     "whence",
 ]
 
-_LATE = ("average_spectrum", "measure_lines", "spectrogram")
+_LATE = {
+    "advise": "advice",
+    "average_spectrum": "spectrum",
+    "leakage": "leaks",
+    "measure_lines": "spectrum",
+    "spectrogram": "spectrum",
+}
+"""Names that are loaded when they are first asked for, and the modules that hold them."""
 
 
 def __getattr__(name: str) -> Any:
-    """Load what needs SciPy when it is first asked for."""
-    if name == "advise":
-        return import_module("dspref.advice").advise
+    """Load what is seldom needed, or needs SciPy, when it is first asked for."""
     if name not in _LATE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from dspref import spectrum
+    from importlib import import_module
 
-    return getattr(spectrum, name)
+    return getattr(import_module(f"{__name__}.{_LATE[name]}"), name)
 
 
 def __dir__() -> list[str]:

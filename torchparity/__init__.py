@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torchparity.asserts import assert_upsampler
     from torchparity.build import build
     from torchparity.describe import describe, register
+    from torchparity.leaks import leakage
     from torchparity.nn import PixelShuffle1d
     from torchparity.parity import check
     from torchparity.probe import probe
@@ -34,6 +35,7 @@ __all__ = [
     "check",
     "check_stream",
     "describe",
+    "leakage",
     "probe",
     "register",
     "roundoff",
@@ -45,6 +47,7 @@ _HOME = {
     "Verdict": "verdict",
     "check": "parity",
     "check_stream": "streams",
+    "leakage": "leaks",
     "register": "describe",
 }
 

@@ -1,0 +1,171 @@
+"""Torch twins of `dspref.designs`: Kaiser-sinc upsampling, windowed sincs, learned linear interpolation, ICNR."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dspref.arrays import as_choice, as_integer, complaint
+from dspref.designs import LearnedLinear, icnr, kaiser_sinc, windowed_sinc
+from dspref.interpolators import FilterInterp
+from torchparity.dispatch import array, register
+from torchparity.nn import FilterInterp1d
+
+
+class KaiserUpsample1d(nn.Module):
+    """Upsampling of alias-free activations, as BigVGAN has it: replicate, transposed convolution, crop.
+
+    ``y = ratio · conv_transpose1d(pad(x), filter, stride=ratio)``, cropped to ratio·time samples; the filter is
+    `dspref.designs.kaiser_sinc`. Weights of that module can be loaded: the one buffer has its name and shape.
+
+    Parameters
+    ----------
+    ratio : int
+    kernel_size : int, optional
+        K, even and at least twice the ratio; 6·ratio by default.
+
+    References
+    ----------
+    S. Lee et al., "BigVGAN", arXiv 2206.04658, and its code, after github.com/junjun3518/alias-free-torch.
+
+    Examples
+    --------
+    >>> KaiserUpsample1d(2)(torch.ones(1, 1, 3))
+    tensor([[[1., 1., 1., 1., 1., 1.]]])
+    """
+
+    filter: Tensor
+
+    def __init__(self, ratio: int = 2, *, kernel_size: int | None = None) -> None:
+        super().__init__()
+        taps = kaiser_sinc(ratio, taps=kernel_size)
+        if taps.size < 2 * ratio:
+            raise ValueError(complaint("kernel_size", taps.size, f"an even number >= {2 * ratio}, twice the ratio"))
+        self.ratio, self.pad = ratio, taps.size // ratio - 1
+        self.register_buffer("filter", _buffer(taps)[None, None])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (batch, channel, ratio·time) for a signal (batch, channel, time)."""
+        channels, time = x.shape[-2:]
+        first = self.pad * self.ratio + (self.filter.shape[-1] - self.ratio) // 2
+        wide = F.pad(x, (self.pad, self.pad), mode="replicate")
+        y = F.conv_transpose1d(wide, self.filter.expand(channels, -1, -1), stride=self.ratio, groups=channels)
+        return self.ratio * y[..., first : first + self.ratio * time]
+
+    def extra_repr(self) -> str:
+        """Return the ratio and the length of the filter."""
+        return f"ratio={self.ratio}, kernel_size={self.filter.shape[-1]}"
+
+
+def WindowedSinc1d(factor: int, **design: Any) -> FilterInterp1d:
+    """Return sinc interpolation as a module, the taps those of `dspref.designs.windowed_sinc`, centred.
+
+    Parameters
+    ----------
+    factor : int
+    **design
+        zeros, rolloff, window, attenuation, half_width and scale.
+
+    Examples
+    --------
+    >>> WindowedSinc1d(2, zeros=6)(torch.ones(1, 1, 20)).shape
+    torch.Size([1, 1, 40])
+    """
+    taps = windowed_sinc(factor, **design)
+    return FilterInterp1d(factor, _buffer(taps), offset=taps.size // 2)
+
+
+class LearnedLinear1d(nn.Module):
+    """Learned linear interpolation by 2: ``y[2n] = x[n]``, ``y[2n + 1] = w x[n] + (1 − w) x[n + 1]``.
+
+    w is the sigmoid of one parameter per channel, which is 0 at first: then w = ½.
+
+    Parameters
+    ----------
+    channels : int
+    excess : {-1, 0}
+        −1: 2·time − 1 samples. 0: 2·time, with zeros beyond the end.
+
+    References
+    ----------
+    D. Stoller, S. Ewert, S. Dixon, "Wave-U-Net", arXiv 1806.03185, and its code.
+
+    Examples
+    --------
+    >>> LearnedLinear1d(1)(torch.tensor([[[2.0, 4.0]]])).tolist()
+    [[[2.0, 3.0, 4.0]]]
+    """
+
+    def __init__(self, channels: int, *, excess: int = -1) -> None:
+        super().__init__()
+        self.in_channels = as_integer("channels", channels, 1)
+        self.excess = int(as_choice("excess", str(excess), ("-1", "0")))
+        self.weight = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (batch, channel, 2·time + excess) for a signal (batch, channel, time)."""
+        w = torch.sigmoid(self.weight)[:, None]
+        between = w * x + (1 - w) * F.pad(x[..., 1:], (0, 1))
+        return torch.stack([x, between], dim=-1).flatten(-2)[..., : 2 * x.shape[-1] + self.excess]
+
+    def extra_repr(self) -> str:
+        """Return the channels and the excess."""
+        return f"{self.in_channels}, excess={self.excess}"
+
+
+@register(LearnedLinear1d)
+def _learned_linear(module: LearnedLinear1d) -> FilterInterp:
+    return LearnedLinear(array(torch.sigmoid(module.weight)), excess=module.excess)
+
+
+def icnr_(
+    weight: Tensor,
+    factor: int,
+    *,
+    order: str = "crd",
+    initialise: Callable[[Tensor], Any] = nn.init.kaiming_normal_,
+) -> Tensor:
+    """Fill the weight of a sub-pixel convolution so that it makes no tone: every phase gets the same sub-kernel.
+
+    Parameters
+    ----------
+    weight : Tensor (out·L, in/groups, taps)
+        Of the convolution before the shuffle; changed in place.
+    factor : int
+        L.
+    order : {'crd', 'dcr'}
+        Of the channels, as for `PixelShuffle1d`.
+    initialise : function of a tensor, in place
+        Fills the sub-kernels (out, in/groups, taps).
+
+    Returns
+    -------
+    Tensor
+        `weight`.
+
+    References
+    ----------
+    A. Aitken et al., "Checkerboard artifact free sub-pixel convolution", arXiv 1707.02937.
+
+    Examples
+    --------
+    >>> icnr_(torch.empty(4, 1, 1), 2, initialise=nn.init.ones_).flatten().tolist()
+    [1.0, 1.0, 1.0, 1.0]
+    """
+    L = as_integer("factor", factor, 1)
+    if weight.ndim != 3 or weight.shape[0] % L:
+        raise ValueError(complaint("weight", f"shape {tuple(weight.shape)}", f"(out·{L}, in/groups, taps)"))
+    with torch.no_grad():
+        kernel = weight.new_empty(weight.shape[0] // L, *weight.shape[1:])
+        initialise(kernel)
+        weight.copy_(torch.from_numpy(np.array(icnr(kernel.double().cpu().numpy(), L, order=order))))
+    return weight
+
+
+def _buffer(taps: Any) -> Tensor:
+    return torch.tensor(taps, dtype=torch.get_default_dtype())
