@@ -18,8 +18,9 @@ ORDER: dict[str, Tiers] = {
         ("multirate", "trilinear", "strata"),
         ("operators", "stretchfilter", "kernels"),  # one tier: that they do not know each other makes "==" a test
         ("layers", "resize"),
-        ("interpolators", "outline"),
-        ("interpolate",),
+        ("interpolators", "outline", "heads", "istft", "pqmf"),
+        ("interpolate", "wavelets"),
+        ("lifting",),
         ("chain", "corners", "words"),
         ("lines", "spectrum", "spec", "nulls", "adjoints", "streaming"),
         ("presets", "plot", "drawing"),
