@@ -82,11 +82,22 @@ class ISTFT:
         frames = np.fft.irfft(real + 1j * imag, self.length, axis=-2)
         w = self.window.astype(frames.dtype)[:, None]
         y = self._cut(overlapped(frames * w, self.hop))
-        envelope = self._cut(overlapped(np.broadcast_to(w**2, frames.shape[-2:]), self.hop))
+        return np.asarray((y / self.envelope_of(x.shape[-1]).astype(y.dtype))[..., None, :])
+
+    def envelope_of(self, frames: int) -> Array:
+        """Return what y is divided by: ``Σ_n w[m + p − n·hop]²`` over so many frames, less at either end.
+
+        Raises
+        ------
+        ValueError
+            If it vanishes there.
+        """
+        squares = np.broadcast_to(self.window.astype(float)[:, None] ** 2, (self.length, frames))
+        envelope = self._cut(overlapped(squares, self.hop))
         if not (envelope > NOLA).all():
             hint = "padding='center' cuts the ends, at which the window vanishes"
             raise ValueError(complaint("window envelope", "0 at an end", "a window > 0 at its ends", hint))
-        return np.asarray((y / envelope)[..., None, :])
+        return envelope
 
     def _cut(self, y: Array) -> Array:
         """Return the samples that the padding leaves."""

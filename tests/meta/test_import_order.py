@@ -34,7 +34,7 @@ ORDER: dict[str, Tiers] = {
         ("arithmetic", "contexts", "findings", "corners", "devices", "ledger", "memory"),
         ("nn", "calls", "cases", "verdict", "target", "recording", "isolation", "positions", "cuts"),
         ("interpolation",),
-        ("formats", "roundoff", "tally", "takes", "binding"),
+        ("formats", "roundoff", "tally", "takes", "binding", "heads"),
         ("weigh",),
         ("mistakes.kernels",),
         ("mistakes.phases", "mistakes.borders"),
