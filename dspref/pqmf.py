@@ -141,4 +141,4 @@ def kaiser_prototype(*, taps: int = 62, cutoff: float = 0.142, beta: float = 9.0
         raise ValueError(complaint("taps", N, "an even number", "there is one tap more than that"))
     if not 0 < cutoff < 1:
         raise ValueError(complaint("cutoff", cutoff, "between 0 and 1, a fraction of half the rate"))
-    return cutoff * np.sinc(cutoff * (np.arange(N + 1) - N // 2)) * np.kaiser(N + 1, beta)
+    return np.asarray(cutoff * np.sinc(cutoff * (np.arange(N + 1) - N // 2)) * np.kaiser(N + 1, beta))

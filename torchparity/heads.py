@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dspref.arrays import as_choice, as_integer, complaint
+from dspref.arrays import Array, as_choice, as_integer, complaint
 from dspref.istft import NOLA, PADDINGS, inverse_basis
 from dspref.multirate import ORDERS
 from dspref.outline import Outline
@@ -207,13 +206,13 @@ class PQMFSynthesis1d(nn.Module):
 
 
 @lru_cache(maxsize=4)
-def _basis(n: int) -> np.ndarray:  # type: ignore[type-arg]
+def _basis(n: int) -> Array:
     return inverse_basis(n)
 
 
 def _check_channels(x: Tensor, channels: int) -> None:
     if x.shape[-2] != channels:
-        raise ValueError(complaint("input channels", x.shape[-2], channels, "axis -2 is the channel axis"))
+        raise ValueError(complaint("input channels", x.shape[-2], str(channels), "axis -2 is the channel axis"))
 
 
 def _halves(x: Tensor, channels: int) -> tuple[Tensor, Tensor]:

@@ -111,8 +111,8 @@ def _head(stage: Outline, inner: int) -> Any:
             words = f"a multiple of {stage.stride} channels promised by '{token(stage)}', {inner} found"
             raise Broken(words, token(stage))
         C = inner // stage.stride
-        made = {"unsqueeze": Unsqueeze(C, stage.stride), "lazy": LazySynthesis(C), "haar": HaarSynthesis(C, scale=1)}
-        u = made[stage.op].normal
+        made: dict[str, Any] = {"lazy": LazySynthesis(C), "haar": HaarSynthesis(C, scale=1)}
+        u = made.get(stage.op, Unsqueeze(C, stage.stride)).normal
         return FilterInterp(u.L, abs(u.h))
     if stage.op == "lifting":
         what = "by the layer itself: LiftingSynthesis with its filters"

@@ -33,14 +33,13 @@ def amplitudes(layer: Any, offset: Any) -> Array:
 def transform_error(layer: ISTFT, x: Array) -> float:
     """Return how far two ways to compute an inverse STFT may be apart, FFT against sums of n products.
 
-    An FFT of n points is off by ``7 u log₂n`` of its norm (N. J. Higham, 2nd ed., ch. 24), which no sample exceeds; a
-    sum of 2·bins·J products by as many u of S; window and envelope add 4u. S is at most ``Σ abs(taps) max abs(x)``.
+    Before the envelope divides them, outputs sum 2·bins·J products: ``S <= 2·bins·J max abs(taps) max abs(x)``, and as
+    many u of that. An FFT of n points is off by ``7 u log₂n`` of its norm (N. J. Higham, 2nd ed., ch. 24), which is at
+    most √n S; window and envelope add 4u.
     """
-    n, overlap = layer.length, -(-layer.length // layer.hop)
-    largest = float(np.abs(x).max()) * 2 * layer.in_channels * overlap * float(np.abs(layer.taps).max())
-    return (
-        (7 * np.sqrt(n) * np.log2(2 * n) + layer.in_channels * overlap + 4) * U * largest / float(layer.envelope.min())
-    )
+    n, terms = layer.length, layer.in_channels * -(-layer.length // layer.hop)
+    S = terms * float(np.abs(layer.taps).max()) * float(np.abs(x).max()) / float(layer.envelope_of(x.shape[-1]).min())
+    return float(7 * np.log2(n) * np.sqrt(n) + terms + 4) * U * S
 
 
 SHAPES = st.tuples(st.integers(1, 3), st.integers(1, 4), st.integers(1, 5), st.sampled_from(["crd", "dcr"]))

@@ -11,11 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dspref import Chain, parse, preset, tone_lines
+from dspref import Chain, lifting, parse, preset, tone_lines
 from dspref.arrays import Array
 from dspref.heads import Squeeze, Unsqueeze
 from dspref.istft import ISTFT, hann
-from dspref.lifting import LiftingSynthesis
 from dspref.pqmf import PQMFSynthesis, kaiser_prototype
 from dspref.wavelets import HaarSynthesis, LazySynthesis
 from torchparity import build, check, describe, probe, roundoff
@@ -29,7 +28,9 @@ from torchparity.heads import (
     Unsqueeze1d,
 )
 from torchparity.models import random_network
+from torchparity.roundoff import doubled
 
+LiftingSynthesis: Any = lifting.LiftingSynthesis
 RNG = np.random.default_rng(0)
 
 LAYERS: dict[str, Any] = {
@@ -80,19 +81,12 @@ def test_no_output_is_farther_off_than_rounding_explains(name: str, dtype: str) 
     layer: Any = describe(module)
     for seed, time in enumerate((2, 3, 20)):
         x = rounded(np.random.default_rng(seed).standard_normal((2, layer.in_channels, time)), dtype)
-        y, due = called(module, x), layer_in_double(layer)(x.astype(float))
+        y, due = called(module, x), doubled(layer)(x.astype(float))
         E = roundoff(layer, x, dtype)
         assert y.dtype == dtype
         assert y.shape == due.shape
         assert (np.abs(y - due) <= E).all()
         assert layer.op not in ("unsqueeze", "lazy") or not E.any()
-
-
-def layer_in_double(layer: Any) -> Any:
-    """Return the layer with its arrays in double precision."""
-    from torchparity.roundoff import doubled
-
-    return doubled(layer)
 
 
 @pytest.mark.parametrize("name", ["unsqueeze", "lazy", "lifting", "istft", "pqmf"])
@@ -101,13 +95,13 @@ def test_the_bound_is_within_reach(name: str) -> None:
     module = build(LAYERS[name], dtype="float32")
     layer: Any = describe(module)
     x = rounded(np.random.default_rng(1).standard_normal((3, layer.in_channels, 30)), "float32")
-    y, due, E = called(module, x), layer_in_double(layer)(x.astype(float)), roundoff(layer, x, "float32")
+    y, due, E = called(module, x), doubled(layer)(x.astype(float)), roundoff(layer, x, "float32")
     seen = np.abs(y - due)
     assert not E.any() or seen.max() > E.max() / 500
     assert (np.abs(1.0001 * due - due) > E).any()
 
 
-WHOLE = {
+WHOLE: dict[str, Any] = {
     "unsqueeze": Unsqueeze(2, 4),
     "lazy": LazySynthesis(3),
     "haar": HaarSynthesis(2, scale=1),
@@ -287,6 +281,22 @@ def test_lines_measured_on_torch_are_those_predicted(name: str) -> None:
     for k, line in enumerate(tone_lines(Chain([layer]), offset=mean)):
         assert line.amplitude is not None
         assert np.abs(line.amplitude - measured[:, k]).max() <= bound
+
+
+def test_biases_before_an_unsqueeze_are_lines() -> None:
+    """Zero-mean input, and still a comb: the bias of channel r is phase r of the output; checked layer by layer, too."""
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv1d(1, 8, 1), Unsqueeze1d(1, 8)).double()
+    assert check(network, lengths=[3, 9]).ok
+    chain: Any = describe(network)
+    bias = network[0].bias.detach().numpy()
+    lines = tone_lines(chain, offset=0)
+    measured = np.fft.fft(called(network, np.zeros((1, 1, 4)))[0, 0, 8:16]) / 8
+    for k, line in enumerate(lines):
+        assert line.amplitude is not None
+        assert line.owner in (1, None)
+        assert abs(line.amplitude[0] - (np.fft.fft(bias) / 8)[k]) <= 20 * 2.0**-53 * np.abs(bias).sum()
+        assert abs(line.amplitude[0] - measured[k]) <= 20 * 2.0**-53 * np.abs(bias).sum()
 
 
 def test_a_squeeze_is_undone_by_the_module() -> None:
