@@ -284,7 +284,7 @@ def test_lines_measured_on_torch_are_those_predicted(name: str) -> None:
 
 
 def test_biases_before_an_unsqueeze_are_lines() -> None:
-    """Zero-mean input, and still a comb: the bias of channel r is phase r of the output; checked layer by layer, too."""
+    """Silence in, and still a comb: the bias of channel r is phase r of the output."""
     torch.manual_seed(0)
     network = nn.Sequential(nn.Conv1d(1, 8, 1), Unsqueeze1d(1, 8)).double()
     assert check(network, lengths=[3, 9]).ok
