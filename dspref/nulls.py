@@ -24,7 +24,7 @@ def provable(chain: Chain) -> Chain | None:
 
     None where levels are not known, where numbers are symbols or complex, or where it would take too long.
     """
-    if not chain.affine:
+    if not chain.affine or any(_rounds(stage) for stage in chain.stages):
         return None
     arrays = [{n: a for n in _NUMBERS if isinstance(a := getattr(s, n, None), np.ndarray)} for s in chain.stages]
     inexact = any(a.dtype.kind not in "iu" for fields in arrays for a in fields.values())
@@ -38,7 +38,14 @@ def provable(chain: Chain) -> Chain | None:
     return Chain(replace(stage, **fields) if fields else stage for stage, fields in zip(stages, exact, strict=True))
 
 
-_NUMBERS = ("weight", "taps", "bias")
+_NUMBERS = ("weight", "taps", "bias", "predict", "update", "scales")
+
+
+def _rounds(stage: Any) -> bool:
+    """Return whether a stage has taps that its numbers make by rounding: cosines, or a square root."""
+    if stage.op in ("istft", "pqmf"):
+        return True
+    return stage.op == "haar" and not isinstance(stage.scale, (int, np.integer, Fraction))
 
 
 def _fractions(a: Array) -> Array:

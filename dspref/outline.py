@@ -14,21 +14,25 @@ from dspref.kernels import check_output_padding
 
 KERNELS = ("conv", "convt", "shuffle")
 
+HEADS = ("unsqueeze", "lazy", "haar", "lifting", "istft", "pqmf")
+"""Layers of `heads`, `istft`, `lifting`, `pqmf` and `wavelets`, whose channels an architecture alone does not say."""
+
 
 @dataclass(frozen=True)
 class Outline:
-    """A convolution ("conv"), transposed ("convt") or sub-pixel ("shuffle") convolution without weights.
+    """A convolution ("conv"), transposed ("convt") or sub-pixel ("shuffle") convolution without weights, or a head.
 
     It says where lines can be, who owns them and how kernels overlap, but no level.
 
     Parameters
     ----------
-    op : {'conv', 'convt', 'shuffle'}
+    op : {'conv', 'convt', 'shuffle'}, or one of `HEADS`
     length : int
         Number of taps.
     stride : int
-        Of "convt" the upsampling factor, of "conv" the decimation; "shuffle" takes its factor here too.
+        Of "convt" the upsampling factor, of "conv" the decimation; "shuffle" and heads take their factor here too.
     padding, output_padding, dilation, groups : int
+        Heads have none of them, but for "istft": `padding` is what is cut at either end.
 
     Examples
     --------
@@ -49,7 +53,7 @@ class Outline:
     out_channels: ClassVar[None] = None
 
     def __post_init__(self) -> None:
-        as_choice("op", self.op, KERNELS)
+        as_choice("op", self.op, (*KERNELS, *HEADS))
         as_integer("kernel length", self.length, 1)
         for name in ("stride", "dilation", "groups"):
             as_integer(name, getattr(self, name), 1)
@@ -59,6 +63,18 @@ class Outline:
             check_output_padding(self.output_padding, self.stride, self.dilation)
         elif self.output_padding:
             raise ValueError(complaint("output_padding", self.output_padding, f"0 for {self.op}"))
+        if self.op in HEADS:
+            self._check_head()
+
+    def _check_head(self) -> None:
+        """Refuse what no head has."""
+        due = {"dilation": 1, "groups": 1} | ({} if self.op == "istft" else {"padding": 0})
+        due |= {"lazy": {"stride": 2, "length": 2}, "haar": {"stride": 2, "length": 2}, "lifting": {"stride": 2}}.get(
+            self.op, {"length": self.stride} if self.op == "unsqueeze" else {}
+        )
+        for name, only in due.items():
+            if getattr(self, name) != only:
+                raise ValueError(complaint(name, getattr(self, name), f"{only} for {self.op}"))
 
     @property
     def factor(self) -> int | Fraction:
@@ -68,7 +84,7 @@ class Outline:
     @property
     def overlap(self) -> str:
         """How stamps overlap, see `overlap`."""
-        return overlap(self.length, self.stride if self.op == "convt" else 1, self.dilation)
+        return overlap(self.length, self.stride if self.op in ("convt", *HEADS) else 1, self.dilation)
 
     def __call__(self, x: ArrayLike) -> Array:
         """Refuse: there are no weights to run with."""
@@ -82,7 +98,9 @@ class Outline:
         )
 
 
-WEIGHTS_HINT = "build it as Conv, TransposedConv or SubpixelConv, or describe the Torch module with torchparity"
+WEIGHTS_HINT = (
+    "build it as a layer with weights, as TransposedConv or ISTFT, or describe the Torch module with torchparity"
+)
 
 
 def overlap(length: int, stride: int, dilation: int = 1) -> str:

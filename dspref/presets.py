@@ -119,6 +119,62 @@ _ALL = (
         "descriptinc/descript-audio-codec: decoder rates 8,8,4,2, length 2s, padding ⌈s/2⌉; 44.1 kHz model",
         f"decoder only; {_RATES_KEPT}",
     ),
+    Preset(
+        "encodec-32k",
+        f"conv k7 p3 | {_double('elu', (8, 5, 4, 4))} | elu | conv k7 p3",
+        32000,
+        "facebookresearch/audiocraft, config/model/encodec/encodec_large_nq4_s640.yaml: ratios 8,5,4,4; length 2s "
+        "as in its modules/seanet.py; MusicGen, 32 kHz",
+        "decoder only; the LSTM and residual stacks are not written: they keep the rate",
+    ),
+    Preset(
+        "stable-audio",
+        f"conv k7 p3 | {_double('snake', (8, 8, 4, 4, 2))} | snake | conv k7 p3",
+        44100,
+        "Stability-AI/stable-audio-tools, configs/model_configs/autoencoders/stable_audio_2_0_vae.json: strides "
+        "2,4,4,8,8; length 2s as in its OobleckDecoder; 44.1 kHz",
+        f"decoder only; {_RATES_KEPT}",
+    ),
+    Preset(
+        "waveglow",
+        "convt k128 s32 | conv k1 | tanh | conv k1 | unsqueeze x8",
+        22050,
+        "NVIDIA/waveglow, glow.py and config.json: n_group 8, conditioning by a transposed convolution of length 1024, "
+        "stride 256; 22.05 kHz",
+        "flows run on groups of 8 samples, at sr/8: the unsqueeze makes lines at multiples of 2756.25 Hz. The noise "
+        "enters behind layer 1, which is the conditioning: convt k1024 s256 and the squeeze by 8 that follows it are "
+        "together a convt k128 s32. Couplings are written as tanh: their other convolutions keep the rate",
+    ),
+    Preset(
+        "blow",
+        " | ".join(["conv k3 p1 | relu | conv k1 | unsqueeze x2"] * 8),
+        16000,
+        "joansj/blow, src/train.py and src/models/blow.py: 8 blocks of flows, each behind a squeeze by 2; 16 kHz",
+        "flows of a block are written as one coupling: all keep the rate",
+    ),
+    Preset(
+        "istftnet",
+        f"{vocoder((8, 8), (16, 16)).removesuffix(' | tanh')} | istft x4 k16 p8",
+        22050,
+        "Kaneko et al., ICASSP 2022, arXiv 2203.02395: C8C8I, HiFi-GAN V1 whose last two stages are an iSTFT of "
+        "length 16, hop 4; 22.05 kHz",
+        f"{_RATES_KEPT}; nor are exp and sin, which make the bins",
+    ),
+    Preset(
+        "vocos-24k",
+        "conv k7 p3 | gelu | conv k1 | istft x256 k1024 p512",
+        24000,
+        "gemelo-ai/vocos, configs/vocos.yaml: n_fft 1024, hop 256, centred; 24 kHz",
+        "ConvNeXt blocks are written as gelu, exp, cos and sin of the head not at all: they keep the rate",
+    ),
+    Preset(
+        "mb-melgan",
+        f"conv k7 p3 | {_double('leaky 0.2', (8, 4, 2))} | leaky 0.2 | conv k7 p3 | tanh | pqmf x4 k63",
+        22050,
+        "kan-bayashi/ParallelWaveGAN, egs/ljspeech/voc1/conf/multi_band_melgan.v2.yaml: scales 8,4,2, 4 bands, "
+        "22.05 kHz; layers/pqmf.py: 62 + 1 taps",
+        _RATES_KEPT,
+    ),
     Preset("fig6-nearest", _thrice("nearest x2 | conv k9 p4"), 32000, f"{ARTICLE}, Fig. 6", "input at 4 kHz"),
     Preset("fig6-linear", _thrice("linear x2 | conv k9 p4"), 32000, f"{ARTICLE}, Fig. 6", "input at 4 kHz"),
     Preset("fig7-subpixel", _thrice("shuffle x2 k3 p1"), 32000, f"{ARTICLE}, Fig. 7", "input at 4 kHz"),

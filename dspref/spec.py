@@ -13,6 +13,11 @@ Stages stand in the order of the signal, split by ``|``. A stage is a layer and 
     cubic   x size corners   Keys' cubic kernel, Torch's "bicubic" of one axis
                              all four: "recompute", as Torch's recompute_scale_factor=True
     stretch x                zeros in between, no filter
+    unsqueeze x              groups of x channels become x samples, as flows end
+    lazy, haar               wavelets: approximation and detail become even and odd samples
+    lifting k                the same with filters of its own, k taps in all
+    istft   x k p            inverse STFT: hop x, n = k, p samples cut at either end (0; k/2 where centred)
+    pqmf    x k              synthesis of x bands, by filters of k taps
     relu, leaky 0.2, ...     a pointwise map and its numbers, see `dspref.chain.POINTWISE`
 """
 
@@ -23,11 +28,16 @@ import re
 
 from dspref.arrays import complaint, did_you_mean
 from dspref.chain import POINTWISE, Chain, Pointwise, Stage
+from dspref.heads import Squeeze, Unsqueeze
 from dspref.interpolate import Interpolate
 from dspref.interpolators import FilterInterp, Linear, Nearest, ZeroStuff
+from dspref.istft import ISTFT
 from dspref.kernels import check_output_padding
 from dspref.layers import Conv, SubpixelConv, TransposedConv
-from dspref.outline import Outline
+from dspref.lifting import LiftingSynthesis
+from dspref.outline import HEADS, Outline
+from dspref.pqmf import PQMFSynthesis
+from dspref.wavelets import HaarSynthesis, LazySynthesis
 from dspref.words import (
     INTERPOLATIONS,
     LARGEST,
@@ -47,6 +57,12 @@ LETTERS = {
     "shuffle": ("x", "k", "p", "d", "g"),
     **{mode: parameters(mode) for mode in INTERPOLATIONS},
     "stretch": ("x",),
+    "unsqueeze": ("x",),
+    "lazy": (),
+    "haar": (),
+    "lifting": ("k",),
+    "istft": ("x", "k", "p"),
+    "pqmf": ("x", "k"),
 }
 """The parameters of each layer, by their letters."""
 
@@ -161,6 +177,10 @@ def outlined(stage: Stage) -> Outline | None:
         return Outline(
             stage.op, stage.length, stride=stride, padding=padding, dilation=stage.dilation, groups=stage.groups
         )
+    if isinstance(stage, (Unsqueeze, LazySynthesis, HaarSynthesis, LiftingSynthesis, ISTFT, PQMFSynthesis)):
+        return Outline(stage.op, stage.length, stride=stage.factor, padding=getattr(stage, "crop", 0))
+    if isinstance(stage, Squeeze):  # the convolution that takes every group apart
+        return Outline("conv", stage.length, stride=stage.length)
     if isinstance(stage, FilterInterp) and not _bare(stage):
         return Outline("convt", stage.length, stride=stage.factor, padding=max(0, stage.offset))
     return None
@@ -173,7 +193,7 @@ def _bare(stage: FilterInterp) -> bool:
 
 def _stage(head: Token, rest: list[Token]) -> Stage:
     op, colon, factor = head.text.partition(":")
-    if colon and op in (*INTERPOLATIONS, "stretch"):
+    if colon and op in (*INTERPOLATIONS, "stretch", "unsqueeze"):
         rest = [Token(f"x{factor}", head.column + len(op) + 1), *rest]
         head = Token(op, head.column)
     if head.text in INTERPOLATIONS:
@@ -209,6 +229,8 @@ def _layer(head: Token, rest: list[Token]) -> Stage:
             check_output_padding(values["op"], values.get("s", 1), values.get("d", 1))
         except ValueError as error:
             raise SpecError(columns["op"], str(error)) from None
+    if head.text in HEADS:
+        values = {"x": 2, "k": values.get("x", 2)} | values
     return Outline(head.text, values.pop("k"), **{FIELDS[letter]: value for letter, value in values.items()})
 
 
@@ -219,8 +241,10 @@ def _parameter(op: str, word: Token) -> tuple[str, int]:
     letter = re.split(r"[\W\d_]", word.text, maxsplit=1)[0]
     digits = word.text[len(letter) :]
     if letter not in letters:
-        hint = f"write {letters[0]}{word.text}" if re.fullmatch("[0-9]+", word.text) else _letter_hint(letter, op)
-        raise SpecError(word.column, complaint(f"parameter of {op}", repr(word.text), ", ".join(letters), hint))
+        bare = letters and re.fullmatch("[0-9]+", word.text)
+        hint = f"write {letters[0]}{word.text}" if bare else _letter_hint(letter, op)
+        allowed = ", ".join(letters) or "no parameter"
+        raise SpecError(word.column, complaint(f"parameter of {op}", repr(word.text), allowed, hint))
     least = 0 if letter in ("p", "op") else 1
     if not re.fullmatch("[0-9]{1,7}", digits) or not least <= int(digits) <= LARGEST:
         allowed = f"{letter} and an integer, {least} … {LARGEST}"

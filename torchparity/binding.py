@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from dspref.arrays import Array
 from dspref.chain import Pointwise
 from dspref.layers import Conv, SubpixelConv, TransposedConv
-from dspref.outline import Outline
+from dspref.outline import HEADS, Outline
 from torchparity.arithmetic import rounded
 from torchparity.calls import Misbehaved, Refused, call, numbers
 
@@ -135,6 +135,8 @@ def bound_by_shape(promised: Sequence[Any], weights: Mapping[str, Array], channe
     >>> bound_by_shape([up], {"w": np.ones((3, 5, 4)), "b": np.zeros(5)}).names
     ('w', 'b')
     """
+    if any(stage.op in HEADS for stage in promised if isinstance(stage, Outline)):
+        return None  # how many channels they give, only what is found of them says
     found = list(_assigned(tuple(promised), weights, channels, ()))
     outlines = sum(isinstance(stage, Outline) for stage in promised)
     if not found or (len(found) > 1 and sum(w.ndim == 3 for w in weights.values()) != outlines):

@@ -12,10 +12,23 @@ from torch import Tensor, nn
 
 from dspref.arrays import Array, NotAnalysable, as_choice, complaint
 from dspref.chain import Chain, Pointwise
+from dspref.heads import Unsqueeze
 from dspref.interpolate import Interpolate
 from dspref.interpolators import FilterInterp, Linear, Nearest
+from dspref.istft import ISTFT
 from dspref.layers import Conv, SubpixelConv, TransposedConv
+from dspref.lifting import LiftingSynthesis
+from dspref.pqmf import PQMFSynthesis
+from dspref.wavelets import HaarSynthesis, LazySynthesis
 from torchparity.describe import Description
+from torchparity.heads import (
+    HaarSynthesis1d,
+    ISTFTHead,
+    LazySynthesis1d,
+    LiftingSynthesis1d,
+    PQMFSynthesis1d,
+    Unsqueeze1d,
+)
 from torchparity.nn import FilterInterp1d, Interpolate1d, Snake, SubpixelConv1d
 
 _POINTWISE: dict[str, Callable[..., nn.Module]] = {
@@ -142,6 +155,37 @@ def _interpolate(layer: Interpolate, dtype: torch.dtype | None) -> nn.Module:
         return Interpolate1d("cubic", align_corners=layer.align_corners, **given)
     corners = None if layer.mode.startswith("nearest") else layer.align_corners
     return nn.Upsample(mode=layer.mode, align_corners=corners, **given)
+
+
+@_build.register
+def _unsqueeze(layer: Unsqueeze, dtype: torch.dtype | None) -> nn.Module:
+    return Unsqueeze1d(layer.channels, layer.factor, order=layer.order)
+
+
+@_build.register
+def _lazy(layer: LazySynthesis, dtype: torch.dtype | None) -> nn.Module:
+    return LazySynthesis1d(layer.channels)
+
+
+@_build.register
+def _haar(layer: HaarSynthesis, dtype: torch.dtype | None) -> nn.Module:
+    return HaarSynthesis1d(layer.channels, scale=layer.scale)
+
+
+@_build.register
+def _lifting(layer: LiftingSynthesis, dtype: torch.dtype | None) -> nn.Module:
+    p, u, scales = (_tensor(a, dtype) for a in (layer.predict, layer.update, layer.scales))
+    return LiftingSynthesis1d(layer.channels, p, u, scales=scales)
+
+
+@_build.register
+def _istft(layer: ISTFT, dtype: torch.dtype | None) -> nn.Module:
+    return ISTFTHead(_tensor(layer.window, dtype), layer.hop, padding=layer.padding)
+
+
+@_build.register
+def _pqmf(layer: PQMFSynthesis, dtype: torch.dtype | None) -> nn.Module:
+    return PQMFSynthesis1d(_tensor(layer.prototype, dtype), layer.bands)
 
 
 @_build.register

@@ -13,9 +13,11 @@ import numpy as np
 
 from dspref.adjoints import WRT, adjoint
 from dspref.arrays import Array
+from dspref.heads import Unsqueeze
 from dspref.interpolate import Interpolate
 from dspref.interpolators import FilterInterp, Linear, Nearest
 from dspref.layers import Conv, SubpixelConv, TransposedConv
+from dspref.wavelets import LazySynthesis
 from torchparity.arithmetic import Arithmetic, arithmetic, eager
 from torchparity.autograd import by_torch, cotangent
 from torchparity.cases import Case
@@ -124,8 +126,8 @@ def differentiable(job: Job) -> bool:
 
 
 def linear_part(layer: Any) -> Any:
-    """Return the layer, or the stretch and filter that a probe has found as a layer, if its border is zeros."""
-    u = getattr(layer, "filter", None)
+    """Return the layer, or the stretch and filter that it is or a probe has found, if its border is zeros."""
+    u = layer.normal if isinstance(layer, (Unsqueeze, LazySynthesis)) else getattr(layer, "filter", None)
     if u is None or u.border != "zeros":
         return layer
     return FilterInterp(u.L, u.h, offset=u.offset, excess=u.excess)

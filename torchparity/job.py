@@ -15,6 +15,7 @@ from dspref.chain import Chain, Pointwise
 from dspref.interpolate import Interpolate
 from dspref.interpolators import Linear, Nearest
 from dspref.layers import Conv, SubpixelConv
+from dspref.outline import HEADS
 from dspref.spec import token
 from torchparity.calls import Run
 from torchparity.cases import DENSEST, Case
@@ -68,7 +69,14 @@ class Job:
             return not self.layer.align_corners and self.layer.factor & (self.layer.factor - 1) == 0
         if isinstance(self.layer, Interpolate):
             return self.layer.mode.startswith("nearest")
+        if self.layer_op in HEADS:
+            return self.layer.op in ("unsqueeze", "lazy")
         return not isinstance(self.layer, (Chain, Pointwise)) or self.layer == Pointwise("relu")
+
+    @property
+    def layer_op(self) -> str:
+        """The operation of the layer; none for a chain, or for what probing found."""
+        return str(getattr(self.layer, "op", ""))
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -112,7 +120,7 @@ class Job:
 
     def bound(self, x: Array, model: object) -> Bound:
         """Return the rounding bound of every output, and S."""
-        summed = not isinstance(self.layer, (Chain, Nearest, Pointwise))
+        summed = not isinstance(self.layer, (Chain, Nearest, Pointwise)) and self.layer_op not in HEADS
         return bound(self.layer, x, model, S=self.magnitudes(np.abs(x).astype(float)) if summed else None)
 
     def normwise(self, x: Array, u: float) -> Array | float:

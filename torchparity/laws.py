@@ -9,10 +9,23 @@ from torch import nn
 
 from dspref.arrays import NotAnalysable, complaint
 from dspref.chain import Pointwise, Stage
+from dspref.heads import Unsqueeze
 from dspref.interpolate import Interpolate
 from dspref.interpolators import FilterInterp, Linear, Nearest
+from dspref.istft import ISTFT
 from dspref.layers import Conv, SubpixelConv, TransposedConv
+from dspref.lifting import LiftingSynthesis
+from dspref.pqmf import PQMFSynthesis
+from dspref.wavelets import HaarSynthesis, LazySynthesis
 from torchparity.dispatch import HINT, array, field, guard, law_of, register
+from torchparity.heads import (
+    HaarSynthesis1d,
+    ISTFTHead,
+    LazySynthesis1d,
+    LiftingSynthesis1d,
+    PQMFSynthesis1d,
+    Unsqueeze1d,
+)
 from torchparity.nn import FilterInterp1d, Interpolate1d, PixelShuffle1d, Snake, SubpixelConv1d
 
 
@@ -55,6 +68,21 @@ def _lone_shuffle(module: PixelShuffle1d) -> Stage:
 @register(FilterInterp1d)
 def _filter(module: FilterInterp1d) -> FilterInterp:
     return FilterInterp(module.factor, array(module.taps), offset=module.offset, excess=module.excess)
+
+
+@register(LiftingSynthesis1d)
+def _lifting(module: LiftingSynthesis1d) -> LiftingSynthesis:
+    p, u = (field(module, name) for name in ("predict", "update"))
+    assert p is not None
+    assert u is not None
+    return LiftingSynthesis(module.channels, p, u, scales=array(module.scales))
+
+
+register(Unsqueeze1d)(lambda module: Unsqueeze(module.channels, module.factor, order=module.order))
+register(LazySynthesis1d)(lambda module: LazySynthesis(module.channels))
+register(HaarSynthesis1d)(lambda module: HaarSynthesis(module.channels, scale=module.scale))
+register(ISTFTHead)(lambda module: ISTFT(array(module.window), module.hop, padding=module.padding))
+register(PQMFSynthesis1d)(lambda module: PQMFSynthesis(array(module.prototype), module.bands))
 
 
 _LARGEST = 64  # denominator of a ratio that is meant by a float

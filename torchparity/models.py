@@ -8,8 +8,9 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from dspref.arrays import complaint
 from dspref.chain import Chain, Stage
-from dspref.outline import Outline
+from dspref.outline import HEADS, Outline
 from torchparity.build import build
+from torchparity.heads import head_channels, head_module
 from torchparity.nn import PixelShuffle1d
 
 
@@ -66,18 +67,33 @@ def melgan(
 def random_network(chain: Chain) -> nn.Sequential:
     """Return a one-channel network of the architecture, each layer with Torch's default initialisation.
 
+    Before a head the last convolution makes the channels that the head takes.
+
     Raises
     ------
     ValueError
-        For groups, and for "glu" behind anything but a convolution, which then makes two channels.
+        For groups, and for "glu" behind anything but a convolution, which then makes two channels; for a head that
+        no convolution stands before.
     """
-    following = [*(stage.op for stage in chain.stages[1:]), ""]
-    pairs = zip(chain.stages, following, strict=True)
-    return nn.Sequential(*(module for stage, then in pairs for module in _modules(stage, 2 if then == "glu" else 1)))
+    modules: list[nn.Module] = []
+    out = 1
+    for place, stage in reversed(list(enumerate(chain.stages))):
+        then = chain.stages[place + 1].op if place + 1 < len(chain.stages) else ""
+        modules[:0] = _modules(stage, out, then)
+        if isinstance(stage, Outline):
+            out = head_channels(stage, out=out) if stage.op in HEADS else 1
+    if out > 1:
+        allowed = "a convolution before a head, to make its channels"
+        raise ValueError(complaint("first layer of a random network", chain.stages[0].op, allowed))
+    return nn.Sequential(*modules)
 
 
-def _modules(stage: Stage, out: int) -> list[nn.Module]:
+def _modules(stage: Stage, out: int, then: str) -> list[nn.Module]:
+    """Return the modules of one stage that gives so many channels, twice as many before "glu"."""
+    out = 2 * out if then == "glu" and not (isinstance(stage, Outline) and stage.op in HEADS) else out
     match stage:
+        case Outline(op=op) if op in HEADS:
+            return [head_module(stage, out=out)]
         case Outline(op="conv", groups=1):
             return [nn.Conv1d(1, out, stage.length, stage.stride, stage.padding, stage.dilation)]
         case Outline(op="convt", groups=1):
@@ -91,6 +107,6 @@ def _modules(stage: Stage, out: int) -> list[nn.Module]:
         case Outline():
             allowed = "no groups, since it has one channel"
             raise ValueError(complaint(f"groups of {stage.op} in a random network", stage.groups, allowed))
-    if out > 1:
+    if then == "glu":
         raise ValueError(complaint("stage before glu", stage.op, "a convolution, which makes its two channels"))
     return [build(stage)]

@@ -14,7 +14,7 @@ from dspref.chain import Chain, Pointwise, Stage
 from dspref.interpolate import Interpolate
 from dspref.interpolators import FilterInterp, Linear, Nearest
 from dspref.layers import Conv, SubpixelConv, TransposedConv
-from dspref.outline import Outline
+from dspref.outline import HEADS, Outline
 from dspref.spec import parse, spec
 from torchparity.arithmetic import DTYPES, rounded
 from torchparity.binding import Bound, bound_by_shape, held_by
@@ -175,6 +175,8 @@ def _channels(stages: Sequence[Any]) -> int:
             return halved * int(stage.weight.shape[0])
         if isinstance(stage, (Conv, SubpixelConv)):
             return halved * int(stage.weight.shape[1]) * stage.groups
+        if getattr(stage, "op", "") in HEADS:
+            return halved * int(stage.in_channels)
         taps = stage.filter.h if isinstance(stage, Probe) else stage.taps if isinstance(stage, FilterInterp) else None
         if taps is not None and taps.ndim == 3:
             return halved * int(taps.shape[1])

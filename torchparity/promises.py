@@ -9,12 +9,16 @@ from typing import Any
 
 import numpy as np
 
+from dspref.arrays import NotAnalysable, complaint
 from dspref.chain import Chain, Stage
+from dspref.heads import Unsqueeze
+from dspref.interpolators import FilterInterp
 from dspref.layers import Conv, SubpixelConv, TransposedConv
 from dspref.multirate import window
-from dspref.outline import Outline
+from dspref.outline import HEADS, Outline
 from dspref.spec import spec, token
 from dspref.stretchfilter import StretchFilter
+from dspref.wavelets import HaarSynthesis, LazySynthesis
 from torchparity.probe import trimmed
 from torchparity.roundoff import mapped
 
@@ -78,7 +82,7 @@ def _form(promised: Chain, inner: int, out: int, words: str) -> StretchFilter:
                     raise Broken(
                         f"{channels} channels found, '{token(stage)}' promised, in {stage.groups} groups", words
                     )
-            layers.append(_with_ones(stage, inner, behind))
+            layers.append(_head(stage, inner) if stage.op in HEADS else _with_ones(stage, inner, behind))
         else:
             layers.append(mapped(stage, lambda a: (a != 0).astype(int)))
         h = layers[-1].normal.h
@@ -98,6 +102,25 @@ def _taken(stages: Sequence[Any], between: int, out: int) -> int:
         if stage.normal.h.ndim == 3:
             return int(stage.normal.h.shape[1])
     return out
+
+
+def _head(stage: Outline, inner: int) -> Any:
+    """Return a head that takes so many channels, a one wherever it may have a tap; whole frames of an inverse STFT."""
+    if stage.op in ("unsqueeze", "lazy", "haar"):
+        if inner % stage.stride:
+            words = f"a multiple of {stage.stride} channels promised by '{token(stage)}', {inner} found"
+            raise Broken(words, token(stage))
+        C = inner // stage.stride
+        made: dict[str, Any] = {"lazy": LazySynthesis(C), "haar": HaarSynthesis(C, scale=1)}
+        u = made.get(stage.op, Unsqueeze(C, stage.stride)).normal
+        return FilterInterp(u.L, abs(u.h))
+    if stage.op == "lifting":
+        what = "by the layer itself: LiftingSynthesis with its filters"
+        raise NotAnalysable(complaint("like", token(stage), what, "its ends are not those of a filter"))
+    n, x = stage.length, stage.stride
+    offset = n // 2 if stage.op == "pqmf" else stage.padding
+    excess = 0 if stage.op == "pqmf" else n - x - 2 * stage.padding
+    return FilterInterp(x, np.ones((1, inner, n), int), offset=offset, excess=excess)
 
 
 def _with_ones(stage: Outline, inner: int, out: int) -> Stage:

@@ -13,9 +13,15 @@ from numpy.typing import ArrayLike
 
 from dspref.arrays import Array, NotAnalysable, as_real, as_signal, complaint
 from dspref.chain import Chain, Pointwise
+from dspref.heads import Unsqueeze
 from dspref.interpolate import Interpolate
 from dspref.interpolators import FilterInterp, Linear, Nearest
+from dspref.istft import ISTFT
 from dspref.layers import Conv, SubpixelConv, TransposedConv
+from dspref.lifting import LiftingSynthesis, filtered
+from dspref.multirate import interleave
+from dspref.pqmf import PQMFSynthesis
+from dspref.wavelets import HaarSynthesis, LazySynthesis
 from torchparity.arithmetic import Arithmetic, arithmetic
 from torchparity.interpolation import interpolation_bound
 
@@ -211,10 +217,57 @@ def raised(E: Array | float, n: Array | float) -> Array:
     return np.asarray(E * (1 + (n + 8) * U_REF))
 
 
-@_bound.register
-def _nearest(layer: Nearest, x: Array, a: Arithmetic, S: Array | None) -> Bound:
+@_bound.register(Nearest)
+@_bound.register(Unsqueeze)
+@_bound.register(LazySynthesis)
+def _copied(layer: Nearest | Unsqueeze | LazySynthesis, x: Array, a: Arithmetic, S: Array | None) -> Bound:
     magnitude = layer(np.abs(x))
     return Bound(np.zeros_like(magnitude), magnitude)
+
+
+@_bound.register(HaarSynthesis)
+@_bound.register(PQMFSynthesis)
+def _with_computed_taps(layer: HaarSynthesis | PQMFSynthesis, x: Array, a: Arithmetic, S: Array | None) -> Bound:
+    """Bound stretch and filter by taps that are rounded themselves, before or behind the sum."""
+    return _by_taps(FilterInterp(layer.factor, layer.normal.h, offset=layer.normal.offset), x, a)
+
+
+def _by_taps(u: FilterInterp, x: Array, a: Arithmetic) -> Bound:
+    """Add 2uS: taps are off by u of themselves, and where one scales the sum, the product rounds once more."""
+    at = _bound(doubled(u), x, a, None)
+    return Bound(at.E + 2 * max(a.u_acc, a.u_store) * at.S, at.S)
+
+
+@_bound.register
+def _istft(layer: ISTFT, x: Array, a: Arithmetic, S: Array | None) -> Bound:
+    """Bound the sum of frames, over an envelope of J squares: off by (J + 1)u of itself, the quotient by u."""
+    u, J = max(a.u_acc, a.u_store), overlapping(layer.length, layer.hop, 1)
+    envelope, form = layer.envelope_of(x.shape[-1]), layer.normal
+    at = _by_taps(FilterInterp(layer.hop, layer.taps, offset=form.offset, excess=form.excess), x, a)
+    off = (J + 2) * u
+    return Bound(raised((at.E + off * (at.S + at.E)) / (1 - off) / envelope, J), at.S / envelope)
+
+
+@_bound.register
+def _lifting(layer: LiftingSynthesis, x: Array, a: Arithmetic, S: Array | None) -> Bound:
+    """Bound step by step: a quotient, a sum of products of what is off by E already, and a sum of two."""
+    p, u, κ = (np.abs(h.astype(float)) for h in (layer.predict, layer.update, layer.scales))
+    approximation, detail = np.split(np.abs(x), 2, axis=-2)
+
+    def scaled(S: Array, by: float) -> Bound:
+        return Bound(summed(S / by, 1, 1, a), S / by)
+
+    def lifted(one: Bound, other: Bound, h: Array, left: int) -> Bound:
+        E, S = filtered(other.E, h, left), filtered(other.S, h, left)
+        products = summed(S + E, len(h), 1, a)
+        sums = summed(one.S + one.E + S + E + products, 2, 1, a)
+        return Bound(one.E + E + products + sums, one.S + S)
+
+    d = scaled(detail, κ[1])
+    even = lifted(scaled(approximation, κ[0]), d, u, len(u) // 2)
+    odd = lifted(d, even, p, (len(p) - 1) // 2)
+    pairs = (np.concatenate([getattr(even, name), getattr(odd, name)], axis=-2) for name in ("E", "S"))
+    return Bound(*(interleave(pair, 2, order="dcr") for pair in pairs))
 
 
 @_bound.register(Linear)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
+from click.testing import CliRunner
 
-from dspref import Outline, parse, preset, tone_lines
+from dspref import Outline, parse, preset, tone_lines, whence
+from dspref.cli import dspref
 from dspref.presets import PRESETS, vocoder
 from dspref.spec import spec
 
@@ -17,6 +19,13 @@ GRIDS = {
     "rvc-40k": ((10, 10, 2, 2), 40000, Fraction(100)),
     "encodec-24k": ((8, 5, 4, 2), 24000, Fraction(75)),
     "dac-44k": ((8, 8, 4, 2), 44100, Fraction(44100, 512)),
+    "encodec-32k": ((8, 5, 4, 4), 32000, Fraction(50)),
+    "stable-audio": ((8, 8, 4, 4, 2), 44100, Fraction("21.533203125")),
+    "waveglow": ((32, 8), 22050, Fraction("86.1328125")),
+    "blow": ((2,) * 8, 16000, Fraction("62.5")),
+    "istftnet": ((8, 8, 4), 22050, Fraction("86.1328125")),
+    "vocos-24k": ((256,), 24000, Fraction("93.75")),
+    "mb-melgan": ((8, 4, 2, 4), 22050, Fraction("86.1328125")),
     "fig6-nearest": ((2, 2, 2), 32000, Fraction(4000)),
     "fig6-linear": ((2, 2, 2), 32000, Fraction(4000)),
     "fig7-subpixel": ((2, 2, 2), 32000, Fraction(4000)),
@@ -31,6 +40,13 @@ LENGTHS = {
     "rvc-40k": [16, 16, 4, 4],
     "encodec-24k": [16, 10, 8, 4],
     "dac-44k": [16, 16, 8, 4],
+    "encodec-32k": [16, 10, 8, 8],
+    "stable-audio": [16, 16, 8, 8, 4],
+    "waveglow": [128, 8],
+    "blow": [2] * 8,
+    "istftnet": [16, 16, 16],
+    "vocos-24k": [1024],
+    "mb-melgan": [16, 8, 4, 63],
     "fig7-subpixel": [3, 3, 3],
     "fig8-transposed": [4, 4, 4],
 }
@@ -66,6 +82,35 @@ def test_words_are_canonical_and_sourced(name: str) -> None:
 def test_melgan_is_the_article_s() -> None:
     words = "conv k7 p3 | leaky 0.2 | convt k16 s8 p4 | leaky 0.2 | convt k16 s8 p4 | leaky 0.2 | convt k4 s2 p1"
     assert preset("melgan").spec == f"{words} | leaky 0.2 | convt k4 s2 p1 | leaky 0.2 | conv k7 p3 | tanh"
+
+
+HEADS = {
+    "waveglow": ("unsqueeze", [Fraction("2756.25"), Fraction("5512.5"), Fraction("8268.75")], Fraction("86.1328125")),
+    "istftnet": ("istft", [Fraction("5512.5"), Fraction(11025)], Fraction("689.0625")),
+    "vocos-24k": ("istft", [Fraction("93.75")], Fraction(12)),
+    "mb-melgan": ("pqmf", [Fraction("5512.5"), Fraction(11025)], Fraction("689.0625")),
+    "blow": ("unsqueeze", [Fraction(8000)], Fraction("62.5")),
+}
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_who_makes_the_lines_of_networks_that_end_in_a_head(name: str) -> None:
+    op, heads, other = HEADS[name]
+    known = preset(name)
+    last = len(known.chain.upsamplers)
+    assert known.chain.stages[-1].op == op
+    for hz in heads:
+        assert whence(known.chain, hz / known.sr).owner == last
+    found = whence(known.chain, other / known.sr)
+    assert found.owner != last
+
+
+def test_the_line_of_waveglow_is_answered_in_one_command() -> None:
+    """What is the line at 2756.25 Hz in my WaveGlow at 22 050 Hz?"""
+    answer = CliRunner().invoke(dspref, ["whence", "2756.25", "5512.5", "8268.75", "--preset", "waveglow"])
+    words = "layer 2 (unsqueeze x8, stage 4) makes it; also possible from layer 1, as a replica"
+    assert answer.output.splitlines() == [f"{hz} Hz: {words}" for hz in ("2756.25", "5512.5", "8268.75")]
+    assert "groups of 8 samples" in preset("waveglow").note
 
 
 def test_demucs_ends_without_relu() -> None:

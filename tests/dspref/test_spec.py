@@ -43,6 +43,13 @@ WORDS = [
     ("linear x1/3 recompute", Interpolate("linear", scale_factor="1/3", recompute_scale_factor=True)),
     ("linear x2476979795053773/2251799813685248", Interpolate("linear", scale_factor=1.1)),
     ("stretch x5", ZeroStuff(5)),
+    ("unsqueeze x8", Outline("unsqueeze", 8, stride=8)),
+    ("lazy", Outline("lazy", 2, stride=2)),
+    ("haar", Outline("haar", 2, stride=2)),
+    ("lifting k8", Outline("lifting", 8, stride=2)),
+    ("istft x256 k1024", Outline("istft", 1024, stride=256)),
+    ("istft x4 k16 p8", Outline("istft", 16, stride=4, padding=8)),
+    ("pqmf x4 k63", Outline("pqmf", 63, stride=4)),
     ("leaky 0.2", Pointwise("leaky", (0.2,))),
     ("leaky", Pointwise("leaky", (0.01,))),
     ("snake 2", Pointwise("snake", (2.0,))),
@@ -68,7 +75,7 @@ def test_the_text_of_a_chain_is_canonical() -> None:
     assert spec(parse(untidy)) == "convt k16 s8 p4 | nearest x4 | leaky 0.2 | shuffle x4 k3"
 
 
-@pytest.mark.parametrize("op", ["nearest", "linear", "stretch"])
+@pytest.mark.parametrize("op", ["nearest", "linear", "stretch", "unsqueeze"])
 def test_a_colon_says_the_factor_too(op: str) -> None:
     assert parse(f"{op}:4") == parse(f"{op} x4")
 
@@ -130,6 +137,12 @@ BAD = [
     ("", 1, "got no text", "stages split by |"),
     (" \n", 1, "got no text", "stages split by |"),
     ("relu | convt k4 s2 op2", 20, "output_padding: got 2", "less than max(stride, dilation) = 2"),
+    ("haar x2", 6, "parameter of haar: got 'x2'", "allowed: no parameter"),
+    ("lazy 2", 6, "parameter of lazy: got '2'", "allowed: no parameter"),
+    ("istft x4", 1, "istft without k: got 'istft x4'", "as k16"),
+    ("pqmf k63", 1, "pqmf without x: got 'pqmf k63'", "as x2"),
+    ("istft x4 k16 s4", 14, "got 's4'", "did you mean 'x'?"),
+    ("unsqueze x8", 1, "got 'unsqueze'", "did you mean 'unsqueeze'?"),
     ("leaky a", 7, "parameter of leaky: got 'a'", "at most 1 finite number"),
     ("leaky nan", 7, "got 'nan'", "at most 1 finite number"),
     ("leaky 0.1 0.2", 11, "got '0.2'", "at most 1 finite number"),
@@ -177,6 +190,10 @@ def maps(draw: st.DrawFn) -> Pointwise:
 
 STAGES = st.one_of(
     outlines(),
+    st.builds(lambda g: Outline("unsqueeze", g, stride=g), small(1)),
+    st.builds(lambda op: Outline(op, 2, stride=2), st.sampled_from(["lazy", "haar"])),
+    st.builds(lambda k, x, p: Outline("istft", k, stride=x, padding=p), small(1), small(1), small(0)),
+    st.builds(lambda k, x: Outline("pqmf", k, stride=x), small(1), small(1)),
     maps(),
     st.builds(Nearest, small(1)),
     st.builds(Linear, small(1), align_corners=st.booleans()),

@@ -1,0 +1,277 @@
+"""Torch modules for the heads of `dspref`: squeezing, wavelets, the inverse STFT and PQMF synthesis."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dspref.arrays import Array, as_choice, as_integer, complaint
+from dspref.istft import NOLA, PADDINGS, inverse_basis
+from dspref.multirate import ORDERS
+from dspref.outline import Outline
+from dspref.pqmf import kaiser_prototype
+from torchparity.nn import PixelShuffle1d
+
+
+class Unsqueeze1d(nn.Module):
+    """Groups of g channels become g samples, as `dspref.heads.Unsqueeze`: what `PixelShuffle1d` does, alone.
+
+    Parameters
+    ----------
+    channels : int
+        Of the output.
+    factor : int
+        g.
+    order : {'crd', 'dcr'}
+
+    Examples
+    --------
+    >>> Unsqueeze1d(1, 2)(torch.tensor([[[0, 2], [1, 3]]]))
+    tensor([[[0, 1, 2, 3]]])
+    """
+
+    def __init__(self, channels: int, factor: int, *, order: str = "crd") -> None:
+        super().__init__()
+        self.channels, self.factor = as_integer("channels", channels, 1), as_integer("factor", factor, 1)
+        self.order, self.in_channels = as_choice("order", order, ORDERS), channels * factor
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (batch, C, time·g) for a signal (batch, C·g, time)."""
+        _check_channels(x, self.in_channels)
+        y: Tensor = PixelShuffle1d(self.factor, order=self.order)(x)
+        return y
+
+    def extra_repr(self) -> str:
+        """Return the parameters."""
+        return f"{self.channels}, {self.factor}" + (f", order='{self.order}'" if self.order != "crd" else "")
+
+
+class LazySynthesis1d(nn.Module):
+    """Lazy wavelet, as `dspref.wavelets.LazySynthesis`: C approximations and C details, sample by sample in turn.
+
+    Examples
+    --------
+    >>> LazySynthesis1d(1)(torch.tensor([[[1, 2], [10, 20]]]))
+    tensor([[[ 1, 10,  2, 20]]])
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels, self.in_channels = as_integer("channels", channels, 1), 2 * channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (batch, C, 2·time) for a signal (batch, 2C, time)."""
+        a, d = _halves(x, self.in_channels)
+        return _in_turn(a, d)
+
+
+class HaarSynthesis1d(nn.Module):
+    """Haar wavelet, as `dspref.wavelets.HaarSynthesis`: s(a + d) and s(a − d) in turn, s = 1/√2.
+
+    Examples
+    --------
+    >>> HaarSynthesis1d(1, scale=1.0)(torch.tensor([[[3.0, 5.0], [1.0, 0.0]]]))
+    tensor([[[4., 2., 5., 5.]]])
+    """
+
+    def __init__(self, channels: int, *, scale: float = 0.5**0.5) -> None:
+        super().__init__()
+        self.channels, self.in_channels, self.scale = as_integer("channels", channels, 1), 2 * channels, float(scale)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (batch, C, 2·time) for a signal (batch, 2C, time)."""
+        a, d = _halves(x, self.in_channels)
+        return _in_turn(self.scale * (a + d), self.scale * (a - d))
+
+
+class LiftingSynthesis1d(nn.Module):
+    """Learnable wavelet by lifting, as `dspref.lifting.LiftingSynthesis`.
+
+    Parameters
+    ----------
+    channels : int
+        C, of the output.
+    predict, update : Tensor (taps,)
+        Parameters: they are trained, and whatever they become, the analysis with the same filters is undone.
+    scales : Tensor (2,), optional
+        κ_a, κ_d: a buffer.
+
+    Examples
+    --------
+    >>> lazy = LiftingSynthesis1d(1, torch.zeros(2), torch.zeros(2))
+    >>> lazy(torch.tensor([[[1.0, 2.0], [10.0, 20.0]]])).detach()
+    tensor([[[ 1., 10.,  2., 20.]]])
+    """
+
+    scales: Tensor
+
+    def __init__(self, channels: int, predict: Tensor, update: Tensor, *, scales: Tensor | None = None) -> None:
+        super().__init__()
+        self.channels, self.in_channels = as_integer("channels", channels, 1), 2 * channels
+        self.predict, self.update = nn.Parameter(predict.clone()), nn.Parameter(update.clone())
+        self.register_buffer("scales", predict.new_ones(2) if scales is None else scales.clone())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (batch, C, 2·time) for a signal (batch, 2C, time)."""
+        a, d = _halves(x, self.in_channels)
+        detail = d / self.scales[1]
+        even = a / self.scales[0] - _filtered(detail, self.update, len(self.update) // 2)
+        return _in_turn(even, detail + _filtered(even, self.predict, (len(self.predict) - 1) // 2))
+
+
+class ISTFTHead(nn.Module):
+    """Inverse STFT, as `dspref.istft.ISTFT`: a transposed convolution by windowed waves, over the window's envelope.
+
+    What ``torch.istft`` gives, up to rounding, without complex numbers; and what Vocos calls "same".
+
+    Parameters
+    ----------
+    window : Tensor (n,)
+        A buffer.
+    hop : int
+    padding : {'center', 'same', 'none'}
+
+    Examples
+    --------
+    >>> head = ISTFTHead(torch.hann_window(16), 4)
+    >>> head(torch.ones(1, 18, 5)).shape
+    torch.Size([1, 1, 16])
+    """
+
+    window: Tensor
+
+    def __init__(self, window: Tensor, hop: int, *, padding: str = "center") -> None:
+        super().__init__()
+        self.hop, self.padding = as_integer("hop", hop, 1), as_choice("padding", padding, PADDINGS)
+        self.in_channels = 2 * (len(window) // 2 + 1)
+        self.register_buffer("window", window.clone())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (batch, 1, time) for frames (batch, 2·bins, frames): real parts, then imaginary parts."""
+        _check_channels(x, self.in_channels)
+        n = len(self.window)
+        waves = torch.from_numpy(_basis(n)).to(x.device)
+        taps = (self.window.double() * waves).to(x.dtype)[:, None]
+        square = (self.window**2).to(x.dtype)[None, None]
+        frames = x.new_ones(1, 1, x.shape[-1])
+        crop = {"center": n // 2, "same": max(0, n - self.hop) // 2, "none": 0}[self.padding]
+        length = n + self.hop * (x.shape[-1] - 1) - 2 * crop
+        if length < 1:
+            raise ValueError(complaint("output length", length, "at least 1", "feed more frames"))
+        y = F.conv_transpose1d(x, taps, stride=self.hop)[..., crop : crop + length]
+        envelope = F.conv_transpose1d(frames, square, stride=self.hop)[..., crop : crop + length]
+        if not bool((envelope > NOLA).all()):
+            raise ValueError(complaint("window envelope", "0 at an end", "a window > 0 at its ends"))
+        return y / envelope
+
+
+class PQMFSynthesis1d(nn.Module):
+    """Synthesis of M bands by cosine modulation, as `dspref.pqmf.PQMFSynthesis`.
+
+    Parameters
+    ----------
+    prototype : Tensor (N + 1,)
+        A buffer; see `dspref.pqmf.kaiser_prototype`.
+    bands : int
+        M.
+
+    Examples
+    --------
+    >>> from dspref.pqmf import kaiser_prototype
+    >>> PQMFSynthesis1d(torch.from_numpy(kaiser_prototype()).float(), 4)(torch.ones(1, 4, 5)).shape
+    torch.Size([1, 1, 20])
+    """
+
+    prototype: Tensor
+
+    def __init__(self, prototype: Tensor, bands: int) -> None:
+        super().__init__()
+        self.bands = self.in_channels = as_integer("bands", bands, 1)
+        self.register_buffer("prototype", prototype.clone())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (batch, 1, M·time) for bands (batch, M, time)."""
+        _check_channels(x, self.bands)
+        M, N = self.bands, len(self.prototype) - 1
+        i = torch.arange(N + 1, device=x.device, dtype=torch.float64) - N // 2
+        k = torch.arange(M, device=x.device, dtype=torch.float64)[:, None]
+        sign = 1 - 2 * (k % 2)
+        f = 2 * self.prototype.double() * torch.cos((2 * k + 1) * (torch.pi / (2 * M)) * i - sign * (torch.pi / 4))
+        taps = (M * f.flip(-1)).to(x.dtype)[:, None]
+        y = F.conv_transpose1d(x, taps, stride=M)
+        return F.pad(y, (0, max(0, M - 1 - N // 2)))[..., N // 2 : N // 2 + M * x.shape[-1]]
+
+
+@lru_cache(maxsize=4)
+def _basis(n: int) -> Array:
+    return inverse_basis(n)
+
+
+def _check_channels(x: Tensor, channels: int) -> None:
+    if x.shape[-2] != channels:
+        raise ValueError(complaint("input channels", x.shape[-2], str(channels), "axis -2 is the channel axis"))
+
+
+def _halves(x: Tensor, channels: int) -> tuple[Tensor, Tensor]:
+    _check_channels(x, channels)
+    a, d = x.chunk(2, dim=-2)
+    return a, d
+
+
+def _in_turn(even: Tensor, odd: Tensor) -> Tensor:
+    return torch.stack([even, odd], dim=-1).flatten(-2)
+
+
+def _filtered(x: Tensor, h: Tensor, left: int) -> Tensor:
+    """Correlate every channel alike, `left` taps looking back, zeros beyond the ends."""
+    padded = F.pad(x, (left, len(h) - 1 - left))
+    alone = padded.reshape(-1, 1, padded.shape[-1])
+    return F.conv1d(alone, h[None, None]).reshape(x.shape)
+
+
+def head_channels(outline: Outline, *, out: int = 1) -> int:
+    """Return how many channels the head of an outline takes to give `out`.
+
+    Examples
+    --------
+    >>> head_channels(Outline("istft", 16, stride=4)), head_channels(Outline("pqmf", 63, stride=4))
+    (18, 4)
+    """
+    return 2 * (outline.length // 2 + 1) if outline.op == "istft" else out * int(outline.factor)
+
+
+def head_module(outline: Outline, *, out: int = 1) -> nn.Module:
+    """Return the head of an outline with so many channels out: windows of Hann, filters of Kaiser, random lifting.
+
+    Raises
+    ------
+    ValueError
+        Where there is none: of a number of taps or channels that no such head has, or of frames cut otherwise.
+    """
+    x, k = outline.stride, outline.length
+    if out > 1 and outline.op in ("istft", "pqmf"):
+        raise ValueError(complaint(f"channels behind {outline.op}", out, "1"))
+    if outline.op == "unsqueeze":
+        return Unsqueeze1d(out, x)
+    if outline.op == "istft":
+        return _istft_of(outline)
+    if outline.op == "pqmf":
+        return PQMFSynthesis1d(torch.from_numpy(kaiser_prototype(taps=k - 1, cutoff=0.568 / x)).float(), x)
+    if outline.op == "lifting":
+        if k % 2 or k < 4:
+            raise ValueError(complaint("taps of a lifting wavelet", k, "an even number, at least 4"))
+        return LiftingSynthesis1d(out, torch.randn(k // 4), torch.randn(k // 2 - k // 4))
+    return LazySynthesis1d(out) if outline.op == "lazy" else HaarSynthesis1d(out)
+
+
+def _istft_of(outline: Outline) -> ISTFTHead:
+    x, k = outline.stride, outline.length
+    cuts = {k // 2: "center", max(0, k - x) // 2: "same", 0: "none"}
+    if outline.padding not in cuts:
+        raise ValueError(complaint("samples cut by an inverse STFT", outline.padding, ", ".join(map(str, cuts))))
+    shift = 0.0 if outline.padding else 0.5  # where nothing is cut, no sample of the window may be 0
+    window = torch.sin(torch.pi * (torch.arange(k, dtype=torch.float64) + shift) / k) ** 2
+    return ISTFTHead(window.float(), x, padding=cuts[outline.padding])
