@@ -100,8 +100,6 @@ def __getattr__(name: str) -> Any:
     """Load what is seldom needed, or needs SciPy, when it is first asked for."""
     if name not in _LATE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
     return getattr(import_module(f"{__name__}.{_LATE[name]}"), name)
 
 
