@@ -21,7 +21,12 @@ ORDER: dict[str, Tiers] = {
         ("interpolators", "outline"),
         ("interpolate",),
         ("chain", "corners", "words"),
-        ("lines", "spectrum", "spec", "nulls", "adjoints", "streaming"),
+        ("gains",),
+        ("lines", "spec", "nulls", "adjoints", "streaming"),
+        ("spectrum.window", "spectrum.operand"),
+        ("spectrum.measure", "spectrum.shorttime"),
+        ("spectrum.filtering", "spectrum.zeros", "spectrum.noise", "spectrum.lptv", "spectrum.replica"),
+        ("spectrum",),
         ("presets", "plot", "drawing"),
         ("config", "strategies"),
         ("",),  # the package itself
