@@ -7,7 +7,7 @@ voids the levels. Frequencies are exact Fractions of the output rate.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from dspref.arrays import Array, as_complex, as_exact, complaint, value
 from dspref.chain import Chain
+from dspref.gains import gains
 
 
 @value
@@ -213,16 +214,15 @@ def images(chain: Chain, freq: Fraction | float | str) -> tuple[Image, ...]:
     if not 0 <= freq <= Fraction(1, 2):
         raise ValueError(complaint("frequency", f"{freq} cycles/sample", "0 … 1/2, up to half the input rate"))
     S = chain.factor
-    response = chain.collapse() if chain.affine else None
-    if response is not None:  # exact taps are turned into floats once, not at every frequency
-        response = replace(response, h=as_complex("gains", response.h))
-    found: dict[Fraction, Image] = {}
+    orders: dict[Fraction, int] = {}
     for k in range(S // 2 + 1):
         for place in ((k + freq) / S, abs(k - freq) / S):  # for k = 0 the two are one
-            if place <= Fraction(1, 2) and place not in found:
-                gain = None if response is None else response.response(float(place)) / S
-                found[place] = Image(place, k, *_newest(chain, place), gain)
-    return tuple(found[place] for place in sorted(found))
+            if place <= Fraction(1, 2):
+                orders.setdefault(place, k)
+    places = sorted(orders)
+    known = gains(chain, places) if chain.affine else [None] * len(places)
+    rows = zip(places, known, strict=True)
+    return tuple(Image(place, orders[place], *_newest(chain, place), gain) for place, gain in rows)
 
 
 def _newest(chain: Chain, freq: Fraction) -> tuple[int | None, int | None]:

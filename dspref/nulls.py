@@ -54,12 +54,12 @@ def _fractions(a: Array) -> Array:
 
 def nulls(h: Array | None) -> Callable[[Fraction], bool]:
     """Return the test for exact nulls at a frequency; nothing is null where the taps are not known."""
-    taps = None if h is None else _whole(h)
+    taps = None if h is None else whole(h)
     by_denominator = cache(lambda q: taps is not None and vanishes(taps, q))
     return lambda freq: by_denominator(freq.denominator)
 
 
-def _whole(h: Array) -> Array:
+def whole(h: Array) -> Array:
     """Return Fractions times their common denominator, as integers: the same nulls, found sooner."""
     if h.dtype != object:
         return h

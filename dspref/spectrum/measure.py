@@ -8,10 +8,16 @@ every line k/P falls on a bin; the window is the 7-term cosine sum of lowest sid
 
 The floor of a bin is the median of the bins 7 to 20 away from it, on both sides: near enough that the shape of
 coloured noise does not pass for a tone, and never touched by a neighbouring line, which is at least 32 bins away.
+
+How accurate a level is. In the bin of a line, segment s of channel c shows c + e, e all else that is there. The level
+is the root mean square of that over segments and channels, a norm, and norms obey the triangle inequality: with
+ε = √mean abs(e)², ``abs(√mean abs(c + e)² − √mean abs(c)²) ≤ ε``. `largest_error_db` says it in dB; it is attained
+where all e lie along c.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -20,9 +26,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.ndimage import maximum_filter1d, median_filter
-from scipy.signal.windows import general_cosine
 
 from dspref.arrays import Array, as_exact, as_integer, as_real, complaint
+from dspref.spectrum.window import cosine_window
 
 SEVEN_TERMS = (
     0.27105140069342,
@@ -51,6 +57,9 @@ def finest(period: int) -> int:
     return max(128, FINEST // period)
 
 
+HEADROOM_DB = 10.0
+"""How far a bin of noise may stand over the noise around it, but for once in 10⁹, over `SEGMENTS` segments."""
+
 RING = np.abs(np.arange(-20, 21)) >= LOBE
 """The bins around one whose median is its floor."""
 
@@ -77,6 +86,31 @@ class LineMeasurement:
     def height_db(self) -> float:
         """Level over floor."""
         return self.level_db - self.floor_db
+
+    @property
+    def error_db(self) -> float:
+        """Largest error of `level_db`, should the noise in the bin be `HEADROOM_DB` over the floor around it.
+
+        Noise that is more is seen once in 10⁹ where `SEGMENTS` segments were averaged, once in 10³ where it was one.
+        Off-bin tones more than 7 bins away add 10^(−175/20) of their amplitude, which no floor shows. Infinite
+        for a line that does not stand over the noise.
+        """
+        return largest_error_db(self.height_db - HEADROOM_DB)
+
+
+def largest_error_db(height_db: float) -> float:
+    """Return the bound of the error of a level that was measured `height_db` over the disturbance in its bin.
+
+    With m the measured and ε the disturbing amplitude (root mean squares), the true one lies in m ± ε:
+    ``−20 log10(1 − ε/m)`` dB, ε/m = 10^(−height/20); infinite where ε ≥ m.
+
+    Examples
+    --------
+    >>> [round(largest_error_db(h), 4) for h in (20, 40, 60)], largest_error_db(0)
+    ([0.9151, 0.0873, 0.0087], inf)
+    """
+    ratio = 10 ** (-height_db / 20)
+    return -20 * math.log10(1 - ratio) if ratio < 1 else math.inf
 
 
 @dataclass(frozen=True)
@@ -188,7 +222,7 @@ def average_spectrum(
     if time < N:
         what, hint = f"signal length for lines 1/{period} apart", "feed a longer input"
         raise ValueError(complaint(what, f"{time} samples", f"at least {N} steady samples", hint))
-    w = general_cosine(N, SEVEN_TERMS, sym=False)
+    w = cosine_window(N, SEVEN_TERMS)
     starts = range(0, time - N + 1, max(1, N // 4))
     rows = y.reshape(-1, time)
     power = np.mean([_segment_power(rows[:, a : a + N], w) for a in starts], axis=0)
@@ -229,27 +263,6 @@ def measure_lines(
     period = int(np.lcm.reduce([f.denominator for f in wanted])) if wanted else 1
     spectrum = average_spectrum(y, period, roundoff=roundoff)
     return tuple(spectrum.line(f) for f in wanted)
-
-
-def spectrogram(y: ArrayLike, *, size: int = 1024) -> Array:
-    """Return the magnitude in dB of a Hann-windowed short-time spectrum, (size/2 + 1, frames), hop size/4.
-
-    0 dB is a sine of full scale. Shorter signals are padded with zeros to one frame.
-
-    Examples
-    --------
-    >>> levels = spectrogram(np.cos(2 * np.pi * np.arange(4096) / 8), size=512)
-    >>> levels.shape, int(levels[:, 0].argmax())
-    ((257, 29), 64)
-    """
-    y = as_real("signal", y).astype(float)
-    if y.ndim != 1:
-        raise ValueError(complaint("signal", f"shape {y.shape}", "one channel, shape (time,)"))
-    w = general_cosine(size, (0.5, 0.5), sym=False)
-    padded = np.pad(y, (0, max(0, size - y.size)))
-    frames = np.lib.stride_tricks.sliding_window_view(padded, size)[:: size // 4]
-    magnitude = 2 * np.abs(np.fft.rfft(frames * w, axis=-1)) / w.sum()
-    return np.asarray(20 * np.log10(np.maximum(magnitude, 1e-10))).T
 
 
 def _db(power: float) -> float:

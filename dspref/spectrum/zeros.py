@@ -1,0 +1,210 @@
+"""Nulls of a filter, the article's valleys: exact where taps are rational, to rounding elsewhere.
+
+A rational polynomial H vanishes at a root of unity of order q if and only if the cyclotomic Φ_q divides it: then it
+does so at every p/q with p prime to q. All its other zeros on the unit circle have irrational frequencies, or taps
+that rounding has moved: they are found as roots of what is left when the Φ_q are divided out, where each root is
+simple unless the taps themselves repeat it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+
+import numpy as np
+
+from dspref import nulls as exact
+from dspref.arrays import Array, NotAnalysable, as_complex, complaint
+from dspref.spectrum.operand import Linear, numeric_chain
+
+MOST_ROOTS = 1024
+"""Degree up to which roots are computed: a second or so."""
+
+
+@dataclass(frozen=True)
+class Null:
+    """A frequency at which a filter passes nothing.
+
+    Attributes
+    ----------
+    freq : Fraction or float
+        Cycles per output sample: a Fraction where it is proved, a float where it is a null to rounding.
+    order : int or None
+        How often the zero is repeated: 1 for nearest neighbour, 2 for linear interpolation on the integer grid,
+        3 at Nyquist for Torch's. None for a float.
+    """
+
+    freq: Fraction | float
+    order: int | None
+
+    @property
+    def exact(self) -> bool:
+        """Whether it is proved."""
+        return isinstance(self.freq, Fraction)
+
+    def hz(self, sr: Fraction | float) -> Fraction:
+        """Return the frequency in Hz at the output rate `sr`: exactly, if it is exact."""
+        return Fraction(self.freq) * Fraction(sr)
+
+
+def nulls(u: Linear) -> tuple[Null, ...]:
+    """Return all frequencies at which H vanishes, 0 … 1/2, in every pair of channels at once.
+
+    Nearest neighbour by s: k/s. Linear on the integer grid: the same, each twice. Torch's linear with even s: the
+    same, and Nyquist once more.
+
+    Parameters
+    ----------
+    u : layer, StretchFilter, or Chain of linear layers
+
+    Returns
+    -------
+    tuple of Null, by frequency
+        For complex taps −1/2 … 1/2, and none of them is proved; nor are those of chains too large for it
+        (`dspref.nulls.provable`). Two nulls closer than 10⁻⁶ of a bin, 1/taps, count as one.
+
+    Raises
+    ------
+    ValueError
+        If all taps are zero.
+    NotAnalysable
+        If more than `MOST_ROOTS` zeros are neither proved nor ruled out; and as for `response`.
+
+    Examples
+    --------
+    >>> from dspref import FilterInterp, Linear, Nearest
+    >>> [(str(n.freq), n.order) for n in nulls(Nearest(4))]
+    [('1/4', 1), ('1/2', 1)]
+    >>> [(str(n.freq), n.order) for n in nulls(Linear(2))]
+    [('1/2', 3)]
+    >>> [(round(n.freq, 6), n.exact) for n in nulls(FilterInterp(1, [3, 2, 3]))]
+    [(0.304087, False)]
+    """
+    chain = numeric_chain(u)
+    proof = exact.provable(chain)
+    h = (chain if proof is None else proof).collapse().h
+    rows = _trimmed(h.reshape(-1, h.shape[-1]))
+    orders = {} if proof is None else _orders(exact.whole(rows))
+    proved = [Null(freq, m) for q, m in orders.items() for freq in _primitive(q)]
+    rest = _quotient(exact.whole(rows)[0], orders) if orders else rows[0]
+    found = [Null(freq, None) for freq in _on_circle(rest) if _vanishes_there(rows, freq)]
+    return tuple(sorted(proved + found, key=lambda null: float(null.freq)))
+
+
+def _trimmed(rows: Array) -> Array:
+    """Return the rows that are not zero, without the zeros that all of them begin and end with."""
+    rows = rows[(rows != 0).any(axis=-1)]
+    if not len(rows):
+        raise ValueError(complaint("nulls", "taps that are all zero", "a filter that passes something"))
+    used = np.flatnonzero((rows != 0).any(axis=0))
+    return np.asarray(rows[:, used[0] : used[-1] + 1])
+
+
+def _orders(rows: Array) -> dict[int, int]:
+    """Return how often Φ_q divides all rows of integers, for the q with which it does."""
+    taps = rows.shape[-1]
+    found: dict[int, int] = {}
+    for q in _candidates(taps):
+        order, weighted = 0, rows
+        while order < taps and exact.vanishes(weighted, q):  # the derivatives of H have taps h[n] n, h[n] n², …
+            order += 1
+            weighted = weighted * np.array(range(taps), object)
+        if order:
+            found[q] = order
+    return found
+
+
+def _candidates(taps: int) -> list[int]:
+    """Return the q whose Φ_q, of degree φ(q), is no longer than the taps; φ(q) ≥ √(q/2)."""
+    top = 2 * taps**2
+    phi = np.arange(top + 1)
+    for p in range(2, top + 1):
+        if phi[p] == p:
+            phi[p::p] -= phi[p::p] // p
+    return [int(q) for q in np.flatnonzero(phi < taps) if q > 0]
+
+
+def _primitive(q: int) -> Iterable[Fraction]:
+    """Return the p/q from 0 to 1/2 with p prime to q."""
+    return [Fraction(p, q) for p in range(q // 2 + 1) if math.gcd(p, q) == 1]
+
+
+def _quotient(row: Array, orders: dict[int, int]) -> Array:
+    """Return a row of integers divided by every Φ_q as often as it goes."""
+    rest = [int(v) for v in row]
+    for q, order in orders.items():
+        for _ in range(order):
+            rest = _divided(rest, cyclotomic(q))
+    return np.array(rest, object)
+
+
+def _divided(a: list[int], b: tuple[int, ...]) -> list[int]:
+    """Return the polynomial a over b, lowest power first, where b begins with 1 or −1 and leaves no remainder."""
+    rest, quotient = list(a), []
+    for n in range(len(a) - len(b) + 1):
+        quotient.append(rest[n] * b[0])
+        for k, factor in enumerate(b):
+            rest[n + k] -= quotient[-1] * factor
+    return quotient
+
+
+@cache
+def cyclotomic(q: int) -> tuple[int, ...]:
+    """Return the coefficients of Φ_q, lowest power first: ``z^q − 1`` over the Φ_d of all smaller d that divide q.
+
+    Examples
+    --------
+    >>> cyclotomic(6), cyclotomic(1)
+    ((1, -1, 1), (-1, 1))
+    """
+    rest = [-1] + [0] * (q - 1) + [1]
+    for d in range(1, q):
+        rest = _divided(rest, cyclotomic(d)) if q % d == 0 else rest
+    return tuple(rest)
+
+
+def _on_circle(rest: Array) -> list[float]:
+    """Return the frequencies of the roots that may lie on the unit circle, polished, one of each."""
+    if len(rest) - 1 > MOST_ROOTS:
+        got, allowed = f"{len(rest)} taps that no exact null accounts for", f"at most {MOST_ROOTS + 1}"
+        raise NotAnalysable(complaint("nulls", got, allowed, "ask for the nulls of one layer at a time"))
+    h = _scaled(rest)
+    roots = np.roots(h)  # zeros of Σ h[n] z^{−n}
+    near = roots[np.abs(np.abs(roots) - 1) < 1e-3]
+    polished = sorted(_polished(h, float(np.angle(root)) / (2 * np.pi)) for root in near)
+    if h.dtype.kind != "c" or not h.imag.any():
+        polished = [freq for freq in polished if freq > 0]
+    apart = 1e-6 / len(h)
+    return [freq for i, freq in enumerate(polished) if not i or freq - polished[i - 1] > apart]
+
+
+def _scaled(rest: Array) -> Array:
+    """Return taps as floats, the largest of them 1: integers may be too long for a float."""
+    if rest.dtype != object:
+        return rest / np.abs(rest).max()
+    largest = max(abs(v) for v in rest)
+    exactly_real = all(isinstance(v, (int, Fraction)) for v in rest)
+    return np.array([float(Fraction(v, 1) / largest) for v in rest]) if exactly_real else as_complex("taps", rest)
+
+
+def _polished(h: Array, freq: float) -> float:
+    """Return the frequency nearby at which abs(H) is least, by Gauss-Newton steps along the circle."""
+    n = np.arange(len(h))
+    for _ in range(12):
+        waves = h * np.exp(-2j * np.pi * freq * n)
+        H, slope = waves.sum(), (-2j * np.pi * n * waves).sum()
+        if slope == 0:
+            break
+        freq -= float((H * np.conj(slope)).real / abs(slope) ** 2)
+    return (freq + 0.5) % 1 - 0.5
+
+
+def _vanishes_there(rows: Array, freq: float) -> bool:
+    """Return whether every row is zero at a frequency, up to the rounding of phases and sum: 12 taps u Σ abs(h)."""
+    h = np.stack([_scaled(row) for row in rows])
+    waves = np.exp(-2j * np.pi * freq * np.arange(h.shape[-1]))
+    bound = 12 * h.shape[-1] * 2.0**-53 * np.abs(h).sum(axis=-1)
+    return bool((np.abs(h @ waves) <= bound).all())
