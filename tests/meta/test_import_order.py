@@ -15,7 +15,7 @@ Tiers = Sequence[Sequence[str]]
 ORDER: dict[str, Tiers] = {
     "dspref": (
         ("arrays",),
-        ("multirate", "trilinear", "strata", "windows", "responses"),
+        ("multirate", "trilinear", "strata", "windows", "responses", "tonefree"),
         ("operators", "stretchfilter", "kernels"),  # one tier: that they do not know each other makes "==" a test
         ("layers", "resize"),
         ("interpolators", "outline"),
@@ -72,7 +72,7 @@ ORDER: dict[str, Tiers] = {
         ("mutants",),
         ("",),
         ("audit_command", "findings_command", "pytest_plugin", "scaffold", "apart"),
-        ("campaign_command", "mutants_command", "verify_command"),
+        ("campaign_command", "leakage_command", "mutants_command", "verify_command"),
         ("cli",),
     ),
 }
