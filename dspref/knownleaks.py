@@ -41,12 +41,13 @@ class Known:
 
 @dataclass(frozen=True)
 class KnownLeakage:
-    """The leakage of a known upsampler; None, and a note, where it can't be said."""
+    """The leakage of a known upsampler: None, and a note, where it can't be said; `about` says what it is."""
 
     name: str
     factor: int
     leakage: Leakage | None
-    note: str
+    note: str = ""
+    about: str = ""
 
 
 def integer_linear(factor: int) -> FilterInterp:
@@ -151,8 +152,9 @@ def _factors(known: Known, wanted: int | None) -> tuple[int, ...]:
 
 
 def _row(name: str, L: int) -> KnownLeakage:
+    about = KNOWN[name].about
     try:
-        return KnownLeakage(name, L, leakage(KNOWN[name].make(L), L), "")
+        return KnownLeakage(name, L, leakage(KNOWN[name].make(L), L), about=about)
     except NotAnalysable as error:
         note = "not installed" if "not installed" in str(error) else str(error)
-        return KnownLeakage(name, L, None, note)
+        return KnownLeakage(name, L, None, note, about)

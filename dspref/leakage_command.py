@@ -47,7 +47,12 @@ def leakage(
     target = writable(output)
     rows = _rows(name, factor, taps)
     alone = taps is not None or (name is not None and factor is not None)
-    emit(_json(rows, sr) if form == "json" else _text(rows, sr, alone=alone), target)
+    emit(leakage_json(rows, sr) if form == "json" else leakage_text(rows, sr, alone=alone), target)
+    exit_over(rows, fail_over)
+
+
+def exit_over(rows: tuple[KnownLeakage, ...], fail_over: float | None) -> None:
+    """Exit with 3 if nothing could be analysed, and with 1 if a line is above the level."""
     if all(row.leakage is None for row in rows):
         raise click.exceptions.Exit(NOT_ANALYSABLE)
     worst = [row.leakage.worst_dbc for row in rows if row.leakage is not None]
@@ -68,7 +73,7 @@ def _rows(name: str | None, factor: int | None, taps: str | None) -> tuple[Known
         raise click.UsageError("got NAME and --taps; give one of the two.")
     if factor is None:
         raise click.UsageError("--taps needs --factor L, as --factor 3.")
-    return (KnownLeakage("taps", factor, of_taps(np.array(read_taps(taps)), factor), ""),)
+    return (KnownLeakage("taps", factor, of_taps(np.array(read_taps(taps)), factor), about="taps as given"),)
 
 
 def read_taps(words: str) -> list[Fraction]:
@@ -91,10 +96,11 @@ def read_taps(words: str) -> list[Fraction]:
     return found
 
 
-def _json(rows: tuple[KnownLeakage, ...], sr: Fraction | None) -> str:
+def leakage_json(rows: tuple[KnownLeakage, ...], sr: Fraction | None) -> str:
+    """Return upsamplers as JSON, schema ``dspref.leakage/1``; with `sr`, lines in Hz too."""
     from dspref import __version__
 
-    upsamplers = [{"name": row.name, "about": _about(row.name), **_measured(row, sr)} for row in rows]
+    upsamplers = [{"name": row.name, "about": row.about, **_measured(row, sr)} for row in rows]
     document = {"schema": SCHEMA, "version": __version__, "sr": None if sr is None else float(sr)}
     return json.dumps({**document, "upsamplers": upsamplers}, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
@@ -105,35 +111,33 @@ def _measured(row: KnownLeakage, sr: Fraction | None) -> dict[str, Any]:
     return {"analysable": True, **row.leakage.to_dict(sr)}
 
 
-def _about(name: str) -> str:
-    from dspref.knownleaks import KNOWN
-
-    return KNOWN[name].about if name in KNOWN else "taps as given"
-
-
-def _text(rows: tuple[KnownLeakage, ...], sr: Fraction | None, *, alone: bool) -> str:
+def leakage_text(
+    rows: tuple[KnownLeakage, ...], sr: Fraction | None, *, alone: bool, more: str = "dspref leakage NAME"
+) -> str:
     """Return one upsampler in full, or a table of several."""
     if alone:
         return "".join(f"{row.name}, {row.note if row.leakage is None else row.leakage.text(sr)}\n" for row in rows)
     from dspref.tables import table, text
 
-    end = "Highest line in dB re DC. 'dspref leakage NAME --factor L' gives all lines, and the cure."
+    legend = "Highest line in dB re DC. null: proved; <-300: nothing but rounding."
+    end = f"{legend} '{more} --factor L' gives all lines, and the cure."
     if len({row.name for row in rows}) == 1 or len({row.factor for row in rows}) == 1:
-        cells = [(row.name, row.factor, _level(row), _place(row, sr), _about(row.name)) for row in rows]
+        cells = [(row.name, row.factor, _level(row), _place(row, sr), row.about) for row in rows]
         return text(table("", ("upsampler", ">factor", ">dBc", "at", "what it is"), cells), "", end)
     names = dict.fromkeys(row.name for row in rows)
     levels = {(row.name, row.factor): _level(row) for row in rows if row.leakage is not None}
+    about = {row.name: row.about for row in rows}
     missing = {row.name: _level(row) for row in rows if row.leakage is None}
-    grid = [(n, *(levels.get((n, L)) for L in COLUMNS), missing.get(n, _about(n))) for n in names]
-    more = [_more(n, {L: level for (m, L), level in levels.items() if m == n and L not in COLUMNS}) for n in names]
+    grid = [(n, *(levels.get((n, L)) for L in COLUMNS), missing.get(n, about[n])) for n in names]
+    others = [_others(n, {L: level for (m, L), level in levels.items() if m == n and L not in COLUMNS}) for n in names]
     columns = ("upsampler", *(f">×{L}" for L in COLUMNS), "what it is")
-    return text(table("", columns, grid), "", *filter(None, more), end)
+    return text(table("", columns, grid), "", *filter(None, others), end)
 
 
 COLUMNS = (2, 3, 4, 8)
 
 
-def _more(name: str, levels: dict[int, str]) -> str:
+def _others(name: str, levels: dict[int, str]) -> str:
     return f"{name}: {', '.join(f'×{L} {level}' for L, level in levels.items())}." if levels else ""
 
 

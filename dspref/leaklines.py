@@ -69,7 +69,7 @@ class Cure:
     Attributes
     ----------
     taps : array
-        See `dspref.designs.tone_free`.
+        See `dspref.projection.tone_free`.
     change_db : float
         How far from the taps as they are: 20 log₁₀ of the norm of the change over the norm of the taps.
     """

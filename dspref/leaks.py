@@ -16,10 +16,10 @@ from numpy.typing import ArrayLike
 
 from dspref.arrays import Array, NotAnalysable, as_integer, as_numbers, complaint
 from dspref.chain import Chain
-from dspref.designs import tone_free
 from dspref.leaklines import Cure, Leakage, LeakageLine, leakage_lines
 from dspref.responses import responses
 from dspref.stretchfilter import StretchFilter
+from dspref.projection import tone_free
 
 __all__ = ["Cure", "Leakage", "LeakageLine", "leakage", "of_function", "of_taps"]
 

@@ -161,7 +161,8 @@ def _check_linear(box: _Box, a: Array, b: Array) -> None:
         raise _refuse("not linear", f"{np.abs(zero).max():.3g} for zeros", "hand over f(x) − f(0)")
     apart = max(np.abs(together - first - second).max(), np.abs(scaled + 2 * first).max())
     if apart > allowed:
-        raise _refuse("not linear", f"f(a + b) off f(a) + f(b) by {apart:.3g}", "take the linear layers alone")
+        hint = "take the linear layers alone; of one that computes in float32 inside, say unit=2**-24"
+        raise _refuse("not linear", f"f(a + b) off f(a) + f(b) by {apart:.3g}", hint)
 
 
 def _check_periodic(box: _Box, noise: Array) -> None:

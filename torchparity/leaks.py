@@ -148,6 +148,13 @@ ROWS: dict[str, Callable[[int], Run]] = {
 """Upsamplers of Torch by name: `torch.nn.functional.interpolate` and its modes, and what libraries have."""
 
 
+ABOUT = {
+    "interpolate": "torch.nn.functional",
+    "kaiser-sinc": "alias-free activations",
+    "julius": "resample_frac, by default",
+}
+
+
 def known_leakage(factors: Iterable[int] = (2, 3, 4, 8)) -> tuple[KnownLeakage, ...]:
     """Return the leakage of Torch's own upsamplers, measured.
 
@@ -163,8 +170,8 @@ def known_leakage(factors: Iterable[int] = (2, 3, 4, 8)) -> tuple[KnownLeakage, 
 
 def _row(name: str, L: int) -> KnownLeakage:
     try:
-        return KnownLeakage(name, L, leakage(ROWS[name](L), L), "")
+        return KnownLeakage(name, L, leakage(ROWS[name](L), L), about=ABOUT[name.split()[0]])
     except ImportError:
         return KnownLeakage(name, L, None, "not installed")
     except NotAnalysable as error:
-        return KnownLeakage(name, L, None, str(error))
+        return KnownLeakage(name, L, None, str(error), ABOUT[name.split()[0]])

@@ -19,7 +19,6 @@ from dspref import (
     FilterInterp,
     Linear,
     Nearest,
-    NotAnalysable,
     SubpixelConv,
     convolve,
     extend,
@@ -35,7 +34,6 @@ from dspref.designs import (
     WindowedSinc,
     icnr,
     kaiser_sinc,
-    tone_free,
 )
 from dspref.interpolate import keys
 from dspref.layers import Layer
@@ -175,61 +173,6 @@ def test_a_subpixel_convolution_without_icnr_makes_tones() -> None:
     weight = icnr(np.arange(1, 7).reshape(1, 2, 3), 2) * np.array([1, 2])[:, None, None]
     gains = SubpixelConv(weight, 2).normal.phase_gains
     assert (gains != gains[:1]).any()
-
-
-TAPS = st.lists(st.fractions(-9, 9, max_denominator=9), min_size=1, max_size=14)
-
-
-@QUIET(max_examples=80)
-@given(TAPS, st.integers(2, 5), st.booleans())
-def test_tone_free_is_the_orthogonal_projection(taps: list[Fraction], s: int, keep_gain: bool) -> None:
-    """By linear algebra: gains are equal, and the change is orthogonal to every change that keeps them so.
-
-    Those changes are spanned by differences within a phase, and by one more tap of every phase; to keep the gain,
-    that last direction is not free.
-    """
-    if len(taps) < s:
-        with pytest.raises(NotAnalysable, match=f"tone-free taps: got {len(taps)} taps for factor {s}"):
-            tone_free(np.array(taps), s)
-        return
-    h = np.array(taps, object)
-    cured = tone_free(h, s, keep_gain=keep_gain)
-    gains = [cured[r::s].sum() for r in range(s)]
-    assert len(set(gains)) == 1
-    assert all(isinstance(v, Fraction) for v in cured)
-    change = cured - h
-    within = [change[r::s][i] - change[r::s][0] for r in range(s) for i in range(len(change[r::s]))]
-    assert not any(within)
-    assert (change.sum() if keep_gain else sum(change[:s])) == 0
-    assert (tone_free(cured, s, keep_gain=keep_gain) == cured).all()
-
-
-@pytest.mark.parametrize("keep_gain", [False, True])
-@pytest.mark.parametrize(("K", "s"), [(9, 3), (10, 3), (7, 2), (16, 5)])
-def test_tone_free_is_what_a_pseudo_inverse_gives(K: int, s: int, keep_gain: bool) -> None:
-    h = np.random.default_rng(K).normal(size=(2, 3, K))
-    phases = np.array([[float(n % s == r) for n in range(K)] for r in range(s)])
-    B = phases[1:] - phases[:1]
-    if not keep_gain:
-        expected = h - h @ (np.linalg.pinv(B) @ B).T
-    else:  # the gain less its mean, spread within each phase
-        expected = h - (h @ phases.T - h.sum(-1, keepdims=True) / s) / phases.sum(-1) @ phases
-    assert np.abs(tone_free(h, s, keep_gain=keep_gain) - expected).max() <= 64 * K * 2.0**-53 * np.abs(h).max()
-
-
-def test_tone_free_keeps_symmetry_dtype_and_symbols() -> None:
-    h = [4066, 6261, 8133, 9391, 9834, 9391, 8133, 6261, 4066]
-    cured = tone_free(h, 3)
-    assert (cured == cured[::-1]).all()
-    assert cured.sum() == sum(h)  # 3 divides 9: the mean gain stays
-    assert tone_free(np.ones(5, np.float32), 2).dtype == np.float32
-    a, b, c = sympy.symbols("a b c")
-    gains = [tone_free([a, b, c], 2)[r::2].sum() for r in (0, 1)]
-    assert sympy.simplify(gains[0] - gains[1]) == 0
-    with pytest.raises(ValueError, match="factor: got 1; allowed: an integer >= 2"):
-        tone_free(h, 1)
-    with pytest.raises(ValueError, match=r"taps: got shape \(0,\)"):
-        tone_free([], 2)
 
 
 def test_designs_interpolate_constants() -> None:
