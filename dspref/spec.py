@@ -28,16 +28,16 @@ import re
 
 from dspref.arrays import complaint, did_you_mean
 from dspref.chain import POINTWISE, Chain, Pointwise, Stage
-from dspref.heads import Squeeze, Unsqueeze
+from dspref.heads.istft import ISTFT
+from dspref.heads.lifting import LiftingSynthesis
+from dspref.heads.pqmf import PQMFSynthesis
+from dspref.heads.squeeze import Squeeze, Unsqueeze
+from dspref.heads.wavelets import HaarSynthesis, LazySynthesis
 from dspref.interpolate import Interpolate
 from dspref.interpolators import FilterInterp, Linear, Nearest, ZeroStuff
-from dspref.istft import ISTFT
 from dspref.kernels import check_output_padding
 from dspref.layers import Conv, SubpixelConv, TransposedConv
-from dspref.lifting import LiftingSynthesis
 from dspref.outline import HEADS, Outline
-from dspref.pqmf import PQMFSynthesis
-from dspref.wavelets import HaarSynthesis, LazySynthesis
 from dspref.words import (
     INTERPOLATIONS,
     LARGEST,

@@ -6,15 +6,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import register_parametrization
 
-from dspref.choices import Choice
-from dspref.plans import Plan, triangle_taps
+from dspref.advice.choices import Choice
+from dspref.advice.plans import Plan, triangle_taps
 from torchparity.nn import FilterInterp1d, SubpixelConv1d
 
 
 class TonefreeTaps(nn.Module):
     """Projects the taps of a transposed convolution, in its last axis, on those whose s phases have equal gains.
 
-    ``h[qs + r] − (g_r − g)/n_r``, as `dspref.plans.tone_free`. As a parametrization it holds in every forward pass,
+    ``h[qs + r] − (g_r − g)/n_r``, as `dspref.advice.plans.tone_free`. As a parametrization it holds in every forward pass,
     so that whatever is learned makes no tone of an offset.
 
     Examples

@@ -12,14 +12,14 @@ from torch import Tensor, nn
 
 from dspref.arrays import Array, NotAnalysable, as_choice, complaint
 from dspref.chain import Chain, Pointwise
-from dspref.heads import Unsqueeze
+from dspref.heads.istft import ISTFT
+from dspref.heads.lifting import LiftingSynthesis
+from dspref.heads.pqmf import PQMFSynthesis
+from dspref.heads.squeeze import Unsqueeze
+from dspref.heads.wavelets import HaarSynthesis, LazySynthesis
 from dspref.interpolate import Interpolate
 from dspref.interpolators import FilterInterp, Linear, Nearest
-from dspref.istft import ISTFT
 from dspref.layers import Conv, SubpixelConv, TransposedConv
-from dspref.lifting import LiftingSynthesis
-from dspref.pqmf import PQMFSynthesis
-from dspref.wavelets import HaarSynthesis, LazySynthesis
 from torchparity.describe import Description
 from torchparity.heads import (
     HaarSynthesis1d,

@@ -13,11 +13,11 @@ import numpy as np
 
 from dspref.adjoints import WRT, adjoint
 from dspref.arrays import Array
-from dspref.heads import Unsqueeze
+from dspref.heads.squeeze import Unsqueeze
+from dspref.heads.wavelets import LazySynthesis
 from dspref.interpolate import Interpolate
 from dspref.interpolators import FilterInterp, Linear, Nearest
 from dspref.layers import Conv, SubpixelConv, TransposedConv
-from dspref.wavelets import LazySynthesis
 from torchparity.arithmetic import Arithmetic, arithmetic, eager
 from torchparity.autograd import by_torch, cotangent
 from torchparity.cases import Case

@@ -9,15 +9,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dspref.arrays import Array, as_choice, as_integer, complaint
-from dspref.istft import NOLA, PADDINGS, inverse_basis
+from dspref.heads.istft import NOLA, PADDINGS, inverse_basis
+from dspref.heads.pqmf import kaiser_prototype
 from dspref.multirate import ORDERS
 from dspref.outline import Outline
-from dspref.pqmf import kaiser_prototype
 from torchparity.nn import PixelShuffle1d
 
 
 class Unsqueeze1d(nn.Module):
-    """Groups of g channels become g samples, as `dspref.heads.Unsqueeze`: what `PixelShuffle1d` does, alone.
+    """Groups of g channels become g samples, as `dspref.heads.squeeze.Unsqueeze`: what `PixelShuffle1d` does, alone.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class Unsqueeze1d(nn.Module):
 
 
 class LazySynthesis1d(nn.Module):
-    """Lazy wavelet, as `dspref.wavelets.LazySynthesis`: C approximations and C details, sample by sample in turn.
+    """Lazy wavelet, as `dspref.heads.wavelets.LazySynthesis`: C approximations and C details, sample by sample in turn.
 
     Examples
     --------
@@ -69,7 +69,7 @@ class LazySynthesis1d(nn.Module):
 
 
 class HaarSynthesis1d(nn.Module):
-    """Haar wavelet, as `dspref.wavelets.HaarSynthesis`: s(a + d) and s(a − d) in turn, s = 1/√2.
+    """Haar wavelet, as `dspref.heads.wavelets.HaarSynthesis`: s(a + d) and s(a − d) in turn, s = 1/√2.
 
     Examples
     --------
@@ -88,7 +88,7 @@ class HaarSynthesis1d(nn.Module):
 
 
 class LiftingSynthesis1d(nn.Module):
-    """Learnable wavelet by lifting, as `dspref.lifting.LiftingSynthesis`.
+    """Learnable wavelet by lifting, as `dspref.heads.lifting.LiftingSynthesis`.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ class LiftingSynthesis1d(nn.Module):
 
 
 class ISTFTHead(nn.Module):
-    """Inverse STFT, as `dspref.istft.ISTFT`: a transposed convolution by windowed waves, over the window's envelope.
+    """Inverse STFT, as `dspref.heads.istft.ISTFT`: a transposed convolution by windowed waves, over the window's envelope.
 
     What ``torch.istft`` gives, up to rounding, without complex numbers; and what Vocos calls "same".
 
@@ -169,18 +169,18 @@ class ISTFTHead(nn.Module):
 
 
 class PQMFSynthesis1d(nn.Module):
-    """Synthesis of M bands by cosine modulation, as `dspref.pqmf.PQMFSynthesis`.
+    """Synthesis of M bands by cosine modulation, as `dspref.heads.pqmf.PQMFSynthesis`.
 
     Parameters
     ----------
     prototype : Tensor (N + 1,)
-        A buffer; see `dspref.pqmf.kaiser_prototype`.
+        A buffer; see `dspref.heads.pqmf.kaiser_prototype`.
     bands : int
         M.
 
     Examples
     --------
-    >>> from dspref.pqmf import kaiser_prototype
+    >>> from dspref.heads.pqmf import kaiser_prototype
     >>> PQMFSynthesis1d(torch.from_numpy(kaiser_prototype()).float(), 4)(torch.ones(1, 4, 5)).shape
     torch.Size([1, 1, 20])
     """

@@ -9,14 +9,14 @@ from torch import nn
 
 from dspref.arrays import NotAnalysable, complaint
 from dspref.chain import Pointwise, Stage
-from dspref.heads import Unsqueeze
+from dspref.heads.istft import ISTFT
+from dspref.heads.lifting import LiftingSynthesis
+from dspref.heads.pqmf import PQMFSynthesis
+from dspref.heads.squeeze import Unsqueeze
+from dspref.heads.wavelets import HaarSynthesis, LazySynthesis
 from dspref.interpolate import Interpolate
 from dspref.interpolators import FilterInterp, Linear, Nearest
-from dspref.istft import ISTFT
 from dspref.layers import Conv, SubpixelConv, TransposedConv
-from dspref.lifting import LiftingSynthesis
-from dspref.pqmf import PQMFSynthesis
-from dspref.wavelets import HaarSynthesis, LazySynthesis
 from torchparity.dispatch import HINT, array, field, guard, law_of, register
 from torchparity.heads import (
     HaarSynthesis1d,

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from dspref.arrays import complaint
+from dspref.commands.leakage import exit_over, leakage_json, leakage_text
 from dspref.console import emit, hertz_parameter, with_exit_codes, writable
-from dspref.leakage_command import exit_over, leakage_json, leakage_text
 from torchparity.audit_command import require_torch
 
 if TYPE_CHECKING:
-    from dspref.knownleaks import KnownLeakage
+    from dspref.leaks.known import KnownLeakage
 
 
 @click.command()
@@ -67,7 +67,7 @@ def _measured(target: str, factor: int | None, channels: int | None, seed: int) 
         raise ValueError(complaint("--factor", "none", "an integer >= 2, the upsampling factor", "as --factor 8"))
     import torch
 
-    from dspref.knownleaks import KnownLeakage
+    from dspref.leaks.known import KnownLeakage
     from torchparity.leaks import leakage as measure
     from torchparity.target import load_layer
 

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dspref.arrays import Array, NotAnalysable, as_choice, as_integer
-from dspref.knownleaks import KnownLeakage
-from dspref.leaklines import Leakage
 from dspref.leaks import of_function
+from dspref.leaks.known import KnownLeakage
+from dspref.leaks.lines import Leakage
 from torchparity.arithmetic import unit
 from torchparity.box import Box
 from torchparity.calls import WIDE, Run, own_channels, own_dtype, private_copy

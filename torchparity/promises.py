@@ -11,14 +11,14 @@ import numpy as np
 
 from dspref.arrays import NotAnalysable, complaint
 from dspref.chain import Chain, Stage
-from dspref.heads import Unsqueeze
+from dspref.heads.squeeze import Unsqueeze
+from dspref.heads.wavelets import HaarSynthesis, LazySynthesis
 from dspref.interpolators import FilterInterp
 from dspref.layers import Conv, SubpixelConv, TransposedConv
 from dspref.multirate import window
 from dspref.outline import HEADS, Outline
 from dspref.spec import spec, token
 from dspref.stretchfilter import StretchFilter
-from dspref.wavelets import HaarSynthesis, LazySynthesis
 from torchparity.probe import trimmed
 from torchparity.roundoff import mapped
 

@@ -13,15 +13,15 @@ from numpy.typing import ArrayLike
 
 from dspref.arrays import Array, NotAnalysable, as_real, as_signal, complaint
 from dspref.chain import Chain, Pointwise
-from dspref.heads import Unsqueeze
+from dspref.heads.istft import ISTFT
+from dspref.heads.lifting import LiftingSynthesis, filtered
+from dspref.heads.pqmf import PQMFSynthesis
+from dspref.heads.squeeze import Unsqueeze
+from dspref.heads.wavelets import HaarSynthesis, LazySynthesis
 from dspref.interpolate import Interpolate
 from dspref.interpolators import FilterInterp, Linear, Nearest
-from dspref.istft import ISTFT
 from dspref.layers import Conv, SubpixelConv, TransposedConv
-from dspref.lifting import LiftingSynthesis, filtered
 from dspref.multirate import interleave
-from dspref.pqmf import PQMFSynthesis
-from dspref.wavelets import HaarSynthesis, LazySynthesis
 from torchparity.arithmetic import Arithmetic, arithmetic
 from torchparity.interpolation import interpolation_bound
 

@@ -12,9 +12,9 @@ import sympy as sp
 from scipy.integrate import quad
 
 from dspref import Pointwise, TransposedConv
-from dspref.activations import CLOSED, STRIPS, Moments, gaussian_moments
 from dspref.arrays import Array
 from dspref.chain import POINTWISE
+from dspref.initial.activations import CLOSED, STRIPS, Moments, gaussian_moments
 
 CASES = [(0.0, 1.0), (0.0, 0.04), (0.7, 0.5), (-1.3, 2.0), (-4.0, 9.0)]
 MAPS = [Pointwise(name) for name in POINTWISE if name != "glu"] + [

@@ -16,14 +16,14 @@ from scipy import stats
 
 from dspref import TransposedConv, parse, tone_lines
 from dspref.advice import ROUNDOFF, advise
-from dspref.advise_command import advise as command
+from dspref.advice.choices import ANY_WEIGHTS, AT_INIT, EXPECTED, Choice
+from dspref.advice.combs import expected_lines, moments, rectified, upsampled
+from dspref.advice.plans import FAMILIES, Plan, leak_db, linear_taps, sinc_taps, tone_free, total_macs, triangle_taps
+from dspref.advice.ways import WAYS, spread_db
 from dspref.arrays import Array
+from dspref.artifacts.prospect import lengths
 from dspref.chain import Chain
-from dspref.choices import ANY_WEIGHTS, AT_INIT, EXPECTED, Choice
-from dspref.combs import expected_lines, moments, rectified, upsampled
-from dspref.plans import FAMILIES, Plan, leak_db, linear_taps, sinc_taps, tone_free, total_macs, triangle_taps
-from dspref.prospect import lengths
-from dspref.ways import WAYS, spread_db
+from dspref.commands.advise import advise as command
 
 MELGAN = advise((8, 8, 2, 2), 22050, tone_budget_db=-90)
 

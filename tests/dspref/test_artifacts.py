@@ -30,11 +30,11 @@ from dspref import (
 )
 from dspref.arrays import Array
 from dspref.artifacts import Finding, Thresholds, findings
-from dspref.bandfindings import zeros_at_nyquist
+from dspref.artifacts.bands import zeros_at_nyquist
+from dspref.artifacts.noise import noise_lines_db
+from dspref.artifacts.prospect import keeps_constants, lengths, steady_period
+from dspref.artifacts.tones import offset_share
 from dspref.chain import Stage
-from dspref.noisefindings import noise_lines_db
-from dspref.prospect import keeps_constants, lengths, steady_period
-from dspref.tonefindings import offset_share
 from tests.strategies import QUIET
 
 RNG = np.random.default_rng(4)

@@ -11,7 +11,6 @@ import pytest
 import sympy
 
 from dspref import Chain, FilterInterp, Linear, Nearest, NotAnalysable, StretchFilter, TransposedConv, parse, tone_lines
-from dspref.proofs import Step
 from dspref.symbolic import (
     NU,
     SR,
@@ -26,6 +25,7 @@ from dspref.symbolic import (
     transfer,
     with_taps,
 )
+from dspref.symbolic.proofs import Step
 
 ON_CIRCLE = sympy.exp(2 * sympy.pi * sympy.I * NU)
 K, s, k = sympy.symbols("K s k", integer=True, positive=True)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dspref import Chain, Conv, NotAnalysable, StretchFilter
 from dspref.arrays import Array
-from dspref.decimators import PhaseShuffle, Pool, phase_shuffle_attenuation, stage_words
+from dspref.gradients.decimators import PhaseShuffle, Pool, phase_shuffle_attenuation, stage_words
 from dspref.nulls import vanishes
 from tests.strategies import QUIET
 

@@ -35,9 +35,9 @@ from dspref.designs import (
     icnr,
     kaiser_sinc,
 )
+from dspref.designs.windows import kaiser_attenuation, kaiser_beta
 from dspref.interpolate import keys
 from dspref.layers import Layer
-from dspref.windows import kaiser_attenuation, kaiser_beta
 from tests.strategies import QUIET
 
 RATIOS = range(2, 11)

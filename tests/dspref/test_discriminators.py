@@ -7,9 +7,9 @@ from fractions import Fraction
 import pytest
 
 from dspref import Outline, Pointwise, SpecError
-from dspref.decimators import PhaseShuffle, Pool
-from dspref.discriminators import DISCRIMINATORS, discriminator, discriminator_text, read_discriminator
-from dspref.gradientlines import gradient_lines
+from dspref.gradients.decimators import PhaseShuffle, Pool
+from dspref.gradients.discriminators import DISCRIMINATORS, discriminator, discriminator_text, read_discriminator
+from dspref.gradients.lines import gradient_lines
 
 ALL = "conv k15 p7 | leaky 0.2 | avgpool k4 s2 p1 | maxpool k3 s1 | lppool k4 s4 n3 | phaseshuffle n2 | linear x1/2"
 

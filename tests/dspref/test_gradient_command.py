@@ -14,10 +14,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from dspref import Chain, Conv, __version__
-from dspref.discriminators import DISCRIMINATORS
-from dspref.gradient_command import gradient, gradient_page, read_resolutions
-from dspref.gradient_documents import gradient_document, stft_document
-from dspref.stftloss import PARALLEL_WAVEGAN, Resolution
+from dspref.commands.gradient import gradient, gradient_page, read_resolutions
+from dspref.gradients.discriminators import DISCRIMINATORS
+from dspref.gradients.documents import gradient_document, stft_document
+from dspref.gradients.stftloss import PARALLEL_WAVEGAN, Resolution
 
 
 def run(*words: str) -> Result:
@@ -90,7 +90,7 @@ def test_wavegans_first_stride_is_not_touched_by_its_shuffles() -> None:
 def test_stft_losses_as_json() -> None:
     document = answer("--stft", "512/50/240,1024/256/hann,64/32/rectangular", "--sr", "24000")
     assert list(document) == ["schema", "version", "sr", "resolutions", "together"]
-    assert document["schema"] == "dspref.stftloss/1"
+    assert document["schema"] == "dspref.gradients.stftloss/1"
     assert [r["worst_dbc"] for r in document["resolutions"]] == [-68.599819, None, None]
     assert [r["words"] for r in document["resolutions"]] == [
         "512/50/240/hann",
@@ -171,7 +171,7 @@ def test_the_documents_are_what_the_command_says() -> None:
 
 def test_the_command_loads_nothing_heavy() -> None:
     program = (
-        "import sys; from dspref.gradient_command import gradient\n"
+        "import sys; from dspref.commands.gradient import gradient\n"
         "gradient(['--preset', 'melgan'], standalone_mode=False)\n"
         "heavy = {'torch', 'matplotlib', 'sympy', 'scipy'} & set(sys.modules); sys.exit(repr(heavy) if heavy else 0)"
     )

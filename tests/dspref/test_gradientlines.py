@@ -25,10 +25,10 @@ from dspref import (
     parse,
     tone_lines,
 )
-from dspref.adjointchain import adjoint_chain
 from dspref.arrays import Array
-from dspref.decimators import PhaseShuffle, Pool
-from dspref.gradientlines import GradientLine, gradient_lines, shuffle_attenuation
+from dspref.gradients.adjointchain import adjoint_chain
+from dspref.gradients.decimators import PhaseShuffle, Pool
+from dspref.gradients.lines import GradientLine, gradient_lines, shuffle_attenuation
 from tests.strategies import QUIET
 
 RNG = np.random.default_rng(4)

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from dspref import Chain, NotAnalysable, Outline, TransposedConv, tone_lines
 from dspref.arrays import Array
 from dspref.documents import predict_document
-from dspref.heads import Squeeze, Unsqueeze
-from dspref.istft import ISTFT, hann, inverse_basis, overlapped
-from dspref.pqmf import PQMFSynthesis, kaiser_prototype
+from dspref.heads.istft import ISTFT, hann, inverse_basis, overlapped
+from dspref.heads.pqmf import PQMFSynthesis, kaiser_prototype
+from dspref.heads.squeeze import Squeeze, Unsqueeze
 from dspref.spec import parse, spec
 from tests.strategies import QUIET
 

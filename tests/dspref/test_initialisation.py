@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from dspref import Conv, Nearest, SubpixelConv, TransposedConv
-from dspref.initialisation import EXCESS, Default, TapLaw, default_of, power_through, torch_default
+from dspref.initial.defaults import EXCESS, Default, TapLaw, default_of, power_through, torch_default
 
 
 @pytest.mark.parametrize("name", EXCESS)

@@ -11,7 +11,7 @@ import pytest
 from scipy import signal
 
 from dspref.arrays import Array
-from dspref.knownleaks import KNOWN, integer_linear, known_leakage
+from dspref.leaks.known import KNOWN, integer_linear, known_leakage
 
 FIGURES = {
     "stretch": (0.0, 0.0, 0.0, 0.0),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from dspref.leakage_command import leakage
+from dspref.commands.leakage import leakage
 
 NINE = "4066,6261,8133,9391,9834,9391,8133,6261,4066"
 

@@ -31,7 +31,7 @@ from dspref import (
 )
 from dspref.arrays import Array
 from dspref.designs import Cubic, KaiserSinc, WindowedSinc, tone_free
-from dspref.leaklines import Leakage, leakage_lines
+from dspref.leaks.lines import Leakage, leakage_lines
 from tests.strategies import QUIET
 
 NINE = (4066, 6261, 8133, 9391, 9834, 9391, 8133, 6261, 4066)

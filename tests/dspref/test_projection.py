@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dspref import NotAnalysable
-from dspref.projection import tone_free
+from dspref.designs.projection import tone_free
 from tests.strategies import QUIET
 
 TAPS = st.lists(st.fractions(-9, 9, max_denominator=9), min_size=1, max_size=14)

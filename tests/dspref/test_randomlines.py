@@ -14,8 +14,8 @@ from scipy.integrate import quad
 
 from dspref import Chain, Conv, Outline, SubpixelConv, TransposedConv, tone_lines
 from dspref.arrays import Array
-from dspref.initialisation import TapLaw
-from dspref.randomlines import (
+from dspref.initial.defaults import TapLaw
+from dspref.initial.lines import (
     axis_ratio,
     exceeds_dc,
     level_dbc,

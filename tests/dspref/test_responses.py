@@ -14,7 +14,7 @@ from scipy import signal
 
 from dspref import FilterInterp, NotAnalysable
 from dspref.arrays import Array
-from dspref.responses import responses
+from dspref.leaks.responses import responses
 from tests.strategies import QUIET
 
 TIME = 96

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dspref.arrays import NotAnalysable
-from dspref.rootsums import Cyclotomic, as_expressions, domain_of, elements, root_sum
+from dspref.symbolic.rootsums import Cyclotomic, as_expressions, domain_of, elements, root_sum
 from tests.strategies import QUIET
 
 a, b, c = sympy.symbols("a b c", real=True)

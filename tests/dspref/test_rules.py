@@ -8,8 +8,8 @@ import re
 import pytest
 from click.testing import CliRunner, Result
 
-from dspref.rules import FAMILIES, RULES, rule, rules_of
-from dspref.rules_command import explain, rules
+from dspref.artifacts.rules import FAMILIES, RULES, rule, rules_of
+from dspref.commands.rules import explain, rules
 
 IDS = (
     *("UA101", "UA102", "UA103", "UA104", "UA105", "UA106", "UA107"),

@@ -11,9 +11,7 @@ import scipy.signal
 
 from dspref import Chain, TransposedConv, tone_lines
 from dspref.arrays import Array
-from dspref.cosinewindows import WINDOWS, _roots, dirichlet, is_null, squared, squared_spectrum, window_taps
-from dspref.nulls import vanishes
-from dspref.stftloss import (
+from dspref.gradients.stftloss import (
     PARALLEL_WAVEGAN,
     EnvelopeLine,
     Resolution,
@@ -21,6 +19,8 @@ from dspref.stftloss import (
     multi_resolution_lines,
     stft_gradient_lines,
 )
+from dspref.gradients.windows import WINDOWS, _roots, dirichlet, is_null, squared, squared_spectrum, window_taps
+from dspref.nulls import vanishes
 
 SCIPY = {"hann": "hann", "hamming": "hamming", "blackman": "blackman", "rectangular": "boxcar"}
 

@@ -30,9 +30,9 @@ from dspref import (
 )
 from dspref.arrays import Array
 from dspref.layers import Layer
-from dspref.rootsums import Cyclotomic, as_expressions, domain_of, elements, root_sum
 from dspref.strategies import chains, layers
 from dspref.symbolic import MU, conv, filter_interp, lines, subpixel_conv, transposed_conv, with_taps
+from dspref.symbolic.rootsums import Cyclotomic, as_expressions, domain_of, elements, root_sum
 from tests.strategies import QUIET
 
 b0, b1 = sympy.symbols("b0 b1", real=True)

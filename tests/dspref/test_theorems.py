@@ -11,8 +11,8 @@ import pytest
 import sympy
 
 from dspref import Chain, FilterInterp, Linear, Nearest, TransposedConv, images, nulls, tone_lines, whence
-from dspref.proofs import Statement, Step, no_zeros
 from dspref.symbolic import lines, theorem, theorems
+from dspref.symbolic.proofs import Statement, Step, no_zeros
 
 NAMES = [statement.name for statement in theorems(1)]
 

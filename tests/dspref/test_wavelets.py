@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from dspref import Chain, Conv, NotAnalysable, lifting, tone_lines
 from dspref.arrays import Array
 from dspref.documents import predict_document
+from dspref.heads.wavelets import HaarSynthesis, LazySynthesis
 from dspref.spec import parse, spec
-from dspref.wavelets import HaarSynthesis, LazySynthesis
 from tests.strategies import QUIET
 
 LiftingSynthesis: Any = lifting.LiftingSynthesis

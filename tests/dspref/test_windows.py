@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from dspref.windows import hann, kaiser_attenuation, kaiser_beta, kaiser_window, windowed_sinc
+from dspref.designs.windows import hann, kaiser_attenuation, kaiser_beta, kaiser_window, windowed_sinc
 
 I0 = 5.8e-16
 """Relative error that NumPy's documentation gives for its I₀."""

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from dspref.advice import Advice, Choice, advise
-from dspref.choices import ANY_WEIGHTS, AT_INIT
-from dspref.combs import expected_lines
-from dspref.prospect import lengths
+from dspref.advice.choices import ANY_WEIGHTS, AT_INIT
+from dspref.advice.combs import expected_lines
+from dspref.artifacts.prospect import lengths
 from dspref.spec import parse
 from dspref.spectrum import measure_lines
 from torchparity.advised import build_choice

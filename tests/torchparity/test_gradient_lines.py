@@ -14,9 +14,9 @@ from torch.nn import functional as F
 from dspref import Chain, Conv, Pointwise
 from dspref.arrays import Array
 from dspref.chain import Stage
-from dspref.decimators import PhaseShuffle, Pool, phase_shuffle_attenuation
-from dspref.gradientlines import GradientLine, gradient_lines, shuffle_attenuation
-from dspref.stftloss import PARALLEL_WAVEGAN, Resolution, envelope, multi_resolution_lines
+from dspref.gradients.decimators import PhaseShuffle, Pool, phase_shuffle_attenuation
+from dspref.gradients.lines import GradientLine, gradient_lines, shuffle_attenuation
+from dspref.gradients.stftloss import PARALLEL_WAVEGAN, Resolution, envelope, multi_resolution_lines
 from torchparity import build
 
 RNG = np.random.default_rng(18)

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 
 from dspref import Chain, lifting, parse, preset, tone_lines
 from dspref.arrays import Array
-from dspref.heads import Squeeze, Unsqueeze
-from dspref.istft import ISTFT, hann
-from dspref.pqmf import PQMFSynthesis, kaiser_prototype
-from dspref.wavelets import HaarSynthesis, LazySynthesis
+from dspref.heads.istft import ISTFT, hann
+from dspref.heads.pqmf import PQMFSynthesis, kaiser_prototype
+from dspref.heads.squeeze import Squeeze, Unsqueeze
+from dspref.heads.wavelets import HaarSynthesis, LazySynthesis
 from torchparity import build, check, describe, probe, roundoff
 from torchparity.arithmetic import rounded
 from torchparity.heads import (

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 import dspref
 from dspref import NotAnalysable
 from dspref.designs import KaiserSinc
-from dspref.leaklines import Leakage
+from dspref.leaks.lines import Leakage
 from torchparity import PixelShuffle1d, describe, leakage
 from torchparity.leaks import ROWS, known_leakage
 from torchparity.nn import Interpolate1d, SubpixelConv1d

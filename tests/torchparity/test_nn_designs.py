@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from dspref import FilterInterp, Linear, StretchFilter
 from dspref.arrays import Array
 from dspref.designs import BorderInterp, KaiserSinc, LearnedLinear, WindowedSinc, kaiser_sinc
-from dspref.windows import kaiser_attenuation, kaiser_beta
+from dspref.designs.windows import kaiser_attenuation, kaiser_beta
 from torchparity import PixelShuffle1d, check, describe, probe
 from torchparity.nn import FilterInterp1d, SubpixelConv1d
 from torchparity.nn_designs import KaiserUpsample1d, LearnedLinear1d, WindowedSinc1d, icnr_

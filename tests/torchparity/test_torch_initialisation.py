@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from dspref.arrays import Array
-from dspref.initialisation import power_through, torch_default
-from dspref.randomlines import exceeds_dc, random_lines
+from dspref.initial.defaults import power_through, torch_default
+from dspref.initial.lines import exceeds_dc, random_lines
 from torchparity.nn import SubpixelConv1d
 
 SHAPES = [(8, 4, 16, 8, 1), (4, 8, 3, 2, 2), (6, 3, 5, 3, 3), (1, 1, 4, 4, 1)]
