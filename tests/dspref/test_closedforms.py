@@ -45,17 +45,17 @@ def ones(length: int, factor: int, **options: Any) -> TransposedConv:
     return TransposedConv(np.ones((1, 1, length), int), stride=factor, **options)
 
 
-LAYERS = {
+LAYERS: dict[str, Any] = {
     **{f"nearest x{L}": Nearest(L) for L in (1, 2, 5)},
     **{f"linear x{L}": Linear(L) for L in (1, 2, 3, 4, 6)},
     "ones k3 s2": ones(3, 2),
     "ones k8 s6 p1": ones(8, 6, padding=1),
     "ones k2 s5": ones(2, 5),
-    "whole grid x2": FilterInterp(2, [1, 2, 1], offset=1),
-    "skew": FilterInterp(3, [1, 3, 5, 4, 2], offset=2),
+    "whole grid x2": FilterInterp(2, np.array([1, 2, 1]), offset=1),
+    "skew": FilterInterp(3, np.array([1, 3, 5, 4, 2]), offset=2),
     "box and symbols": FilterInterp(2, np.array([*sympy.symbols("a b c")])),
-    "one tap": StretchFilter(4, [3]),
-    "zeros": StretchFilter(2, [0, 0]),
+    "one tap": StretchFilter(4, np.array([3])),
+    "zeros": StretchFilter(2, np.zeros(2, int)),
     "chain": Chain([Nearest(2), Nearest(3)]),
 }
 
@@ -115,14 +115,15 @@ CHAINS = ["convt k4 s2", "convt k3 s2 | convt k4 s3", "convt k5 s3 | convt k3 s2
 def test_a_symbolic_chain_with_numbers_in_is_the_chain(words: str) -> None:
     """Spacings, H(z), amplitudes with phases, and levels: of the library's numbers, exactly."""
     known = with_taps(parse(words), kernel="ones")
-    factors, lengths = [st.stride for st in known.stages], [st.length for st in known.stages]  # type: ignore[union-attr]
+    layers: list[Any] = list(known.stages)
+    factors, lengths = [layer.stride for layer in layers], [layer.length for layer in layers]
     free = symbolic_chain(len(factors))
     given = symbolic_chain(factors=factors, lengths=lengths)
     numbers = dict(zip((*free.factors, *free.lengths), (*factors, *lengths), strict=True))
     for i, (place, _) in enumerate(known.upsamplers, 1):
         assert free.spacing(i).subs(numbers) == given.spacing(i) == SR * sympy.Rational(known.rates(1)[place])
         assert free.position(i, k=2).subs(numbers) == 2 * given.spacing(i)
-    H = {f"H{i}": stage for i, stage in enumerate(known.stages, 1)}
+    H = {f"H{i}": stage for i, stage in enumerate(layers, 1)}
     product = given.transfer().replace(
         lambda e: isinstance(e, sympy.core.function.AppliedUndef), lambda e: transfer(H[e.func.__name__], z=e.args[0])
     )

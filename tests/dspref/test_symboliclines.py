@@ -87,19 +87,20 @@ def test_drawn_chains_have_the_lines_of_all_routes(chain: Chain, seed: int) -> N
     check_three_routes(chain, offsets(chain, seed))
 
 
+def normals(chain: Chain) -> list[StretchFilter]:
+    return [Chain([stage]).collapse() for stage in chain.stages]
+
+
 def numbered(chain: Chain, seed: int = 3) -> tuple[Chain, dict[Any, Any]]:
     """Return the chain of `with_taps`, with drawn fractions for its symbols, and which."""
-    symbols = sorted(
-        {s for stage in chain.stages for s in stage.normal.h.flat if getattr(s, "free_symbols", None)}, key=str
-    )
+    symbols = sorted({s for u in normals(chain) for s in u.h.flat if getattr(s, "free_symbols", None)}, key=str)
     rng = np.random.default_rng(seed)
     values = {s: sympy.Rational(int(rng.integers(-9, 10)), 7) for s in symbols}
 
     def put(a: Array) -> Array:
-        return np.vectorize(lambda v: Fraction(str(sympy.sympify(v).subs(values))), otypes=[object])(a)
+        return np.asarray(np.frompyfunc(lambda v: Fraction(str(sympy.sympify(v).subs(values))), 1, 1)(a))
 
-    stages = (FilterInterp(s.normal.L, put(s.normal.h), offset=s.normal.offset) for s in chain.stages)
-    return Chain(stages), values
+    return Chain(FilterInterp(u.L, put(u.h), offset=u.offset) for u in normals(chain)), values
 
 
 SYMBOLIC = {
@@ -118,7 +119,7 @@ SYMBOLIC = {
 def test_symbolic_amplitudes_are_those_of_the_time_domain(name: str) -> None:
     """For all taps at once: the period of the output in SymPy, and its transform; and with numbers put in."""
     chain = SYMBOLIC[name]
-    symbols = as_expressions("taps", *(stage.normal.h for stage in chain.stages))
+    symbols = as_expressions("taps", *(u.h for u in normals(chain)))
     domain = domain_of("taps", *symbols, np.array([MU]))
     numbers, values = numbered(chain)
     for k, (line, put) in enumerate(zip(lines(chain), lines(numbers, offset=1), strict=True)):
@@ -146,7 +147,7 @@ def test_every_source_has_its_part() -> None:
 
 def test_several_channels_have_means_and_amplitudes_of_their_own() -> None:
     a = np.array(sympy.symbols("a:8", real=True), object).reshape(2, 2, 2)
-    chain = Chain([TransposedConv(a, stride=2, bias=[0, b0]), Conv(np.ones((1, 2, 1), int))])
+    chain = Chain([TransposedConv(a, stride=2, bias=np.array([0, b0])), Conv(np.ones((1, 2, 1), int))])
     means = sympy.symbols("mu:2", real=True)
     found = lines(chain)
     assert len(lines(Chain(chain.stages[:1]))[1].amplitudes) == 2
@@ -167,7 +168,7 @@ def test_several_channels_have_means_and_amplitudes_of_their_own() -> None:
 
 def test_sources_that_cancel_are_found_to_be_nothing() -> None:
     """A bias that undoes what the offset leaves of a line: a sum of two products, neither of them zero."""
-    biased = Chain([SubpixelConv([[[1]], [[3]]], 2, bias=[1, -1])])
+    biased = Chain([SubpixelConv(np.array([[[1]], [[3]]]), 2, bias=np.array([1, -1]))])
     assert [str(line) for line in lines(biased, offset=1)] == ["0: 2", "1/2: 0"]
     assert [line.vanishes for line in lines(biased, offset=1)] == [False, True]
     assert lines(biased, offset=2).nulls == lines(biased).nulls == frozenset()
@@ -209,7 +210,8 @@ def test_lines_are_a_sequence_of_which_each_is_made_when_asked_for() -> None:
     assert str(every[1024]).startswith("1/4: (mu/4096)*(a0 + a1 + a2")
     assert every[1].hz(sympy.Symbol("sr")) == sympy.Symbol("sr") / 4096
     assert every.nulls == frozenset()
-    biased = lines(Chain(replace(stage, bias=np.array([b0])) for stage in chain.stages))
+    layers: list[Any] = list(chain.stages)
+    biased = lines(Chain(replace(layer, bias=np.array([b0])) for layer in layers))
     assert [line.vanishes for line in biased[:3]] == [False] * 3
     for bad, error in ((2049, IndexError), (-1, IndexError), (0.5, ValueError)):
         with pytest.raises(error, match="line: got"):
@@ -220,7 +222,7 @@ def test_latex_names_the_line_and_its_roots() -> None:
     line = lines(transposed_conv(3, 3))[1]
     assert line.latex() == r"c_{1} = \frac{\mu}{3} (W_{3} \left(h_{1} - h_{2}\right) + h_{0} - h_{2})"
     assert lines(Nearest(2))[1].latex() == "c_{1} = 0"
-    assert lines(StretchFilter(1, [1]))[0].latex() == r"c_{0} = \mu"
+    assert lines(StretchFilter(1, np.ones(1, int)))[0].latex() == r"c_{0} = \mu"
 
 
 @pytest.mark.parametrize(
@@ -228,7 +230,7 @@ def test_latex_names_the_line_and_its_roots() -> None:
     [
         ([Nearest(2), Pointwise("relu")], r"amplitudes: got relu \(stage 1\), nonlinear; allowed: linear layers"),
         ([Outline("convt", 4, stride=2)], r"convt \(stage 0\), without weights; .*Hint: dspref.symbolic.with_taps"),
-        ([Conv([[[1, 1]]], stride=2)], "factor of a chain: got conv at 1/2"),
+        ([Conv(np.ones((1, 1, 2)), stride=2)], "factor of a chain: got conv at 1/2"),
         ([Linear(2, align_corners=True)], "rate of a chain: got linear x2 with align_corners"),
         ([FilterInterp(2, np.array([sympy.sqrt(2), 1]))], r"taps, biases and offset: got sqrt\(2\); allowed: rational"),
     ],
@@ -239,7 +241,7 @@ def test_what_has_no_exact_lines_says_so(stages: list[Any], words: str) -> None:
 
 
 def test_floats_count_as_fractions_unless_symbols_are_near() -> None:
-    layer = TransposedConv([[[0.5, 0.25]]], stride=2)
+    layer = TransposedConv(np.array([[[0.5, 0.25]]]), stride=2)
     assert str(lines(layer, offset=1)[1]) == "1/2: 1/8"
     assert str(lines(layer, offset=0.5)[1]) == "1/2: 1/16"
     assert str(lines(layer)[1]) == "1/2: mu/8"

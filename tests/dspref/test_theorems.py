@@ -106,7 +106,7 @@ def test_full_overlap_of_ones_leaves_no_line(pairs: list[tuple[int, int]]) -> No
 
 
 @pytest.mark.parametrize(
-    ("layer", "power"), [(Nearest(2), 1), (FilterInterp(2, [1, 2, 1], offset=1), 2), (Linear(2), 3)]
+    ("layer", "power"), [(Nearest(2), 1), (FilterInterp(2, np.array([1, 2, 1]), offset=1), 2), (Linear(2), 3)]
 )
 def test_first_images_are_those_of_the_numbers(layer: Any, power: int) -> None:
     for freq in (Fraction(1, 10), Fraction(3, 8)):

@@ -157,7 +157,7 @@ def test_boxes_with_symbols_in_words_and_latex() -> None:
         (lambda: vanishes([1, 2], 1, sympy.Symbol("s")), ValueError, "factor: got s; .*Hint: .*dspref.symbolic"),
         (lambda: vanishes([1, 0.5, sympy.Symbol("a")], 1, 2), TypeError, "got the float 0.5 beside the symbol a"),
         (lambda: vanishes([1, 1j], 1, 2), TypeError, "got the complex number"),
-        (lambda: vanishes([1, "a"], 1, 2), TypeError, "taps: got dtype <U"),
+        (lambda: vanishes(np.array([1, "a"]), 1, 2), TypeError, "taps: got dtype <U"),
         (
             lambda: conditions([1, 1], 1),
             ValueError,
@@ -177,4 +177,4 @@ def test_floats_are_the_fractions_that_they_are() -> None:
     """0.1 + 0.2 is not 0.3, and the line stays: a hair, but not nothing."""
     assert vanishes([0.5, 0.75, 0.25], 1, 2)
     assert not vanishes([0.1, 0.3, 0.2], 1, 2)
-    assert vanishes([Fraction(1, 10), Fraction(3, 10), Fraction(2, 10)], 1, 2)
+    assert vanishes(np.array([Fraction(1, 10), Fraction(3, 10), Fraction(2, 10)]), 1, 2)
