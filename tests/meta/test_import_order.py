@@ -32,6 +32,7 @@ ORDER: dict[str, Tiers] = {
         ("",),  # the package itself
         ("console", "tables", "documents"),
         ("pages",),
+        ("response_command",),
         ("cli",),
     ),
     "torchparity": (
