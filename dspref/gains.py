@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -41,7 +42,7 @@ def gains(chain: Chain, freqs: Iterable[Fraction]) -> Array:
 def _gains(stages: Sequence[Stage], freqs: Sequence[Fraction]) -> Array:
     if not stages:
         return np.ones(len(freqs), complex)
-    u = stages[-1].normal
+    u: Any = stages[-1].normal  # a StretchFilter, or a refusal
     folded = [freq * u.L % 1 for freq in freqs]
     distinct = sorted(set(folded))
     place = {freq: i for i, freq in enumerate(distinct)}

@@ -108,7 +108,7 @@ def _cross(
     if H.ndim == 1:
         if P.ndim == 3:
             raise ValueError(complaint("psd", f"shape {P.shape}", "(n,), as every channel is treated alike"))
-        return H * P * J.conj() / S
+        return np.asarray(H * P * J.conj() / S)
     HP = H * P[:, None, None] if P.ndim == 1 else H @ P
     return np.asarray((HP * J.conj()).sum(axis=-1) / S)
 

@@ -9,10 +9,10 @@ simple unless the taps themselves repeat it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 
@@ -87,10 +87,11 @@ def nulls(u: Linear) -> tuple[Null, ...]:
     proof = exact.provable(chain)
     h = (chain if proof is None else proof).collapse().h
     rows = _trimmed(h.reshape(-1, h.shape[-1]))
-    orders = {} if proof is None else _orders(exact.whole(rows))
+    is_null = partial(_vanishes_there, np.stack([_scaled(row) for row in rows]))
+    orders = {} if proof is None else _orders(exact.whole(rows), is_null)
     proved = [Null(freq, m) for q, m in orders.items() for freq in _primitive(q)]
     rest = _quotient(exact.whole(rows)[0], orders) if orders else rows[0]
-    found = [Null(freq, None) for freq in _on_circle(rest) if _vanishes_there(rows, freq)]
+    found = [Null(freq, None) for freq in _on_circle(rest) if is_null(freq)]
     return tuple(sorted(proved + found, key=lambda null: float(null.freq)))
 
 
@@ -103,13 +104,14 @@ def _trimmed(rows: Array) -> Array:
     return np.asarray(rows[:, used[0] : used[-1] + 1])
 
 
-def _orders(rows: Array) -> dict[int, int]:
+def _orders(rows: Array, is_null: Callable[[float], bool]) -> dict[int, int]:
     """Return how often Φ_q divides all rows of integers, for the q with which it does."""
     taps = rows.shape[-1]
     found: dict[int, int] = {}
     for q in _candidates(taps):
         order, weighted = 0, rows
-        while order < taps and exact.vanishes(weighted, q):  # the derivatives of H have taps h[n] n, h[n] n², …
+        # what is no null to rounding is none; the derivatives of H have taps h[n] n, h[n] n², …
+        while is_null(1 / q) and order < taps and exact.vanishes(weighted, q):
             order += 1
             weighted = weighted * np.array(range(taps), object)
         if order:
@@ -118,13 +120,17 @@ def _orders(rows: Array) -> dict[int, int]:
 
 
 def _candidates(taps: int) -> list[int]:
-    """Return the q whose Φ_q, of degree φ(q), is no longer than the taps; φ(q) ≥ √(q/2)."""
-    top = 2 * taps**2
-    phi = np.arange(top + 1)
-    for p in range(2, top + 1):
-        if phi[p] == p:
-            phi[p::p] -= phi[p::p] // p
-    return [int(q) for q in np.flatnonzero(phi < taps) if q > 0]
+    """Return the q whose Φ_q is no longer than the taps: its degree, Euler's φ(q), is the product of the
+    ``(p − 1)p^(e − 1)`` over the powers of primes in q.
+    """
+    degrees = {1: 1}
+    for p in (n for n in range(2, taps + 1) if all(n % r for r in range(2, math.isqrt(n) + 1))):
+        for q, degree in list(degrees.items()):
+            q, degree = q * p, degree * (p - 1)
+            while degree < taps:
+                degrees[q] = degree
+                q, degree = q * p, degree * p
+    return sorted(q for q, degree in degrees.items() if degree < taps)
 
 
 def _primitive(q: int) -> Iterable[Fraction]:
@@ -176,7 +182,7 @@ def _on_circle(rest: Array) -> list[float]:
     near = roots[np.abs(np.abs(roots) - 1) < 1e-3]
     polished = sorted(_polished(h, float(np.angle(root)) / (2 * np.pi)) for root in near)
     if h.dtype.kind != "c" or not h.imag.any():
-        polished = [freq for freq in polished if freq > 0]
+        polished = sorted(abs(freq) for freq in polished)
     apart = 1e-6 / len(h)
     return [freq for i, freq in enumerate(polished) if not i or freq - polished[i - 1] > apart]
 
@@ -184,7 +190,7 @@ def _on_circle(rest: Array) -> list[float]:
 def _scaled(rest: Array) -> Array:
     """Return taps as floats, the largest of them 1: integers may be too long for a float."""
     if rest.dtype != object:
-        return rest / np.abs(rest).max()
+        return np.asarray(rest / np.abs(rest).max())
     largest = max(abs(v) for v in rest)
     exactly_real = all(isinstance(v, (int, Fraction)) for v in rest)
     return np.array([float(Fraction(v, 1) / largest) for v in rest]) if exactly_real else as_complex("taps", rest)
@@ -202,9 +208,8 @@ def _polished(h: Array, freq: float) -> float:
     return (freq + 0.5) % 1 - 0.5
 
 
-def _vanishes_there(rows: Array, freq: float) -> bool:
+def _vanishes_there(h: Array, freq: float) -> bool:
     """Return whether every row is zero at a frequency, up to the rounding of phases and sum: 12 taps u Σ abs(h)."""
-    h = np.stack([_scaled(row) for row in rows])
     waves = np.exp(-2j * np.pi * freq * np.arange(h.shape[-1]))
     bound = 12 * h.shape[-1] * 2.0**-53 * np.abs(h).sum(axis=-1)
     return bool((np.abs(h @ waves) <= bound).all())

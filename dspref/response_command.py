@@ -1,0 +1,251 @@
+"""The command ``dspref response``: what the filters of an architecture do to the spectrum, schema ``dspref.response/1``.
+
+Frequencies are numbers of hertz as in `dspref.documents`; levels are dB re DC, those of images also dB re the
+component. Where exactly nothing is left, the level is None and ``null`` is true.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from fractions import Fraction
+from typing import Any
+
+import click
+from rich.console import RenderableType
+
+from dspref import __version__
+from dspref.arrays import NotAnalysable, complaint
+from dspref.chain import Chain
+from dspref.config import read_config
+from dspref.console import emit, hertz_parameter, with_exit_codes, writable
+from dspref.documents import MOST, Document, number, stages_of
+from dspref.pages import exact
+from dspref.presets import preset
+from dspref.spec import parse, spec, token
+from dspref.tables import decimal, hertz, table, text
+
+EDGE_DB = -3.0
+POINTS = 4
+"""Droop is listed at so many frequencies, up to half the input rate."""
+
+
+def response_document(chain: Chain, sr: Fraction | int, *, component: Fraction | None = None) -> Document:
+    """Return droop, −3 dB edge and nulls of each layer whose taps are known, and of the chain if all are.
+
+    Parameters
+    ----------
+    chain : Chain
+    sr : Fraction or int
+        Output rate in Hz.
+    component : Fraction, optional
+        A frequency at the input in Hz, whose images are wanted.
+
+    Returns
+    -------
+    dict
+        ``schema, version, spec, sr, factor, stages, layers, unknown, chain``, and ``images`` for a component. A layer
+        has ``droop`` (hz, droop_db re DC), ``edge_hz`` (None if it never falls by 3 dB), ``nulls`` (hz, order,
+        exact) and ``images`` of the component, all at its own output rate; `unknown` says which stages are not answered for, and why.
+
+    Raises
+    ------
+    ValueError
+        If the component is beyond half the input rate.
+    NotAnalysable
+        If a stage lowers the rate or has no fixed grid.
+
+    Examples
+    --------
+    >>> from dspref import parse
+    >>> row = response_document(parse("nearest x2 | conv k9 p4"), 8000)["layers"][0]
+    >>> row["droop"][-1], round(row["edge_hz"], 3), row["nulls"]
+    ({'hz': 2000, 'droop_db': -3.0103}, 1996.976, [{'hz': 4000, 'order': 1, 'exact': True}])
+    """
+    sr, S = Fraction(sr), chain.factor
+    if S > MOST:
+        raise ValueError(complaint("factor of the chain", S, f"at most {MOST}", "ask for fewer layers at a time"))
+    if component is not None and not 0 <= component <= sr / S / 2:
+        allowed = f"0 … {hertz(sr / S / 2)}, half the input rate"
+        raise ValueError(complaint("component", hertz(component), allowed))
+    rates = chain.rates(sr)
+    layers, unknown = [], []
+    for place, stage in enumerate(chain.stages):
+        try:
+            row = _filtering(Chain([stage]), rates[place + 1])
+            if component is not None:
+                row["images"] = _images(Chain([stage]), rates[place + 1], component)
+        except NotAnalysable as error:
+            unknown.append({"stage": place, "spec": token(stage), "why": str(error)})
+        else:
+            layers.append({"stage": place, "spec": token(stage), **number("rate_out", rates[place + 1]), **row})
+    document: Document = {
+        "schema": "dspref.response/1",
+        "version": __version__,
+        "spec": spec(chain),
+        **number("sr", sr),
+        "factor": S,
+        "stages": stages_of(chain, sr),
+        "layers": layers,
+        "unknown": unknown,
+        "chain": None if unknown or not layers else _filtering(chain, sr),
+    }
+    return document if component is None else document | {"images": _images(chain, sr, component)}
+
+
+def _filtering(chain: Chain, rate: Fraction) -> Document:
+    """Return what a chain of known filters does, at its output rate."""
+    from dspref.spectrum import droop_db, edge_db, nulls
+
+    taken = nulls(chain)
+    found = {"nulls": [_null(null.freq, null.order, rate) for null in taken]}
+    if any(null.freq == 0 for null in taken):
+        return {"droop": None, "edge_hz": None, **found}
+    places = [Fraction(n, 2 * POINTS * chain.factor) for n in range(1, POINTS + 1)]
+    levels = zip(places, droop_db(chain, places), strict=True)
+    edge = edge_db(chain, EDGE_DB)
+    return {
+        "droop": [{**number("hz", f * rate), **_level("droop_db", float(level))} for f, level in levels],
+        "edge_hz": None if edge is None else round(edge * float(rate), 6),
+        **found,
+    }
+
+
+def _null(freq: Fraction | float, order: int | None, rate: Fraction) -> Document:
+    proved = isinstance(freq, Fraction)
+    place = number("hz", freq * rate) if isinstance(freq, Fraction) else {"hz": freq * float(rate)}
+    return {**place, "order": order, "exact": proved}
+
+
+def _images(chain: Chain, sr: Fraction, component: Fraction) -> list[Document]:
+    from dspref.spectrum import replicas
+
+    return [
+        {
+            **number("hz", r.hz(sr)),
+            "order": r.order,
+            "owner": r.owner,
+            "stage": r.stage,
+            **_level("level_db", r.level_db),
+            **_level("relative_db", r.relative_db),
+        }
+        for r in replicas(chain, component * chain.factor / sr)
+    ]
+
+
+def _level(name: str, level: float | None) -> Document:
+    if level is None:
+        return {name: None}
+    return {name: None, "null": True} if level == -math.inf else {name: round(level, 6)}
+
+
+def response_page(document: Document) -> str:
+    """Return the text of an answer, 80 columns wide."""
+    sr = exact(document, "sr")
+    parts: list[RenderableType] = [document["spec"], f"Output {hertz(sr)}, factor {document['factor']}."]
+    for row in document["layers"]:
+        words = f"Stage {row['stage']}: {row['spec']}, output {hertz(exact(row, 'rate_out'))}"
+        parts += ["", words, *_filter_words(row)]
+    if document["chain"] is not None and len(document["layers"]) > 1:
+        parts += ["", f"The whole chain, output {hertz(sr)}", *_filter_words(document["chain"])]
+    if document["layers"]:
+        parts += ["", "Later layers repeat what a layer does at the multiples of its output rate."]
+    if document["unknown"]:
+        rows = [(row["stage"], row["spec"], row["why"].partition(";")[0]) for row in document["unknown"]]
+        parts += ["", "Not known, and so nothing is said of", table("", ("stage", "words", "why"), rows)]
+    if "images" in document:
+        parts += _image_words(document["images"])
+    return text(*parts)
+
+
+def _filter_words(row: Document) -> list[str]:
+    """Return droop, edge and nulls in words."""
+    nulls = [_null_words(null) for null in row["nulls"][:12]]
+    more = f" and {len(row['nulls']) - 12} more" if len(row["nulls"]) > 12 else ""
+    valleys = f"  nulls: {', '.join(nulls) or 'none'}{more}"
+    if row["droop"] is None:
+        return ["  takes DC away, so there is no level re DC", valleys]
+    places = ", ".join(decimal(exact(d, "hz")) for d in row["droop"])
+    levels = ", ".join(_decibels(d, "droop_db") for d in row["droop"])
+    edge = "never" if row["edge_hz"] is None else f"{row['edge_hz']:.6g} Hz"
+    made = [f"  dB re DC at {places} Hz: {levels}", f"  {EDGE_DB:g} dB re DC at: {edge}", valleys]
+    images = ", ".join(
+        f"{decimal(exact(i, 'hz'))} Hz {_decibels(i, 'relative_db')}{' dB' if i['relative_db'] else ''}"
+        for i in row.get("images", [])
+        if i["order"]
+    )
+    return [*made, f"  images re the component: {images}"] if images else made
+
+
+def _null_words(null: Document) -> str:
+    if not null["exact"]:
+        return f"about {null['hz']:.6g} Hz"
+    return hertz(exact(null, "hz")) + (f" ({null['order']} times)" if null["order"] > 1 else "")
+
+
+def _image_words(images: list[Document]) -> list[RenderableType]:
+    rows = [
+        [decimal(exact(i, "hz")), i["order"], i["owner"] or "input", *(_decibels(i, n) for n in _LEVELS)]
+        for i in images
+    ]
+    base = next(image for image in images if image["order"] == 0)
+    columns = (">Hz", ">order", "new at layer", ">dB re the input", ">dB re the component")
+    return ["", f"Images of {hertz(exact(base, 'hz'))}", table("", columns, rows)]
+
+
+_LEVELS = ("level_db", "relative_db")
+
+
+def _decibels(row: Document, name: str) -> str:
+    """Return a level in words: a null is exact, "?" is not known."""
+    if row[name] is None:
+        return "null" if "null" in row else "?"
+    return f"{row[name] + 0.0:.2f}"
+
+
+@click.command("response")
+@click.argument("words", metavar="SPEC", required=False)
+@click.option("--preset", "preset_name", metavar="NAME", help="A known architecture, see 'dspref presets'.")
+@click.option("--config", metavar="FILE", help="A config.json of the HiFi-GAN family.")
+@click.option("--sr", metavar="HZ", callback=hertz_parameter(), help="Output rate; presets and configs have one.")
+@click.option("--component", metavar="HZ", callback=hertz_parameter(zero=True), help="List its images, with levels.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("-o", "--output", metavar="FILE", help="Write there, not to the terminal.")
+@with_exit_codes
+def response_command(
+    words: str | None,
+    preset_name: str | None,
+    config: str | None,
+    sr: Fraction | None,
+    component: Fraction | None,
+    form: str,
+    output: str | None,
+) -> None:
+    """Say what interpolation does to the spectrum: droop, nulls, images.
+
+    \b
+    dspref response "linear x2 | linear x2" --sr 32000 --component 600
+    dspref response --preset fig6-nearest --format json
+    """  # noqa: D301
+    target = writable(output)
+    chain, rate = _read(words, preset_name, config)
+    if (rate := sr or rate) is None:
+        raise click.UsageError("no output rate: SPEC says none, so --sr HZ is needed, as --sr 22050.")
+    document = response_document(chain, rate, component=component)
+    answer = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    emit(answer if form == "json" else response_page(document), target)
+
+
+def _read(words: str | None, preset_name: str | None, config: str | None) -> tuple[Chain, Fraction | None]:
+    given: dict[str, Any] = {"SPEC": words, "--preset": preset_name, "--config": config}
+    names = [name for name, text_given in given.items() if text_given is not None]
+    if len(names) != 1:
+        raise click.UsageError(
+            f"got {' and '.join(names) or 'no architecture'}; give exactly one of {', '.join(given)}."
+        )
+    if config is not None:
+        return read_config(config)
+    if preset_name is not None:
+        known = preset(preset_name)
+        return known.chain, Fraction(known.sr)
+    return parse(str(words)), None
