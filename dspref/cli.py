@@ -11,6 +11,13 @@ import click
 
 from dspref import __version__
 from dspref.chain import Chain
+from dspref.commands.advise import advise
+from dspref.commands.claims import claim_command, claims_command
+from dspref.commands.gradient import gradient
+from dspref.commands.leakage import leakage
+from dspref.commands.response import response_command
+from dspref.commands.rules import explain, rules
+from dspref.commands.symbolic import symbolic
 from dspref.config import read_config
 from dspref.console import FINDINGS, emit, hertz_parameter, with_exit_codes, writable
 from dspref.documents import doctor_document, predict_document, presets_document, whence_document
@@ -170,6 +177,20 @@ def _options(spec_option: str | None, config: str | None, preset_name: str | Non
 
 def _json(document: dict[str, Any]) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+for _command in (
+    symbolic,
+    response_command,
+    gradient,
+    leakage,
+    advise,
+    rules,
+    explain,
+    claims_command,
+    claim_command,
+):
+    dspref.add_command(_command)
 
 
 def main() -> None:

@@ -14,8 +14,8 @@ from torchparity.nn import FilterInterp1d, SubpixelConv1d
 class TonefreeTaps(nn.Module):
     """Projects the taps of a transposed convolution, in its last axis, on those whose s phases have equal gains.
 
-    ``h[qs + r] − (g_r − g)/n_r``, as `dspref.advice.plans.tone_free`. As a parametrization it holds in every forward pass,
-    so that whatever is learned makes no tone of an offset.
+    ``h[qs + r] − (g_r − g)/n_r``, as `dspref.designs.projection.tone_free`. As a parametrization it holds in every
+    forward pass, so that whatever is learned makes no tone of an offset.
 
     Examples
     --------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 
 from dspref.arrays import as_integer, complaint
@@ -49,7 +51,7 @@ class Demucs(nn.Module):
         self.depth, self.sources, self.audio = as_integer("depth", depth, 1), sources, audio
         self.encoder, self.decoder = nn.ModuleList(), nn.ModuleList()
         wide = [audio, *(channels * 2**i for i in range(depth))]
-        for i, (before, own) in enumerate(zip(wide, wide[1:], strict=False)):
+        for i, (before, own) in enumerate(pairwise(wide)):
             context = nn.Conv1d(own, 2 * own, encoder_context, padding=encoder_context // 2)
             self.encoder.append(
                 nn.Sequential(nn.Conv1d(before, own, LENGTH, STRIDE), nn.ReLU(), context, nn.GLU(dim=1))

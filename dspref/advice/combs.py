@@ -11,8 +11,9 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dspref.advice.plans import Plan, tone_free, triangle_taps
+from dspref.advice.plans import Plan, triangle_taps
 from dspref.arrays import Array
+from dspref.designs.projection import tone_free
 
 LARGEST = 1 << 10
 """Periods beyond it are cut: what comes before the last layers is taken for a constant of its mean power."""

@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dspref.arrays import Array, as_numbers, complaint
+from dspref.designs.windows import kaiser_beta, kaiser_window
 from dspref.interpolators import Linear
 
 FAMILIES = ("nearest", "linear", "sinc", "learned", "transposed", "subpixel")
@@ -166,32 +166,9 @@ def sinc_taps(s: int, attenuation_db: float) -> tuple[float, ...]:
     >>> len(sinc_taps(2, 60.0)), sinc_taps(2, 60.0)[8]
     (17, 1.0)
     """
-    A = attenuation_db
-    beta = 0.1102 * (A - 8.7) if A > 50 else 0.5842 * max(A - 21, 0) ** 0.4 + 0.07886 * max(A - 21, 0)
-    half = max(s, math.ceil((A - 7.95) / (2.285 * math.pi / s) / 2))
+    half = max(s, math.ceil((attenuation_db - 7.95) / (2.285 * math.pi / s) / 2))
     n = np.arange(-half, half + 1)
-    return tuple(float(v) for v in np.sinc(n / s) * np.kaiser(2 * half + 1, beta))
-
-
-def tone_free(taps: ArrayLike, s: int) -> Array:
-    """Return the nearest taps (..., K) whose s phases have equal gains: what projection does.
-
-    ``h[qs + r] − (g_r − g)/n_r``, g_r the gain of phase r, n_r its taps, g the mean of g_r weighed by 1/n_r; K ≥ s.
-
-    Examples
-    --------
-    >>> tone_free([1.0, 1.0, 1.0, 2.0], 2)
-    array([1.25, 0.75, 1.25, 1.75])
-    """
-    h = as_numbers("taps", taps)
-    K = h.shape[-1]
-    if s > K:
-        raise ValueError(complaint("taps", K, f"at least the factor {s}", "an empty phase has no gain"))
-    n = np.array([len(range(r, K, s)) for r in range(s)])
-    gains = np.stack([h[..., r::s].sum(axis=-1) for r in range(s)], axis=-1)
-    target = (gains / n).sum(axis=-1, keepdims=True) / (1 / n).sum()
-    excess = (gains - target) / n
-    return np.asarray(h - excess[..., np.arange(K) % s])
+    return tuple(float(v) for v in np.sinc(n / s) * kaiser_window(2 * half + 1, kaiser_beta(attenuation_db)))
 
 
 def leak_db(taps: ArrayLike, s: int) -> tuple[float | None, int]:

@@ -18,12 +18,12 @@ from dspref.advice.plans import (
     linear_taps,
     nearest_taps,
     sinc_taps,
-    tone_free,
     total_macs,
     triangle_taps,
 )
 from dspref.artifacts.noise import noise_lines_db
 from dspref.artifacts.prospect import lengths
+from dspref.designs.projection import tone_free
 from dspref.spec import parse
 
 

@@ -1,4 +1,4 @@
-"""Findings: a rule of `dspref.artifacts.rules` with its numbers put in; and the levels from which it is more than a note."""
+"""Findings: a rule with its numbers put in; and the levels from which it is more than a note."""
 
 from __future__ import annotations
 

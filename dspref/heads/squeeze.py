@@ -1,7 +1,7 @@
 """Squeezing: groups of samples as channels, as flows have it, and the head that undoes it.
 
-Other heads are in `dspref.heads.istft`, `dspref.heads.pqmf` and `dspref.heads.wavelets`. Each is a layer by its own definition; its
-``normal`` is found by another way, so that the two being equal is a test.
+Each head is a layer by its own definition; its ``normal`` is found by another way, so that the two being equal is a
+test.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Before training: how Torch draws layers, what random kernels make of an offset, and what activations make offsets of."""
+"""Before training: how Torch draws layers, what random kernels make of an offset, what offsets activations make."""
 
 from dspref.initial.activations import Moments, gaussian_moments
 from dspref.initial.defaults import Default, TapLaw, default_of, power_through, torch_default

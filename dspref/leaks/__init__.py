@@ -1,6 +1,6 @@
 """DC leakage of any upsampler: the tones that it makes of a constant, and the nearest taps that make none.
 
-Taps and layers answer exactly, functions are asked (`dspref.leaks.responses`); what the answers say is in `dspref.leaks.lines`.
+Taps and layers answer exactly, functions are asked (`dspref.leaks.responses`); `dspref.leaks.lines` says what follows.
 """
 
 from __future__ import annotations

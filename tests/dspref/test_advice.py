@@ -18,12 +18,13 @@ from dspref import TransposedConv, parse, tone_lines
 from dspref.advice import ROUNDOFF, advise
 from dspref.advice.choices import ANY_WEIGHTS, AT_INIT, EXPECTED, Choice
 from dspref.advice.combs import expected_lines, moments, rectified, upsampled
-from dspref.advice.plans import FAMILIES, Plan, leak_db, linear_taps, sinc_taps, tone_free, total_macs, triangle_taps
+from dspref.advice.plans import FAMILIES, Plan, leak_db, linear_taps, sinc_taps, total_macs, triangle_taps
 from dspref.advice.ways import WAYS, spread_db
 from dspref.arrays import Array
 from dspref.artifacts.prospect import lengths
 from dspref.chain import Chain
 from dspref.commands.advise import advise as command
+from dspref.designs.projection import tone_free
 
 MELGAN = advise((8, 8, 2, 2), 22050, tone_budget_db=-90)
 

@@ -172,7 +172,7 @@ def test_public_names_are_here_and_explained() -> None:
 
 
 def test_sympy_is_loaded_by_this_module_and_not_by_the_package_or_the_command() -> None:
-    assert found(loaded("-c", "import dspref, dspref.symbolic_command"), ("sympy",)) == []
+    assert found(loaded("-c", "import dspref, dspref.commands.symbolic"), ("sympy",)) == []
     assert found(loaded("-c", "import dspref.symbolic"), ("sympy", "torch", "matplotlib", "scipy")) == ["sympy"]
 
 

@@ -10,8 +10,8 @@ import sympy
 from click.testing import CliRunner, Result
 
 from dspref import Chain, __version__, parse
+from dspref.commands.symbolic import symbolic
 from dspref.symbolic import conditions, lines, with_taps
-from dspref.symbolic_command import symbolic
 
 
 def run(*words: str) -> Result:

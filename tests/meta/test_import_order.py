@@ -36,7 +36,7 @@ ORDER: dict[str, Tiers] = {
             "spectrum.measure",
             "spectrum.shorttime",
             "stretchfilter",
-        ),  # operators and stretchfilter do not know each other: that makes "==" a test
+        ),
         (
             "gradients.decimators",
             "heads.istft",
@@ -117,7 +117,8 @@ ORDER: dict[str, Tiers] = {
         ("", "commands.advise"),
         ("commands.leakage", "commands.symbolic", "documents"),
         ("gradients.documents", "pages"),
-        ("cli", "commands.gradient"),
+        ("commands.gradient", "commands.response"),
+        ("cli",),
     ),
     "torchparity": (
         ("arithmetic", "contexts", "findings", "corners", "devices", "ledger", "memory", "demucs"),

@@ -1,4 +1,4 @@
-"""The command ``dspref response``: what the filters of an architecture do to the spectrum, schema ``dspref.response/1``.
+"""The command ``dspref response``: what filters do to the spectrum, schema ``dspref.response/1``.
 
 Frequencies are numbers of hertz as in `dspref.documents`; levels are dB re DC, those of images also dB re the
 component. Where exactly nothing is left, the level is None and ``null`` is true.
@@ -46,7 +46,8 @@ def response_document(chain: Chain, sr: Fraction | int, *, component: Fraction |
     dict
         ``schema, version, spec, sr, factor, stages, layers, unknown, chain``, and ``images`` for a component. A layer
         has ``droop`` (hz, droop_db re DC), ``edge_hz`` (None if it never falls by 3 dB), ``nulls`` (hz, order,
-        exact) and ``images`` of the component, all at its own output rate; `unknown` says which stages are not answered for, and why.
+        exact) and ``images`` of the component, all at its own output rate; `unknown` says which stages are not
+        answered for, and why.
 
     Raises
     ------
