@@ -83,7 +83,7 @@ def test_kaiser_sinc_of_other_lengths(K: int) -> None:
         kaiser_sinc(2, taps=7)
 
 
-@QUIET(max_examples=60)
+@QUIET(max_examples=40)
 @given(st.data())
 def test_border_interpolation_is_its_normal_form_and_its_matrix(data: st.DataObject) -> None:
     L, K, time = data.draw(st.integers(1, 4)), data.draw(st.integers(1, 9)), data.draw(st.integers(6, 9))

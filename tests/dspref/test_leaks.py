@@ -51,7 +51,7 @@ def close(level: float, other: float | None, *, terms: int) -> bool:
     return abs(level - other) <= 8.69 * 4 * terms * 2.0**-53 * 10 ** (max(0.0, -level) / 20)
 
 
-@QUIET(max_examples=60)
+@QUIET(max_examples=40)
 @given(st.integers(2, 6), st.lists(st.integers(-20, 20), min_size=1, max_size=16))
 def test_four_routes_agree(L: int, taps: list[int]) -> None:
     h = np.array(taps)

@@ -17,7 +17,7 @@ from tests.strategies import QUIET
 TAPS = st.lists(st.fractions(-9, 9, max_denominator=9), min_size=1, max_size=14)
 
 
-@QUIET(max_examples=80)
+@QUIET(max_examples=40)
 @given(TAPS, st.integers(2, 5), st.booleans())
 def test_tone_free_is_the_orthogonal_projection(taps: list[Fraction], s: int, keep_gain: bool) -> None:
     """By linear algebra: gains are equal, and the change is orthogonal to every change that keeps them so.

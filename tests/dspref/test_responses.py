@@ -20,7 +20,7 @@ from tests.strategies import QUIET
 TIME = 96
 
 
-@QUIET(max_examples=60)
+@QUIET(max_examples=40)
 @given(st.data())
 def test_integers_come_back_as_they_are(data: st.DataObject) -> None:
     """Impulses copy taps; sums of integers are exact."""
