@@ -18,8 +18,8 @@ ORDER: dict[str, Tiers] = {
         ("multirate", "trilinear", "strata"),
         ("operators", "stretchfilter", "kernels"),  # one tier: that they do not know each other makes "==" a test
         ("layers", "resize"),
-        ("interpolators", "outline", "heads", "istft", "pqmf"),
-        ("interpolate", "wavelets"),
+        ("interpolators", "outline", "heads", "istft"),
+        ("interpolate", "wavelets", "pqmf"),
         ("lifting",),
         ("chain", "corners", "words"),
         ("lines", "spectrum", "spec", "nulls", "adjoints", "streaming"),
