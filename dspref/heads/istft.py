@@ -8,7 +8,18 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dspref.arrays import Array, as_choice, as_integer, as_real, as_signal, as_taps, complaint, set_field, value
+from dspref.arrays import (
+    Array,
+    NotAnalysable,
+    as_choice,
+    as_integer,
+    as_real,
+    as_signal,
+    as_taps,
+    complaint,
+    set_field,
+    value,
+)
 from dspref.multirate import polyphase
 from dspref.stretchfilter import StretchFilter
 
@@ -67,7 +78,7 @@ class ISTFT:
     bias_phases: ClassVar[None] = None
 
     def __post_init__(self) -> None:
-        set_field(self, "window", as_taps("window", as_real("window", self.window), 1))
+        set_field(self, "window", as_plain("window", self.window))
         set_field(self, "hop", as_integer("hop", self.hop, 1))
         as_choice("padding", self.padding, PADDINGS)
         if not (self.envelope > NOLA).all():
@@ -143,6 +154,23 @@ class ISTFT:
         n, p = self.length, self.crop
         h = self.taps / self.envelope[np.arange(n) % self.hop]
         return StretchFilter(self.hop, h, offset=p, excess=n - self.hop - 2 * p)
+
+
+def as_plain(name: str, numbers: ArrayLike) -> Array:
+    """Return real taps that can be floats, as windows of cosines must be: symbols are refused.
+
+    Examples
+    --------
+    >>> as_plain("window", [1, 2])
+    array([1, 2])
+    """
+    taps = as_taps(name, as_real(name, numbers), 1)
+    try:
+        taps.astype(float)
+    except TypeError:
+        hint = "put numbers in for the symbols: the waves that it weighs are irrational"
+        raise NotAnalysable(complaint(name, "symbols", "numbers", hint)) from None
+    return taps
 
 
 def inverse_basis(n: int) -> Array:

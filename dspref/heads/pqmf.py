@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dspref import operators as op
-from dspref.arrays import Array, align, as_factor, as_integer, as_real, as_signal, as_taps, complaint, set_field, value
+from dspref.arrays import Array, align, as_factor, as_integer, as_signal, complaint, set_field, value
+from dspref.istft import as_plain
 from dspref.multirate import stretch
 from dspref.stretchfilter import StretchFilter
 
@@ -55,7 +56,7 @@ class PQMFSynthesis:
     bias_phases: ClassVar[None] = None
 
     def __post_init__(self) -> None:
-        set_field(self, "prototype", as_taps("prototype", as_real("prototype", self.prototype), 1))
+        set_field(self, "prototype", as_plain("prototype", self.prototype))
         set_field(self, "bands", as_factor(self.bands))
         if self.length % 2 == 0:
             raise ValueError(complaint("prototype", f"{self.length} taps", "an odd number of taps", "N is even"))

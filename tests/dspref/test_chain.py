@@ -164,7 +164,10 @@ REFUSALS: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "name": (lambda: Pointwise("rleu"), "pointwise map: got 'rleu'; allowed: relu, .*did you mean 'relu'"),
     "parameters": (lambda: Pointwise("relu", (1.0,)), "parameters: got 1; allowed: at most 0 for relu"),
-    "op of outline": (lambda: Outline("cnov", 3), "op: got 'cnov'; allowed: conv, convt, shuffle. Hint: did you mean"),
+    "op of outline": (
+        lambda: Outline("cnov", 3),
+        "op: got 'cnov'; allowed: conv, convt, shuffle, .* Hint: did you mean",
+    ),
     "length of outline": (lambda: Outline("conv", 0), "kernel length: got 0; allowed: an integer >= 1"),
     "output_padding": (lambda: Outline("conv", 3, output_padding=1), "output_padding: got 1; allowed: 0 for conv"),
     "convt outline": (lambda: Outline("convt", 3, output_padding=1), r"output_padding: got 1; allowed: less than max"),

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.signal
+import sympy
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -279,13 +280,17 @@ def test_no_null_is_claimed_of_taps_that_are_rounded() -> None:
         (lambda: ISTFT(hann(8), 0), "hop: got 0"),
         (lambda: ISTFT(hann(8), 2, padding="centre"), r"did you mean 'center'\?"),
         (lambda: ISTFT(hann(8), 2)(np.ones((10, 1))), "output length: got 0"),
+        (lambda: ISTFT(np.array(sympy.symbols("w:8")), 2), "window: got symbols; allowed: numbers"),
+        (lambda: ISTFT(np.array([1, 1j]), 1), "window: got dtype complex128; allowed: real numbers"),
+        (lambda: PQMFSynthesis(np.array(sympy.symbols("p:5")), 2), "prototype: got symbols"),
+        (lambda: PQMFSynthesis(np.ones(5), sympy.Symbol("M")), "factor: got M"),
         (lambda: PQMFSynthesis(np.ones(4), 2), "prototype: got 4 taps; allowed: an odd number"),
         (lambda: kaiser_prototype(taps=5), "taps: got 5; allowed: an even number"),
         (lambda: kaiser_prototype(cutoff=2), "cutoff: got 2"),
     ],
 )
 def test_bad_input_is_refused(make: Any, words: str) -> None:
-    with pytest.raises((ValueError, NotAnalysable), match=words):
+    with pytest.raises((ValueError, TypeError, NotAnalysable), match=words):
         make()
 
 

@@ -192,6 +192,13 @@ def test_torch_s_own_inverse_stft_is_the_same(n: int, hop: int, dtype: torch.dty
     assert (np.abs(head - y) <= E + off).all()
 
 
+def test_a_window_shorter_than_the_transform_is_padded() -> None:
+    X = torch.randn(1, 9, 12, dtype=torch.complex128)
+    due = torch.istft(X, 16, 4, 10, torch.hann_window(10, dtype=torch.float64))[:, None].numpy()
+    y = ISTFT(np.pad(hann(10), 3), 4)(torch.cat([X.real, X.imag], dim=-2).numpy())
+    assert np.abs(y - due).max() <= 1000 * 2.0**-53 * float(X.abs().sum(dim=1).max())
+
+
 def test_without_centring_torch_and_the_layer_cut_nothing() -> None:
     window = torch.from_numpy(np.hamming(16))
     X = torch.randn(1, 9, 7, dtype=torch.complex128)
@@ -289,7 +296,7 @@ def test_biases_before_an_unsqueeze_are_lines() -> None:
     network = nn.Sequential(nn.Conv1d(1, 8, 1), Unsqueeze1d(1, 8)).double()
     assert check(network, lengths=[3, 9]).ok
     chain: Any = describe(network)
-    bias = network[0].bias.detach().numpy()
+    bias = network.get_parameter("0.bias").detach().numpy()
     lines = tone_lines(chain, offset=0)
     measured = np.fft.fft(called(network, np.zeros((1, 1, 4)))[0, 0, 8:16]) / 8
     for k, line in enumerate(lines):
