@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from dspref import operators as op
 from dspref.arrays import Array, align, as_factor, as_integer, as_signal, complaint, set_field, value
-from dspref.istft import as_plain
+from dspref.heads.istft import as_plain
 from dspref.multirate import stretch
 from dspref.stretchfilter import StretchFilter
 
