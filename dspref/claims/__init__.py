@@ -71,7 +71,7 @@ def claims() -> tuple[Claim, ...]:
     >>> claims()[0].id
     'UA-T1'
     """
-    text = resources.files("dspref").joinpath("claims.toml").read_text("utf-8")
+    text = resources.files("dspref.claims").joinpath("claims.toml").read_text("utf-8")
     return tuple(_claim(row) for row in tomllib.loads(text)["claim"])
 
 
