@@ -150,7 +150,7 @@ def linear_interpolation() -> Statement:
     return Statement(
         "linear",
         "Linear interpolation by s is box_s²/s on the integer grid (odd s), and box_s²(1 + z⁻¹)/(2s) on Torch's "
-        "half-sample grid (even s), which has one null more, at half the output rate; it makes no line.",
+        "half-sample grid (even s), whose null at half the output rate is of third order; it makes no line.",
         "s = L positive integer",
         r"H(z) = \mathrm{box}_s^2/s,\qquad H(z) = \mathrm{box}_s^2\,(1 + z^{-1})/(2s)",
         (

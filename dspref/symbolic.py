@@ -23,27 +23,18 @@ from typing import Any
 import numpy as np
 import sympy
 
+from dspref.amplitude import Amplitude
 from dspref.arrays import Array, as_choice, as_integer
 from dspref.chain import Chain, Stage
-from dspref.closedforms import (
-    K_ORDER,
-    NU,
-    SR,
-    SymbolicChain,
-    box_response,
-    closed_form,
-    dirichlet,
-    linear_response,
-    ones_level,
-    symbolic_chain,
-)
+from dspref.closedforms import NU, box_response, closed_form, dirichlet, linear_response, ones_level
 from dspref.interpolators import FilterInterp
 from dspref.layers import Conv, SubpixelConv, TransposedConv
 from dspref.outline import Outline
 from dspref.proofs import Statement, Step
 from dspref.rootsums import Cyclotomic, as_expressions
 from dspref.stretchfilter import StretchFilter
-from dspref.symboliclines import MU, Amplitude, SymbolicLine, SymbolicLines, as_chain, lines
+from dspref.symbolicchain import K_ORDER, SR, SymbolicChain, symbolic_chain
+from dspref.symboliclines import MU, SymbolicLine, SymbolicLines, as_chain, lines
 from dspref.theorems import theorem, theorems
 from dspref.tonefree import BoxFactor, Condition, Z, box_factor, conditions, vanishes
 

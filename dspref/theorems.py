@@ -12,8 +12,9 @@ import sympy
 
 from dspref import layertheorems as of
 from dspref.arrays import as_choice, as_integer
-from dspref.closedforms import K_ORDER, SR, SymbolicChain, dirichlet, symbolic_chain
+from dspref.closedforms import dirichlet
 from dspref.proofs import Statement, Step, sine_has_no_zero
+from dspref.symbolicchain import K_ORDER, SR, SymbolicChain, symbolic_chain
 from dspref.tonefree import Z
 
 
