@@ -2,7 +2,7 @@
 
 Five ways to say the same of taps h and a factor s: ``H(k/s) = 0`` for k = 1 … s−1; the s phase gains are equal;
 Φ_d divides H for every divisor d > 1 of s; the box of length s divides H; overlap-add is constant. That is so for any
-taps. Φ_d divides H if and only if all lines k/s with ``s/gcd(k, s) = d`` vanish; of rational taps, floats among them, and
+taps. Φ_d divides H if and only if all lines k/s with ``s/gcd(k, s) = d`` vanish; of rational taps (all floats are), and
 of symbols for all their values at once, one of these vanishes only with all. Algebraic taps may lose one alone, as
 1, √2, 1 the line 3/8: they are refused.
 """
@@ -66,7 +66,7 @@ def vanishes(taps: ArrayLike, k: int, s: int) -> bool:
 
 @dataclass(frozen=True)
 class Condition:
-    """What the taps must satisfy for all lines of one order to vanish; of rational taps none vanishes without the others.
+    """What the taps must satisfy for all lines of one order to vanish; rational taps lose all of them or none.
 
     Attributes
     ----------
