@@ -97,7 +97,7 @@ def ones_kernel() -> Statement:
         "all-ones level",
         "Line k of an all-ones kernel of length K has the level |c_k/c_0| = |sin(πkK/s)/(K sin(πk/s))| and the phase "
         "−π(K − 1)k/s, to which a negative quotient of sines adds π.",
-        "K, s positive integers, s does not divide k",
+        "K, s positive integers, s does not divide k; no padding (p samples of it turn the phase by 2πpk/s)",
         rf"\left|\frac{{c_k}}{{c_0}}\right| = {sympy.latex(ones_level(K, s, k))}",
         (
             Step("1 + x + … is (1 − x^n)/(1 − x): one term", B.subs(n, 1), sympy.Integer(1)),
