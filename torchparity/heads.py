@@ -123,7 +123,7 @@ class LiftingSynthesis1d(nn.Module):
 
 
 class ISTFTHead(nn.Module):
-    """Inverse STFT, as `dspref.heads.squeeze.ISTFT`: a transposed convolution by windowed waves, over the window's envelope.
+    """Inverse STFT, as `dspref.heads.ISTFT`: a transposed convolution by windowed waves, over the window's envelope.
 
     What ``torch.istft`` gives, up to rounding, without complex numbers; and what Vocos calls "same".
 

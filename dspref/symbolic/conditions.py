@@ -1,8 +1,10 @@
 """When a layer makes no tone: vanishing lines, the conditions on its taps, and the box in its H(z).
 
 Five ways to say the same of taps h and a factor s: ``H(k/s) = 0`` for k = 1 … s−1; the s phase gains are equal;
-Φ_d divides H for every divisor d > 1 of s; the box of length s divides H; overlap-add is constant. One line alone,
-k/s, vanishes if and only if Φ_d divides H for ``d = s/gcd(k, s)``.
+Φ_d divides H for every divisor d > 1 of s; the box of length s divides H; overlap-add is constant. That is so for any
+taps. Φ_d divides H if and only if all lines k/s with ``s/gcd(k, s) = d`` vanish; of rational taps (all floats are), and
+of symbols for all their values at once, one of these vanishes only with all. Algebraic taps may lose one alone, as
+1, √2, 1 the line 3/8: they are refused.
 """
 
 from __future__ import annotations
@@ -64,7 +66,7 @@ def vanishes(taps: ArrayLike, k: int, s: int) -> bool:
 
 @dataclass(frozen=True)
 class Condition:
-    """What the taps must satisfy for lines to vanish that vanish together.
+    """What the taps must satisfy for all lines of one order to vanish; rational taps lose all of them or none.
 
     Attributes
     ----------
@@ -103,7 +105,8 @@ class Condition:
         lines = ", ".join(f"{k}/{self.factor}" for k in self.lines)
         said = ", ".join(f"{sympy.sstr(e)} = 0" for e in self.equations)
         if self.holds is not None:
-            said = "vanishes" if self.holds else "stays"
+            words = ("vanish", "never vanish together") if len(self.lines) > 1 else ("vanishes", "stays")
+            said = words[0] if self.holds else words[1]
         return f"line{'s' if len(self.lines) > 1 else ''} {lines}: {said}"
 
     def latex(self) -> str:
@@ -114,8 +117,8 @@ class Condition:
 def conditions(taps: ArrayLike, s: int) -> tuple[Condition, ...]:
     """Return, for each divisor d > 1 of s, the conditions under which the lines of order d vanish.
 
-    They are the coefficients of the remainder of ``H = Σ h[n] xⁿ`` by Φ_d: φ(d) of them for each tap of
-    independent symbols, linear in the taps. All together say that the phase gains are equal.
+    They are the coefficients of the remainder of ``H = Σ h[n] xⁿ`` by Φ_d, at most φ(d) of them, linear in the taps:
+    all are zero if and only if all lines of order d vanish. All together say that the phase gains are equal.
 
     Parameters
     ----------

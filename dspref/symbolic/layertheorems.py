@@ -97,7 +97,7 @@ def ones_kernel() -> Statement:
         "all-ones level",
         "Line k of an all-ones kernel of length K has the level |c_k/c_0| = |sin(πkK/s)/(K sin(πk/s))| and the phase "
         "−π(K − 1)k/s, to which a negative quotient of sines adds π.",
-        "K, s positive integers, s does not divide k",
+        "K, s positive integers, s does not divide k; no padding (p samples of it turn the phase by 2πpk/s)",
         rf"\left|\frac{{c_k}}{{c_0}}\right| = {sympy.latex(ones_level(K, s, k))}",
         (
             Step("1 + x + … is (1 − x^n)/(1 − x): one term", B.subs(n, 1), sympy.Integer(1)),
@@ -150,7 +150,7 @@ def linear_interpolation() -> Statement:
     return Statement(
         "linear",
         "Linear interpolation by s is box_s²/s on the integer grid (odd s), and box_s²(1 + z⁻¹)/(2s) on Torch's "
-        "half-sample grid (even s), which has one null more, at half the output rate; it makes no line.",
+        "half-sample grid (even s), whose null at half the output rate is of third order; it makes no line.",
         "s = L positive integer",
         r"H(z) = \mathrm{box}_s^2/s,\qquad H(z) = \mathrm{box}_s^2\,(1 + z^{-1})/(2s)",
         (

@@ -12,7 +12,8 @@ import sympy
 
 from dspref.arrays import as_choice, as_integer
 from dspref.symbolic import layertheorems as of
-from dspref.symbolic.closedforms import K_ORDER, SR, SymbolicChain, dirichlet, symbolic_chain
+from dspref.symbolic.chain import K_ORDER, SR, SymbolicChain, symbolic_chain
+from dspref.symbolic.closedforms import dirichlet
 from dspref.symbolic.conditions import Z
 from dspref.symbolic.proofs import Statement, Step, sine_has_no_zero
 

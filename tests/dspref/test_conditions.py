@@ -178,3 +178,16 @@ def test_floats_are_the_fractions_that_they_are() -> None:
     assert vanishes([0.5, 0.75, 0.25], 1, 2)
     assert not vanishes([0.1, 0.3, 0.2], 1, 2)
     assert vanishes(np.array([Fraction(1, 10), Fraction(3, 10), Fraction(2, 10)]), 1, 2)
+
+
+def test_algebraic_taps_may_lose_one_line_of_those_that_rational_ones_lose_together() -> None:
+    """1 + √2 x + x² is zero at 3/8, and not at 1/8: Φ₈ does not divide it, so that the theorem needs rational taps."""
+    h = np.array([1, math.sqrt(2), 1])
+    first, third = (abs((h * np.exp(-2j * np.pi * k * np.arange(3) / 8)).sum()) for k in (1, 3))
+    assert third < 8 * 2.0**-53 < first
+    with pytest.raises(NotAnalysable, match="rational numbers"):
+        vanishes(np.array([1, sympy.sqrt(2), 1]), 3, 8)
+    both = conditions([1, sympy.Symbol("r"), 1], 8)[0]
+    assert (both.lines, both.holds) == ((1, 3), False)
+    assert str(both) == "lines 1/8, 3/8: never vanish together"
+    assert str(conditions([1] * 8, 8)[0]) == "lines 1/8, 3/8: vanish"

@@ -38,7 +38,7 @@ BOUND = 7 * 4 * 7 * 4 * 32 * 2.0**-53
 """Products of two sums of 7 terms of at most 4, each with a few roundings of a phase of at most 2π·2·16."""
 
 
-@QUIET(max_examples=80)
+@QUIET(max_examples=40)
 @given(sums, sums)
 def test_the_algebra_is_that_of_complex_numbers(first: Any, second: Any) -> None:
     x, y = number(*first), number(*second)

@@ -17,7 +17,7 @@ from dspref.symbolic.proofs import Statement, Step, no_zeros
 NAMES = [statement.name for statement in theorems(1)]
 
 
-@pytest.mark.parametrize("layers", [1, 2, 3, 4, 6])
+@pytest.mark.parametrize("layers", [1, 3, 6])
 def test_every_statement_holds_for_chains_of_any_depth(layers: int) -> None:
     for statement in theorems(layers):
         assert statement.holds, str(statement)
