@@ -50,7 +50,7 @@ def test_counts_are_what_ones_give() -> None:
     """The Diophantine count against stamps of ones: every kind of layer, dilated and strided, every border."""
     seen: Counter[str] = Counter()
 
-    strided = st.builds(replace, layers("conv"), stride=st.integers(2, 4), padding=st.integers(0, 3))  # type: ignore[type-var]
+    strided = st.builds(replace, layers("conv"), stride=st.integers(2, 4), padding=st.integers(0, 3))
 
     @QUIET(max_examples=150)
     @given(layers() | strided, st.integers(0, 12))
