@@ -115,7 +115,7 @@ def border_values(layer: Layer, time: int) -> Array:
         return np.asarray(rows[..., p % L, np.clip(p // L + 1, 0, rows.shape[-1] - 1)])
 
     p = np.arange(0, max(0, u.length(N)), M) + u.offset
-    return head(p) - head(p - N * L) if u.border == "zeros" else head(p + u.h.shape[-1] * L)
+    return head(p) - head(p - N * L) if u.border == "zeros" else head(p % L + u.h.shape[-1] * L)
 
 
 @value
@@ -231,7 +231,7 @@ def boundary(stages: Chain | Stage, time: int, *, offset: ArrayLike = 1) -> Boun
     chain = as_chain(stages)
     steady = steady_response(chain, offset=offset)
     part = steady_range(chain, time)
-    y = chain(constant(chain, time, offset))
+    y = chain(constant(chain, time, offset, exact=steady.dtype == object))
     length = y.shape[-1]
     start, stop = (part.start, part.stop) if part.start < part.stop else (length, length)
     single = chain.stages[0] if len(chain.stages) == 1 else None

@@ -12,8 +12,8 @@ them; neither asks for weights. Where the steady state is a constant, borders th
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -70,7 +70,7 @@ class _Span:
 
     def extended(self, border: str) -> tuple[float, float]:
         """Return [A, B) over which the signal, extended by a border rule, is steady."""
-        left, right = self.first == 0, self.stop == self.time
+        left, right = self.first == 0 < self.stop, self.stop == self.time > self.first
         if border == "circular" and self.period and self.time % self.period == 0:
             return (-math.inf, math.inf) if left and right else (self.first, self.stop)
         if border == "replicate" and self.period == 1:
@@ -106,8 +106,10 @@ def steady_range(stages: Chain | Stage, time: int, *, source: str = "constant") 
 
     Notes
     -----
-    This is where the steady state begins for weights in general. Given weights may cancel at a border, or a
-    nonlinearity hide it: `measured_range` looks.
+    This is where the steady state begins for weights in general. Given weights may cancel at a border, a gap of
+    zeros may look like the zeros beyond it, or a nonlinearity hide it: `measured_range` looks. A dilated kernel
+    leaves untouched samples among the touched ones; a decimation behind it may keep none but those, and then
+    be steady sooner than said, never later.
 
     Examples
     --------
@@ -143,7 +145,7 @@ def _through(stage: Stage, span: _Span) -> _Span:
     if taps.size:
         A, B = span.extended(u.border)
         first = _clip(A * u.L + int(taps[-1]) + 1 - u.L - u.offset, length)
-        stop = _clip(B * u.L + int(taps[0]) - u.offset, length) if span.first < span.stop else first
+        stop = _clip(B * u.L + int(taps[0]) - u.offset, length)
     period = _period(stage, u, span.period)
     return _Span(-(-length // M), -(-first // M), -(-stop // M), period // math.gcd(period, M))
 
@@ -218,14 +220,20 @@ def periodic_response(u: StretchFilter, x: ArrayLike) -> Array:
     return y
 
 
-def constant(chain: Chain, time: int, offset: ArrayLike) -> Array:
-    """Return a constant input (in, time) that a chain takes."""
+def constant(chain: Chain, time: int, offset: ArrayLike, *, exact: bool = False) -> Array:
+    """Return a constant input (in, time) that a chain takes; if `exact`, as objects, which no layer rounds."""
     mean = chain.checked_offset(offset)
-    return np.array(np.broadcast_to(mean.reshape(-1, 1), (chain.in_channels or mean.size, time)))
+    x = np.array(np.broadcast_to(mean.reshape(-1, 1), (chain.in_channels or mean.size, time)))
+    return x.astype(object) if exact else x
 
 
 def measured_range(
-    stages: Chain | Stage, time: int, *, offset: ArrayLike = 1, roundoff: float = 0.0, run: Any = None
+    stages: Chain | Stage,
+    time: int,
+    *,
+    offset: ArrayLike = 1,
+    roundoff: float = 0.0,
+    run: Callable[[Array], Array] | None = None,
 ) -> slice:
     """Return the longest stretch over which the output for a constant is the steady response, by running it.
 
@@ -246,8 +254,9 @@ def measured_range(
     slice(1, 8, None)
     """
     chain = as_chain(stages)
-    x = constant(chain, as_integer("time", time, 1), offset)
-    y, period = np.asarray((run or chain)(x)), steady_response(chain, offset=offset)
+    period = steady_response(chain, offset=offset)
+    x = constant(chain, as_integer("time", time, 1), offset, exact=run is None and period.dtype == object)
+    y = np.asarray((run or chain)(x))
     expected = period[..., np.arange(y.shape[-1]) % period.shape[-1]]
     apart = np.abs(y - expected) > roundoff * np.abs(y).max() if roundoff else y != expected
     edges = np.flatnonzero(np.concatenate([[True], apart.any(axis=0), [True]]))

@@ -64,6 +64,11 @@ def gapped(chain: Chain) -> bool:
     return any((steady_response(Chain(chain.stages[:n])) == 0).any() for n in range(1, len(chain.stages)))
 
 
+def sieved(chain: Chain) -> bool:
+    """Return whether a decimation may keep none but samples that a dilated kernel has left untouched."""
+    return chain.stages[-1].factor < 1 and any(getattr(stage, "dilation", 1) > 1 for stage in chain.stages[:-1])
+
+
 def test_the_closed_form_is_what_runs_show() -> None:
     """On a constant, with weights that can't cancel: the same samples, for chains of every kind."""
     seen: Counter[str] = Counter()
@@ -76,11 +81,10 @@ def test_the_closed_form_is_what_runs_show() -> None:
         if predicted.start == predicted.stop:
             seen["no steady sample"] += 1
             return
-        x = np.ones((chain.in_channels or 1, time), int)
-        y, period = chain(x), steady_response(chain)
+        y, period = chain(np.ones((chain.in_channels or 1, time), object)), steady_response(chain)
         same = (y == period[:, np.arange(y.shape[-1]) % period.shape[-1]]).all(axis=0)
         assert same[predicted].all()
-        if gapped(chain):
+        if gapped(chain) or sieved(chain):
             return
         assert not same[: predicted.start][-1:].any()
         assert not same[predicted.stop :][:1].any()
@@ -198,6 +202,18 @@ def test_weights_may_cancel_and_maps_may_hide() -> None:
     assert measured_range(hidden, 8) == slice(0, 17)
 
 
+def test_a_decimation_may_keep_untouched_samples_only() -> None:
+    """Taps 0, 2 and 4 of a stamp every 3: the border touches sample 1 alone, and every second sample starts at 0."""
+    dilated = TransposedConv(np.array([[[1, 2, 3]]]), stride=3, dilation=2)
+    assert np.flatnonzero(dilated(np.ones((1, 9), int))[0, :6] != np.tile(steady_response(dilated)[0], 2)).tolist() == [
+        1
+    ]
+    chain = Chain([dilated, Conv(np.array([[[1]]]), stride=2)])
+    assert steady_range(dilated, 9).start == 2
+    assert steady_range(chain, 9).start == 1
+    assert measured_range(chain, 9).start == 0
+
+
 def test_outlines_need_no_weights() -> None:
     words = "convt k8 s4 p2 | leaky 0.2 | conv k7 p3 d2 | shuffle x2 k3 p1 | conv k4 s2"
     chain = parse(words)
@@ -246,6 +262,9 @@ def test_periodic_response_is_a_long_response_far_inside() -> None:
 
 
 def test_exact_numbers_stay_exact() -> None:
+    """Thirds of a linear interpolation behind integers are no floats, nor compared with any."""
+    thirds = Chain([TransposedConv(np.array([[[1, 5]]]), stride=2), Linear(3)])
+    assert measured_range(thirds, 6) == steady_range(thirds, 6) == slice(1, 35)
     w = np.array([[[Fraction(1, 3), Fraction(1, 7), Fraction(2, 3)]]], object)
     assert steady_response(TransposedConv(w, stride=2)).tolist() == [[Fraction(1), Fraction(1, 7)]]
 
@@ -283,6 +302,21 @@ def test_refusals(name: str) -> None:
     call, error, words = REFUSALS[name]
     with pytest.raises(error, match=words):
         call()
+
+
+def test_a_mirror_may_reach_to_the_other_border() -> None:
+    """Sample 2 is unsteady at the end, and stands at −2 in the mirror: the first output draws on it too."""
+    ending = FilterInterp(1, np.array([3, 2]), offset=1)
+    chain = Chain([ending, Conv(np.array([[[1, 4, 2]]]), padding=2, padding_mode="reflect")])
+    assert steady_range(ending, 3) == slice(0, 2)
+    assert steady_range(chain, 3) == measured_range(chain, 3) == slice(1, 2)
+
+
+def test_gaps_draw_on_nothing_and_are_steady() -> None:
+    """Behind a layer without one steady sample the zeros of a stretch are still what they would be."""
+    chain = Chain([FilterInterp(1, np.array([3, 2, 1])), FilterInterp(2, np.array([5]))])
+    assert steady_range(chain, 2) == slice(3, 4)
+    assert chain([[1, 1]]).tolist() == [[15, 0, 25, 0]]
 
 
 def test_an_input_without_a_tap_is_steady() -> None:
