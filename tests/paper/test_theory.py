@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import product
 from math import gcd, prod
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import ArrayLike
 
 from dspref import (
     Chain,
     Conv,
+    FilterInterp,
+    Layer,
     Linear,
     Nearest,
     Pointwise,
@@ -27,7 +32,13 @@ from dspref import (
     whence,
 )
 from dspref.arrays import Array
+from dspref.boundary import boundary
+from dspref.designs import LearnedLinear, icnr
+from dspref.gradients import Pool, gradient_lines, stft_gradient_lines
+from dspref.heads import ISTFT, HaarSynthesis, LazySynthesis, PQMFSynthesis, Unsqueeze, kaiser_prototype
+from dspref.initial import TapLaw, exceeds_dc, gaussian_moments, power_through, random_lines, torch_default
 from dspref.nulls import vanishes
+from dspref.spectrum.noise import coherence, cyclic_variance, output_psd
 from tests.strategies import QUIET
 
 U = 2.0**-53
@@ -52,7 +63,7 @@ def coefficients(y: Array, period: int) -> Array:
     return np.asarray(np.fft.fft(y.reshape(-1, period).mean(axis=0)) / period)
 
 
-def amplitudes(chain: Chain, *, offset: float = 1) -> list[complex]:
+def amplitudes(chain: Chain, *, offset: ArrayLike = 1) -> list[complex]:
     """Return what the library says of the lines of one channel, from 0 on."""
     return [complex(line.amplitude[0]) for line in tone_lines(chain, offset=offset) if line.amplitude is not None]
 
@@ -227,3 +238,180 @@ def test_t17_known_weights(seed: int) -> None:
                 period = np.resize(stage.bias_phases[0], s)
                 due += np.fft.fft(period)[k * A * s // P % s] / s / A * behind(i + 1, k)
         assert abs(told - due) <= bound
+
+
+def test_t7_random_kernels() -> None:
+    """The mean over all patterns of signs is σ²K Σμ²/s², for every k and any overlap; 1/√3 and 1/2 by draws."""
+    mu = np.array([2, -1])
+    for s, K in ((2, 3), (4, 4), (3, 5), (4, 2)):
+        signs = np.array(list(product((-1, 1), repeat=2 * K))).reshape(-1, 2, K)
+        waves = np.exp(-2j * np.pi * np.outer(np.arange(s), np.arange(K)) / s)
+        power = np.abs(np.einsum("c,ncK,kK->nk", mu, signs, waves) / s) ** 2
+        told = random_lines(s, K, law=TapLaw("sign"), means=mu)
+        due = Fraction(K * int((mu**2).sum()), s**2)
+        assert [line.mean_power for line in told] == [due] * (s // 2 + 1)
+        assert np.allclose(power.mean(axis=0), float(due), rtol=1e3 * U, atol=0)
+        assert np.allclose(
+            power.var(axis=0)[: s // 2 + 1] / float(due) ** 2, [row.spread for row in told], atol=1e3 * U
+        )
+    assert abs(exceeds_dc(1, 8, 16) - 1 / np.sqrt(3)) < 1e-9
+    assert exceeds_dc(4, 8, 16) == pytest.approx(0.5, abs=1e-9)
+    h = np.random.default_rng(0).standard_normal((40_000, 16))
+    c = np.abs(np.fft.fft(h.reshape(-1, 2, 8).sum(axis=1)))
+    for k, p in ((1, 1 / np.sqrt(3)), (4, 0.5)):
+        assert abs((c[:, k] > c[:, 0]).mean() - p) < 5 * np.sqrt(p * (1 - p) / len(h))  # five standard errors
+
+
+@pytest.mark.parametrize(("K", "s", "p"), [(3, 2, 0), (8, 6, 0), (8, 4, 0), (16, 8, 4), (4, 6, 1), (7, 3, 2)])
+def test_t8_borders(K: int, s: int, p: int) -> None:
+    """The first and last steady sample by the two inequalities; before them, sums over the inputs that are there."""
+    T, w = 12, np.arange(1, K + 1) ** 2
+    y = TransposedConv(w[None, None], stride=s, padding=p)(np.ones((1, T), int))[0]
+    for m, seen in enumerate(y):
+        assert seen == sum(w[m + p - n * s] for n in range(T) if 0 <= m + p - n * s < K)
+    found = boundary(TransposedConv(w[None, None], stride=s, padding=p), T)
+    assert found.start == max(0, K - s - p)
+    assert found.length - found.end == min(s * T - p, len(y))
+    gains = [w[r::s].sum() for r in range(s)]
+    assert all(y[m] == gains[(m + p) % s] for m in range(found.start, found.length - found.end))
+
+
+def test_t9_wavelets_and_learned_interpolation() -> None:
+    a, d = Fraction(3), Fraction(1)
+    assert amplitudes(Chain([LazySynthesis(1)]), offset=np.array([3, 1])) == [2, (a - d) / 2]
+    haar = amplitudes(Chain([HaarSynthesis(1)]), offset=np.array([3, 1]))
+    assert abs(haar[1] - 1 / np.sqrt(2)) < 4 * U
+    for w in (Fraction(1, 3), Fraction(7, 8)):
+        assert len(set(LearnedLinear(w).normal.phase_gains.ravel().tolist())) == 1
+    equal = icnr(np.arange(1, 7).reshape(2, 1, 3), 4)
+    assert not any(amplitudes(Chain([SubpixelConv(equal, 4)]))[1:])
+
+
+@pytest.mark.parametrize("hop", [2, 4, 5])
+def test_t10_heads(hop: int) -> None:
+    """An offset in the channels in front of a head comes out with the period of its factor, and no longer one."""
+    rng = np.random.default_rng(hop)
+    heads = [
+        Unsqueeze(1, hop),
+        ISTFT(np.ones(3 * hop), hop, padding="none"),
+        PQMFSynthesis(kaiser_prototype(taps=8 * hop, cutoff=0.5 / hop), hop),
+    ]
+    for head in heads:
+        mu = rng.standard_normal(head.in_channels)
+        y = head(np.tile(mu[:, None], 60))[0]
+        middle = y[20 * hop : 40 * hop]
+        assert np.allclose(middle, np.tile(middle[:hop], 20), rtol=0, atol=1e3 * U * np.abs(mu).sum())
+        told = amplitudes(Chain([head]), offset=mu)
+        assert np.allclose(np.abs(told), np.abs(np.fft.rfft(middle[:hop]) / hop), atol=1e3 * U * np.abs(mu).sum())
+        assert max(map(abs, told[1:])) > 1e-3
+
+
+TRIANGLE = FilterInterp(2, np.array([Fraction(1, 2), Fraction(1), Fraction(1, 2)], object), offset=1)
+
+
+@pytest.mark.parametrize(("layer", "p"), [(Nearest(2), 1), (TRIANGLE, 2), (Linear(2), 3)])
+def test_t12_images(layer: Layer, p: int) -> None:
+    """tan to the power 1, 2, 3, by the formula and by a sine that is sent through and transformed."""
+    N = 240
+    for b in (7, 40, 90, 113):
+        told = [i.gain for i in images(Chain([layer]), Fraction(b, N))]
+        ratio = abs(complex(np.squeeze(told[1])) / complex(np.squeeze(told[0])))  # type: ignore[arg-type]
+        due = np.tan(np.pi * b / N / 2) ** p
+        assert abs(ratio - due) < 1e-13
+        y = layer(np.cos(2 * np.pi * b * np.arange(3 * N) / N)[None])[0, 2 * N : 4 * N]
+        spectrum = np.abs(np.fft.rfft(y))
+        assert abs(spectrum[N - b] / spectrum[b] - due) < 1e-12
+        assert set(np.flatnonzero(spectrum > 1e-9)) <= {b, N - b}
+
+
+@pytest.mark.parametrize("s", [2, 3, 4, 5, 8])
+def test_t13_white_input(s: int) -> None:
+    """Variances are the diagonal of A Aᵀ; their mean is THEORY's; the power under the PSD is the mean variance."""
+    u = Linear(s).normal
+    A = np.array(u.as_matrix(12), float)
+    rows = (A @ A.T).diagonal()[4 * s : 8 * s].reshape(4, s)
+    told = np.asarray(cyclic_variance(Linear(s))).ravel()
+    assert np.allclose(rows, np.array(told, float), rtol=0, atol=1e2 * U)
+    due = Fraction(2, 3) + Fraction(1, 3 * s * s) if s % 2 else Fraction(2, 3) - Fraction(1, 6 * s * s)
+    assert sum(told) / s == due
+    nu = (np.arange(512) + 0.5) / 1024  # exact for the trigonometric polynomial abs(H)²
+    assert abs(np.mean(output_psd(Linear(s), nu)) - float(due)) < 1e3 * U
+    assert np.allclose(np.squeeze(output_psd(Linear(s), nu)), np.abs(u.response(nu)) ** 2 / s, rtol=1e-12, atol=1e3 * U)
+    assert np.allclose(coherence(Nearest(s), 0.1 / s, 1), 1, rtol=0, atol=1e3 * U)
+
+
+def test_t13_images_of_many_channels_are_hardly_coherent() -> None:
+    rng = np.random.default_rng(2)
+    C, seen = 16, []
+    for _ in range(200):
+        layer = TransposedConv(rng.standard_normal((C, 1, 4)), stride=2)
+        seen.append(float(np.squeeze(coherence(layer, 0.11, 1))))
+    assert abs(np.mean(seen) * C - 1) < 0.25  # four standard errors of 200 draws with the spread of a mean of one
+
+
+def test_t15_default_initialisation() -> None:
+    """The gain by every pattern of signs, exactly; the bounds as Torch has them."""
+    C_in, C_out, K, s = 2, 1, 3, 2
+    default = torch_default("convt", C_in, C_out, K, factor=s)
+    assert (default.gain, default.bias_variance) == (Fraction(C_in, 3 * s * C_out), Fraction(1, 3 * C_out * K))
+    assert default.law.variance * K * C_in / s == default.gain  # any signs: squares of taps are what counts
+    layer = torch.nn.ConvTranspose1d(64, 8, 5, stride=4)
+    bound = 1 / np.sqrt(8 * 5)
+    for parameter in (layer.weight, layer.bias):
+        largest = float(parameter.detach().abs().max())
+        assert largest <= bound
+    assert float(layer.weight.detach().abs().max()) > 0.99 * bound
+    shares = power_through([torch_default("convt", c, c // 2, 8, factor=4) for c in (64, 32, 16, 8)])
+    assert shares[0].signal > shares[1].signal > shares[2].signal > shares[3].signal
+    assert shares[-1].bias > shares[-1].signal
+
+
+def test_t16_offsets_of_activations() -> None:
+    assert abs(gaussian_moments(Pointwise("relu")).offset_ratio - 1 / np.pi) < 1e-14
+    for a in (0.01, 0.1, 0.2):
+        due = (1 - a) ** 2 / (np.pi * (1 + a * a))
+        assert abs(gaussian_moments(Pointwise("leaky", (a,))).offset_ratio - due) < 1e-14
+    for name in ("tanh", "glu"):
+        assert gaussian_moments(Pointwise(name)).offset_ratio < 1e-28
+    x = np.random.default_rng(1).standard_normal(400_000)
+    drawn = Pointwise("relu")(x[None])
+    assert abs(drawn.mean() ** 2 / (drawn**2).mean() - 1 / np.pi) < 5e-3  # some four standard errors
+
+
+@pytest.mark.parametrize(("K", "s", "p"), [(8, 4, 0), (15, 4, 7), (5, 3, 1), (3, 2, 1)])
+def test_t18_gradients(K: int, s: int, p: int) -> None:
+    """W(k/s)/s, against Torch's own gradient of the sum."""
+    rng = np.random.default_rng(K)
+    w = rng.integers(-9, 10, (1, 1, K)).astype(float)
+    x = torch.zeros(1, 1, 40 * s, dtype=torch.float64, requires_grad=True)
+    torch.nn.functional.conv1d(x, torch.from_numpy(w), stride=s, padding=p).sum().backward()
+    assert x.grad is not None
+    seen = np.fft.fft(x.grad[0, 0, 10 * s : 30 * s].numpy().reshape(20, s).mean(axis=0)) / s
+    lines = gradient_lines(Chain([Conv(w, stride=s, padding=p)]))
+    for k, line in enumerate(lines):
+        assert line.freq == Fraction(k, s)
+        assert line.amplitude is not None
+        assert abs(line.amplitude[0] - seen[k]) < rounding(w[0, 0])
+        assert abs(abs(line.amplitude[0]) - abs(H(w[0, 0], k / s)) / s) < rounding(w[0, 0])
+    pooled = gradient_lines(Chain([Pool("average", s)]))
+    assert all(line.null for line in pooled[1:])
+
+
+@pytest.mark.parametrize(("N", "hop", "due"), [(240, 50, -68.6), (1024, 256, None), (512, 256, -15.6)])
+def test_t19_stft_losses(N: int, hop: int, due: float | None) -> None:
+    """The envelope summed frame by frame, transformed, against W2(k/hop)/W2(0)."""
+    w = torch.hann_window(N, dtype=torch.float64).numpy()
+    lines = stft_gradient_lines("hann", hop, length=N)
+    frames = np.zeros(hop * 40 + N)
+    for m in range(41):
+        frames[m * hop : m * hop + N] += w**2
+    c = np.abs(np.fft.rfft(frames[20 * hop : 21 * hop]))
+    worst = 20 * np.log10(c[1:].max() / c[0])
+    levels = [line.level_dbc for line in lines[1:] if line.level_dbc is not None]
+    if due is None:
+        assert not levels
+        assert all(line.null for line in lines[1:])
+        assert worst < -280
+    else:
+        assert round(max(levels), 1) == due
+        assert abs(max(levels) - worst) < 1e-6
