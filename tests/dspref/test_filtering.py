@@ -72,8 +72,10 @@ def test_droop_is_exact_at_nulls_and_re_dc() -> None:
     at_null = np.array([f == Fraction(1, 3) for f in FREQS])
     assert np.isneginf(levels[at_null]).all()
     assert levels[~at_null] == pytest.approx(20 * np.log10(dirichlet(3)[~at_null]), abs=1e-12)
-    assert droop_db(FilterInterp(2, [7, 7]), Fraction(1, 4)) == pytest.approx(10 * np.log10(0.5))
-    assert np.isneginf(droop_db(FilterInterp(2, [0.1, 0.2, 0.1]), Fraction(1, 2)))  # doubles are fractions too
+    assert droop_db(FilterInterp(2, np.array([7, 7])), Fraction(1, 4)) == pytest.approx(10 * np.log10(0.5))
+    assert np.isneginf(
+        droop_db(FilterInterp(2, np.array([0.1, 0.2, 0.1])), Fraction(1, 2))
+    )  # doubles are fractions too
 
 
 def test_droop_of_several_channels_is_that_of_their_power() -> None:
@@ -121,13 +123,20 @@ def test_what_is_no_frequency_is_refused(freq: Any, error: type[Exception]) -> N
 
 def test_symbols_are_sent_where_they_are_kept() -> None:
     a = sympy.Symbol("a")
-    for u in (FilterInterp(2, [a, 1]), StretchFilter(2, [a, 1]), Chain([Nearest(2), Conv([[[a]]])])):
+    for u in (
+        FilterInterp(2, np.array([a, 1])),
+        StretchFilter(2, np.array([a, 1])),
+        Chain([Nearest(2), Conv(np.array([[[a]]]))]),
+    ):
         with pytest.raises(NotAnalysable, match=r"got symbols in .*dspref.symbolic keeps symbols"):
             response(u, 0)
 
 
 def test_levels_without_a_reference_are_refused() -> None:
-    for ask in (lambda: droop_db(FilterInterp(1, [1, -1]), 0.1), lambda: edge_db(FilterInterp(1, [1, -1]), -3)):
+    for ask in (
+        lambda: droop_db(FilterInterp(1, np.array([1, -1])), 0.1),
+        lambda: edge_db(FilterInterp(1, np.array([1, -1])), -3),
+    ):
         with pytest.raises(ValueError, match=r"level re DC: got no gain at DC"):
             ask()
     with pytest.raises(ValueError, match=r"level of the edge: got 3.0 dB; allowed: below 0 dB re DC"):

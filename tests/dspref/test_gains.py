@@ -13,7 +13,7 @@ RNG = np.random.default_rng(3)
 
 CHAINS = {
     "nothing": Chain([]),
-    "alike": Chain([Linear(3), Nearest(2), FilterInterp(2, [1.0, 2.0, -0.5], offset=1)]),
+    "alike": Chain([Linear(3), Nearest(2), FilterInterp(2, np.array([1.0, 2.0, -0.5]), offset=1)]),
     "mixing": Chain(
         [
             Nearest(2),
@@ -52,7 +52,9 @@ def test_gains_of_systems_that_mix_channels_and_do_not() -> None:
     assert follow(G, G.swapaxes(1, 2)) == pytest.approx(np.einsum("foi,fpi->fop", G, G))
 
 
-@pytest.mark.parametrize("chain", [Chain([Pointwise("relu")]), parse("conv k3"), Chain([Conv([[[1]]], stride=2)])])
+@pytest.mark.parametrize(
+    "chain", [Chain([Pointwise("relu")]), parse("conv k3"), Chain([Conv(np.array([[[1]]]), stride=2)])]
+)
 def test_what_has_no_gain_is_refused(chain: Chain) -> None:
     with pytest.raises(NotAnalysable):
         gains(chain, FREQS)

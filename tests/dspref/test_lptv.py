@@ -134,7 +134,7 @@ def test_upsampling_alone_has_one_column_the_images() -> None:
 
 def test_a_bare_decimator_aliases() -> None:
     """Down by 3 adds up three frequencies, as they are."""
-    u = bifrequency(Conv([[[1.0]]], stride=3))
+    u = bifrequency(Conv(np.array([[[1.0]]]), stride=3))
     assert u.components(0.3)[..., 0, 0] == pytest.approx(np.ones((1, 3)))
     a = np.random.default_rng(0).normal(size=(1, 12))
     assert u.predict(a) == pytest.approx(a[:, ::3])
@@ -152,7 +152,7 @@ def test_channels_alike_keep_their_number() -> None:
 def test_complex_signals_stay_complex() -> None:
     u = bifrequency(Nearest(2))
     assert u.predict([[1j, 2]]) == pytest.approx(np.array([[1j, 1j, 2, 2]]))
-    assert bifrequency(FilterInterp(2, [1j])).predict([[1, 2]]) == pytest.approx(1j * stretch([[1, 2]], 2))
+    assert bifrequency(FilterInterp(2, np.array([1j]))).predict([[1, 2]]) == pytest.approx(1j * stretch([[1, 2]], 2))
 
 
 def test_biases_are_apart() -> None:
@@ -172,7 +172,7 @@ def test_biases_are_apart() -> None:
         (Chain([Nearest(2), Pointwise("tanh")]), "a chain of linear layers"),
         (parse("conv k3 s2"), "without weights"),
         (Linear(2, align_corners=True), "align_corners"),
-        (FilterInterp(2, [sympy.Symbol("a"), 1]), "dspref.symbolic keeps symbols"),
+        (FilterInterp(2, np.array([sympy.Symbol("a"), 1])), "dspref.symbolic keeps symbols"),
     ],
 )
 def test_what_has_no_map_is_refused(chain: Any, words: str) -> None:
@@ -181,7 +181,7 @@ def test_what_has_no_map_is_refused(chain: Any, words: str) -> None:
 
 
 def test_what_is_no_period_is_refused() -> None:
-    u = bifrequency(Conv([[[1.0]]], stride=2))
+    u = bifrequency(Conv(np.array([[[1.0]]]), stride=2))
     for samples in (0, 3):
         with pytest.raises(ValueError, match=rf"samples of a period: got {samples}; allowed: a multiple of 2"):
             u.predict(np.ones((1, samples)))

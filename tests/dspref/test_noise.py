@@ -35,8 +35,8 @@ def test_the_mean_variance_of_linear_interpolation(s: int) -> None:
 
 def test_phases_stand_in_the_order_of_the_output() -> None:
     assert [str(v) for v in cyclic_variance(Linear(2))] == ["5/8", "5/8"]
-    assert cyclic_variance(FilterInterp(3, [1, 2, 3, 4], offset=1)).tolist() == [4, 9, 17]
-    assert cyclic_variance(FilterInterp(2, [1j, 2]), variance=2).tolist() == [2, 8]
+    assert cyclic_variance(FilterInterp(3, np.array([1, 2, 3, 4]), offset=1)).tolist() == [4, 9, 17]
+    assert cyclic_variance(FilterInterp(2, np.array([1j, 2])), variance=2).tolist() == [2, 8]
 
 
 def test_statistics_are_those_of_the_covariance_matrix() -> None:
@@ -58,11 +58,11 @@ def test_statistics_are_those_of_the_covariance_matrix() -> None:
 
 def test_symbols_stay_symbols() -> None:
     a, b, c = sympy.symbols("a b c", real=True)
-    assert cyclic_variance(FilterInterp(2, [a, b, c])).tolist() == [a**2 + c**2, b**2]
+    assert cyclic_variance(FilterInterp(2, np.array([a, b, c]))).tolist() == [a**2 + c**2, b**2]
     z = sympy.Symbol("z")
-    assert cyclic_variance(FilterInterp(1, [z])).tolist() == [z * sympy.conjugate(z)]
+    assert cyclic_variance(FilterInterp(1, np.array([z]))).tolist() == [z * sympy.conjugate(z)]
     with pytest.raises(NotAnalysable, match=r"dspref.symbolic"):
-        output_psd(FilterInterp(2, [a, b]), 0)
+        output_psd(FilterInterp(2, np.array([a, b])), 0)
 
 
 def test_stacks_go_through_their_collapsed_kernel() -> None:
@@ -139,7 +139,7 @@ def test_images_of_a_sum_of_channels_have_a_coherence_of_one_over_their_number(C
 
 
 def test_what_is_not_there_is_not_compared() -> None:
-    assert np.isnan(coherence(FilterInterp(2, [0, 0, 0]), Fraction(1, 8), 1))
+    assert np.isnan(coherence(FilterInterp(2, np.array([0, 0, 0])), Fraction(1, 8), 1))
 
 
 def test_bad_noise_is_refused() -> None:
@@ -157,4 +157,4 @@ def test_bad_noise_is_refused() -> None:
     with pytest.raises(ValueError, match=r"up to half the output rate"):
         output_psd(layer, 0.75)
     with pytest.raises(NotAnalysable, match=r"stride"):
-        cyclic_variance(Conv([[[1]]], stride=2))
+        cyclic_variance(Conv(np.array([[[1]]]), stride=2))

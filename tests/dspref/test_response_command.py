@@ -57,11 +57,10 @@ def test_outlines_are_named_as_not_known() -> None:
 def test_a_null_is_said_not_printed_as_a_number() -> None:
     image = answer("nearest x3", "--sr", "48000", "--component", "0")["images"][1]
     assert (image["level_db"], image["relative_db"], image["null"]) == (None, None, True)
-    assert (
-        " 16000      1             1             null                 null\n"
-        in run("nearest x3", "--sr", "48000", "--component", "0").output.replace("16000  ", " 16000  ", 1)
-        or "null" in run("nearest x3", "--sr", "48000", "--component", "0").output
-    )
+    page = run("nearest x3", "--sr", "48000", "--component", "0").output
+    (row,) = [line.split() for line in page.splitlines() if line.strip().startswith("16000 ")]
+    assert row == ["16000", "1", "1", "null", "null"]
+    assert "inf" not in page
 
 
 def test_the_page_says_it_in_words() -> None:
@@ -84,7 +83,7 @@ def test_nulls_that_are_not_proved_are_about() -> None:
 def test_a_filter_without_dc_has_no_level_re_dc() -> None:
     from dspref import Chain, FilterInterp
 
-    (layer,) = response_document(Chain([FilterInterp(1, [1, -1])]), Fraction(100))["layers"]
+    (layer,) = response_document(Chain([FilterInterp(1, np.array([1, -1]))]), Fraction(100))["layers"]
     assert (layer["droop"], layer["edge_hz"], layer["nulls"]) == (None, None, [{"hz": 0, "order": 1, "exact": True}])
 
 

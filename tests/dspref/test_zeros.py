@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dspref import Conv, FilterInterp, Linear, Nearest, NotAnalysable, StretchFilter, ZeroStuff, parse
+from dspref.arrays import Array
 from dspref.spectrum import nulls, response
 from dspref.spectrum.zeros import _candidates, cyclotomic
 from tests.strategies import QUIET
@@ -43,12 +44,12 @@ def test_proved_nulls_are_the_cyclotomic_factors_that_sympy_finds(orders: list[i
     p = sympy.Poly(rest, Z)
     for q in orders:
         p *= sympy.Poly(sympy.cyclotomic_poly(q, Z), Z)
-    expected = {}
+    expected: dict[Fraction, int] = {}
     for factor, m in p.factor_list()[1]:
         if factor.is_cyclotomic:
             q = next(q for q in range(1, 100) if factor in (c := sympy.Poly(sympy.cyclotomic_poly(q, Z), Z), -c))
             expected |= {Fraction(k, q): m for k in range(q // 2 + 1) if np.gcd(k, q) == 1}
-    found = nulls(FilterInterp(1, [int(v) for v in p.all_coeffs()]))
+    found = nulls(FilterInterp(1, np.array([int(v) for v in p.all_coeffs()])))
     assert {n.freq: n.order for n in found if n.exact} == expected
 
 
@@ -64,7 +65,7 @@ def test_every_order_that_may_divide_is_tried() -> None:
 
 @pytest.mark.parametrize("h", [scipy.signal.firwin(63, 0.25), scipy.signal.remez(41, [0, 0.1, 0.15, 0.5], [1, 0])])
 def test_float_nulls_are_where_the_amplitude_of_a_symmetric_filter_changes_sign(
-    h: np.typing.NDArray[np.float64],
+    h: Array,
 ) -> None:
     found = nulls(FilterInterp(4, h))
     assert not any(n.exact for n in found)
@@ -78,7 +79,7 @@ def test_float_nulls_are_where_the_amplitude_of_a_symmetric_filter_changes_sign(
 
 
 def test_irrational_nulls_have_their_closed_form() -> None:
-    (null,) = nulls(FilterInterp(1, [3, 2, 3]))  # 2 + 6 cos 2πν
+    (null,) = nulls(FilterInterp(1, np.array([3, 2, 3])))  # 2 + 6 cos 2πν
     assert null.freq == pytest.approx(np.arccos(-1 / 3) / (2 * np.pi), rel=1e-14)
     assert (null.order, null.exact) == (None, False)
     (twice,) = nulls(FilterInterp(1, np.convolve([3, 2, 3], [3, 2, 3])))
@@ -89,7 +90,7 @@ def test_the_nine_tap_filter_is_null_at_a_third_once_it_is_cured() -> None:
     """THEORY: 4066 6261 8133 9391 9834 … has unequal branch sums; 5878 in place of 6261 cures it."""
     for tap, cured in ((6261, False), (5878, True)):
         half = [4066, tap, 8133, 9391]
-        found = nulls(FilterInterp(3, [*half, 9834, *half[::-1]]))
+        found = nulls(FilterInterp(3, np.array([*half, 9834, *half[::-1]])))
         assert (Fraction(1, 3) in [n.freq for n in found if n.exact]) is cured
 
 
@@ -115,4 +116,4 @@ def test_what_has_too_many_or_nothing_but_nulls_is_refused() -> None:
     with pytest.raises(NotAnalysable, match=r"got 1100 taps that no exact null accounts for; allowed: at most 1025"):
         nulls(FilterInterp(1, np.random.default_rng(0).normal(size=1100)))
     with pytest.raises(ValueError, match=r"nulls: got taps that are all zero"):
-        nulls(FilterInterp(1, [0, 0]))
+        nulls(FilterInterp(1, np.array([0, 0])))
