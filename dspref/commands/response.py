@@ -1,4 +1,8 @@
+<<<<<<< HEAD:dspref/commands/response.py
 """The command ``dspref response``: what filters do to the spectrum, schema ``dspref.response/1``.
+=======
+"""The command ``dspref response``: what filters do to the spectrum, as text or schema ``dspref.response/1``.
+>>>>>>> 4c75b4ec806ec70764518e9eaa8dc17c2a3ac8a3:dspref/response_command.py
 
 Frequencies are numbers of hertz as in `dspref.documents`; levels are dB re DC, those of images also dB re the
 component. Where exactly nothing is left, the level is None and ``null`` is true.
@@ -46,8 +50,13 @@ def response_document(chain: Chain, sr: Fraction | int, *, component: Fraction |
     dict
         ``schema, version, spec, sr, factor, stages, layers, unknown, chain``, and ``images`` for a component. A layer
         has ``droop`` (hz, droop_db re DC), ``edge_hz`` (None if it never falls by 3 dB), ``nulls`` (hz, order,
+<<<<<<< HEAD:dspref/commands/response.py
         exact) and ``images`` of the component, all at its own output rate; `unknown` says which stages are not
         answered for, and why.
+=======
+        exact) and ``images`` of the component, all at its own output rate;
+        `unknown` says which stages are not answered for, and why.
+>>>>>>> 4c75b4ec806ec70764518e9eaa8dc17c2a3ac8a3:dspref/response_command.py
 
     Raises
     ------
@@ -61,7 +70,7 @@ def response_document(chain: Chain, sr: Fraction | int, *, component: Fraction |
     >>> from dspref import parse
     >>> row = response_document(parse("nearest x2 | conv k9 p4"), 8000)["layers"][0]
     >>> row["droop"][-1], round(row["edge_hz"], 3), row["nulls"]
-    ({'hz': 2000, 'droop_db': -3.0103}, 1996.976, [{'hz': 4000, 'order': 1, 'exact': True}])
+    ({'hz': 2000, 'droop_db': -3.0103}, 1996.977, [{'hz': 4000, 'order': 1, 'exact': True}])
     """
     sr, S = Fraction(sr), chain.factor
     if S > MOST:
@@ -170,12 +179,9 @@ def _filter_words(row: Document) -> list[str]:
     levels = ", ".join(_decibels(d, "droop_db") for d in row["droop"])
     edge = "never" if row["edge_hz"] is None else f"{row['edge_hz']:.6g} Hz"
     made = [f"  dB re DC at {places} Hz: {levels}", f"  {EDGE_DB:g} dB re DC at: {edge}", valleys]
-    images = ", ".join(
-        f"{decimal(exact(i, 'hz'))} Hz {_decibels(i, 'relative_db')}{' dB' if i['relative_db'] else ''}"
-        for i in row.get("images", [])
-        if i["order"]
-    )
-    return [*made, f"  images re the component: {images}"] if images else made
+    images = [image for image in row.get("images", []) if image["order"]]
+    levels = ", ".join(f"{_decibels(image, 'relative_db')} at {decimal(exact(image, 'hz'))} Hz" for image in images)
+    return [*made, f"  images, dB re the component: {levels}"] if images else made
 
 
 def _null_words(null: Document) -> str:

@@ -100,7 +100,7 @@ def replicas(
     first, S = len(before.upsamplers), rest.factor
     base = next(image for image in found if image.order == 0)
     carried = [_carried(image, a, positive=(image.freq * S - base.freq * S).denominator == 1) for image in found]
-    reference = carried[found.index(base)]
+    reference = None if null(base.freq) else carried[found.index(base)]
     return tuple(
         Replica(
             image.freq,

@@ -120,10 +120,7 @@ def _orders(rows: Array, is_null: Callable[[float], bool]) -> dict[int, int]:
 
 
 def _candidates(taps: int) -> list[int]:
-    """Return the q whose Φ_q is no longer than the taps.
-
-    Its degree, Euler's φ(q), is the product of the ``(p − 1)p^(e − 1)`` over the powers of primes in q.
-    """
+    """Return the q whose Φ_q is no longer than the taps: φ(q) = ``Π (p − 1)p^(e − 1)``, its degree, is less."""
     degrees = {1: 1}
     for p in (n for n in range(2, taps + 1) if all(n % r for r in range(2, math.isqrt(n) + 1))):
         for q, degree in list(degrees.items()):

@@ -7,7 +7,15 @@ import pytest
 from scipy.signal.windows import general_cosine
 
 from dspref.arrays import Array
-from dspref.spectrum import LOBE, SEVEN_TERMS, AverageSpectrum, average_spectrum, measure_lines, spectrogram
+from dspref.spectrum import (
+    LOBE,
+    SEVEN_TERMS,
+    AverageSpectrum,
+    average_spectrum,
+    largest_error_db,
+    measure_lines,
+    spectrogram,
+)
 
 
 def _comb(period: int, time: int) -> Array:
@@ -49,6 +57,43 @@ def test_level_and_floor_of_a_line_in_noise() -> None:
     # 8 independent segments: 1.5 dB a bin, 0.6 dB the median of 28 bins worth 11, and −0.2 dB its bias
     assert on.floor_db == pytest.approx(white, abs=1.5)
     assert off.height_db == pytest.approx(0, abs=3)
+
+
+@pytest.mark.parametrize("noise_db", [-60, -30, -10, 0, 6])
+def test_no_level_is_wrong_by_more_than_the_triangle_inequality_allows(noise_db: float) -> None:
+    """The same noise measured alone says what disturbs the bin: then the bound is no matter of chance."""
+    n = np.arange(64 * 8 * 3)
+    finite = 0
+    for seed in range(20):
+        noise = 10 ** (noise_db / 20) * np.random.default_rng(seed).standard_normal(n.size)
+        alone = average_spectrum(noise, 8, bins_per_line=64).line(Fraction(1, 8)).level_db
+        seen = average_spectrum(noise + 0.1 * np.cos(2 * np.pi * n / 8), 8, bins_per_line=64).line(Fraction(1, 8))
+        bound = largest_error_db(seen.level_db - alone)
+        finite += np.isfinite(bound)
+        assert abs(seen.level_db - 20 * np.log10(0.05)) <= bound + 1e-9  # the rounding of two logarithms, by far
+    assert finite == 20 or noise_db >= 0
+
+
+def test_the_bound_is_attained_where_the_disturbance_lies_along_the_line() -> None:
+    y = 0.3 * (-1.0) ** np.arange(512)
+    for e in (0.2, 0.01, 1e-4):
+        seen = average_spectrum((1 + e) * y, 2).line(Fraction(1, 2)).level_db
+        disturbance = average_spectrum(e * y, 2).line(Fraction(1, 2)).level_db
+        wrong = seen - 20 * np.log10(0.3)
+        assert largest_error_db(seen - disturbance) == pytest.approx(wrong, rel=1e-9)
+
+
+def test_the_stated_error_holds_in_noise_and_is_not_far_too_large() -> None:
+    n = np.arange(64 * 8 * 3)
+    wrong, stated = [], []
+    for seed in range(200):
+        y = 1e-2 * np.random.default_rng(seed).standard_normal(n.size) + 2e-2 * np.cos(2 * np.pi * n / 8)
+        (m,) = measure_lines(y, [Fraction(1, 8)])
+        wrong.append(abs(m.level_db + 40))
+        stated.append(m.error_db)
+    assert (np.array(wrong) <= stated).all()
+    assert max(wrong) > np.median(stated) / 6  # 10 dB of headroom are a factor of 3.2, and noise is mostly aside
+    assert measure_lines(np.random.default_rng(0).standard_normal(n.size), [Fraction(1, 8)])[0].error_db == np.inf
 
 
 def test_noise_alone_has_no_peaks() -> None:
@@ -131,3 +176,8 @@ def test_lines_between_bins_are_refused() -> None:
 def test_crowded_bins_are_refused() -> None:
     with pytest.raises(ValueError, match=r"bins per line: got 8; allowed: an integer >= 32"):
         average_spectrum(np.ones(128), 2, bins_per_line=8)
+
+
+def test_frames_too_short_to_hop_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"frame size: got 2; allowed: an integer >= 4"):
+        spectrogram(np.ones(100), size=2)

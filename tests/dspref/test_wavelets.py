@@ -11,9 +11,10 @@ import sympy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dspref import Chain, Conv, NotAnalysable, lifting, tone_lines
+from dspref import Chain, Conv, NotAnalysable, tone_lines
 from dspref.arrays import Array
 from dspref.documents import predict_document
+from dspref.heads import lifting
 from dspref.heads.wavelets import HaarSynthesis, LazySynthesis
 from dspref.spec import parse, spec
 from tests.strategies import QUIET

@@ -11,8 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dspref import Chain, lifting, parse, preset, tone_lines
+from dspref import Chain, parse, preset, tone_lines
 from dspref.arrays import Array
+from dspref.heads import lifting
 from dspref.heads.istft import ISTFT, hann
 from dspref.heads.pqmf import PQMFSynthesis, kaiser_prototype
 from dspref.heads.squeeze import Squeeze, Unsqueeze
