@@ -1,8 +1,4 @@
-<<<<<<< HEAD:dspref/commands/response.py
-"""The command ``dspref response``: what filters do to the spectrum, schema ``dspref.response/1``.
-=======
 """The command ``dspref response``: what filters do to the spectrum, as text or schema ``dspref.response/1``.
->>>>>>> 4c75b4ec806ec70764518e9eaa8dc17c2a3ac8a3:dspref/response_command.py
 
 Frequencies are numbers of hertz as in `dspref.documents`; levels are dB re DC, those of images also dB re the
 component. Where exactly nothing is left, the level is None and ``null`` is true.
@@ -50,13 +46,8 @@ def response_document(chain: Chain, sr: Fraction | int, *, component: Fraction |
     dict
         ``schema, version, spec, sr, factor, stages, layers, unknown, chain``, and ``images`` for a component. A layer
         has ``droop`` (hz, droop_db re DC), ``edge_hz`` (None if it never falls by 3 dB), ``nulls`` (hz, order,
-<<<<<<< HEAD:dspref/commands/response.py
-        exact) and ``images`` of the component, all at its own output rate; `unknown` says which stages are not
-        answered for, and why.
-=======
         exact) and ``images`` of the component, all at its own output rate;
         `unknown` says which stages are not answered for, and why.
->>>>>>> 4c75b4ec806ec70764518e9eaa8dc17c2a3ac8a3:dspref/response_command.py
 
     Raises
     ------
