@@ -88,4 +88,4 @@ class Demucs(nn.Module):
         x = self.linear(self.lstm(x.permute(2, 0, 1))[0]).permute(1, 2, 0)
         for layer in self.decoder:
             x = layer(x + skips.pop())
-        return x.unflatten(1, (self.sources, self.audio))
+        return x.reshape(x.shape[0], self.sources, self.audio, x.shape[-1])

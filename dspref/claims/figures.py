@@ -148,8 +148,8 @@ def replicas(*layers: tuple[str, Any, int]) -> Drawing:
     f0, curves = [Fraction(k, 32) for k in range(1, 16)], []
     nu = np.linspace(0.02, 0.49, 95)
     for name, layer, p in layers:
-        first = [images(Chain([layer]), f) for f in f0]
-        seen = [abs(complex(np.squeeze(i[1].gain)) / complex(np.squeeze(i[0].gain))) for i in first]
+        gains = [[i.gain for i in images(Chain([layer]), f) if i.gain is not None] for f in f0]
+        seen = [abs(image.item() / own.item()) for own, image, *_ in gains]
         curves.append(Curve(f"{name}: formula", nu, decibels(np.tan(np.pi * nu / 2) ** p), True))
         curves.append(Curve(name, np.array(f0, float), decibels(seen)))
     return Drawing("cycles per input sample", "image in dB re the component", tuple(curves))
@@ -193,13 +193,12 @@ def gradient() -> Drawing:
     """Draw the lines of the gradient of three strided convolutions, over the gradient itself, transformed."""
     rng = np.random.default_rng(5)
     stages = [Conv(rng.standard_normal((1, 1, K)), stride=s, padding=K // 2) for K, s in ((9, 2), (7, 3), (5, 2))]
-    x, signals = np.zeros((1, 600)), []
+    signals: list[Array] = [np.zeros((1, 600))]
     for stage in stages:
-        signals.append(x)
-        x = stage(x)
-    g = np.ones_like(x)
-    for stage, before in zip(reversed(stages), reversed(signals), strict=True):
-        g = adjoint(stage, before, g).input
+        signals.append(stage(signals[-1]))
+    g: Any = np.ones_like(signals.pop())
+    for stage, x in zip(reversed(stages), reversed(signals), strict=True):
+        g = adjoint(stage, x, g).input
     lines = [line for line in gradient_lines(Chain(stages)) if line.amplitude is not None]
     seen = spikes(np.arange(7) / 12, decibels(np.fft.rfft(g[0, 240:252]) / 12))
     told = decibels([line.amplitude[0] for line in lines if line.amplitude is not None])
