@@ -19,11 +19,13 @@ import numpy as np
 
 from dspref.adjoints import adjoint
 from dspref.arrays import Array, complaint
+from dspref.artifacts.noise import phase_powers, rectified_db
 from dspref.boundary import border_values, overlap_counts
 from dspref.chain import POINTWISE, Chain, Pointwise
 from dspref.claims import claim
 from dspref.console import write
-from dspref.gradients import gradient_lines, stft_gradient_lines
+from dspref.designs import tone_free
+from dspref.gradients import gradient_lines, phase_shuffle_attenuation, stft_gradient_lines
 from dspref.heads import Unsqueeze
 from dspref.initial import TapLaw, gaussian_moments, power_through, random_lines, torch_default
 from dspref.initial.lines import level_sf
@@ -222,6 +224,40 @@ def envelope() -> Drawing:
     return Drawing("hop of a Hann window of 240", "strongest line in dBc", curves)
 
 
+def shuffle() -> Drawing:
+    """Draw what the mean over the shifts of a phase shuffle has of a component, over the mean of shifted sines."""
+    f, curves = np.linspace(0, 0.5, 251), []
+    shifts = np.arange(-4, 5)
+    for n in (1, 2, 4):
+        told = [phase_shuffle_attenuation(n, Fraction(k, 500)) for k in range(251)]
+        seen = np.exp(2j * np.pi * np.outer(f[::10], shifts[4 - n : 5 + n])).mean(axis=-1).real
+        curves += [Curve(f"n = {n}: formula", f, np.array(told), joined=True), Curve(f"n = {n}: shifts", f[::10], seen)]
+    return Drawing("cycles per sample", "share of the amplitude", tuple(curves))
+
+
+def rectified() -> Drawing:
+    """Draw the line at sr/s that ReLU makes of linearly interpolated noise, by the variances and of noise drawn."""
+    rng, s = np.random.default_rng(4), np.array([3, 4, 5, 6, 8, 10])
+    told = [rectified_db(phase_powers(np.array(Linear(int(n)).normal.h, float), int(n))) for n in s]
+    seen = []
+    for n in s:
+        y = np.maximum(Linear(int(n))(rng.standard_normal((40, 3000))), 0)[:, 10 * n : -10 * n]
+        c = np.abs(np.fft.rfft(y.reshape(-1, n).mean(axis=0)))
+        seen.append(c[1:].max() / c[0])
+    curves = Curve("from the variances", s, np.array(told, float), joined=True), Curve("noise", s, decibels(seen))
+    return Drawing("factor of linear interpolation", "strongest line, dB re DC", curves)
+
+
+def cure() -> Drawing:
+    """Draw the lines of a random kernel, and of the nearest that makes none."""
+    h, s = np.random.default_rng(6).standard_normal(16), 8
+    rows = {"random": h, "nearest tone-free": tone_free(h, s)}
+    found = {name: tone_lines(Chain([TransposedConv(taps[None, None], stride=s)])) for name, taps in rows.items()}
+    levels = {name: decibels([x.amplitude[0] for x in row if x.amplitude is not None]) for name, row in found.items()}
+    curves = (Curve(name, *spikes(np.arange(5) / s + 0.004 * i, y), True) for i, (name, y) in enumerate(levels.items()))
+    return Drawing("cycles per output sample", "dB re an offset of 1", tuple(curves))
+
+
 def _random(*rows: tuple[int, int], seed: int = 1) -> Chain:
     rng = np.random.default_rng(seed)
     return Chain([TransposedConv(rng.standard_normal((1, 1, K)), stride=s) for K, s in rows])
@@ -254,6 +290,9 @@ DRAWINGS: dict[tuple[str, str], Draw] = {
     ("UA-T17", "comb"): partial(comb, Chain([*_random((8, 4)).stages, _BIASED]), offset=0.5),
     ("UA-T18", "gradient"): gradient,
     ("UA-T19", "envelope"): envelope,
+    ("UA-T20", "cure"): cure,
+    ("UA-T21", "shuffle"): shuffle,
+    ("UA-T22", "rectified"): rectified,
 }
 """The drawing of each claim, by its id and name."""
 

@@ -33,8 +33,15 @@ from dspref import (
 )
 from dspref.arrays import Array
 from dspref.boundary import boundary
-from dspref.designs import LearnedLinear, icnr
-from dspref.gradients import Pool, gradient_lines, stft_gradient_lines
+from dspref.designs import LearnedLinear, icnr, tone_free
+from dspref.gradients import (
+    PhaseShuffle,
+    Pool,
+    gradient_lines,
+    phase_shuffle_attenuation,
+    shuffle_attenuation,
+    stft_gradient_lines,
+)
 from dspref.heads import ISTFT, HaarSynthesis, LazySynthesis, PQMFSynthesis, Unsqueeze, kaiser_prototype
 from dspref.initial import TapLaw, exceeds_dc, gaussian_moments, power_through, random_lines, torch_default
 from dspref.nulls import vanishes
@@ -415,3 +422,46 @@ def test_t19_stft_losses(N: int, hop: int, due: float | None) -> None:
     else:
         assert round(max(levels), 1) == due
         assert abs(max(levels) - worst) < 1e-6
+
+
+@QUIET(max_examples=30)
+@given(st.lists(small, min_size=6, max_size=11), st.integers(2, 5))
+def test_t20_nearest_tone_free_taps(h: list[int], s: int) -> None:
+    """Equal gains, and a change that is orthogonal to every direction in which gains stay equal."""
+    taps = np.array([Fraction(v) for v in h], object)
+    near = tone_free(taps, s)
+    gains = StretchFilter(s, near).phase_gains
+    assert len(set(gains.tolist())) == 1
+    change = near - taps
+    for r in range(s):
+        assert len(set(change[r::s].tolist())) == 1  # orthogonal to differences within a phase
+    assert sum(change[:s]) == 0  # orthogonal to one more in each phase
+    again = taps + Fraction(1, 7) * np.array([(-1) ** n for n in range(len(h))], object)
+    other = tone_free(again, s)
+    assert ((near - taps) ** 2).sum() <= ((other - taps) ** 2).sum()
+
+
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_t21_phase_shuffle(n: int) -> None:
+    """The mean over all shifts of a sine, sample by sample; and none of it is lost where the stride is the period."""
+    for k in (1, 7, 20, 33):
+        f = Fraction(k, 80)
+        x = np.exp(2j * np.pi * (k * np.arange(400) % 80) / 80)
+        mean = np.mean([np.roll(x, d) for d in range(-n, n + 1)], axis=0)[100:300]
+        assert np.allclose(mean / x[100:300], phase_shuffle_attenuation(n, f), rtol=0, atol=1e2 * U * (2 * n + 1))
+    behind = Chain([Conv(np.ones((1, 1, 4)), stride=4), PhaseShuffle(n)])
+    assert shuffle_attenuation(behind, Fraction(1, 4)) == 1
+    assert shuffle_attenuation(behind, Fraction(1, 16)) == phase_shuffle_attenuation(n, Fraction(1, 4))
+
+
+def test_t22_noise_makes_tones() -> None:
+    """Linear x4 and ReLU: -23.4 dB re DC, from the variances and from noise."""
+    v = np.array(cyclic_variance(Linear(4)), float).ravel()
+    c = np.abs(np.fft.fft(np.sqrt(v)))
+    due = 20 * np.log10(c[1] / c[0])
+    assert round(due, 1) == -23.4
+    rng = np.random.default_rng(8)
+    y = np.maximum(Linear(4)(rng.standard_normal((200, 4000))), 0)[:, 40:-40].reshape(200, -1, 4).mean(axis=1)
+    C = np.fft.fft(y, axis=-1)
+    mean = C.mean(axis=0)
+    assert abs(20 * np.log10(abs(mean[1]) / abs(mean[0])) - due) < 0.2  # of 800 000 samples: some 0.03 dB
