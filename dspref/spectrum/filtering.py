@@ -101,7 +101,7 @@ def relative_db(chain: Chain, places: tuple[Fraction, ...], reference: float) ->
 
 def power_gain(G: Array) -> Array:
     """Return ``Σ abs(G)²`` over all pairs of channels, (freqs,)."""
-    return np.asarray((np.abs(G) ** 2).reshape(len(G), -1).sum(axis=-1))
+    return np.asarray((np.abs(G) ** 2).sum(axis=tuple(range(1, G.ndim))))
 
 
 def _provable_taps(chain: Chain) -> Array | None:

@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache, partial
+from typing import Any
 
 import numpy as np
 
 from dspref import nulls as exact
 from dspref.arrays import Array, NotAnalysable, as_complex, complaint
+from dspref.chain import Chain
 from dspref.spectrum.operand import Linear, numeric_chain
 
 MOST_ROOTS = 1024
@@ -84,6 +86,49 @@ def nulls(u: Linear) -> tuple[Null, ...]:
     [(0.304087, False)]
     """
     chain = numeric_chain(u)
+    filters = [np.asarray(stage.normal.h) for stage in chain.stages]  # type: ignore[attr-defined]
+    if any(h.ndim == 3 and h.shape[:2] != (1, 1) for h in filters):  # a product of matrices has zeros of its own
+        return _one_sided(_nulls(chain), filters)
+    found: list[Null] = []
+    for place, stage in enumerate(chain.stages):
+        m = math.prod(int(later.factor) for later in chain.stages[place + 1 :])
+        found += [_at(null, k, m) for null in _nulls(Chain([stage])) for k in range(m)]
+    return _one_sided(_merged(found, (1 + sum(h.shape[-1] for h in filters)) * chain.factor), filters)
+
+
+def _at(null: Null, k: int, m: int) -> Null:
+    """Return one of the m places at which later layers of factor m in all repeat a null: H(mν) = 0."""
+    return replace(null, freq=_principal((null.freq + k) / m))
+
+
+def _principal(freq: Fraction | float) -> Any:
+    """Return a frequency modulo 1, in −1/2 … 1/2 with 1/2 alone."""
+    return freq - math.ceil(freq - Fraction(1, 2)) if isinstance(freq, Fraction) else freq - math.ceil(freq - 0.5)
+
+
+def _merged(found: Iterable[Null], bins: int) -> list[Null]:
+    """Return the nulls of a product: orders add up, and floats closer than 10⁻⁶ of a bin are one."""
+    orders: dict[Fraction, int] = {}
+    for null in found:
+        if isinstance(null.freq, Fraction):
+            orders[null.freq] = orders.get(null.freq, 0) + (null.order or 0)
+    floats = _apart((null.freq for null in found if not null.exact), 1e-6 / bins)
+    return [Null(freq, order) for freq, order in orders.items()] + [Null(freq, None) for freq in floats]
+
+
+def _apart(freqs: Iterable[Fraction | float], least: float) -> list[float]:
+    ordered = sorted(float(freq) for freq in freqs)
+    return [freq for i, freq in enumerate(ordered) if not i or freq - ordered[i - 1] > least]
+
+
+def _one_sided(found: Iterable[Null], filters: Iterable[Array]) -> tuple[Null, ...]:
+    """Return the nulls by frequency; of real taps, those from 0 to 1/2."""
+    real = not any(np.iscomplexobj(h) for h in filters)
+    return tuple(sorted((n for n in found if n.freq >= 0 or not real), key=lambda null: float(null.freq)))
+
+
+def _nulls(chain: Chain) -> list[Null]:
+    """Return the nulls of the collapsed chain on either side, −1/2 … 1/2."""
     proof = exact.provable(chain)
     h = (chain if proof is None else proof).collapse().h
     rows = _trimmed(h.reshape(-1, h.shape[-1]))
@@ -92,7 +137,7 @@ def nulls(u: Linear) -> tuple[Null, ...]:
     proved = [Null(freq, m) for q, m in orders.items() for freq in _primitive(q)]
     rest = _quotient(exact.whole(rows)[0], orders) if orders else rows[0]
     found = [Null(freq, None) for freq in _on_circle(rest) if is_null(freq)]
-    return tuple(sorted(proved + found, key=lambda null: float(null.freq)))
+    return proved + found
 
 
 def _trimmed(rows: Array) -> Array:
@@ -132,8 +177,8 @@ def _candidates(taps: int) -> list[int]:
 
 
 def _primitive(q: int) -> Iterable[Fraction]:
-    """Return the p/q from 0 to 1/2 with p prime to q."""
-    return [Fraction(p, q) for p in range(q // 2 + 1) if math.gcd(p, q) == 1]
+    """Return the p/q of one turn with p prime to q, within −1/2 … 1/2."""
+    return [_principal(Fraction(p, q)) for p in range(q) if math.gcd(p, q) == 1]
 
 
 def _quotient(row: Array, orders: dict[int, int]) -> Array:
@@ -178,11 +223,11 @@ def _on_circle(rest: Array) -> list[float]:
     h = _scaled(rest)
     roots = np.roots(h)  # zeros of Σ h[n] z^{−n}
     near = roots[np.abs(np.abs(roots) - 1) < 1e-3]
-    polished = sorted(_polished(h, float(np.angle(root)) / (2 * np.pi)) for root in near)
-    if h.dtype.kind != "c" or not h.imag.any():
-        polished = sorted(abs(freq) for freq in polished)
-    apart = 1e-6 / len(h)
-    return [freq for i, freq in enumerate(polished) if not i or freq - polished[i - 1] > apart]
+    polished = _apart((_polished(h, float(np.angle(root)) / (2 * np.pi)) for root in near), 1e-6 / len(h))
+    if h.dtype.kind == "c":
+        return polished
+    positive = _apart((abs(freq) for freq in polished), 1e-6 / len(h))  # zeros of real taps come in pairs
+    return positive + [-freq for freq in positive if freq not in (0.0, 0.5)]
 
 
 def _scaled(rest: Array) -> Array:
@@ -203,7 +248,7 @@ def _polished(h: Array, freq: float) -> float:
         if slope == 0:
             break
         freq -= float((H * np.conj(slope)).real / abs(slope) ** 2)
-    return (freq + 0.5) % 1 - 0.5
+    return float(_principal(freq))
 
 
 def _vanishes_there(h: Array, freq: float) -> bool:

@@ -58,7 +58,8 @@ def test_the_gain_is_that_of_a_component_averaged_over_phases() -> None:
     assert response(Nearest(4), 0).shape == ()
     assert response(Nearest(4), [[0.25, 0.1]]).shape == (1, 2)
     assert response(Conv(np.ones((2, 3, 1))), [0.25]).shape == (1, 2, 3)
-    assert response(Nearest(4), []).shape == (0,)
+    assert response(Nearest(4), []).shape == droop_db(Nearest(4), []).shape == (0,)
+    assert response(Chain([]), [0, 0.5]).tolist() == [1, 1]
 
 
 def test_layers_chains_and_normal_forms_answer_alike() -> None:

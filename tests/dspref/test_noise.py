@@ -88,11 +88,11 @@ def spectral_correlation(u: StretchFilter, time: int, P: Array) -> Array:
 @pytest.mark.parametrize("kind", ["white", "coloured", "crossed"])
 def test_spectra_and_coherence_are_those_of_a_periodic_signal(kind: str) -> None:
     u, time = circular(), 8
-    mix = np.random.default_rng(9).normal(size=(2, 2))
+    mix = np.random.default_rng(9).normal(size=(2, 2, 2)) @ [1, 1j]
 
     def psd(f: Array) -> Any:
         colour = 1.25 + np.cos(2 * np.pi * f)
-        return colour if kind == "coloured" else colour[:, None, None] * (mix @ mix.T)
+        return colour if kind == "coloured" else colour[:, None, None] * (mix @ mix.conj().T)
 
     grid = np.arange(time) / time
     shapes = {"white": np.ones(time), "coloured": psd(grid), "crossed": psd(grid)}

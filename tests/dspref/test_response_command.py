@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from dspref import parse
 from dspref.commands.response import response_command, response_document
+from tests.meta.test_import_hygiene import HEAVY, found, loaded
 
 
 def run(*arguments: str) -> Result:
@@ -91,6 +92,11 @@ def test_json_is_the_document_and_goes_to_a_file(tmp_path: Any) -> None:
     target = tmp_path / "answer.json"
     assert run("nearest x2", "--sr", "16000", "--format", "json", "-o", str(target)).exit_code == 0
     assert json.loads(target.read_text("utf-8")) == response_document(parse("nearest x2"), 16000)
+
+
+def test_the_answer_is_computed_without_what_takes_long_to_load() -> None:
+    program = "from dspref.commands.response import *; response_page(response_document(parse('linear x2'), 8000))"
+    assert found(loaded("-c", program), HEAVY) == []
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Nulls: proved ones against SymPy's factors, the others against sign changes of the amplitude."""
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import sympy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dspref import Conv, FilterInterp, Linear, Nearest, NotAnalysable, StretchFilter, ZeroStuff, parse
+from dspref import Chain, Conv, FilterInterp, Linear, Nearest, NotAnalysable, StretchFilter, ZeroStuff, parse
 from dspref.arrays import Array
 from dspref.spectrum import nulls, response
 from dspref.spectrum.zeros import _candidates, cyclotomic
@@ -26,13 +27,33 @@ def test_interpolators_are_null_at_k_over_s_and_nowhere_else(s: int) -> None:
     assert [(n.freq, n.order) for n in nulls(Linear(s))] == torch
     integer_grid = FilterInterp(s, np.convolve(np.ones(s, int), np.ones(s, int)))
     assert [(n.freq, n.order) for n in nulls(integer_grid)] == [(f, 2) for f in comb]
-    assert nulls(ZeroStuff(s)) == ()
+    assert nulls(ZeroStuff(s)) == nulls(Chain([])) == ()
 
 
 def test_valleys_of_earlier_layers_are_repeated_by_later_ones() -> None:
     found = nulls(parse("linear x3 | nearest x2"))
     assert [(n.freq, n.order) for n in found] == [(Fraction(1, 6), 2), (Fraction(1, 3), 2), (Fraction(1, 2), 1)]
     assert [str(n.hz(48000)) for n in found] == ["8000", "16000", "24000"]
+
+
+LAYERS = (
+    Nearest(2),
+    Nearest(3),
+    Linear(2),
+    Linear(3),
+    FilterInterp(2, np.array([3, 2, 3])),
+    FilterInterp(1, np.array([1, 2, 1])),
+)
+
+
+@pytest.mark.parametrize("first", LAYERS)
+@pytest.mark.parametrize("then", LAYERS)
+def test_nulls_layer_by_layer_are_those_of_the_collapsed_kernel(first: Any, then: Any) -> None:
+    chain = Chain([first, then, Nearest(2)])
+    by_layer, at_once = nulls(chain), nulls(chain.collapse())
+    assert [(n.freq, n.order) for n in by_layer if n.exact] == [(n.freq, n.order) for n in at_once if n.exact]
+    floats = [[float(n.freq) for n in found if not n.exact] for found in (by_layer, at_once)]
+    assert floats[0] == pytest.approx(floats[1], abs=1e-7)  # where both layers have them, the root is a double one
 
 
 @QUIET(max_examples=30)

@@ -21,11 +21,11 @@ ROOT = Path(__file__).resolve().parents[2]
 FILLED = ("id", "title", "statement", "hypotheses", "proof", "sources", "functions", "tests", "figure")
 
 
-def outcomes(ids: Iterable[str], folder: Path) -> dict[str, Counter[str]]:
+def outcomes(ids: Iterable[str], folder: Path, *, root: Path = ROOT) -> dict[str, Counter[str]]:
     """Run tests by their ids, and return what became of each: of its parameters too."""
     report = folder / "report.xml"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", f"--junitxml={report}"]
-    run = subprocess.run([*command, *sorted(set(ids))], cwd=ROOT, capture_output=True, text=True, check=False)
+    run = subprocess.run([*command, *sorted(set(ids))], cwd=root, capture_output=True, text=True, check=False)
     assert report.is_file(), run.stdout + run.stderr
     seen: dict[str, Counter[str]] = {}
     for case in ElementTree.parse(report).iter("testcase"):
@@ -95,8 +95,24 @@ def test_a_claim_that_lacks_something_is_found(name: str) -> None:
     assert faults([replace(good, **changed)], seen) == [fault]  # type: ignore[arg-type]
 
 
+PROBE = """
+import pytest
+def test_good(): pass
+def test_bad(): assert False
+def test_left(): pytest.skip("why")
+@pytest.mark.parametrize("n", [1, 2])
+def test_both(n): assert n == 1
+"""
+
+
 def test_outcomes_are_those_of_the_tests(tmp_path: Path) -> None:
-    assert outcomes(["tests/paper/test_theory.py::test_t4_whence"], tmp_path) == {
-        "tests/paper/test_theory.py::test_t4_whence": Counter(passed=1),
-        "tests/paper/test_theory.py": Counter(passed=1),
+    (tmp_path / "test_probe.py").write_text(PROBE)
+    seen = outcomes(["test_probe.py"], tmp_path, root=tmp_path)
+    told = {name.split("::")[1]: dict(counts) for name, counts in seen.items() if "::" in name}
+    assert told == {
+        "test_good": {"passed": 1},
+        "test_bad": {"failure": 1},
+        "test_left": {"skipped": 1},
+        "test_both": {"passed": 1, "failure": 1},
     }
+    assert seen["test_probe.py"] == Counter(passed=2, failure=2, skipped=1)
