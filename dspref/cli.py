@@ -50,7 +50,8 @@ def dspref() -> None:
     SPEC says an architecture in words, first layer first:
       convt k16 s8 p4 | leaky 0.2 | conv k9 p4 | nearest x2 | shuffle x4 k3
     with k taps, s stride, p padding, op output_padding, d dilation, g groups,
-    x factor; also linear x2, stretch x2, and pointwise maps: relu, tanh, elu,
+    x factor; also linear x2, cubic x2, stretch x2; as last layers unsqueeze x8,
+    haar, istft x256 k1024, pqmf x4 k63; and pointwise maps: relu, tanh, elu,
     snake, glu and others.
 
     Exit codes: 0 clean, 1 findings, 2 usage, 3 not analysable.

@@ -38,7 +38,7 @@ def leakage(
     form: str,
     output: str | None,
 ) -> None:
-    """Measure which tones an upsampler makes of a constant, in dB re DC.
+    """Measure which tones an upsampler makes of a constant.
 
     TARGET is a module, a function of a signal, or what makes one. Without it,
     torch.nn.functional.interpolate in all modes, and other known upsamplers.

@@ -58,6 +58,12 @@ COMMANDS = {
     "predict as JSON": ["predict", "convt k16 s8 p4", "--sr", "22050", "--format", "json"],
     "whence": ["whence", "4000", "--spec", "convt k4 s2 | convt k4 s2", "--sr", "32000"],
     "presets": ["presets"],
+    "symbolic, explained": ["symbolic", "--help"],
+    "leakage, explained": ["leakage", "--help"],
+    "rules": ["explain", "UA101"],
+    "claims": ["claim", "UA-T5"],
+    "gradient": ["gradient", "--stft", "512/50/240", "--sr", "24000"],
+    "response": ["response", "linear x2", "--sr", "32000"],
     "presets as JSON": ["presets", "--format", "json"],
 }
 
