@@ -36,6 +36,8 @@ class Demucs(nn.Module):
 
     Examples
     --------
+    >>> import torch
+    >>> import torch
     >>> with torch.device("meta"):
     ...     sizes = [Demucs(encoder_context=n) for n in (1, 3)]
     >>> [sum(p.numel() for p in net.parameters()) for net in sizes]

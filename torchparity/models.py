@@ -75,17 +75,17 @@ def random_network(chain: Chain) -> nn.Sequential:
         For groups, and for "glu" behind anything but a convolution, which then makes two channels; for a head that
         no convolution stands before.
     """
-    modules: list[nn.Module] = []
-    out = 1
-    for place, stage in reversed(list(enumerate(chain.stages))):
-        then = chain.stages[place + 1].op if place + 1 < len(chain.stages) else ""
-        modules[:0] = _modules(stage, out, then)
+    given, widths = 1, []
+    for stage in reversed(chain.stages):
+        widths.append(given)
         if isinstance(stage, Outline):
-            out = head_channels(stage, out=out) if stage.op in HEADS else 1
-    if out > 1:
+            given = head_channels(stage, out=given) if stage.op in HEADS else 1
+    if given > 1:
         allowed = "a convolution before a head, to make its channels"
         raise ValueError(complaint("first layer of a random network", chain.stages[0].op, allowed))
-    return nn.Sequential(*modules)
+    following = [*(stage.op for stage in chain.stages[1:]), ""]
+    rows = zip(chain.stages, reversed(widths), following, strict=True)
+    return nn.Sequential(*(module for stage, out, then in rows for module in _modules(stage, out, then)))
 
 
 def _modules(stage: Stage, out: int, then: str) -> list[nn.Module]:

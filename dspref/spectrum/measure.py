@@ -25,7 +25,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.ndimage import maximum_filter1d, median_filter
+from scipy.ndimage import maximum_filter1d, median_filter, minimum_filter
 
 from dspref.arrays import Array, as_exact, as_integer, as_real, complaint
 from dspref.spectrum.window import cosine_window
@@ -165,16 +165,26 @@ class AverageSpectrum:
     def peaks(self, *, grid: int | None = None, height_db: float = 10.0) -> tuple[Peak, ...]:
         """Return all local maxima that stand `height_db` over the local floor, DC included.
 
-        Two tones less than 7 bins apart may be one peak. A peak is on the grid if it lies within one bin of a
+        It must stand as far over the least of the bins 7 to 20 away on either side too: beside a null of the spectrum
+        half of the floor's bins lie far below the noise. (A strong line fills 13 of those 14 bins at most.) Two tones
+        less than 7 bins apart may be one peak. A peak is on the grid if it lies within one bin of a
         multiple of 1/`grid`, a divisor of the period (the period itself if not given).
         """
         highest = maximum_filter1d(self.power, 3, mode="constant")
-        found = np.flatnonzero((self.power == highest) & (self.power > self.floor * 10 ** (height_db / 10)))
+        beside = np.maximum(_least(self.power, before=True), _least(self.power, before=False))
+        over = self.power > np.maximum(self.floor, beside) * 10 ** (height_db / 10)
+        found = np.flatnonzero((self.power == highest) & over)
         distance = (found + 1) % (self.N // (grid or self.period))
         return tuple(
             Peak(int(b) / self.N, _db(self.power[b]), _db(self.floor[b]), bool(d <= 2))
             for b, d in zip(found, distance, strict=True)
         )
+
+
+def _least(power: Array, *, before: bool) -> Array:
+    """Return the least power among the bins of the `RING` before each bin, or after it."""
+    side = RING & (np.arange(RING.size) < RING.size // 2 if before else np.arange(RING.size) > RING.size // 2)
+    return np.asarray(minimum_filter(power, footprint=side, mode="mirror"))
 
 
 def average_spectrum(
