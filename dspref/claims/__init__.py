@@ -43,7 +43,7 @@ class Claim:
     tests : tuple of str
         What holds it: ids of tests, as pytest has them.
     figure : str
-        The figure of the article that shows it, or the drawing of `dspref.claims.figures`.
+        The figure of the article that shows it, or the drawing of `dspref.claims.drawings`.
     """
 
     id: str

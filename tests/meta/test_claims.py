@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 import pytest
 
 from dspref.claims import Claim, claim, claims
-from dspref.claims.figures import DRAWINGS
+from dspref.claims.drawings import DRAWINGS
 
 ROOT = Path(__file__).resolve().parents[2]
 FILLED = ("id", "title", "statement", "hypotheses", "proof", "sources", "functions", "tests", "figure")
