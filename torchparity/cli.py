@@ -15,6 +15,7 @@ from torchparity.audit_command import audit, require_torch
 from torchparity.campaign_command import campaign
 from torchparity.findings_command import findings
 from torchparity.isolation import Lost, as_seconds
+from torchparity.leakage_command import leakage
 from torchparity.mutants_command import mutants
 from torchparity.verify_command import refuse_both, verify
 
@@ -48,6 +49,7 @@ def main() -> None:
 main.add_command(audit)
 main.add_command(campaign)
 main.add_command(findings)
+main.add_command(leakage)
 main.add_command(mutants)
 main.add_command(verify)
 
