@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dspref.console import FINDINGS, NOT_ANALYSABLE, emit, hertz_parameter, with_exit_codes, writable
+from dspref.console import (
+    FINDINGS,
+    NOT_ANALYSABLE,
+    emit,
+    hertz_parameter,
+    level_parameter,
+    plain_minus,
+    with_exit_codes,
+    writable,
+)
 
 if TYPE_CHECKING:
     from dspref.leaks.known import KnownLeakage
@@ -21,7 +30,7 @@ SCHEMA = "dspref.leakage/1"
 @click.option("--factor", metavar="L", type=int, help="Upsampling factor, 2 or more.")
 @click.option("--taps", metavar="A,B,…", help="Taps at the output rate: integers, decimals, fractions.")
 @click.option("--sr", metavar="HZ", callback=hertz_parameter(), help="Output rate: lines in Hz.")
-@click.option("--fail-over", metavar="DBC", type=float, help="Exit with 1 if a line is above this level.")
+@click.option("--fail-over", metavar="DBC", callback=level_parameter, help="Exit with 1 if a line is above this level.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("-o", "--output", metavar="FILE", help="Write there, not to the terminal.")
 @with_exit_codes
@@ -87,9 +96,10 @@ def read_taps(words: str) -> list[Fraction]:
     from dspref.arrays import complaint
 
     found = []
-    for place, word in enumerate(words.replace(",", " ").split()):
+    parts = [part.split() or [""] for part in words.split(",")] if words.strip() else []
+    for place, word in enumerate(word for part in parts for word in part):
         try:
-            found.append(Fraction(word))
+            found.append(Fraction(plain_minus(word)))
         except (ValueError, ZeroDivisionError):
             allowed = "integers, decimals or fractions, with commas between"
             raise ValueError(complaint(f"tap {place}", repr(word), allowed, "as 1,2,1 or 1/4,3/4,3/4,1/4")) from None

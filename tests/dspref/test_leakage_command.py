@@ -65,6 +65,13 @@ def test_one_name() -> None:
     assert run("kaiser-sinc", "--factor", "3").output.startswith("kaiser-sinc, factor 3: worst line -62.78 dBc\n")
 
 
+def test_minus_signs_of_print_are_read() -> None:
+    words = ("--factor", "2", "--taps", "-1,2,4")
+    assert run(*(word.replace("-1", "\N{MINUS SIGN}1") for word in words)).output == run(*words).output
+    assert run("resample_poly", "--factor", "2", "--fail-over", "\N{MINUS SIGN}70").exit_code == 1
+    assert run("resample_poly", "--factor", "2", "--fail-over", "\N{MINUS SIGN}60").exit_code == 0
+
+
 def test_exit_codes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "soxr", None)
     assert run("resample_poly", "--factor", "2", "--fail-over", "-70").exit_code == 1
@@ -81,6 +88,10 @@ def test_exit_codes(monkeypatch: pytest.MonkeyPatch) -> None:
         (["nearest", "--taps", "1,2"], 2, "got NAME and --taps"),
         (["--taps", "", "--factor", "2"], 2, "taps: got shape (0,)"),
         (["--taps", "1,x", "--factor", "2"], 2, "tap 1: got 'x'; allowed: integers, decimals or fractions"),
+        (["--taps", "1,,2", "--factor", "2"], 2, "tap 1: got ''; allowed: integers, decimals or fractions"),
+        (["--taps", "1,2,", "--factor", "2"], 2, "tap 2: got ''"),
+        (["nearest", "--fail-over", "loud"], 2, "level: got 'loud'; allowed: a number of dB. Hint: as -90"),
+        (["nearest", "--fail-over", "nan"], 2, "level: got 'nan'"),
         (["--taps", "1,1/0", "--factor", "2"], 2, "tap 1: got '1/0'"),
         (["--taps", "1,nan", "--factor", "2"], 2, "tap 1: got 'nan'"),
         (["--taps", "1,-1", "--factor", "2"], 3, "nothing of a constant passes"),
