@@ -129,7 +129,7 @@ def leakage_text(
         return "".join(f"{row.name}, {row.note if row.leakage is None else row.leakage.text(sr)}\n" for row in rows)
     from dspref.tables import table, text
 
-    legend = "Highest line in dB re DC. null: proved; <-300: nothing but rounding."
+    legend = "Highest line in dB re DC. null: proved; <: nothing above that, which is rounding."
     end = f"{legend} '{more} --factor L' gives all lines, and the cure."
     if len({row.name for row in rows}) == 1 or len({row.factor for row in rows}) == 1:
         cells = [(row.name, row.factor, _level(row), _place(row, sr), row.about) for row in rows]

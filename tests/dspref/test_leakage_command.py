@@ -46,6 +46,7 @@ def test_the_table() -> None:
     assert rows["kaiser-sinc"] == ["null", "-62.78", "-63.67", "-65.30"]
     assert rows["nearest"] == ["null"] * 4
     assert "kaiser-sinc: ×5 -64.31, ×6 -64.75, ×7 -65.06, ×9 -65.48, ×10 -65.63." in text
+    assert "null: proved; <: nothing above that, which is rounding." in " ".join(text.split())
     assert "inf" not in text
 
 
