@@ -89,6 +89,8 @@ def test_it_writes_files(tmp_path: Path) -> None:
     ("words", "code", "error"),
     [
         (["conv k3 s2"], 3, "factor of a chain: got conv at 1/2"),
+        (["convt k4 s2 | unsqueeze x8"], 3, "layer for symbols: got unsqueeze; allowed: convt, conv or shuffle"),
+        (["lazy"], 3, "an unsqueeze x8 is a shuffle x8 k1"),
         (["linear x2 corners"], 3, "align_corners=True"),
         (["convt k4 s600"], 2, "factor of convt k4 s600: got 600; allowed: at most 512"),
         (["nearest x2 | convt k513 s2"], 2, "taps of convt k513 s2: got 513; allowed: at most 512"),
