@@ -32,6 +32,7 @@ SCHEMA = "dspref.leakage/1"
 @click.option("--sr", metavar="HZ", callback=hertz_parameter(), help="Output rate: lines in Hz.")
 @click.option("--fail-over", metavar="DBC", callback=level_parameter, help="Exit with 1 if a line is above this level.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--limit", type=click.IntRange(min=0), default=40, show_default=True, help="Lines listed as text.")
 @click.option("-o", "--output", metavar="FILE", help="Write there, not to the terminal.")
 @with_exit_codes
 def leakage(
@@ -41,6 +42,7 @@ def leakage(
     sr: Fraction | None,
     fail_over: float | None,
     form: str,
+    limit: int,
     output: str | None,
 ) -> None:
     """Say which tones an upsampler makes of a constant, in dB re DC.
@@ -56,7 +58,7 @@ def leakage(
     target = writable(output)
     rows = _rows(name, factor, taps)
     alone = taps is not None or (name is not None and factor is not None)
-    emit(leakage_json(rows, sr) if form == "json" else leakage_text(rows, sr, alone=alone), target)
+    emit(leakage_json(rows, sr) if form == "json" else leakage_text(rows, sr, alone=alone, limit=limit), target)
     exit_over(rows, fail_over)
 
 
@@ -122,11 +124,17 @@ def _measured(row: KnownLeakage, sr: Fraction | None) -> dict[str, Any]:
 
 
 def leakage_text(
-    rows: tuple[KnownLeakage, ...], sr: Fraction | None, *, alone: bool, more: str = "dspref leakage NAME"
+    rows: tuple[KnownLeakage, ...],
+    sr: Fraction | None,
+    *,
+    alone: bool,
+    more: str = "dspref leakage NAME",
+    limit: int | None = None,
 ) -> str:
     """Return one upsampler in full, or a table of several."""
     if alone:
-        return "".join(f"{row.name}, {row.note if row.leakage is None else row.leakage.text(sr)}\n" for row in rows)
+        said = (row.note if row.leakage is None else row.leakage.text(sr, limit=limit) for row in rows)
+        return "".join(f"{row.name}, {words}\n" for row, words in zip(rows, said, strict=True))
     from dspref.tables import table, text
 
     legend = "Highest line in dB re DC. null: proved; <: nothing above that, which is rounding."

@@ -73,6 +73,15 @@ def test_minus_signs_of_print_are_read() -> None:
     assert run("resample_poly", "--factor", "2", "--fail-over", "\N{MINUS SIGN}60").exit_code == 0
 
 
+def test_no_more_lines_than_the_limit() -> None:
+    few = run("nearest", "--factor", "100").output.splitlines()
+    assert len(few) == 42
+    assert few[-1] == "  … and 10 more: --limit 50 lists them all."
+    every = run("nearest", "--factor", "100", "--limit", "50").output.splitlines()
+    assert every[:41] == few[:41]
+    assert (len(every), "limit" in every[-1]) == (51, False)
+
+
 def test_exit_codes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "soxr", None)
     assert run("resample_poly", "--factor", "2", "--fail-over", "-70").exit_code == 1
