@@ -95,13 +95,30 @@ _LATE = {
 }
 """Names that are loaded when they are first asked for, and the modules that hold them."""
 
+_MODULES = (
+    "artifacts",
+    "boundary",
+    "claims",
+    "designs",
+    "gradients",
+    "heads",
+    "initial",
+    "nulls",
+    "settling",
+    "spectrum",
+    "symbolic",
+)
+"""Modules that the documentation names, loaded when they are first asked for."""
+
 
 def __getattr__(name: str) -> Any:
     """Load what is seldom needed, or needs SciPy, when it is first asked for."""
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
     if name not in _LATE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_LATE[name]}"), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_MODULES})

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import math
 import os
 import re
 import sys
@@ -91,6 +92,28 @@ def hertz_parameter(*, zero: bool = False) -> Callable[[click.Context, click.Par
             raise click.BadParameter(str(error), param=parameter) from None
 
     return read
+
+
+def plain_minus(words: str) -> str:
+    """Return the words with the minus sign of print, U+2212, as the one that Python reads.
+
+    Examples
+    --------
+    >>> float(plain_minus("\N{MINUS SIGN}90"))
+    -90.0
+    """
+    return words.replace("\N{MINUS SIGN}", "-")
+
+
+def level_parameter(_context: click.Context, parameter: click.Parameter, words: str | None) -> float | None:
+    """Read a level in dB, as a click callback; any number will do, infinity too."""
+    try:
+        level = None if words is None else float(plain_minus(words))
+    except ValueError:
+        level = math.nan
+    if level is not None and math.isnan(level):
+        raise click.BadParameter(complaint("level", repr(words), "a number of dB", "as -90"), param=parameter)
+    return level
 
 
 def _refuse_options(context: click.Context, words: tuple[str, ...]) -> None:

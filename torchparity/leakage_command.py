@@ -11,7 +11,7 @@ import click
 
 from dspref.arrays import complaint
 from dspref.commands.leakage import exit_over, leakage_json, leakage_text
-from dspref.console import emit, hertz_parameter, with_exit_codes, writable
+from dspref.console import emit, hertz_parameter, level_parameter, with_exit_codes, writable
 from torchparity.audit_command import require_torch
 
 if TYPE_CHECKING:
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 @click.option("--channels", type=click.IntRange(1), help="Of the input, where nothing says.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, help="Of weights and noise [0].")
 @click.option("--sr", metavar="HZ", callback=hertz_parameter(), help="Output rate: lines in Hz.")
-@click.option("--fail-over", metavar="DBC", type=float, help="Exit with 1 if a line is above this level.")
+@click.option("--fail-over", metavar="DBC", callback=level_parameter, help="Exit with 1 if a line is above this level.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--limit", type=click.IntRange(min=0), default=40, show_default=True, help="Lines listed as text.")
 @click.option("-o", "--output", metavar="FILE", help="Write there, not to the terminal.")
 @with_exit_codes
 def leakage(
@@ -36,6 +37,7 @@ def leakage(
     sr: Fraction | None,
     fail_over: float | None,
     form: str,
+    limit: int,
     output: str | None,
 ) -> None:
     """Measure which tones an upsampler makes of a constant.
@@ -50,8 +52,11 @@ def leakage(
     file = writable(output)
     require_torch()
     rows = _known(factor) if target is None else (_measured(target, factor, channels, seed),)
-    text = leakage_text(rows, sr, alone=target is not None, more="torchparity leakage TARGET") if form == "text" else ""
-    emit(text or leakage_json(rows, sr), file)
+    if form == "json":
+        emit(leakage_json(rows, sr), file)
+    else:
+        more = "torchparity leakage TARGET"
+        emit(leakage_text(rows, sr, alone=target is not None, more=more, limit=limit), file)
     exit_over(rows, fail_over)
 
 

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from dspref.arrays import Array, NotAnalysable, as_real, as_signal, complaint
 from dspref.chain import Chain, Pointwise
+from dspref.designs import BorderInterp
 from dspref.heads.istft import ISTFT
 from dspref.heads.lifting import LiftingSynthesis, filtered
 from dspref.heads.pqmf import PQMFSynthesis
@@ -145,7 +146,7 @@ def stores(layer: Any) -> int:
     Convolution takes one product of matrices, stored once. Transposed convolution makes a column per stamp, stored,
     and adds up to J = ⌈taps/s⌉ of them: 1 + (J − 1) roundings. A bias that is added afterwards makes one more.
     """
-    if isinstance(layer, (TransposedConv, FilterInterp)):
+    if isinstance(layer, (TransposedConv, FilterInterp, BorderInterp)):
         s, d = layer.factor, getattr(layer, "dilation", 1)
         overlap = overlapping(layer.length, s, d)
     else:
@@ -179,7 +180,7 @@ def skeleton(layer: Any, channels: int) -> tuple[Any, int]:
         K, phases = layer.length, layer.factor if isinstance(layer, SubpixelConv) else 1
         thin = dataclasses.replace(layer, weight=np.ones((phases, 1, K)), groups=1, bias=None)
         return thin, channels // layer.groups
-    if isinstance(layer, FilterInterp):
+    if isinstance(layer, (FilterInterp, BorderInterp)):
         return dataclasses.replace(layer, taps=np.ones(layer.length)), channels if layer.taps.ndim == 3 else 1
     u = getattr(layer, "filter", layer)
     return dataclasses.replace(u, h=np.ones(u.h.shape[-1])), u.h.shape[1] if u.h.ndim == 3 else 1

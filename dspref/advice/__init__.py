@@ -45,8 +45,8 @@ def advise(
     overlap: int = 2,
     subpixel_length: int = 3,
     dtype: str = "float32",
-    only: Iterable[str] = (),
-    init: Iterable[str] = (),
+    only: str | Iterable[str] = (),
+    init: str | Iterable[str] = (),
 ) -> Advice:
     """Return the kernels, initialisations and upsamplers that keep every line of a constant below a budget.
 
@@ -67,7 +67,7 @@ def advise(
         a sub-pixel convolution (odd).
     dtype : {'float16', 'bfloat16', 'float32', 'float64'}
         What the network runs in: rounding leaves lines too.
-    only, init : iterable of str
+    only, init : str, or iterable of str
         Families, and initialisations, to be considered; all, if empty.
 
     Returns
@@ -97,9 +97,9 @@ def advise(
     return Advice(s, rate, budget, width, dtype, tuple(meeting), tuple(failing))
 
 
-def _considered(only: Iterable[str], init: Iterable[str]) -> tuple[Way, ...]:
-    families = tuple(as_choice("family", word, FAMILIES) for word in only)
-    inits = tuple(as_choice("init", word, INITS) for word in init)
+def _considered(only: str | Iterable[str], init: str | Iterable[str]) -> tuple[Way, ...]:
+    families = tuple(as_choice("family", word, FAMILIES) for word in ([only] if isinstance(only, str) else only))
+    inits = tuple(as_choice("init", word, INITS) for word in ([init] if isinstance(init, str) else init))
     found = tuple(w for w in WAYS if (not families or w.family in families) and (not inits or w.init in inits))
     if not found:
         allowed = "; ".join(f"{f}: {', '.join(sorted({w.init for w in WAYS if w.family == f}))}" for f in FAMILIES)

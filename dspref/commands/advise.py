@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dspref.arrays import complaint
-from dspref.console import FINDINGS, emit, hertz_parameter, with_exit_codes, writable
+from dspref.console import FINDINGS, emit, hertz_parameter, plain_minus, with_exit_codes, writable
 from dspref.tables import hertz, table, text
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def integers(name: str, words: str) -> tuple[int, ...]:
 def decibels(words: str) -> float:
     """Read a level in dB; what it must be is for `dspref.advise` to say."""
     try:
-        return float(words)
+        return float(plain_minus(words))
     except ValueError:
         raise ValueError(complaint("tone budget", repr(words), "a finite number of dB below 0", "as -90")) from None
 

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dspref.console import FINDINGS, NOT_ANALYSABLE, emit, hertz_parameter, with_exit_codes, writable
+from dspref.console import (
+    FINDINGS,
+    NOT_ANALYSABLE,
+    emit,
+    hertz_parameter,
+    level_parameter,
+    plain_minus,
+    with_exit_codes,
+    writable,
+)
 
 if TYPE_CHECKING:
     from dspref.leaks.known import KnownLeakage
@@ -21,8 +30,9 @@ SCHEMA = "dspref.leakage/1"
 @click.option("--factor", metavar="L", type=int, help="Upsampling factor, 2 or more.")
 @click.option("--taps", metavar="A,B,…", help="Taps at the output rate: integers, decimals, fractions.")
 @click.option("--sr", metavar="HZ", callback=hertz_parameter(), help="Output rate: lines in Hz.")
-@click.option("--fail-over", metavar="DBC", type=float, help="Exit with 1 if a line is above this level.")
+@click.option("--fail-over", metavar="DBC", callback=level_parameter, help="Exit with 1 if a line is above this level.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--limit", type=click.IntRange(min=0), default=40, show_default=True, help="Lines listed as text.")
 @click.option("-o", "--output", metavar="FILE", help="Write there, not to the terminal.")
 @with_exit_codes
 def leakage(
@@ -32,6 +42,7 @@ def leakage(
     sr: Fraction | None,
     fail_over: float | None,
     form: str,
+    limit: int,
     output: str | None,
 ) -> None:
     """Say which tones an upsampler makes of a constant, in dB re DC.
@@ -47,7 +58,7 @@ def leakage(
     target = writable(output)
     rows = _rows(name, factor, taps)
     alone = taps is not None or (name is not None and factor is not None)
-    emit(leakage_json(rows, sr) if form == "json" else leakage_text(rows, sr, alone=alone), target)
+    emit(leakage_json(rows, sr) if form == "json" else leakage_text(rows, sr, alone=alone, limit=limit), target)
     exit_over(rows, fail_over)
 
 
@@ -87,9 +98,10 @@ def read_taps(words: str) -> list[Fraction]:
     from dspref.arrays import complaint
 
     found = []
-    for place, word in enumerate(words.replace(",", " ").split()):
+    parts = [part.split() or [""] for part in words.split(",")] if words.strip() else []
+    for place, word in enumerate(word for part in parts for word in part):
         try:
-            found.append(Fraction(word))
+            found.append(Fraction(plain_minus(word)))
         except (ValueError, ZeroDivisionError):
             allowed = "integers, decimals or fractions, with commas between"
             raise ValueError(complaint(f"tap {place}", repr(word), allowed, "as 1,2,1 or 1/4,3/4,3/4,1/4")) from None
@@ -112,14 +124,20 @@ def _measured(row: KnownLeakage, sr: Fraction | None) -> dict[str, Any]:
 
 
 def leakage_text(
-    rows: tuple[KnownLeakage, ...], sr: Fraction | None, *, alone: bool, more: str = "dspref leakage NAME"
+    rows: tuple[KnownLeakage, ...],
+    sr: Fraction | None,
+    *,
+    alone: bool,
+    more: str = "dspref leakage NAME",
+    limit: int | None = None,
 ) -> str:
     """Return one upsampler in full, or a table of several."""
     if alone:
-        return "".join(f"{row.name}, {row.note if row.leakage is None else row.leakage.text(sr)}\n" for row in rows)
+        said = (row.note if row.leakage is None else row.leakage.text(sr, limit=limit) for row in rows)
+        return "".join(f"{row.name}, {words}\n" for row, words in zip(rows, said, strict=True))
     from dspref.tables import table, text
 
-    legend = "Highest line in dB re DC. null: proved; <-300: nothing but rounding."
+    legend = "Highest line in dB re DC. null: proved; <: nothing above that, which is rounding."
     end = f"{legend} '{more} --factor L' gives all lines, and the cure."
     if len({row.name for row in rows}) == 1 or len({row.factor for row in rows}) == 1:
         cells = [(row.name, row.factor, _level(row), _place(row, sr), row.about) for row in rows]

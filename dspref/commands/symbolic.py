@@ -14,7 +14,7 @@ from dspref.console import emit, with_exit_codes, writable
 from dspref.spec import parse, spec, token
 
 MOST = 512
-"""Layers of a larger factor have more lines and conditions than anyone reads."""
+"""Layers of a larger factor have more lines and conditions, and those of more taps longer ones, than anyone reads."""
 
 
 def symbolic_document(words: str, *, kernel: str = "symbols", limit: int = 40) -> dict[str, Any]:
@@ -44,7 +44,12 @@ def symbolic_document(words: str, *, kernel: str = "symbols", limit: int = 40) -
     """
     from dspref.symbolic import with_taps
 
-    chain = with_taps(parse(words), kernel=kernel)
+    outline = parse(words)
+    for stage in outline.stages:
+        if not isinstance(stage, Pointwise) and (taps := getattr(stage, "length", 0)) > MOST:
+            hint = "ask dspref predict, or dspref response"
+            raise ValueError(complaint(f"taps of {token(stage)}", taps, f"at most {MOST}", hint))
+    chain = with_taps(outline, kernel=kernel)
     nonlinear = any(isinstance(stage, Pointwise) for stage in chain.stages)
     whole = None if nonlinear or len(chain.stages) == 1 else _lines_of(chain, limit)
     return {

@@ -168,6 +168,9 @@ def stft_gradient_lines(
         c = [squared_spectrum(window, N, f) / H * _turn(f * a) for f in freqs]
     else:
         w = as_real("window", as_taps("window", window, 1))
+        if length is not None and length != w.size:
+            hint = "leave it out: samples have their length"
+            raise ValueError(complaint("length", length, f"{w.size}, that of the window", hint))
         period = envelope(w, H)
         proved = nulls(period if w.dtype.kind in "iuO" else None)
         null = [proved(f) for f in freqs]

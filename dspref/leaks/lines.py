@@ -143,10 +143,13 @@ class Leakage:
             "note": self.note,
         }
 
-    def text(self, sr: Fraction | float | None = None) -> str:
-        """Return the answer for people: the verdict, each line, and the cure or why there is none."""
+    def text(self, sr: Fraction | float | None = None, *, limit: int | None = None) -> str:
+        """Return the answer for people: the verdict, the first `limit` lines, and the cure or why there is none."""
         end = [self.cure.text()] if self.cure is not None else [self.note] if self.note else []
-        return "\n".join([f"factor {self.factor}: {self.verdict}", *(line.text(sr) for line in self.lines), *end])
+        listed = [line.text(sr) for line in self.lines[:limit]]
+        if more := len(self.lines) - len(listed):
+            listed.append(f"  … and {more} more: --limit {len(self.lines)} lists them all.")
+        return "\n".join([f"factor {self.factor}: {self.verdict}", *listed, *end])
 
 
 def _short(v: Any) -> str:

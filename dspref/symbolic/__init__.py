@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import sympy
 
-from dspref.arrays import Array, as_choice, as_integer
+from dspref.arrays import Array, NotAnalysable, as_choice, as_integer, complaint
 from dspref.chain import Chain, Stage
 from dspref.interpolators import FilterInterp
 from dspref.layers import Conv, SubpixelConv, TransposedConv
@@ -194,8 +194,11 @@ def _filled(outline: Outline, name: str, kernel: str) -> Any:
         layer = replace(made, output_padding=outline.output_padding)
     elif outline.op == "shuffle":
         layer = subpixel_conv(outline.length, outline.stride, **shape)
-    else:
+    elif outline.op == "conv":
         layer = replace(conv(outline.length, **shape), stride=outline.stride)
+    else:
+        hint = "an unsqueeze x8 is a shuffle x8 k1; of one channel an istft or pqmf x4 k16 is a convt k16 s4"
+        raise NotAnalysable(complaint("layer for symbols", outline.op, "convt, conv or shuffle", hint))
     return layer if kernel == "symbols" else replace(layer, weight=np.ones(layer.weight.shape, int))
 
 

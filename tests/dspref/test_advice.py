@@ -98,6 +98,7 @@ def test_constraints() -> None:
     assert default.choices == ()
     assert default.closest is not None
     assert default.closest.name == "transposed, default"
+    assert advise((2, 2), 8000, tone_budget_db=-60, only="transposed", init="default") == default
 
 
 def test_the_words_are_read_back_with_the_rates_and_without_excess() -> None:
@@ -306,6 +307,11 @@ def test_the_command_in_words() -> None:
     assert "transposed, default" in rejected
     assert "nearest x8 | conv k9 p4 | nearest x8" in result.output
     assert "inf" not in result.output
+
+
+def test_the_command_reads_the_minus_sign_of_print() -> None:
+    words = ("--rates", "4,2", "--sr", "22050", "--tone-budget")
+    assert run(*words, "\N{MINUS SIGN}90").output == run(*words, "-90").output
 
 
 def test_the_command_as_json() -> None:

@@ -46,6 +46,7 @@ def test_the_table() -> None:
     assert rows["kaiser-sinc"] == ["null", "-62.78", "-63.67", "-65.30"]
     assert rows["nearest"] == ["null"] * 4
     assert "kaiser-sinc: ×5 -64.31, ×6 -64.75, ×7 -65.06, ×9 -65.48, ×10 -65.63." in text
+    assert "null: proved; <: nothing above that, which is rounding." in " ".join(text.split())
     assert "inf" not in text
 
 
@@ -65,6 +66,22 @@ def test_one_name() -> None:
     assert run("kaiser-sinc", "--factor", "3").output.startswith("kaiser-sinc, factor 3: worst line -62.78 dBc\n")
 
 
+def test_minus_signs_of_print_are_read() -> None:
+    words = ("--factor", "2", "--taps", "-1,2,4")
+    assert run(*(word.replace("-1", "\N{MINUS SIGN}1") for word in words)).output == run(*words).output
+    assert run("resample_poly", "--factor", "2", "--fail-over", "\N{MINUS SIGN}70").exit_code == 1
+    assert run("resample_poly", "--factor", "2", "--fail-over", "\N{MINUS SIGN}60").exit_code == 0
+
+
+def test_no_more_lines_than_the_limit() -> None:
+    few = run("nearest", "--factor", "100").output.splitlines()
+    assert len(few) == 42
+    assert few[-1] == "  … and 10 more: --limit 50 lists them all."
+    every = run("nearest", "--factor", "100", "--limit", "50").output.splitlines()
+    assert every[:41] == few[:41]
+    assert (len(every), "limit" in every[-1]) == (51, False)
+
+
 def test_exit_codes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "soxr", None)
     assert run("resample_poly", "--factor", "2", "--fail-over", "-70").exit_code == 1
@@ -81,6 +98,10 @@ def test_exit_codes(monkeypatch: pytest.MonkeyPatch) -> None:
         (["nearest", "--taps", "1,2"], 2, "got NAME and --taps"),
         (["--taps", "", "--factor", "2"], 2, "taps: got shape (0,)"),
         (["--taps", "1,x", "--factor", "2"], 2, "tap 1: got 'x'; allowed: integers, decimals or fractions"),
+        (["--taps", "1,,2", "--factor", "2"], 2, "tap 1: got ''; allowed: integers, decimals or fractions"),
+        (["--taps", "1,2,", "--factor", "2"], 2, "tap 2: got ''"),
+        (["nearest", "--fail-over", "loud"], 2, "level: got 'loud'; allowed: a number of dB. Hint: as -90"),
+        (["nearest", "--fail-over", "nan"], 2, "level: got 'nan'"),
         (["--taps", "1,1/0", "--factor", "2"], 2, "tap 1: got '1/0'"),
         (["--taps", "1,nan", "--factor", "2"], 2, "tap 1: got 'nan'"),
         (["--taps", "1,-1", "--factor", "2"], 3, "nothing of a constant passes"),

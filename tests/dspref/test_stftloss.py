@@ -199,6 +199,7 @@ def test_parallel_wavegan_has_lines_from_its_shortest_window_alone() -> None:
         (lambda: stft_gradient_lines("kaiser", 4, length=8), "window: got 'kaiser'"),
         (lambda: stft_gradient_lines("hann", 4), "length: got None; allowed: the number of samples"),
         (lambda: stft_gradient_lines("hann", 4, length=0), "window length: got 0"),
+        (lambda: stft_gradient_lines([1.0, 1.0], 4, length=3), "length: got 3; allowed: 2, that of the window"),
         (lambda: stft_gradient_lines([], 4), "window: got shape (0,)"),
         (lambda: stft_gradient_lines([1.0, float("nan")], 4), "window: got nan at index (1,)"),
         (lambda: Resolution(0, 4), "n_fft: got 0"),

@@ -89,8 +89,12 @@ def test_it_writes_files(tmp_path: Path) -> None:
     ("words", "code", "error"),
     [
         (["conv k3 s2"], 3, "factor of a chain: got conv at 1/2"),
+        (["convt k4 s2 | unsqueeze x8"], 3, "layer for symbols: got unsqueeze; allowed: convt, conv or shuffle"),
+        (["lazy"], 3, "an unsqueeze x8 is a shuffle x8 k1"),
         (["linear x2 corners"], 3, "align_corners=True"),
         (["convt k4 s600"], 2, "factor of convt k4 s600: got 600; allowed: at most 512"),
+        (["nearest x2 | convt k513 s2"], 2, "taps of convt k513 s2: got 513; allowed: at most 512"),
+        (["conv k100000", "--ones"], 2, "taps of conv k100000: got 100000"),
         (["convt k4 z2"], 2, "column 10: parameter of convt: got 'z2'"),
         (["convt k3 s2", "--limit", "0"], 2, "Invalid value for '--limit'"),
         (["nearest x2", "-o", "/nowhere/at/all.txt"], 2, "in no directory"),

@@ -85,3 +85,12 @@ def test_a_heavy_import_is_found(module: str) -> None:
 
 def test_submodules_count_and_lookalikes_do_not() -> None:
     assert found({"torch.nn", "torchvision", "scipy.signals", "numpy"}, HEAVY) == ["torch"]
+
+
+def test_modules_that_the_documentation_names_need_no_import_of_their_own() -> None:
+    script = "import dspref, sys; assert 'sympy' not in sys.modules; dspref.symbolic.taps(2); dspref.spectrum.nulls"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    for name in dspref._MODULES:
+        assert getattr(dspref, name).__name__ == f"dspref.{name}"
+        assert name in dir(dspref)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from torchparity.cli import main
 from torchparity.leakage_command import leakage
 
 LAYERS = """
@@ -25,6 +26,11 @@ tanh = nn.Sequential(repeat, nn.Tanh())
 
 def run(*arguments: str) -> Result:
     return CliRunner().invoke(leakage, arguments)
+
+
+def test_it_is_a_command_of_torchparity() -> None:
+    assert main.commands["leakage"] is leakage
+    assert "\n  leakage " in CliRunner().invoke(main, ["--help"]).output
 
 
 @pytest.fixture

@@ -63,6 +63,13 @@ def test_kaiser_upsampling_is_the_reference_on_integers(ratio: int, time: int) -
         assert (y == layer(x)).all()
 
 
+def test_a_check_of_kaiser_upsampling_has_a_verdict() -> None:
+    module, layer = KaiserUpsample1d(2), KaiserSinc(2)
+    same = BorderInterp(2, 2 * module.filter[0, 0].double().numpy(), offset=layer.offset)
+    assert check(module, like=same).status == "within bound"
+    assert check(torch.nn.Upsample(scale_factor=2), like=layer).status == "wrong"
+
+
 @pytest.mark.parametrize("ratio", RATIOS)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_kaiser_upsampling_is_within_the_bound(ratio: int, dtype: str) -> None:
