@@ -10,28 +10,12 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from dspref.arrays import Array, NotAnalysable, complaint
-from dspref.chain import Chain
-from dspref.interpolators import FilterInterp
+from dspref.chain import Chain, as_chain
 from dspref.layers import Layer
 from dspref.stretchfilter import StretchFilter
 
 Linear: TypeAlias = Layer | StretchFilter | Chain
 """A layer, a stretch + filter, or a chain of linear layers."""
-
-
-def as_chain(u: Linear) -> Chain:
-    """Return a layer, a stretch + filter or a chain as a chain.
-
-    Examples
-    --------
-    >>> as_chain(StretchFilter(2, [1, 1])).stages[0].op
-    'filter'
-    """
-    if isinstance(u, Chain):
-        return u
-    if isinstance(u, StretchFilter):
-        return Chain([FilterInterp(u.L, u.h, offset=u.offset, excess=u.excess)])
-    return Chain([u])
 
 
 def as_filter(u: Linear) -> StretchFilter:

@@ -24,7 +24,7 @@ import numpy as np
 import sympy
 
 from dspref.arrays import Array, as_choice, as_integer
-from dspref.chain import Chain, Stage
+from dspref.chain import Chain, Stage, as_chain
 from dspref.interpolators import FilterInterp
 from dspref.layers import Conv, SubpixelConv, TransposedConv
 from dspref.outline import Outline
@@ -33,7 +33,7 @@ from dspref.symbolic.amplitude import Amplitude
 from dspref.symbolic.chain import K_ORDER, SR, SymbolicChain, symbolic_chain
 from dspref.symbolic.closedforms import NU, box_response, closed_form, dirichlet, linear_response, ones_level
 from dspref.symbolic.conditions import BoxFactor, Condition, Z, box_factor, conditions, vanishes
-from dspref.symbolic.lines import MU, SymbolicLine, SymbolicLines, as_chain, lines
+from dspref.symbolic.lines import MU, SymbolicLine, SymbolicLines, lines
 from dspref.symbolic.proofs import Statement, Step
 from dspref.symbolic.rootsums import Cyclotomic, as_expressions
 from dspref.symbolic.theorems import theorem, theorems
