@@ -59,6 +59,12 @@ def nulls(h: Array | None) -> Callable[[Fraction], bool]:
     return lambda freq: by_denominator(freq.denominator)
 
 
+def response_nulls(chain: Chain) -> Callable[[Fraction], bool]:
+    """Return the test for exact nulls of a chain's H(ν)."""
+    proof = provable(chain)
+    return nulls(None if proof is None else proof.collapse().h)
+
+
 def whole(h: Array) -> Array:
     """Return Fractions times their common denominator, as integers: the same nulls, found sooner."""
     if h.dtype != object:
@@ -87,3 +93,19 @@ def vanishes(h: Array, q: int) -> bool:
     for r in primes(q):
         y = y - np.roll(y, q // r, axis=-1)
     return not y.any()
+
+
+def multiplicity(h: Array, q: int) -> int:
+    """Return how often Φ_q divides taps (..., taps) of integers, not all zero: so often do its zeros repeat.
+
+    The derivatives of ``H = Σ h[n] xⁿ`` have, in terms of x d/dx, taps h[n] n, h[n] n², …
+
+    Examples
+    --------
+    >>> multiplicity(np.array([1, 3, 3, 1]), 2), multiplicity(np.array([1, 1, 1]), 2)
+    (3, 0)
+    """
+    order, n = 0, np.array(range(h.shape[-1]), object)
+    while vanishes(h, q):
+        order, h = order + 1, h * n
+    return order

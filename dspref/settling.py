@@ -54,7 +54,11 @@ def linear_part(stage: Layer | Outline) -> tuple[StretchFilter, int]:
     NotAnalysable
         If the stage has no such form, as corners aligned or factors that are no integers.
     """
-    layer = ones_of(stage) if isinstance(stage, Outline) else stage
+    return decimated(ones_of(stage) if isinstance(stage, Outline) else stage)
+
+
+def decimated(layer: Layer) -> tuple[StretchFilter, int]:
+    """Return (u, M) such that the layer, its bias apart, is ``u(x)[..., ::M]``."""
     if isinstance(layer, Conv) and layer.stride > 1:
         return replace(layer, stride=1).normal, layer.stride
     return layer.normal, 1

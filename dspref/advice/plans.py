@@ -9,6 +9,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import ArrayLike
 
+from dspref.cyclotomic import fold
 from dspref.designs.windows import kaiser_beta, kaiser_window
 from dspref.interpolators import Linear
 
@@ -181,7 +182,6 @@ def leak_db(taps: ArrayLike, s: int) -> tuple[float | None, int]:
     >>> round(leak_db([1, 1, 1], 2)[0], 2), leak_db([1, 1], 2)
     (-9.54, (None, 0))
     """
-    h = np.asarray(taps, float)
-    c = np.abs(np.fft.fft([h[r::s].sum() for r in range(s)]))[: s // 2 + 1]
+    c = np.abs(np.fft.fft(fold(np.asarray(taps, float), s)))[: s // 2 + 1]
     k = 1 + int(c[1:].argmax())
     return (float(20 * np.log10(c[k] / c[0])), k) if c[k] > 0 else (None, 0)

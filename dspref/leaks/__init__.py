@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from numbers import Rational
 from typing import Any
@@ -16,6 +17,7 @@ from numpy.typing import ArrayLike
 
 from dspref.arrays import Array, NotAnalysable, as_integer, as_numbers, complaint
 from dspref.chain import Chain
+from dspref.cyclotomic import fold
 from dspref.designs.projection import tone_free
 from dspref.leaks.lines import Cure, Leakage, LeakageLine, leakage_lines
 from dspref.leaks.responses import responses
@@ -106,7 +108,7 @@ def of_taps(taps: ArrayLike, factor: int, *, offset: ArrayLike = 1, unit: float 
     small = (_fractions(h) if exact else h.astype(float)) / (_largest(h) or 1)
     reached = _at_offset(small, _fractions(mean) if exact else mean)
     unsure = _at_offset(np.abs(small).astype(float), np.abs(mean).astype(float)).sum(axis=-1) * u / L
-    lines, resolution = leakage_lines(_folded(reached, L), (-(-h.shape[-1] // L) + 1) * unsure)
+    lines, resolution = leakage_lines(fold(reached, L), (-(-h.shape[-1] // L) + 1) * unsure)
     return _with_cure(Leakage(L, lines, resolution), h)
 
 
@@ -201,25 +203,17 @@ def _at_offset(h: Array, mean: Array) -> Array:
     return np.asarray((h * np.broadcast_to(mean, h.shape[1])[:, None]).sum(axis=1))
 
 
-def _folded(h: Array, L: int) -> Array:
-    """Return the phase gains (out, L) of taps (out, taps)."""
-    padded = np.zeros((len(h), -(-h.shape[-1] // L) * L), h.dtype)
-    padded[:, : h.shape[-1]] = h
-    return np.asarray(padded.reshape(len(h), -1, L).sum(axis=1))
-
-
 def _with_cure(found: Leakage, taps: Array | None) -> Leakage:
     """Return the leakage with the nearest tone-free taps, if there are tones, or why there are none."""
     if found.tone_free:
         return found
     if taps is None:
         note = "no cure: the answer to an impulse does not end; a larger time= may show its end"
-        return Leakage(found.factor, found.lines, found.resolution_dbc, None, note)
+        return replace(found, note=note)
     try:
         cured = tone_free(taps, found.factor)
     except NotAnalysable as error:
-        return Leakage(found.factor, found.lines, found.resolution_dbc, None, f"no cure: {error}")
+        return replace(found, note=f"no cure: {error}")
     largest = np.abs(taps).max()
     change, size = (float(np.linalg.norm((a / largest).astype(float))) for a in (cured - taps, taps))
-    cure = Cure(cured, 20 * math.log10(change / size))
-    return Leakage(found.factor, found.lines, found.resolution_dbc, cure, "")
+    return replace(found, cure=Cure(cured, 20 * math.log10(change / size)))

@@ -152,15 +152,9 @@ def _trimmed(rows: Array) -> Array:
 
 def _orders(rows: Array, is_null: Callable[[float], bool]) -> dict[int, int]:
     """Return how often Φ_q divides all rows of integers, for the q with which it does."""
-    taps = rows.shape[-1]
     found: dict[int, int] = {}
-    for q in _candidates(taps):
-        order, weighted = 0, rows
-        # what is no null to rounding is none; the derivatives of H have taps h[n] n, h[n] n², …
-        while is_null(1 / q) and order < taps and exact.vanishes(weighted, q):
-            order += 1
-            weighted = weighted * np.array(range(taps), object)
-        if order:
+    for q in _candidates(rows.shape[-1]):
+        if is_null(1 / q) and (order := exact.multiplicity(rows, q)):  # what is no null to rounding is none
             found[q] = order
     return found
 
