@@ -11,7 +11,7 @@ import click
 
 from dspref.arrays import complaint
 from dspref.commands.leakage import exit_over, leakage_json, leakage_text
-from dspref.console import emit, hertz_parameter, with_exit_codes, writable
+from dspref.console import emit, form_option, hertz_parameter, output_option, with_exit_codes, writable
 from torchparity.audit_command import require_torch
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, help="Of weights and noise [0].")
 @click.option("--sr", metavar="HZ", callback=hertz_parameter(), help="Output rate: lines in Hz.")
 @click.option("--fail-over", metavar="DBC", type=float, help="Exit with 1 if a line is above this level.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.option("-o", "--output", metavar="FILE", help="Write there, not to the terminal.")
+@form_option("text", "json")
+@output_option
 @with_exit_codes
 def leakage(
     target: str | None,

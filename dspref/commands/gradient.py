@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from fractions import Fraction
@@ -12,7 +11,7 @@ import click
 from rich.console import RenderableType
 
 from dspref.arrays import complaint, did_you_mean
-from dspref.console import emit, hertz_parameter, with_exit_codes, writable
+from dspref.console import emit, form_option, hertz_parameter, json_text, output_option, with_exit_codes, writable
 from dspref.pages import exact
 from dspref.tables import decimal, hertz, table, text
 
@@ -31,9 +30,9 @@ EXAMPLE = "as 'conv k15 p7 | leaky 0.2 | conv k41 s4 p20', --preset melgan or --
 @click.option("--stft", "stft", metavar="N/HOP[/WIN][/WINDOW],…", help="The short-time spectra of an L2 loss.")
 @click.option("--period", type=click.IntRange(min=1), help="Columns that the input is cut into first (multi-period).")
 @click.option("--sr", metavar="HZ", callback=hertz_parameter(), help="Rate of the signal; presets have one.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@form_option("text", "json")
 @click.option("--limit", type=click.IntRange(min=0), default=40, show_default=True, help="Lines listed as text.")
-@click.option("-o", "--output", metavar="FILE", help="Write there, not to the terminal.")
+@output_option
 @with_exit_codes
 def gradient(
     spec: str | None,
@@ -67,7 +66,7 @@ def gradient(
         return
     document = _document(spec, preset_name, stft, period, sr)
     if form == "json":
-        emit(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n", target)
+        emit(json_text(document), target)
     else:
         emit((stft_page if stft else gradient_page)(document, limit=limit), target)
 

@@ -107,7 +107,7 @@ ORDER: dict[str, Tiers] = {
         ),
         ("advice.ways", "artifacts", "config", "gradients.lines", "leaks.known", "spectrum", "symbolic.theorems"),
         ("advice", "gradients", "plot", "symbolic"),
-        ("", "claims.figures", "commands.advise"),
+        ("", "claims.figures", "commands.advise", "commands.architecture"),
         ("commands.claims", "commands.leakage", "commands.symbolic", "documents"),
         ("gradients.documents", "pages"),
         ("commands.gradient", "commands.response"),
