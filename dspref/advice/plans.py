@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dspref.cyclotomic import fold
-from dspref.designs.windows import kaiser_beta, kaiser_window
+from dspref.designs.windows import kaiser_beta
 from dspref.interpolators import Linear
 
 FAMILIES = ("nearest", "linear", "sinc", "learned", "transposed", "subpixel")
@@ -169,7 +169,7 @@ def sinc_taps(s: int, attenuation_db: float) -> tuple[float, ...]:
     """
     half = max(s, math.ceil((attenuation_db - 7.95) / (2.285 * math.pi / s) / 2))
     n = np.arange(-half, half + 1)
-    return tuple(float(v) for v in np.sinc(n / s) * kaiser_window(2 * half + 1, kaiser_beta(attenuation_db)))
+    return tuple(float(v) for v in np.sinc(n / s) * np.kaiser(2 * half + 1, kaiser_beta(attenuation_db)))
 
 
 def leak_db(taps: ArrayLike, s: int) -> tuple[float | None, int]:

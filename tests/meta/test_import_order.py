@@ -24,7 +24,6 @@ ORDER: dict[str, Tiers] = {
             "designs.windows",
             "leaks.responses",
             "multirate",
-            "spectrum.window",
             "strata",
             "trilinear",
         ),
