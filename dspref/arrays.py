@@ -106,7 +106,8 @@ def as_choice(name: str, value: str, allowed: Iterable[str]) -> str:
     words = tuple(allowed)
     if value in words:
         return value
-    raise ValueError(complaint(name, repr(value), ", ".join(words), did_you_mean(str(value), words)))
+    hint = did_you_mean(str(value), words) or did_you_mean(str(value).lower(), words)
+    raise ValueError(complaint(name, repr(value), ", ".join(words), hint))
 
 
 def as_numbers(name: str, value: ArrayLike) -> Array:
@@ -144,6 +145,17 @@ def as_complex(name: str, value: Array) -> Array:
     except TypeError:
         hint = "Chain.offset_response keeps symbols, and dspref.symbolic.lines gives lines of them"
         raise NotAnalysable(complaint(name, "symbolic taps", "numbers", hint)) from None
+
+
+def as_fractions(value: Array) -> Array:
+    """Return numbers as the Fractions that they are; symbols and complex numbers are a TypeError.
+
+    Examples
+    --------
+    >>> as_fractions(np.array([0.5, 2.0]))
+    array([Fraction(1, 2), Fraction(2, 1)], dtype=object)
+    """
+    return np.asarray(np.frompyfunc(Fraction, 1, 1)(value), object)
 
 
 def as_real(name: str, value: ArrayLike) -> Array:

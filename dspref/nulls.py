@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from dspref.arrays import Array
+from dspref.arrays import Array, as_fractions
 from dspref.chain import Chain
 from dspref.cyclotomic import fold, primes
 
@@ -31,7 +31,7 @@ def provable(chain: Chain) -> Chain | None:
     if inexact and sum(a.size for fields in arrays for a in fields.values()) * chain.factor > SMALL:
         return None
     try:
-        exact = [{n: _fractions(a) for n, a in fields.items()} for fields in arrays]
+        exact = [{n: a if a.dtype.kind in "iu" else as_fractions(a) for n, a in fields.items()} for fields in arrays]
     except TypeError:
         return None
     stages: list[Any] = list(chain.stages)
@@ -46,10 +46,6 @@ def _rounds(stage: Any) -> bool:
     if stage.op in ("istft", "pqmf"):
         return True
     return stage.op == "haar" and not isinstance(stage.scale, (int, np.integer, Fraction))
-
-
-def _fractions(a: Array) -> Array:
-    return a if a.dtype.kind in "iu" else np.asarray(np.frompyfunc(Fraction, 1, 1)(a), object)
 
 
 def nulls(h: Array | None) -> Callable[[Fraction], bool]:

@@ -19,9 +19,6 @@ FAMILIES = ("nearest", "linear", "sinc", "learned", "transposed", "subpixel")
 INITS = ("default", "tone-free", "ones", "triangle", "icnr")
 """Weights to begin with. Of layers that interpolate first: of their convolution, always "default"."""
 
-BIASES = ("default", "equal", "none")
-"""Biases of a sub-pixel convolution: one per phase, one for all phases, or none."""
-
 
 @dataclass(frozen=True)
 class Plan:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dspref.arrays import Array, as_complex, complaint
+from dspref.arrays import Array, as_complex, as_fractions, complaint
 from dspref.artifacts.finding import Thresholds
 from dspref.chain import Chain, Pointwise, Stage
 from dspref.interpolators import FilterInterp
@@ -105,8 +105,7 @@ def line_amplitudes(chain: Chain, offset: ArrayLike) -> Array | None:
 def _null_test(chain: Chain, offset: Array) -> Callable[[Fraction], bool]:
     if (proof := provable(chain)) is None or offset.dtype.kind not in "iufO":
         return nulls(None)
-    exact = np.array(np.frompyfunc(Fraction, 1, 1)(offset), object)
-    return nulls(proof.offset_response(exact))
+    return nulls(proof.offset_response(as_fractions(offset)))
 
 
 def norms(u: StretchFilter, freqs: list[float]) -> list[float]:

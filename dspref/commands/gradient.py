@@ -12,7 +12,7 @@ from rich.console import RenderableType
 
 from dspref.arrays import complaint, did_you_mean
 from dspref.console import emit, form_option, hertz_parameter, json_text, output_option, with_exit_codes, writable
-from dspref.pages import exact
+from dspref.pages import exact, level_of
 from dspref.tables import decimal, hertz, table, text
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ def _listed(document: Document, limit: int) -> Iterable[RenderableType]:
         others = ", ".join(str(i) for i in line["origins"][1:])
         owner = ["mean", ""] if exact(line, "hz") == 0 else [line["owner"], others]
         row = [decimal(exact(line, "hz")), line["freq"], *owner]
-        rows.append(row + [_level(line)] * known + [f"{line.get('shuffled', 1):.3f}"] * shuffled)
+        rows.append(row + [level_of(line, "level_dbc")] * known + [f"{line.get('shuffled', 1):.3f}"] * shuffled)
     yield table("", columns, rows)
     if len(lines) > limit:
         yield f"… and {len(lines) - limit} more: --limit {len(lines)} lists them all."
@@ -196,7 +196,10 @@ def stft_page(document: Document, *, limit: int = 40) -> str:
     lines = [line for line in document["together"] if "null" not in line and exact(line, "hz") > 0]
     if lines:
         columns = [">Hz", ">freq", "by no.", ">level (dBc)"]
-        listed = [[decimal(exact(v, "hz")), v["freq"], _numbers(v["sources"]), _level(v)] for v in lines[:limit]]
+        listed = [
+            [decimal(exact(v, "hz")), v["freq"], _numbers(v["sources"]), level_of(v, "level_dbc")]
+            for v in lines[:limit]
+        ]
         parts += ["Lines of all together" if len(found) > 1 else "Lines", table("", columns, listed)]
         if len(lines) > limit:
             parts.append(f"… and {len(lines) - limit} more: --limit {len(lines)} lists them all.")
@@ -217,12 +220,6 @@ def _worst(row: Document) -> str:
     if row["worst_dbc"] is not None:
         return f"{row['worst_dbc']:.2f}"
     return "none" if all("null" in line for line in row["lines"][1:]) else "?"
-
-
-def _level(line: Document) -> str:
-    if "null" in line:
-        return "null"
-    return "?" if line["level_dbc"] is None else f"{line['level_dbc']:.2f}"
 
 
 def _numbers(sources: Iterable[int]) -> str:

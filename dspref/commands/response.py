@@ -18,7 +18,7 @@ from dspref.chain import Chain
 from dspref.commands.architecture import read_architecture
 from dspref.console import emit, form_option, hertz_parameter, json_text, output_option, with_exit_codes, writable
 from dspref.documents import Document, below_half, number, readable, stages_of
-from dspref.pages import exact
+from dspref.pages import exact, level_of
 from dspref.spec import spec, token
 from dspref.tables import decimal, hertz, table, text
 
@@ -163,11 +163,11 @@ def _filter_words(row: Document) -> list[str]:
     if row["droop"] is None:
         return ["  takes DC away, so there is no level re DC", valleys]
     places = ", ".join(decimal(exact(d, "hz")) for d in row["droop"])
-    levels = ", ".join(_decibels(d, "droop_db") for d in row["droop"])
+    levels = ", ".join(level_of(d, "droop_db") for d in row["droop"])
     edge = "never" if row["edge_hz"] is None else f"{row['edge_hz']:.6g} Hz"
     made = [f"  dB re DC at {places} Hz: {levels}", f"  {EDGE_DB:g} dB re DC at: {edge}", valleys]
     images = [image for image in row.get("images", []) if image["order"]]
-    levels = ", ".join(f"{_decibels(image, 'relative_db')} at {decimal(exact(image, 'hz'))} Hz" for image in images)
+    levels = ", ".join(f"{level_of(image, 'relative_db')} at {decimal(exact(image, 'hz'))} Hz" for image in images)
     return [*made, f"  images, dB re the component: {levels}"] if images else made
 
 
@@ -179,8 +179,7 @@ def _null_words(null: Document) -> str:
 
 def _image_words(images: list[Document]) -> list[RenderableType]:
     rows = [
-        [decimal(exact(i, "hz")), i["order"], i["owner"] or "input", *(_decibels(i, n) for n in _LEVELS)]
-        for i in images
+        [decimal(exact(i, "hz")), i["order"], i["owner"] or "input", *(level_of(i, n) for n in _LEVELS)] for i in images
     ]
     base = next(image for image in images if image["order"] == 0)
     columns = (">Hz", ">order", "new at layer", ">dB re the input", ">dB re the component")
@@ -188,13 +187,6 @@ def _image_words(images: list[Document]) -> list[RenderableType]:
 
 
 _LEVELS = ("level_db", "relative_db")
-
-
-def _decibels(row: Document, name: str) -> str:
-    """Return a level in words: a null is exact, "?" is not known."""
-    if row[name] is None:
-        return "null" if "null" in row else "?"
-    return f"{row[name] + 0.0:.2f}"
 
 
 @click.command("response")

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dspref.arrays import Array, NotAnalysable, as_integer, as_numbers, complaint
+from dspref.arrays import Array, NotAnalysable, as_fractions, as_integer, as_numbers, complaint
 from dspref.chain import Chain
 from dspref.cyclotomic import fold
 from dspref.designs.projection import tone_free
@@ -105,8 +105,8 @@ def of_taps(taps: ArrayLike, factor: int, *, offset: ArrayLike = 1, unit: float 
     L, h, mean = _factor(factor), _numeric(taps), as_numbers("offset", offset)
     u = _unit(h) if unit is None else unit
     exact = h.dtype.kind == "O" or h.size <= WORTH_A_PROOF
-    small = (_fractions(h) if exact else h.astype(float)) / (_largest(h) or 1)
-    reached = _at_offset(small, _fractions(mean) if exact else mean)
+    small = (as_fractions(h) if exact else h.astype(float)) / (_largest(h) or 1)
+    reached = _at_offset(small, as_fractions(mean) if exact else mean)
     unsure = _at_offset(np.abs(small).astype(float), np.abs(mean).astype(float)).sum(axis=-1) * u / L
     lines, resolution = leakage_lines(fold(reached, L), (-(-h.shape[-1] // L) + 1) * unsure)
     return _with_cure(Leakage(L, lines, resolution), h)
@@ -179,11 +179,6 @@ def _numeric(taps: ArrayLike) -> Array:
 
 def _fraction(v: Any) -> Fraction:
     return Fraction(int(v.numerator), int(v.denominator))
-
-
-def _fractions(h: Array) -> Array:
-    """Return numbers as the fractions they are."""
-    return np.asarray(np.frompyfunc(Fraction, 1, 1)(h), object)
 
 
 def _largest(h: Array) -> Any:
