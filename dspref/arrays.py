@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 from collections.abc import Iterable
 from fractions import Fraction
 from numbers import Number
@@ -95,6 +96,14 @@ def as_exact(name: str, value: Any) -> Fraction:
         hint = f"write Fraction({near.numerator}, {near.denominator}) or '{plain!r}'"
         raise ValueError(complaint(name, repr(plain), allowed, hint))
     return exact
+
+
+def as_rate(sr: Any) -> Fraction:
+    """Return an output rate in Hz as the Fraction it is."""
+    number = isinstance(sr, (int, float, Fraction)) and not isinstance(sr, bool)
+    if not number or not math.isfinite(sr) or sr <= 0:
+        raise ValueError(complaint("output rate", repr(sr), "a number of hertz > 0", "as sr=22050"))
+    return Fraction(sr)
 
 
 SHORTEST = 1 << 20

@@ -37,8 +37,13 @@ def ones_of(outline: Outline) -> Layer:
     >>> ones_of(Outline("convt", 3, stride=2))([[1, 1]])
     array([[1, 1, 2, 1, 1]])
     """
+    phases = outline.stride if outline.op == "shuffle" else 1
+    return filled(outline, np.ones((phases, 1, outline.length), int))
+
+
+def filled(outline: Outline, w: Array) -> Layer:
+    """Return the layer that an outline is with a weight; a head is taken for a transposed convolution."""
     o = outline
-    w = np.ones((o.stride if o.op == "shuffle" else 1, 1, o.length), int)
     if o.op == "shuffle":
         return SubpixelConv(w, o.stride, padding=o.padding, dilation=o.dilation)
     if o.op == "conv":

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dspref.arrays import Array, as_complex, as_fractions, complaint
+from dspref.arrays import Array, as_complex, as_fractions, as_rate, complaint
 from dspref.artifacts.finding import Thresholds
 from dspref.chain import Chain, Pointwise, Stage
 from dspref.interpolators import FilterInterp
@@ -26,11 +26,9 @@ class Prospect:
     """A chain, and what every finding asks of it, computed once."""
 
     def __init__(self, chain: Chain, sr: Any, offset: ArrayLike, component: Fraction, limits: Thresholds) -> None:
-        if not isinstance(sr, (int, float, Fraction)) or isinstance(sr, bool) or not math.isfinite(sr) or sr <= 0:
-            raise ValueError(complaint("output rate", repr(sr), "a number of hertz > 0", "as sr=22050"))
         if not 0 <= component <= Fraction(1, 2):
             raise ValueError(complaint("component", f"{component} cycles/sample", "0 … 1/2 of the layer's input rate"))
-        self.chain, self.sr, self.component, self.limits = chain, Fraction(sr), component, limits
+        self.chain, self.sr, self.component, self.limits = chain, as_rate(sr), component, limits
         self.S, self.rates, self.offset = chain.factor, chain.rates(1), chain.checked_offset(offset)
         self.layers = tuple((owner, place, stage) for owner, (place, stage) in enumerate(chain.upsamplers, 1))
         self.free = {place: keeps_constants(stage) for _, place, stage in self.layers}

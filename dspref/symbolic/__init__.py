@@ -16,18 +16,18 @@ floats count as the rationals they are, and are refused beside symbols.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import reduce
 from typing import Any
 
 import numpy as np
 import sympy
 
-from dspref.arrays import Array, as_choice, as_integer
+from dspref.arrays import Array, NotAnalysable, as_choice, as_integer, complaint
 from dspref.chain import Chain, Stage, as_chain
 from dspref.interpolators import FilterInterp
 from dspref.layers import Conv, SubpixelConv, TransposedConv
-from dspref.outline import Outline
+from dspref.outline import HEADS, KERNELS, WEIGHTS_HINT, Outline
+from dspref.settling import filled, ones_of
 from dspref.stretchfilter import StretchFilter
 from dspref.symbolic.amplitude import Amplitude
 from dspref.symbolic.chain import K_ORDER, SR, SymbolicChain, symbolic_chain
@@ -187,16 +187,12 @@ def _letters(i: int) -> str:
 
 def _filled(outline: Outline, name: str, kernel: str) -> Any:
     """Return the layer of one channel that an outline is with taps."""
-    shape: dict[str, Any] = {"padding": outline.padding, "dilation": outline.dilation, "name": name}
-    layer: Any
-    if outline.op == "convt":
-        made = transposed_conv(outline.length, outline.stride, **shape)
-        layer = replace(made, output_padding=outline.output_padding)
-    elif outline.op == "shuffle":
-        layer = subpixel_conv(outline.length, outline.stride, **shape)
-    else:
-        layer = replace(conv(outline.length, **shape), stride=outline.stride)
-    return layer if kernel == "symbols" else replace(layer, weight=np.ones(layer.weight.shape, int))
+    if outline.op in HEADS:
+        raise NotAnalysable(complaint("taps", f"{outline.op} without weights", ", ".join(KERNELS), WEIGHTS_HINT))
+    if kernel == "ones":
+        return ones_of(outline)
+    phases = [f"{name}{r}_" for r in range(outline.stride)] if outline.op == "shuffle" else [name]
+    return filled(outline, np.stack([taps(outline.length, name=phase) for phase in phases])[:, None])
 
 
 def transfer(source: Stage | StretchFilter | Chain, z: Any = Z) -> Any:
