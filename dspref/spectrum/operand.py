@@ -18,25 +18,15 @@ Linear: TypeAlias = Layer | StretchFilter | Chain
 """A layer, a stretch + filter, or a chain of linear layers."""
 
 
-def as_filter(u: Linear) -> StretchFilter:
-    """Return the one stretch + filter that a layer or a linear chain is, biases apart; taps may be symbols."""
-    return u if isinstance(u, StretchFilter) else as_chain(u).collapse()
-
-
-def refuse_symbols(chain: Chain) -> None:
-    """Refuse taps that are no numbers: what is asked is answered in floating point."""
+def numeric_chain(u: Linear) -> Chain:
+    """Return `u` as a chain, refused if its taps are no numbers: what is asked is answered in floating point."""
+    chain = as_chain(u)
     for place, stage in enumerate(chain.stages):
         h = getattr(stage, "weight", getattr(stage, "taps", None))
         if isinstance(h, np.ndarray) and h.dtype == object and not all(isinstance(v, Number) for v in h.flat):
             got = f"symbols in {stage.op} (stage {place})"
             hint = "dspref.symbolic keeps symbols; put numbers in for the rest"
             raise NotAnalysable(complaint("taps", got, "numbers", hint))
-
-
-def numeric_chain(u: Linear) -> Chain:
-    """Return `u` as a chain, refused if its taps are symbols."""
-    chain = as_chain(u)
-    refuse_symbols(chain)
     return chain
 
 

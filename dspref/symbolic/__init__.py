@@ -259,7 +259,7 @@ def polyphase(source: Stage | StretchFilter | Chain, z: Any = Z) -> tuple[Any, .
     >>> polyphase(transposed_conv(5, 2))
     (h0 + h2/z + h4/z**2, h1 + h3/z)
     """
-    u = source if isinstance(source, StretchFilter) else as_chain(source).collapse()
+    u = as_chain(source).collapse()
     (h,), z = as_expressions("taps", u.h), sympy.sympify(z)
     found = []
     for r in range(u.L):
