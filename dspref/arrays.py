@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 from collections.abc import Iterable
 from fractions import Fraction
 from numbers import Number
@@ -97,6 +98,14 @@ def as_exact(name: str, value: Any) -> Fraction:
     return exact
 
 
+def as_rate(sr: Any) -> Fraction:
+    """Return an output rate in Hz as the Fraction it is."""
+    number = isinstance(sr, (int, float, Fraction)) and not isinstance(sr, bool)
+    if not number or not math.isfinite(sr) or sr <= 0:
+        raise ValueError(complaint("output rate", repr(sr), "a number of hertz > 0", "as sr=22050"))
+    return Fraction(sr)
+
+
 SHORTEST = 1 << 20
 """Largest denominator of a float that is taken at its word."""
 
@@ -106,7 +115,8 @@ def as_choice(name: str, value: str, allowed: Iterable[str]) -> str:
     words = tuple(allowed)
     if value in words:
         return value
-    raise ValueError(complaint(name, repr(value), ", ".join(words), did_you_mean(str(value), words)))
+    hint = did_you_mean(str(value), words) or did_you_mean(str(value).lower(), words)
+    raise ValueError(complaint(name, repr(value), ", ".join(words), hint))
 
 
 def as_numbers(name: str, value: ArrayLike) -> Array:
@@ -144,6 +154,17 @@ def as_complex(name: str, value: Array) -> Array:
     except TypeError:
         hint = "Chain.offset_response keeps symbols, and dspref.symbolic.lines gives lines of them"
         raise NotAnalysable(complaint(name, "symbolic taps", "numbers", hint)) from None
+
+
+def as_fractions(value: Array) -> Array:
+    """Return numbers as the Fractions that they are; symbols and complex numbers are a TypeError.
+
+    Examples
+    --------
+    >>> as_fractions(np.array([0.5, 2.0]))
+    array([Fraction(1, 2), Fraction(2, 1)], dtype=object)
+    """
+    return np.asarray(np.frompyfunc(Fraction, 1, 1)(value), object)
 
 
 def as_real(name: str, value: ArrayLike) -> Array:

@@ -19,11 +19,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dspref.arrays import Array, as_complex, as_integer, value
-from dspref.chain import Chain, Pointwise, Stage
+from dspref.chain import Chain, Pointwise, Stage, as_chain
 from dspref.layers import Conv, Layer, SubpixelConv, TransposedConv
 from dspref.multirate import polyphase
 from dspref.outline import Outline
-from dspref.settling import as_chain, constant, linear_part, ones_of, steady_range, steady_response
+from dspref.settling import constant, linear_part, ones_of, steady_range, steady_response
 
 
 def overlap_counts(layer: Layer | Outline, time: int) -> Array:

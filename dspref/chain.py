@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dspref.arrays import Array, NotAnalysable, align, as_choice, as_numbers, as_signal, complaint
+from dspref.interpolators import FilterInterp
 from dspref.layers import Layer
 from dspref.outline import WEIGHTS_HINT, Outline
 from dspref.stretchfilter import StretchFilter
@@ -196,11 +197,24 @@ class Chain:
         mean = self.checked_offset(offset)
         period = np.broadcast_to(mean, self.in_channels or mean.size)[:, None]
         for stage in self.stages:
-            period = _steady_period(_normal(stage), period)
+            period = periodic_response(_normal(stage), period)
             if stage.bias_phases is not None:
                 b = np.tile(stage.bias_phases, period.shape[-1] // stage.bias_phases.shape[-1])
                 period = np.add(*align(period, b))
         return period
+
+
+def as_chain(source: Chain | Stage | StretchFilter) -> Chain:
+    """Return a stage or a stretch + filter as the chain that it is.
+
+    Examples
+    --------
+    >>> as_chain(StretchFilter(2, [1, 1])).stages[0].op
+    'filter'
+    """
+    if isinstance(source, StretchFilter):
+        source = FilterInterp(source.L, source.h, offset=source.offset, excess=source.excess)
+    return source if isinstance(source, Chain) else Chain([source])
 
 
 _OFFERED = frozenset(("op", "factor", "length", "normal", "bias_phases", "in_channels", "out_channels"))
@@ -242,9 +256,17 @@ def _normal(stage: Stage) -> StretchFilter:
     return stage.normal
 
 
-def _steady_period(u: StretchFilter, x: Array) -> Array:
-    """Return one period of the response to a periodic input (in, Q): (out, Q·L)."""
-    h, x = align(u.h, x)
+def periodic_response(u: StretchFilter, x: ArrayLike) -> Array:
+    """Return one period of stretch + filter for a periodic input: (in, Q) → (out, QL).
+
+    Sample n of the input lands, by tap k, at ``nL − offset + k`` modulo QL.
+
+    Examples
+    --------
+    >>> periodic_response(StretchFilter(2, [1, 10, 100]), np.array([[1, 2]]))
+    array([[201,  10, 102,  20]])
+    """
+    h, x = align(u.h, np.asarray(x))
     Q = x.shape[-1]
     y = np.zeros((h.shape[0] if h.ndim == 3 else x.shape[0], Q * u.L), x.dtype)
     landing = u.L * np.arange(Q) - u.offset

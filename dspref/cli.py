@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from fractions import Fraction
-from typing import Any, TypeVar
 
 import click
 
 from dspref import __version__
-from dspref.chain import Chain
 from dspref.commands.advise import advise
+from dspref.commands.architecture import read_architecture
 from dspref.commands.claims import claim_command, claims_command
 from dspref.commands.gradient import gradient
 from dspref.commands.leakage import leakage
 from dspref.commands.response import response_command
 from dspref.commands.rules import explain, rules
 from dspref.commands.symbolic import symbolic
-from dspref.config import read_config
-from dspref.console import FINDINGS, emit, hertz_parameter, with_exit_codes, writable
+from dspref.console import (
+    FINDINGS,
+    Command,
+    emit,
+    form_option,
+    hertz_parameter,
+    json_text,
+    output_option,
+    with_exit_codes,
+    writable,
+)
 from dspref.documents import doctor_document, predict_document, presets_document, whence_document
 from dspref.pages import doctor_page, predict_page, presets_page, whence_page
 from dspref.presets import PRESETS, preset
-from dspref.spec import parse
-
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-_form = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 
 EXAMPLE = "as --spec 'convt k16 s8 p4 | conv k9 p4', or --preset melgan"
 
@@ -61,8 +62,8 @@ def dspref() -> None:
 def _architecture(command: Command) -> Command:
     """Add the options that say an architecture, its rate, and where the answer goes."""
     for option in (
-        click.option("-o", "--output", metavar="FILE", help="Write there, not to the terminal."),
-        _form,
+        output_option,
+        form_option("text", "json"),
         click.option(
             "--sr", metavar="HZ", callback=hertz_parameter(), help="Output rate; presets and configs have one."
         ),
@@ -72,27 +73,6 @@ def _architecture(command: Command) -> Command:
     ):
         command = option(command)
     return command
-
-
-def _chain(sr: Fraction | None, **sources: str | None) -> tuple[Chain, Fraction]:
-    """Return the chain that exactly one of the sources says, and the output rate."""
-    given = {name: words for name, words in sources.items() if words is not None}
-    if len(given) != 1:
-        got = " and ".join(given) or "no architecture"
-        raise click.UsageError(f"got {got}; give exactly one of {', '.join(sources)}, {EXAMPLE}.")
-    ((name, words),) = given.items()
-    chain, rate = _read(name, words)
-    if (rate := sr or rate) is None:
-        raise click.UsageError(f"no output rate: {name} says none, so --sr HZ is needed, as --sr 22050.")
-    return chain, rate
-
-
-def _read(name: str, words: str) -> tuple[Chain, Fraction | None]:
-    if name == "--config":
-        return read_config(words)
-    if name == "--preset":
-        return preset(words).chain, Fraction(preset(words).sr)
-    return parse(words), None
 
 
 @dspref.command()
@@ -121,9 +101,9 @@ def predict(
     dspref predict --preset melgan --format json
     """  # noqa: D301
     target = writable(output)
-    chain, rate = _chain(sr, SPEC=spec, **_options(spec_option, config, preset_name))
+    chain, rate = read_architecture(sr, EXAMPLE, SPEC=spec, **_options(spec_option, config, preset_name))
     document = predict_document(chain, rate, component=component)
-    emit(_json(document) if form == "json" else predict_page(document, limit=limit), target)
+    emit(json_text(document) if form == "json" else predict_page(document, limit=limit), target)
 
 
 @dspref.command(context_settings={"ignore_unknown_options": True})  # -100 is no option, but a frequency refused
@@ -146,38 +126,34 @@ def whence(
     dspref whence 86.1328125 16000/3 --preset melgan
     """  # noqa: D301
     target = writable(output)
-    chain, rate = _chain(sr, **_options(spec_option, config, preset_name))
+    chain, rate = read_architecture(sr, EXAMPLE, **_options(spec_option, config, preset_name))
     document = whence_document(chain, hertz, rate)
-    emit(_json(document) if form == "json" else whence_page(document, chain), target)
+    emit(json_text(document) if form == "json" else whence_page(document, chain), target)
 
 
 @dspref.command()
 @click.argument("names", metavar="[NAME]...", nargs=-1)
-@_form
+@form_option("text", "json")
 @with_exit_codes
 def presets(names: tuple[str, ...], form: str) -> None:
     """List known architectures; with NAME, say all of one."""
     known = [preset(name) for name in names] or list(PRESETS.values())
-    emit(_json(presets_document(known)) if form == "json" else presets_page(known, full=bool(names)))
+    emit(json_text(presets_document(known)) if form == "json" else presets_page(known, full=bool(names)))
 
 
 @dspref.command()
-@_form
+@form_option("text", "json")
 @with_exit_codes
 def doctor(form: str) -> None:
     """Say what is installed, and what is missing."""
     page, whole = doctor_page(NEEDED, OPTIONAL)
-    emit(_json(doctor_document(NEEDED, OPTIONAL)) if form == "json" else page)
+    emit(json_text(doctor_document(NEEDED, OPTIONAL)) if form == "json" else page)
     if not whole:
         raise click.exceptions.Exit(FINDINGS)
 
 
 def _options(spec_option: str | None, config: str | None, preset_name: str | None) -> dict[str, str | None]:
     return {"--spec": spec_option, "--config": config, "--preset": preset_name}
-
-
-def _json(document: dict[str, Any]) -> str:
-    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 for _command in (

@@ -1,4 +1,4 @@
-"""What both commands share: exit codes, numbers of hertz, and files written whole or not at all.
+"""What both commands share: exit codes, options, numbers of hertz, and files written whole or not at all.
 
 Exit codes: 0 clean, 1 findings, 2 usage (with the words of the error), 3 not analysable, 130 interrupted.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import json
 import math
 import os
 import re
@@ -22,6 +23,7 @@ from dspref.arrays import NotAnalysable, complaint
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 CLEAN, FINDINGS, USAGE, NOT_ANALYSABLE = range(4)
 INTERRUPTED = 130
@@ -122,6 +124,20 @@ def _refuse_options(context: click.Context, words: tuple[str, ...]) -> None:
     for word in words:
         if re.match(r"-+[A-Za-z]", word):
             raise click.NoSuchOption(word, possibilities=difflib.get_close_matches(word, known), ctx=context)
+
+
+def form_option(*forms: str) -> Callable[[Command], Command]:
+    """Return the option that says the form of an answer, the first by default."""
+    return click.option("--format", "form", type=click.Choice(forms), default=forms[0], show_default=True)
+
+
+output_option = click.option("-o", "--output", metavar="FILE", help="Write there, not to the terminal.")
+"""The option that says where the answer goes."""
+
+
+def json_text(document: Any) -> str:
+    """Return plain data as JSON for people and programs: indented, one line at the end, and no NaN."""
+    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def writable(path: str | os.PathLike[str] | None) -> Path | None:

@@ -10,6 +10,7 @@ All act on the last axis of arrays; the numbers may be integers, Fractions, SymP
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -51,7 +52,7 @@ def cyclotomic(n: int) -> tuple[int, ...]:
     """
     phi = [-1, 1]
     for p in primes(as_integer("order of a root of unity", n, 1)):
-        phi = _quotient(_stretched(phi, p), phi)
+        phi = quotient(_stretched(phi, p), phi)
     return tuple(_stretched(phi, n // math.prod(primes(n))))
 
 
@@ -62,8 +63,14 @@ def _stretched(a: list[int], p: int) -> list[int]:
     return spread
 
 
-def _quotient(a: list[int], b: list[int]) -> list[int]:
-    """Return a/b for a monic b that divides a."""
+def quotient(a: Sequence[int], b: Sequence[int]) -> list[int]:
+    """Return a/b for a monic b that divides a.
+
+    Examples
+    --------
+    >>> quotient([1, 2, 1], cyclotomic(2))
+    [1, 1]
+    """
     rest, degree = list(a), len(b) - 1
     for top in range(len(a) - 1, degree - 1, -1):
         for j in range(degree):

@@ -63,8 +63,8 @@ def predict_document(chain: Chain, sr: Fraction | int, *, component: Fraction | 
     >>> [line["hz"] for line in predict_document(parse("convt k4 s2 | convt k4 s2"), 32000)["lines"]]
     [0, 8000, 16000]
     """
-    sr, S = Fraction(sr), _readable(chain.factor)
-    found = None if component is None else images(chain, _below_half("component", component, sr / S))
+    sr, S = Fraction(sr), readable(chain.factor)
+    found = None if component is None else images(chain, below_half("component", component, sr / S))
     proof = provable(chain)
     null = nulls(None if proof is None else proof.offset_response())
     document: Document = {
@@ -94,12 +94,12 @@ def whence_document(chain: Chain, hertz: Iterable[Fraction], sr: Fraction | int)
     >>> whence_document(chain, [Fraction(12000)], 32000)["queries"]
     [{'hz': 12000, 'owner': 1, 'stage': 0, 'origins': [1], 'cannot': [2, 3], 'nearest_hz': 12000}]
     """
-    sr, S = Fraction(sr), _readable(chain.factor)
+    sr, S = Fraction(sr), readable(chain.factor)
     proof = provable(chain) if S > 1 else None
     null = nulls(None if proof is None else proof.offset_response())
     queries = []
     for hz in hertz:
-        answer = whence(chain, _below_half("frequency", hz, sr))
+        answer = whence(chain, below_half("frequency", hz, sr))
         queries.append(
             {
                 **number("hz", hz),
@@ -232,13 +232,14 @@ def _overlap(stage: Stage) -> str | None:
     return "none" if outline.op == "shuffle" else overlap(outline.length, outline.stride, outline.dilation)
 
 
-def _readable(factor: int) -> int:
+def readable(factor: int) -> int:
+    """Return the factor of a chain, if anyone could read all of its lines."""
     if factor > MOST:
         raise ValueError(complaint("factor of the chain", factor, f"at most {MOST}", "ask for fewer layers at a time"))
     return factor
 
 
-def _below_half(what: str, hz: Fraction, rate: Fraction) -> Fraction:
+def below_half(what: str, hz: Fraction, rate: Fraction) -> Fraction:
     """Return a frequency in cycles per sample, if it is one that the rate can hold."""
     if not 0 <= hz <= rate / 2:
         raise ValueError(complaint(what, f"{_plain(hz)} Hz", f"0 … {_plain(rate / 2)} Hz, half of {_plain(rate)} Hz"))

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from dspref.arrays import Array
+from dspref.arrays import Array, as_fractions
 from dspref.chain import Chain
 from dspref.cyclotomic import fold, primes
 
@@ -31,7 +31,7 @@ def provable(chain: Chain) -> Chain | None:
     if inexact and sum(a.size for fields in arrays for a in fields.values()) * chain.factor > SMALL:
         return None
     try:
-        exact = [{n: _fractions(a) for n, a in fields.items()} for fields in arrays]
+        exact = [{n: a if a.dtype.kind in "iu" else as_fractions(a) for n, a in fields.items()} for fields in arrays]
     except TypeError:
         return None
     stages: list[Any] = list(chain.stages)
@@ -48,15 +48,17 @@ def _rounds(stage: Any) -> bool:
     return stage.op == "haar" and not isinstance(stage.scale, (int, np.integer, Fraction))
 
 
-def _fractions(a: Array) -> Array:
-    return a if a.dtype.kind in "iu" else np.asarray(np.frompyfunc(Fraction, 1, 1)(a), object)
-
-
 def nulls(h: Array | None) -> Callable[[Fraction], bool]:
     """Return the test for exact nulls at a frequency; nothing is null where the taps are not known."""
     taps = None if h is None else whole(h)
     by_denominator = cache(lambda q: taps is not None and vanishes(taps, q))
     return lambda freq: by_denominator(freq.denominator)
+
+
+def response_nulls(chain: Chain) -> Callable[[Fraction], bool]:
+    """Return the test for exact nulls of a chain's H(ν)."""
+    proof = provable(chain)
+    return nulls(None if proof is None else proof.collapse().h)
 
 
 def whole(h: Array) -> Array:
@@ -87,3 +89,19 @@ def vanishes(h: Array, q: int) -> bool:
     for r in primes(q):
         y = y - np.roll(y, q // r, axis=-1)
     return not y.any()
+
+
+def multiplicity(h: Array, q: int) -> int:
+    """Return how often Φ_q divides taps (..., taps) of integers, not all zero: so often do its zeros repeat.
+
+    The derivatives of ``H = Σ h[n] xⁿ`` have, in terms of x d/dx, taps h[n] n, h[n] n², …
+
+    Examples
+    --------
+    >>> multiplicity(np.array([1, 3, 3, 1]), 2), multiplicity(np.array([1, 1, 1]), 2)
+    (3, 0)
+    """
+    order, n = 0, np.array(range(h.shape[-1]), object)
+    while vanishes(h, q):
+        order, h = order + 1, h * n
+    return order

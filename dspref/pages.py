@@ -103,24 +103,24 @@ def _owned(stage: Document, lines: list[Document]) -> list[object]:
 def _line(line: Document, known: bool) -> list[object]:
     others = ", ".join(str(i) for i in line["origins"][:-1])
     owner = ["offset", ""] if exact(line, "hz") == 0 else [line["owner"], others]
-    return [decimal(exact(line, "hz")), line["freq"], *owner, *([_level(line, "level_db")] if known else [])]
+    return [decimal(exact(line, "hz")), line["freq"], *owner, *([level_of(line, "level_db")] if known else [])]
 
 
 def _images(document: Document) -> list[RenderableType]:
     if "images" not in document:
         return []
     rows = [
-        [decimal(exact(i, "hz")), i["order"], i["owner"] or "input", _level(i, "gain_db")] for i in document["images"]
+        [decimal(exact(i, "hz")), i["order"], i["owner"] or "input", level_of(i, "gain_db")] for i in document["images"]
     ]
     what = hertz(exact(document["images"][0], "hz"))
     return ["", f"Images of {what}", table("", (">Hz", ">order", "new at layer", ">gain (dB)"), rows)]
 
 
-def _level(row: Document, name: str) -> str:
+def level_of(row: Document, name: str) -> str:
     """Return a level in words: a null is exact, "?" is not known."""
     if row.get("null"):
         return "null"
-    return "?" if row[name] is None else f"{row[name]:.2f}"
+    return "?" if row[name] is None else f"{row[name] + 0.0:.2f}"
 
 
 def _whence(query: Document, document: Document, chain: Chain) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from dspref.arrays import complaint, did_you_mean
+from dspref.arrays import as_choice
 from dspref.chain import Chain
 from dspref.spec import parse
 
@@ -199,6 +199,4 @@ def preset(name: str) -> Preset:
     >>> preset("melgan").chain.factor
     256
     """
-    if name not in PRESETS:
-        raise ValueError(complaint("preset", repr(name), ", ".join(PRESETS), did_you_mean(name.lower(), PRESETS)))
-    return PRESETS[name]
+    return PRESETS[as_choice("preset", name, PRESETS)]

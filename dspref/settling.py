@@ -14,12 +14,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from numbers import Rational
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dspref.arrays import Array, NotAnalysable, align, as_choice, as_integer, complaint
-from dspref.chain import Chain, Pointwise, Stage
+from dspref.arrays import Array, NotAnalysable, align, as_choice, as_complex, as_integer, complaint
+from dspref.chain import Chain, Pointwise, Stage, as_chain, periodic_response
 from dspref.layers import Conv, Layer, SubpixelConv, TransposedConv
 from dspref.outline import WEIGHTS_HINT, Outline
 from dspref.stretchfilter import StretchFilter
@@ -36,8 +37,13 @@ def ones_of(outline: Outline) -> Layer:
     >>> ones_of(Outline("convt", 3, stride=2))([[1, 1]])
     array([[1, 1, 2, 1, 1]])
     """
+    phases = outline.stride if outline.op == "shuffle" else 1
+    return filled(outline, np.ones((phases, 1, outline.length), int))
+
+
+def filled(outline: Outline, w: Array) -> Layer:
+    """Return the layer that an outline is with a weight; a head is taken for a transposed convolution."""
     o = outline
-    w = np.ones((o.stride if o.op == "shuffle" else 1, 1, o.length), int)
     if o.op == "shuffle":
         return SubpixelConv(w, o.stride, padding=o.padding, dilation=o.dilation)
     if o.op == "conv":
@@ -53,7 +59,11 @@ def linear_part(stage: Layer | Outline) -> tuple[StretchFilter, int]:
     NotAnalysable
         If the stage has no such form, as corners aligned or factors that are no integers.
     """
-    layer = ones_of(stage) if isinstance(stage, Outline) else stage
+    return decimated(ones_of(stage) if isinstance(stage, Outline) else stage)
+
+
+def decimated(layer: Layer) -> tuple[StretchFilter, int]:
+    """Return (u, M) such that the layer, its bias apart, is ``u(x)[..., ::M]``."""
     if isinstance(layer, Conv) and layer.stride > 1:
         return replace(layer, stride=1).normal, layer.stride
     return layer.normal, 1
@@ -127,11 +137,6 @@ def steady_range(stages: Chain | Stage, time: int, *, source: str = "constant") 
     return slice(span.first, max(span.first, span.stop))
 
 
-def as_chain(stages: Chain | Stage) -> Chain:
-    """Return a stage as the chain that it is."""
-    return stages if isinstance(stages, Chain) else Chain([stages])
-
-
 def _through(stage: Stage, span: _Span) -> _Span:
     """Return what a stage makes of a steady stretch."""
     if isinstance(stage, Pointwise):
@@ -183,8 +188,14 @@ def steady_response(stages: Chain | Stage, *, offset: ArrayLike = 1) -> Array:
     mean = chain.checked_offset(offset)
     period = np.array(np.broadcast_to(mean, chain.in_channels or mean.size)[:, None])
     for stage in chain.stages:
-        period = stage(period) if isinstance(stage, Pointwise) else _periodic(stage, period)
+        period = _mapped(stage, period) if isinstance(stage, Pointwise) else _periodic(stage, period)
     return period
+
+
+def _mapped(stage: Pointwise, x: Array) -> Array:
+    """Return a map of one period: of exact numbers exact where it can be, else in floating point."""
+    exact = stage.name in ("relu", "leaky") and all(isinstance(v, Rational) for v in x.flat)
+    return stage(x if exact or x.dtype != object else as_complex("values behind a map", x).real)
 
 
 def _periodic(stage: Layer | Outline, x: Array) -> Array:
@@ -197,27 +208,6 @@ def _periodic(stage: Layer | Outline, x: Array) -> Array:
     y = y[..., M * np.arange(Q // math.gcd(Q, M)) % Q]
     bias = stage.bias_phases
     return y if bias is None else np.add(*align(y, np.tile(bias, y.shape[-1] // bias.shape[-1])))
-
-
-def periodic_response(u: StretchFilter, x: ArrayLike) -> Array:
-    """Return one period of stretch + filter for a periodic input: (in, Q) → (out, QL).
-
-    ``y[m] = Σ_k h[k] x[(m + o − k)/L mod Q]`` over the k for which L divides m + o − k.
-
-    Examples
-    --------
-    >>> periodic_response(StretchFilter(2, [1, 10, 100]), np.array([[1, 2]]))
-    array([[201,  10, 102,  20]])
-    """
-    h, x = align(u.h, np.asarray(x))
-    Q = x.shape[-1]
-    m = np.arange(Q * u.L) + u.offset
-    y = np.zeros((h.shape[0] if h.ndim == 3 else x.shape[0], Q * u.L), x.dtype)
-    for k in range(h.shape[-1]):
-        hit = (m - k) % u.L == 0
-        drawn = x[:, (m[hit] - k) // u.L % Q]
-        y[:, hit] += h[k] * drawn if h.ndim == 1 else h[:, :, k] @ drawn
-    return y
 
 
 def constant(chain: Chain, time: int, offset: ArrayLike, *, exact: bool = False) -> Array:

@@ -15,7 +15,7 @@ import click
 from rich.console import Console
 
 from dspref.arrays import Array, complaint, did_you_mean
-from dspref.console import FINDINGS, emit, hertz_parameter, with_exit_codes, writable, write
+from dspref.console import FINDINGS, emit, form_option, hertz_parameter, with_exit_codes, writable, write
 from dspref.presets import PRESETS, preset
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Shape(click.ParamType[tuple[int, ...]]):
     show_default=True,
     help="Exit with 1 if something contradicts the prediction, or if a predicted line stands, or never.",
 )
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@form_option("text", "json")
 @click.option("-o", "--output", multiple=True, metavar="FILE", help="FILE.json, .png or .txt; may be repeated.")
 @with_exit_codes
 def audit(

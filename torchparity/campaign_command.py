@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dspref.arrays import complaint
-from dspref.console import FINDINGS, emit, with_exit_codes, writable
+from dspref.console import FINDINGS, emit, form_option, output_option, with_exit_codes, writable
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -59,8 +59,8 @@ class Shard(click.ParamType[tuple[int, int]]):
 @click.option("--shard", type=Shard(), default=(1, 1), metavar="I/N", help="Do the I-th of N parts only.")
 @click.option("--resume", metavar="FILE", help="Remember finished work there, and go on with what it holds.")
 @click.option("--merge", is_flag=True, help="Put the LEDGERs of all shards together, and compute nothing.")
-@click.option("--format", "form", type=click.Choice(["text", "json", "md"]), default="text", show_default=True)
-@click.option("-o", "--output", metavar="FILE", help="Write there, not to the terminal.")
+@form_option("text", "json", "md")
+@output_option
 @with_exit_codes
 def campaign(
     ledgers: tuple[str, ...],

@@ -8,7 +8,7 @@ import click
 
 from dspref import __version__
 from dspref.arrays import NotAnalysable, complaint
-from dspref.console import FINDINGS, emit, with_exit_codes, writable
+from dspref.console import FINDINGS, emit, output_option, with_exit_codes, writable
 from dspref.pages import doctor_page
 from torchparity.apart import apart
 from torchparity.audit_command import audit, require_torch
@@ -57,7 +57,7 @@ main.add_command(verify)
 @main.command()
 @click.argument("target")
 @click.option("--like", metavar="SPEC", help="What it should be; by default what it is found to be.")
-@click.option("-o", "--output", metavar="FILE", help="Write there, not to the terminal.")
+@output_option
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
 @click.option("--time-limit", type=click.FloatRange(1), default=60.0, show_default=True, help="Of one call, in s.")
 @click.option("--isolate/--no-isolate", default=True, show_default=True, help="Look at it in a process of its own.")

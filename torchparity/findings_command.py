@@ -7,14 +7,14 @@ from rich.console import Console
 
 from dspref.arrays import complaint, did_you_mean
 from dspref.console import FINDINGS as EXIT_FINDINGS
-from dspref.console import emit, with_exit_codes, writable
+from dspref.console import emit, form_option, output_option, with_exit_codes, writable
 from torchparity import findings as table
 
 
 @click.command()
 @click.option("--only", multiple=True, metavar="ID", help="Run this one; may be repeated.")
-@click.option("--format", "form", type=click.Choice(["text", "json", "md"]), default="text", show_default=True)
-@click.option("-o", "--output", metavar="FILE", help="Write there, not to the terminal.")
+@form_option("text", "json", "md")
+@output_option
 @with_exit_codes
 def findings(only: tuple[str, ...], form: str, output: str | None) -> None:
     """Run again what was found in others' code: each line in a process of its own.

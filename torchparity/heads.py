@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dspref.arrays import Array, as_choice, as_integer, complaint
-from dspref.heads.istft import NOLA, PADDINGS, inverse_basis
+from dspref.heads.istft import NOLA, PADDINGS, crop, inverse_basis
 from dspref.heads.pqmf import kaiser_prototype
 from dspref.multirate import ORDERS
 from dspref.outline import Outline
@@ -157,12 +157,12 @@ class ISTFTHead(nn.Module):
         taps = (self.window.double() * waves).to(x.dtype)[:, None]
         square = (self.window**2).to(x.dtype)[None, None]
         frames = x.new_ones(1, 1, x.shape[-1])
-        crop = {"center": n // 2, "same": max(0, n - self.hop) // 2, "none": 0}[self.padding]
-        length = n + self.hop * (x.shape[-1] - 1) - 2 * crop
+        cut = crop(n, self.hop, self.padding)
+        length = n + self.hop * (x.shape[-1] - 1) - 2 * cut
         if length < 1:
             raise ValueError(complaint("output length", length, "at least 1", "feed more frames"))
-        y = F.conv_transpose1d(x, taps, stride=self.hop)[..., crop : crop + length]
-        envelope = F.conv_transpose1d(frames, square, stride=self.hop)[..., crop : crop + length]
+        y = F.conv_transpose1d(x, taps, stride=self.hop)[..., cut : cut + length]
+        envelope = F.conv_transpose1d(frames, square, stride=self.hop)[..., cut : cut + length]
         if not bool((envelope > NOLA).all()):
             raise ValueError(complaint("window envelope", "0 at an end", "a window > 0 at its ends"))
         return y / envelope
@@ -269,7 +269,7 @@ def head_module(outline: Outline, *, out: int = 1) -> nn.Module:
 
 def _istft_of(outline: Outline) -> ISTFTHead:
     x, k = outline.stride, outline.length
-    cuts = {k // 2: "center", max(0, k - x) // 2: "same", 0: "none"}
+    cuts = {crop(k, x, padding): padding for padding in PADDINGS}
     if outline.padding not in cuts:
         raise ValueError(complaint("samples cut by an inverse STFT", outline.padding, ", ".join(map(str, cuts))))
     shift = 0.0 if outline.padding else 0.5  # where nothing is cut, no sample of the window may be 0

@@ -11,7 +11,7 @@ import click
 
 from dspref.arrays import complaint
 from dspref.commands.leakage import exit_over, leakage_json, leakage_text
-from dspref.console import emit, hertz_parameter, level_parameter, with_exit_codes, writable
+from dspref.console import emit, form_option, hertz_parameter, level_parameter, output_option, with_exit_codes, writable
 from torchparity.audit_command import require_torch
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, help="Of weights and noise [0].")
 @click.option("--sr", metavar="HZ", callback=hertz_parameter(), help="Output rate: lines in Hz.")
 @click.option("--fail-over", metavar="DBC", callback=level_parameter, help="Exit with 1 if a line is above this level.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@form_option("text", "json")
 @click.option("--limit", type=click.IntRange(min=0), default=40, show_default=True, help="Lines listed as text.")
-@click.option("-o", "--output", metavar="FILE", help="Write there, not to the terminal.")
+@output_option
 @with_exit_codes
 def leakage(
     target: str | None,

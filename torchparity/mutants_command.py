@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dspref.arrays import complaint
-from dspref.console import FINDINGS, emit, with_exit_codes, writable
+from dspref.console import FINDINGS, emit, form_option, output_option, with_exit_codes, writable
 from torchparity.audit_command import require_torch
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ CLEAN = 2000
 @click.option("--add", multiple=True, metavar="PLACE", help="pkg.mod or file.py with mutants of your own.")
 @click.option("--each", is_flag=True, help="A row for every mutant, not for every fault.")
 @click.option("-j", "--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.option("-o", "--output", metavar="FILE", help="Write there, not to the terminal.")
+@form_option("text", "json")
+@output_option
 @with_exit_codes
 def mutants(
     seed: int,

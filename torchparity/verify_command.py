@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dspref.console import FINDINGS, emit, with_exit_codes, writable
+from dspref.console import FINDINGS, emit, form_option, output_option, with_exit_codes, writable
 from dspref.spec import parse, spec
 from dspref.tables import WIDTH
 from torchparity.apart import apart
@@ -37,8 +37,8 @@ HALF = ("bfloat16", "float16")
 @click.option("--grid", type=click.Choice(["small", "full"]), default="small", show_default=True, help="Input lengths.")
 @click.option("--time-limit", type=click.FloatRange(1), default=60.0, show_default=True, help="Of one call, in s.")
 @click.option("--isolate/--no-isolate", default=True, show_default=True, help="Run in a process of its own.")
-@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
-@click.option("-o", "--output", metavar="FILE", help="Write there, not to the terminal.")
+@form_option(*FORMATS)
+@output_option
 @with_exit_codes
 def verify(
     target: str, like: str | None, ref: str | None, form: str, output: str | None, isolate: bool, **options: Any

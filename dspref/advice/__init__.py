@@ -21,7 +21,7 @@ from typing import Any
 from dspref.advice.choices import Advice, Choice
 from dspref.advice.plans import FAMILIES, INITS
 from dspref.advice.ways import WAYS, Lengths, Way, choice
-from dspref.arrays import as_choice, as_integer, complaint
+from dspref.arrays import as_choice, as_integer, as_rate, complaint
 
 __all__ = ["Advice", "Choice", "advise"]
 
@@ -85,7 +85,7 @@ def advise(
     >>> "nearest + conv" in [c.name for c in advice.choices], [c.name for c in advice.rejected]
     (True, ['transposed, default', 'sub-pixel ICNR', 'sub-pixel, default'])
     """
-    s, rate = _rates(rates), _hertz(sr)
+    s, rate = _rates(rates), as_rate(sr)
     budget, width = _budget(tone_budget_db), _channels(channels, len(s))
     per_phase = as_integer("overlap", overlap, 1)
     taps_of = Lengths(_odd("conv_length", conv_length), per_phase, _odd("subpixel_length", subpixel_length))
@@ -119,13 +119,6 @@ def _rates(rates: Any) -> tuple[int, ...]:
     if math.prod(checked) > LARGEST:
         raise ValueError(complaint("product of rates", math.prod(checked), f"at most {LARGEST}"))
     return checked
-
-
-def _hertz(sr: Any) -> Fraction:
-    number = isinstance(sr, (int, float, Fraction)) and not isinstance(sr, bool)
-    if not number or not math.isfinite(sr) or sr <= 0:
-        raise ValueError(complaint("output rate", repr(sr), "a number of hertz > 0", "as sr=22050"))
-    return Fraction(sr)
 
 
 def _budget(level: Any) -> float:

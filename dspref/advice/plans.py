@@ -9,7 +9,8 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dspref.designs.windows import kaiser_beta, kaiser_window
+from dspref.cyclotomic import fold
+from dspref.designs.windows import kaiser_beta
 from dspref.interpolators import Linear
 
 FAMILIES = ("nearest", "linear", "sinc", "learned", "transposed", "subpixel")
@@ -17,9 +18,6 @@ FAMILIES = ("nearest", "linear", "sinc", "learned", "transposed", "subpixel")
 
 INITS = ("default", "tone-free", "ones", "triangle", "icnr")
 """Weights to begin with. Of layers that interpolate first: of their convolution, always "default"."""
-
-BIASES = ("default", "equal", "none")
-"""Biases of a sub-pixel convolution: one per phase, one for all phases, or none."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +166,7 @@ def sinc_taps(s: int, attenuation_db: float) -> tuple[float, ...]:
     """
     half = max(s, math.ceil((attenuation_db - 7.95) / (2.285 * math.pi / s) / 2))
     n = np.arange(-half, half + 1)
-    return tuple(float(v) for v in np.sinc(n / s) * kaiser_window(2 * half + 1, kaiser_beta(attenuation_db)))
+    return tuple(float(v) for v in np.sinc(n / s) * np.kaiser(2 * half + 1, kaiser_beta(attenuation_db)))
 
 
 def leak_db(taps: ArrayLike, s: int) -> tuple[float | None, int]:
@@ -181,7 +179,6 @@ def leak_db(taps: ArrayLike, s: int) -> tuple[float | None, int]:
     >>> round(leak_db([1, 1, 1], 2)[0], 2), leak_db([1, 1], 2)
     (-9.54, (None, 0))
     """
-    h = np.asarray(taps, float)
-    c = np.abs(np.fft.fft([h[r::s].sum() for r in range(s)]))[: s // 2 + 1]
+    c = np.abs(np.fft.fft(fold(np.asarray(taps, float), s)))[: s // 2 + 1]
     k = 1 + int(c[1:].argmax())
     return (float(20 * np.log10(c[k] / c[0])), k) if c[k] > 0 else (None, 0)

@@ -14,7 +14,7 @@ from dspref.artifacts.finding import Finding
 from dspref.artifacts.prospect import Prospect, lengths, norms, shared_taps
 from dspref.artifacts.rules import rule
 from dspref.chain import Chain
-from dspref.nulls import nulls, provable
+from dspref.nulls import multiplicity, response_nulls, whole
 from dspref.outline import Outline
 from dspref.stretchfilter import StretchFilter
 
@@ -25,8 +25,7 @@ def filtering(about: Prospect) -> Iterator[Finding]:
         if (h := shared_taps(stage)) is None:
             continue
         s, spacing = int(stage.factor), about.rates[place]
-        proof = provable(Chain([stage]))
-        null = nulls(None if proof is None else proof.collapse().h)
+        null = response_nulls(Chain([stage]))
         ks = [k for k in range(1, s // 2 + 1) if null(Fraction(k, s))]
         if ks:
             formula = f"H(k/{s}) = 0 for k = {', '.join(map(str, ks[:8]))}{' …' if len(ks) > 8 else ''}"
@@ -58,16 +57,13 @@ def _levels_of_filter(about: Prospect, owner: int, place: int, u: StretchFilter)
 def zeros_at_nyquist(h: ArrayLike) -> int:
     """Return how often (1 + z⁻¹) divides H, for exact taps; floats are taken as the fractions they are.
 
-    H has a zero of order m at z = −1 iff ``Σ (−1)ⁿ n^j h[n] = 0`` for j = 0 … m − 1.
-
     Examples
     --------
     >>> zeros_at_nyquist([1, 3, 3, 1]), zeros_at_nyquist([1, 2, 1]), zeros_at_nyquist([1])
     (3, 2, 0)
     """
-    taps = [Fraction(v) for v in np.asarray(h).flat]
-    moments = (sum(t * n**j * (-1) ** n for n, t in enumerate(taps)) for j in range(len(taps)))
-    return next((j for j, moment in enumerate(moments) if moment), 0)
+    taps = np.array([Fraction(v) for v in np.asarray(h).flat], object)
+    return multiplicity(whole(taps), 2) if taps.any() else 0
 
 
 def borders(about: Prospect) -> Iterator[Finding]:

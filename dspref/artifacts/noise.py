@@ -13,6 +13,7 @@ from dspref.artifacts.finding import Finding
 from dspref.artifacts.prospect import Prospect
 from dspref.artifacts.rules import rule
 from dspref.chain import Chain, Pointwise
+from dspref.cyclotomic import fold
 from dspref.outline import Outline
 
 
@@ -64,7 +65,7 @@ def phase_powers(h: ArrayLike, s: int) -> Array:
     taps = np.asarray(h)
     squares = (taps * taps.conjugate()).real if taps.dtype.kind == "c" else taps * taps
     total = squares.sum(axis=1) if taps.ndim == 3 else squares[None]
-    return np.stack([total[:, r::s].sum(axis=-1) for r in range(s)], axis=-1)
+    return fold(total, s)
 
 
 def seen_by(v: Array, length: int) -> Array:

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dspref.arrays import Array, align, as_complex, complaint
+from dspref.arrays import Array, as_complex, as_fractions, as_rate, complaint
 from dspref.artifacts.finding import Thresholds
 from dspref.chain import Chain, Pointwise, Stage
 from dspref.interpolators import FilterInterp
 from dspref.layers import Conv, SubpixelConv, TransposedConv
 from dspref.nulls import nulls, provable
 from dspref.outline import Outline
+from dspref.settling import ones_of, steady_response
 from dspref.stretchfilter import StretchFilter
 
 
@@ -25,11 +26,9 @@ class Prospect:
     """A chain, and what every finding asks of it, computed once."""
 
     def __init__(self, chain: Chain, sr: Any, offset: ArrayLike, component: Fraction, limits: Thresholds) -> None:
-        if not isinstance(sr, (int, float, Fraction)) or isinstance(sr, bool) or not math.isfinite(sr) or sr <= 0:
-            raise ValueError(complaint("output rate", repr(sr), "a number of hertz > 0", "as sr=22050"))
         if not 0 <= component <= Fraction(1, 2):
             raise ValueError(complaint("component", f"{component} cycles/sample", "0 … 1/2 of the layer's input rate"))
-        self.chain, self.sr, self.component, self.limits = chain, Fraction(sr), component, limits
+        self.chain, self.sr, self.component, self.limits = chain, as_rate(sr), component, limits
         self.S, self.rates, self.offset = chain.factor, chain.rates(1), chain.checked_offset(offset)
         self.layers = tuple((owner, place, stage) for owner, (place, stage) in enumerate(chain.upsamplers, 1))
         self.free = {place: keeps_constants(stage) for _, place, stage in self.layers}
@@ -93,45 +92,18 @@ def keeps_constants(stage: Stage) -> bool:
     return bool((gains == gains[:1]).all())
 
 
-def steady_period(chain: Chain, offset: ArrayLike) -> Array:
-    """Return one period (out, S) of the response to a constant, through pointwise maps too.
-
-    Where the chain is affine this is `Chain.offset_response`; a memoryless map keeps a period a period.
-
-    Examples
-    --------
-    >>> from dspref import TransposedConv
-    >>> steady_period(Chain([TransposedConv([[[1, -3]]], stride=2), Pointwise("relu")]), 2)
-    array([[2, 0]])
-    """
-    period = np.array(np.broadcast_to(chain.checked_offset(offset), chain.in_channels or np.size(offset))[:, None])
-    for stage in chain.stages:
-        if isinstance(stage, Pointwise):
-            exact = period.dtype == object  # which few maps can take
-            period = stage(as_complex("levels behind a map", period).real if exact else period)
-            continue
-        u, Q = Chain([stage]).collapse(), period.shape[-1]
-        repeats = -(-(abs(u.offset) + abs(u.excess) + u.h.shape[-1]) // (u.L * Q)) + 3
-        start = -(-u.steady(repeats * Q).start // (u.L * Q)) * u.L * Q
-        period = u(np.tile(period, repeats))[..., start : start + u.L * Q]
-        if (b := stage.bias_phases) is not None:
-            period = np.add(*align(period, np.tile(b, period.shape[-1] // b.shape[-1])))
-    return period
-
-
 def line_amplitudes(chain: Chain, offset: ArrayLike) -> Array | None:
     """Return c_k (out, S) for a constant input, or None where weights are missing."""
     if any(isinstance(stage, Outline) for stage in chain.stages):
         return None
-    period = chain.offset_response(offset) if chain.affine else steady_period(chain, offset)
-    return np.asarray(np.fft.fft(as_complex("amplitudes", period), axis=-1) / chain.factor)
+    period = as_complex("amplitudes", steady_response(chain, offset=offset))
+    return np.asarray(np.fft.fft(period, axis=-1) / chain.factor)
 
 
 def _null_test(chain: Chain, offset: Array) -> Callable[[Fraction], bool]:
     if (proof := provable(chain)) is None or offset.dtype.kind not in "iufO":
         return nulls(None)
-    exact = np.array(np.frompyfunc(Fraction, 1, 1)(offset), object)
-    return nulls(proof.offset_response(exact))
+    return nulls(proof.offset_response(as_fractions(offset)))
 
 
 def norms(u: StretchFilter, freqs: list[float]) -> list[float]:
@@ -167,17 +139,10 @@ def of_ones(stage: Any) -> Any:
         return replace(stage, weight=weight, groups=1, bias=None)
     if isinstance(stage, TransposedConv):
         return replace(stage, weight=np.ones((1, 1, stage.length), int), groups=1, bias=None)
-    if not isinstance(stage, Outline):
-        mixes = isinstance(stage, FilterInterp) and stage.taps.ndim == 3
-        return replace(stage, taps=np.ones(stage.length, int)) if mixes else stage
-    if stage.op == "shuffle":
-        weight = np.ones((stage.stride, 1, stage.length), int)
-        return SubpixelConv(weight, stage.stride, padding=stage.padding, dilation=stage.dilation)
-    options: dict[str, Any] = {"stride": stage.stride, "padding": stage.padding, "dilation": stage.dilation}
-    weight = np.ones((1, 1, stage.length), int)
-    if stage.op == "conv":
-        return Conv(weight, **options)
-    return TransposedConv(weight, output_padding=stage.output_padding, **options)
+    if isinstance(stage, Outline):
+        return ones_of(stage)
+    mixes = isinstance(stage, FilterInterp) and stage.taps.ndim == 3
+    return replace(stage, taps=np.ones(stage.length, int)) if mixes else stage
 
 
 def in_hertz(value: Fraction) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from dspref.arrays import complaint, did_you_mean
+from dspref.arrays import as_choice, complaint, did_you_mean
 
 FAMILIES = {
     "UA1": "tones",
@@ -283,7 +283,5 @@ def rules_of(family: str) -> tuple[Rule, ...]:
     >>> [rule.id for rule in rules_of("boundary")]
     ['UA301', 'UA302']
     """
-    if family not in FAMILIES.values():
-        known = tuple(FAMILIES.values())
-        raise ValueError(complaint("family", repr(family), ", ".join(known), did_you_mean(str(family), known)))
+    as_choice("family", family, FAMILIES.values())
     return tuple(rule for rule in RULES if rule.family == family)

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import click
 
 from dspref.arrays import complaint
-from dspref.console import FINDINGS, emit, hertz_parameter, plain_minus, with_exit_codes, writable
+from dspref.console import (
+    FINDINGS,
+    emit,
+    form_option,
+    hertz_parameter,
+    json_text,
+    output_option,
+    plain_minus,
+    with_exit_codes,
+    writable,
+)
 from dspref.tables import hertz, table, text
 
 if TYPE_CHECKING:
@@ -29,8 +38,8 @@ if TYPE_CHECKING:
 @click.option("--dtype", default="float32", show_default=True, help="Format that the network runs in.")
 @click.option("--only", multiple=True, metavar="FAMILY", help="nearest, linear, sinc, learned, transposed, subpixel.")
 @click.option("--init", multiple=True, metavar="INIT", help="default, tone-free, ones, triangle, icnr.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.option("-o", "--output", metavar="FILE", help="Write there, not to the terminal.")
+@form_option("text", "json")
+@output_option
 @with_exit_codes
 def advise(
     rates: str,
@@ -68,8 +77,7 @@ def advise(
         only=only,
         init=init,
     )
-    document = json.dumps(advice.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    emit(document if form == "json" else advice_page(advice), target)
+    emit(json_text(advice.to_dict()) if form == "json" else advice_page(advice), target)
     if not advice.choices:
         raise click.exceptions.Exit(FINDINGS)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from dspref.console import emit, with_exit_codes, writable
+from dspref.console import emit, form_option, output_option, with_exit_codes, writable
 
 
 @click.command("claims")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.option("-o", "--output", metavar="FILE", help="Write there, not to the terminal.")
+@form_option("text", "json")
+@output_option
 @with_exit_codes
 def claims_command(form: str, output: str | None) -> None:
     """List what the theory claims; 'dspref claim ID' says one in full."""
@@ -21,8 +21,8 @@ def claims_command(form: str, output: str | None) -> None:
 
 @click.command("claim")
 @click.argument("id", metavar="ID")
-@click.option("--format", "form", type=click.Choice(["text", "json", "md", "latex"]), default="text", show_default=True)
-@click.option("-o", "--output", metavar="FILE", help="Write there, not to the terminal.")
+@form_option("text", "json", "md", "latex")
+@output_option
 @click.option("--figure", metavar="PNG", help="Draw the claim's figure into this file too.")
 @with_exit_codes
 def claim_command(id: str, form: str, output: str | None, figure: str | None) -> None:

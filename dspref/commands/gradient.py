@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from fractions import Fraction
@@ -12,8 +11,8 @@ import click
 from rich.console import RenderableType
 
 from dspref.arrays import complaint, did_you_mean
-from dspref.console import emit, hertz_parameter, with_exit_codes, writable
-from dspref.pages import exact
+from dspref.console import emit, form_option, hertz_parameter, json_text, output_option, with_exit_codes, writable
+from dspref.pages import exact, level_of
 from dspref.tables import decimal, hertz, table, text
 
 if TYPE_CHECKING:
@@ -31,9 +30,9 @@ EXAMPLE = "as 'conv k15 p7 | leaky 0.2 | conv k41 s4 p20', --preset melgan or --
 @click.option("--stft", "stft", metavar="N/HOP[/WIN][/WINDOW],…", help="The short-time spectra of an L2 loss.")
 @click.option("--period", type=click.IntRange(min=1), help="Columns that the input is cut into first (multi-period).")
 @click.option("--sr", metavar="HZ", callback=hertz_parameter(), help="Rate of the signal; presets have one.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@form_option("text", "json")
 @click.option("--limit", type=click.IntRange(min=0), default=40, show_default=True, help="Lines listed as text.")
-@click.option("-o", "--output", metavar="FILE", help="Write there, not to the terminal.")
+@output_option
 @with_exit_codes
 def gradient(
     spec: str | None,
@@ -67,7 +66,7 @@ def gradient(
         return
     document = _document(spec, preset_name, stft, period, sr)
     if form == "json":
-        emit(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n", target)
+        emit(json_text(document), target)
     else:
         emit((stft_page if stft else gradient_page)(document, limit=limit), target)
 
@@ -161,7 +160,7 @@ def _listed(document: Document, limit: int) -> Iterable[RenderableType]:
         others = ", ".join(str(i) for i in line["origins"][1:])
         owner = ["mean", ""] if exact(line, "hz") == 0 else [line["owner"], others]
         row = [decimal(exact(line, "hz")), line["freq"], *owner]
-        rows.append(row + [_level(line)] * known + [f"{line.get('shuffled', 1):.3f}"] * shuffled)
+        rows.append(row + [level_of(line, "level_dbc")] * known + [f"{line.get('shuffled', 1):.3f}"] * shuffled)
     yield table("", columns, rows)
     if len(lines) > limit:
         yield f"… and {len(lines) - limit} more: --limit {len(lines)} lists them all."
@@ -197,7 +196,10 @@ def stft_page(document: Document, *, limit: int = 40) -> str:
     lines = [line for line in document["together"] if "null" not in line and exact(line, "hz") > 0]
     if lines:
         columns = [">Hz", ">freq", "by no.", ">level (dBc)"]
-        listed = [[decimal(exact(v, "hz")), v["freq"], _numbers(v["sources"]), _level(v)] for v in lines[:limit]]
+        listed = [
+            [decimal(exact(v, "hz")), v["freq"], _numbers(v["sources"]), level_of(v, "level_dbc")]
+            for v in lines[:limit]
+        ]
         parts += ["Lines of all together" if len(found) > 1 else "Lines", table("", columns, listed)]
         if len(lines) > limit:
             parts.append(f"… and {len(lines) - limit} more: --limit {len(lines)} lists them all.")
@@ -218,12 +220,6 @@ def _worst(row: Document) -> str:
     if row["worst_dbc"] is not None:
         return f"{row['worst_dbc']:.2f}"
     return "none" if all("null" in line for line in row["lines"][1:]) else "?"
-
-
-def _level(line: Document) -> str:
-    if "null" in line:
-        return "null"
-    return "?" if line["level_dbc"] is None else f"{line['level_dbc']:.2f}"
 
 
 def _numbers(sources: Iterable[int]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +11,11 @@ from dspref.console import (
     FINDINGS,
     NOT_ANALYSABLE,
     emit,
+    form_option,
     hertz_parameter,
+    json_text,
     level_parameter,
+    output_option,
     plain_minus,
     with_exit_codes,
     writable,
@@ -31,9 +33,9 @@ SCHEMA = "dspref.leakage/1"
 @click.option("--taps", metavar="A,B,…", help="Taps at the output rate: integers, decimals, fractions.")
 @click.option("--sr", metavar="HZ", callback=hertz_parameter(), help="Output rate: lines in Hz.")
 @click.option("--fail-over", metavar="DBC", callback=level_parameter, help="Exit with 1 if a line is above this level.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@form_option("text", "json")
 @click.option("--limit", type=click.IntRange(min=0), default=40, show_default=True, help="Lines listed as text.")
-@click.option("-o", "--output", metavar="FILE", help="Write there, not to the terminal.")
+@output_option
 @with_exit_codes
 def leakage(
     name: str | None,
@@ -114,7 +116,7 @@ def leakage_json(rows: tuple[KnownLeakage, ...], sr: Fraction | None) -> str:
 
     upsamplers = [{"name": row.name, "about": row.about, **_measured(row, sr)} for row in rows]
     document = {"schema": SCHEMA, "version": __version__, "sr": None if sr is None else float(sr)}
-    return json.dumps({**document, "upsamplers": upsamplers}, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json_text({**document, "upsamplers": upsamplers})
 
 
 def _measured(row: KnownLeakage, sr: Fraction | None) -> dict[str, Any]:

@@ -6,24 +6,23 @@ component. Where exactly nothing is left, the level is None and ``null`` is true
 
 from __future__ import annotations
 
-import json
 import math
 from fractions import Fraction
-from typing import Any
 
 import click
 from rich.console import RenderableType
 
 from dspref import __version__
-from dspref.arrays import NotAnalysable, complaint
+from dspref.arrays import NotAnalysable
 from dspref.chain import Chain
-from dspref.config import read_config
-from dspref.console import emit, hertz_parameter, with_exit_codes, writable
-from dspref.documents import MOST, Document, number, stages_of
-from dspref.pages import exact
-from dspref.presets import preset
-from dspref.spec import parse, spec, token
+from dspref.commands.architecture import read_architecture
+from dspref.console import emit, form_option, hertz_parameter, json_text, output_option, with_exit_codes, writable
+from dspref.documents import Document, below_half, number, readable, stages_of
+from dspref.pages import exact, level_of
+from dspref.spec import spec, token
 from dspref.tables import decimal, hertz, table, text
+
+EXAMPLE = "as 'linear x2 | linear x2', or --preset fig6-nearest"
 
 EDGE_DB = -3.0
 POINTS = 4
@@ -63,12 +62,9 @@ def response_document(chain: Chain, sr: Fraction | int, *, component: Fraction |
     >>> row["droop"][-1], round(row["edge_hz"], 3), row["nulls"]
     ({'hz': 2000, 'droop_db': -3.0103}, 1996.977, [{'hz': 4000, 'order': 1, 'exact': True}])
     """
-    sr, S = Fraction(sr), chain.factor
-    if S > MOST:
-        raise ValueError(complaint("factor of the chain", S, f"at most {MOST}", "ask for fewer layers at a time"))
-    if component is not None and not 0 <= component <= sr / S / 2:
-        allowed = f"0 … {hertz(sr / S / 2)}, half the input rate"
-        raise ValueError(complaint("component", hertz(component), allowed))
+    sr, S = Fraction(sr), readable(chain.factor)
+    if component is not None:
+        below_half("component", component, sr / S)
     rates = chain.rates(sr)
     layers, unknown = [], []
     for place, stage in enumerate(chain.stages):
@@ -167,11 +163,11 @@ def _filter_words(row: Document) -> list[str]:
     if row["droop"] is None:
         return ["  takes DC away, so there is no level re DC", valleys]
     places = ", ".join(decimal(exact(d, "hz")) for d in row["droop"])
-    levels = ", ".join(_decibels(d, "droop_db") for d in row["droop"])
+    levels = ", ".join(level_of(d, "droop_db") for d in row["droop"])
     edge = "never" if row["edge_hz"] is None else f"{row['edge_hz']:.6g} Hz"
     made = [f"  dB re DC at {places} Hz: {levels}", f"  {EDGE_DB:g} dB re DC at: {edge}", valleys]
     images = [image for image in row.get("images", []) if image["order"]]
-    levels = ", ".join(f"{_decibels(image, 'relative_db')} at {decimal(exact(image, 'hz'))} Hz" for image in images)
+    levels = ", ".join(f"{level_of(image, 'relative_db')} at {decimal(exact(image, 'hz'))} Hz" for image in images)
     return [*made, f"  images, dB re the component: {levels}"] if images else made
 
 
@@ -183,8 +179,7 @@ def _null_words(null: Document) -> str:
 
 def _image_words(images: list[Document]) -> list[RenderableType]:
     rows = [
-        [decimal(exact(i, "hz")), i["order"], i["owner"] or "input", *(_decibels(i, n) for n in _LEVELS)]
-        for i in images
+        [decimal(exact(i, "hz")), i["order"], i["owner"] or "input", *(level_of(i, n) for n in _LEVELS)] for i in images
     ]
     base = next(image for image in images if image["order"] == 0)
     columns = (">Hz", ">order", "new at layer", ">dB re the input", ">dB re the component")
@@ -194,21 +189,14 @@ def _image_words(images: list[Document]) -> list[RenderableType]:
 _LEVELS = ("level_db", "relative_db")
 
 
-def _decibels(row: Document, name: str) -> str:
-    """Return a level in words: a null is exact, "?" is not known."""
-    if row[name] is None:
-        return "null" if "null" in row else "?"
-    return f"{row[name] + 0.0:.2f}"
-
-
 @click.command("response")
 @click.argument("words", metavar="SPEC", required=False)
 @click.option("--preset", "preset_name", metavar="NAME", help="A known architecture, see 'dspref presets'.")
 @click.option("--config", metavar="FILE", help="A config.json of the HiFi-GAN family.")
 @click.option("--sr", metavar="HZ", callback=hertz_parameter(), help="Output rate; presets and configs have one.")
 @click.option("--component", metavar="HZ", callback=hertz_parameter(zero=True), help="List its images, with levels.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.option("-o", "--output", metavar="FILE", help="Write there, not to the terminal.")
+@form_option("text", "json")
+@output_option
 @with_exit_codes
 def response_command(
     words: str | None,
@@ -226,24 +214,7 @@ def response_command(
     dspref response --preset fig6-nearest --format json
     """  # noqa: D301
     target = writable(output)
-    chain, rate = _read(words, preset_name, config)
-    if (rate := sr or rate) is None:
-        raise click.UsageError("no output rate: SPEC says none, so --sr HZ is needed, as --sr 22050.")
+    sources = {"SPEC": words, "--preset": preset_name, "--config": config}
+    chain, rate = read_architecture(sr, EXAMPLE, **sources)
     document = response_document(chain, rate, component=component)
-    answer = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    emit(answer if form == "json" else response_page(document), target)
-
-
-def _read(words: str | None, preset_name: str | None, config: str | None) -> tuple[Chain, Fraction | None]:
-    given: dict[str, Any] = {"SPEC": words, "--preset": preset_name, "--config": config}
-    names = [name for name, text_given in given.items() if text_given is not None]
-    if len(names) != 1:
-        raise click.UsageError(
-            f"got {' and '.join(names) or 'no architecture'}; give exactly one of {', '.join(given)}."
-        )
-    if config is not None:
-        return read_config(config)
-    if preset_name is not None:
-        known = preset(preset_name)
-        return known.chain, Fraction(known.sr)
-    return parse(str(words)), None
+    emit(json_text(document) if form == "json" else response_page(document), target)

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
 
 from dspref.artifacts.rules import FAMILIES, RULES, Rule, rule, rules_of
-from dspref.console import emit, with_exit_codes, writable
+from dspref.console import emit, form_option, json_text, output_option, with_exit_codes, writable
 from dspref.tables import table, text
-
-_form = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-_output = click.option("-o", "--output", metavar="FILE", help="Write there, not to the terminal.")
 
 
 @click.command()
 @click.option("--family", type=click.Choice(list(FAMILIES.values())), help="Only these.")
-@_form
-@_output
+@form_option("text", "json")
+@output_option
 @with_exit_codes
 def rules(family: str | None, form: str, output: str | None) -> None:
     """List the kinds of artifacts and their ids."""
@@ -28,8 +24,8 @@ def rules(family: str | None, form: str, output: str | None) -> None:
 
 @click.command()
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
-@_form
-@_output
+@form_option("text", "json")
+@output_option
 @with_exit_codes
 def explain(ids: tuple[str, ...], form: str, output: str | None) -> None:
     """Say what an artifact is, why it is there, and what cures it.
@@ -65,4 +61,4 @@ def _paragraphs(r: Rule) -> list[str]:
 
 def _json(schema: str, chosen: tuple[Rule, ...]) -> str:
     document: dict[str, Any] = {"schema": f"dspref.{schema}/1", "rules": [r.to_dict() for r in chosen]}
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return json_text(document)

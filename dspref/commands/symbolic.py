@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
@@ -10,7 +9,7 @@ import click
 from dspref import __version__
 from dspref.arrays import complaint
 from dspref.chain import Chain, Pointwise
-from dspref.console import emit, with_exit_codes, writable
+from dspref.console import emit, form_option, json_text, output_option, with_exit_codes, writable
 from dspref.spec import parse, spec, token
 
 MOST = 512
@@ -199,8 +198,8 @@ def _align(title: str, part: dict[str, Any], gains: list[str], wanted: list[str]
 @click.argument("words", metavar="SPEC")
 @click.option("--ones", is_flag=True, help="Ones for the taps, not symbols.")
 @click.option("--limit", type=click.IntRange(min=1), default=40, show_default=True, help="Lines listed of each layer.")
-@click.option("--format", "form", type=click.Choice(["text", "latex", "json"]), default="text", show_default=True)
-@click.option("-o", "--output", metavar="FILE", help="Write there, not to the terminal.")
+@form_option("text", "latex", "json")
+@output_option
 @with_exit_codes
 def symbolic(words: str, ones: bool, limit: int, form: str, output: str | None) -> None:
     """Give H(z), lines, and what makes them vanish, with symbols for the taps.
@@ -213,7 +212,4 @@ def symbolic(words: str, ones: bool, limit: int, form: str, output: str | None) 
     """  # noqa: D301
     target = writable(output)
     document = symbolic_document(words, kernel="ones" if ones else "symbols", limit=limit)
-    if form == "json":
-        emit(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n", target)
-    else:
-        emit((symbolic_latex if form == "latex" else symbolic_page)(document), target)
+    emit({"text": symbolic_page, "latex": symbolic_latex, "json": json_text}[form](document), target)

@@ -29,7 +29,7 @@ from dspref.arrays import (
     value,
 )
 from dspref.designs.projection import tone_free
-from dspref.designs.windows import SCALES, kaiser_attenuation, kaiser_beta, kaiser_window, windowed_sinc
+from dspref.designs.windows import SCALES, kaiser_attenuation, kaiser_beta, windowed_sinc
 from dspref.interpolate import Interpolate
 from dspref.interpolators import FilterInterp
 from dspref.multirate import ORDERS, extend
@@ -171,7 +171,7 @@ def kaiser_sinc(ratio: int, *, taps: int | None = None) -> Array:
         raise ValueError(complaint("taps", K, "an even number", "its centre lies between two samples"))
     beta = kaiser_beta(kaiser_attenuation(K // 2, 4 * 0.6 / ratio))
     t = (np.arange(K) - K // 2) + 0.5
-    f = kaiser_window(K, beta) * np.sinc(t / ratio) / ratio
+    f = np.kaiser(K, beta) * np.sinc(t / ratio) / ratio
     return frozen(f / f.sum())
 
 

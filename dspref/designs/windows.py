@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from fractions import Fraction
 
 import numpy as np
 
@@ -52,22 +54,8 @@ def kaiser_beta(attenuation: float) -> float:
     return 0.5842 * (A - 21) ** 0.4 + 0.07886 * (A - 21) if A > 21 else 0.0
 
 
-def kaiser_window(taps: int, beta: float) -> Array:
-    """Return Kaiser's window, ``I₀(β √(1 − t²))/I₀(β)`` at K points t from −1 to 1.
-
-    Symmetric to the last bit, which is what makes exact nulls of symmetric filters.
-
-    Examples
-    --------
-    >>> kaiser_window(3, 2.0).round(4)
-    array([0.4387, 1.    , 0.4387])
-    """
-    K = as_integer("taps", taps, 1)
-    return kaiser((2 * np.arange(K) - (K - 1)) / max(K - 1, 1), beta)
-
-
 def kaiser(t: Array, beta: float) -> Array:
-    """Return Kaiser's window at t, −1 … 1, and zero elsewhere."""
+    """Return Kaiser's window, ``I₀(β √(1 − t²))/I₀(β)`` at t in −1 … 1, and zero elsewhere."""
     inside = np.abs(t) <= 1
     root = np.sqrt(np.where(inside, 1 - t**2, 0))
     return np.asarray(np.where(inside, np.i0(beta * root) / np.i0(beta), 0))
@@ -76,6 +64,20 @@ def kaiser(t: Array, beta: float) -> Array:
 def hann(t: Array) -> Array:
     """Return Hann's window ``cos²(πt/2)`` at t, −1 … 1, and zero elsewhere."""
     return np.asarray(np.where(np.abs(t) < 1, np.cos(np.pi * t / 2) ** 2, 0))
+
+
+def cosine_window(N: int, terms: Iterable[float | Fraction]) -> Array:
+    """Return the periodic window ``w[n] = Σ_k (−1)^k a_k cos(2πkn/N)``, n = 0 … N − 1, for the terms a_k.
+
+    Its transform is exactly zero on all bins but the 2·len(terms) − 1 around 0.
+
+    Examples
+    --------
+    >>> cosine_window(4, (0.5, 0.5)).round(12).tolist()
+    [0.0, 0.5, 1.0, 0.5]
+    """
+    n = np.arange(as_integer("window length", N, 1))
+    return np.asarray(sum((-1) ** k * float(a) * np.cos(2 * np.pi * (k * n % N) / N) for k, a in enumerate(terms)))
 
 
 def windowed_sinc(

@@ -117,7 +117,12 @@ class Pool:
         if self.kind == "lp":
             return np.asarray((np.abs(K) ** self.power).sum(axis=-1) ** (1 / self.power))
         total = K.sum(axis=-1)
-        return np.asarray(total * Fraction(1, self.length) if total.dtype == object else total / self.length)
+        return _over(total, self.length)
+
+
+def _over(total: Array, n: int) -> Array:
+    """Return a sum over the count of its terms: exact numbers as Fractions."""
+    return np.asarray(total * Fraction(1, n) if total.dtype == object else total / n)
 
 
 @dataclass(frozen=True)
@@ -183,7 +188,7 @@ class PhaseShuffle:
     def __call__(self, x: ArrayLike) -> Array:
         """Return the mean over all draws, by drawing each once."""
         total = np.sum([self.shifted(x, d) for d in self.draws], axis=0)
-        return np.asarray(total * Fraction(1, self.length) if total.dtype == object else total / self.length)
+        return _over(total, self.length)
 
     @property
     def normal(self) -> StretchFilter:

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from dspref.arrays import complaint, did_you_mean
+from dspref.arrays import as_choice, complaint, did_you_mean
 from dspref.chain import POINTWISE, Chain, Stage
 from dspref.gradients.decimators import LETTERS, PhaseShuffle, Pool, stage_words
 from dspref.spec import LETTERS as LAYERS
@@ -194,7 +194,4 @@ def discriminator(name: str) -> Discriminator:
     >>> discriminator("hifigan-period-3").period
     3
     """
-    if name not in DISCRIMINATORS:
-        hint = did_you_mean(name.lower(), DISCRIMINATORS)
-        raise ValueError(complaint("discriminator", repr(name), ", ".join(DISCRIMINATORS), hint))
-    return DISCRIMINATORS[name]
+    return DISCRIMINATORS[as_choice("discriminator", name, DISCRIMINATORS)]

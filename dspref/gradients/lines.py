@@ -19,7 +19,7 @@ from itertools import accumulate
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dspref.arrays import Array, as_complex, as_integer, as_numbers, complaint, value
+from dspref.arrays import Array, as_complex, as_fractions, as_integer, as_numbers, complaint, value
 from dspref.chain import Chain
 from dspref.gradients.adjointchain import adjoint_chain, lowering
 from dspref.gradients.decimators import PhaseShuffle, phase_shuffle_attenuation
@@ -158,7 +158,7 @@ def _exact_period(back: Chain, means: Array) -> Array | None:
     if proof is None:
         return None
     try:
-        return _one_period(proof, np.asarray(np.frompyfunc(Fraction, 1, 1)(means), object))
+        return _one_period(proof, as_fractions(means))
     except TypeError:
         return None
 

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dspref.arrays import Array, as_choice, as_integer, as_real, as_taps, complaint
+from dspref.cyclotomic import fold
 from dspref.gradients.windows import WINDOWS, is_null, squared_spectrum
 from dspref.nulls import nulls
 
@@ -187,9 +188,7 @@ def envelope(window: ArrayLike, hop: int) -> Array:
     (array([10,  4]), array([1, 4, 0, 0]))
     """
     w, H = as_real("window", as_taps("window", window, 1)), as_integer("hop", hop, 1)
-    full = np.zeros(-(-w.size // H) * H, w.dtype)
-    full[: w.size] = w**2
-    return np.asarray(full.reshape(-1, H).sum(axis=0))
+    return fold(w**2, H)
 
 
 def multi_resolution_lines(

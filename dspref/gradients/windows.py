@@ -8,7 +8,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from dspref.arrays import Array, as_integer, complaint, did_you_mean
+from dspref.arrays import Array, complaint, did_you_mean
+from dspref.designs.windows import cosine_window
 from dspref.nulls import vanishes
 
 Cosines: TypeAlias = tuple[Fraction, ...]
@@ -33,9 +34,7 @@ def window_taps(name: str, length: int) -> Array:
     >>> window_taps("hann", 4).round(12).tolist()
     [0.0, 0.5, 1.0, 0.5]
     """
-    n = np.arange(as_integer("window length", length, 1))
-    terms = (float(a) * np.cos(2 * np.pi * (j * n % length) / length) for j, a in enumerate(_cosines(name)))
-    return np.asarray(sum(terms))
+    return cosine_window(length, ((-1) ** j * a for j, a in enumerate(_cosines(name))))
 
 
 def _cosines(name: str) -> Cosines:

@@ -130,8 +130,7 @@ class ISTFT:
     @property
     def crop(self) -> int:
         """Samples cut at either end, p."""
-        n = self.length
-        return {"center": n // 2, "same": max(0, n - self.hop) // 2, "none": 0}[self.padding]
+        return crop(self.length, self.hop, self.padding)
 
     @property
     def in_channels(self) -> int:
@@ -154,6 +153,17 @@ class ISTFT:
         n, p = self.length, self.crop
         h = self.taps / self.envelope[np.arange(n) % self.hop]
         return StretchFilter(self.hop, h, offset=p, excess=n - self.hop - 2 * p)
+
+
+def crop(n: int, hop: int, padding: str) -> int:
+    """Return the samples that a rule of `PADDINGS` cuts at either end of frames of n samples.
+
+    Examples
+    --------
+    >>> [crop(1024, 256, padding) for padding in PADDINGS]
+    [512, 384, 0]
+    """
+    return {"center": n // 2, "same": max(0, n - hop) // 2, "none": 0}[padding]
 
 
 def as_plain(name: str, numbers: ArrayLike) -> Array:

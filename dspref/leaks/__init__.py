@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from numbers import Rational
 from typing import Any
@@ -14,8 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dspref.arrays import Array, NotAnalysable, as_integer, as_numbers, complaint
+from dspref.arrays import Array, NotAnalysable, as_fractions, as_integer, as_numbers, complaint
 from dspref.chain import Chain
+from dspref.cyclotomic import fold
 from dspref.designs.projection import tone_free
 from dspref.leaks.lines import Cure, Leakage, LeakageLine, leakage_lines
 from dspref.leaks.responses import responses
@@ -103,10 +105,10 @@ def of_taps(taps: ArrayLike, factor: int, *, offset: ArrayLike = 1, unit: float 
     L, h, mean = _factor(factor), _numeric(taps), as_numbers("offset", offset)
     u = _unit(h) if unit is None else unit
     exact = h.dtype.kind == "O" or h.size <= WORTH_A_PROOF
-    small = (_fractions(h) if exact else h.astype(float)) / (_largest(h) or 1)
-    reached = _at_offset(small, _fractions(mean) if exact else mean)
+    small = (as_fractions(h) if exact else h.astype(float)) / (_largest(h) or 1)
+    reached = _at_offset(small, as_fractions(mean) if exact else mean)
     unsure = _at_offset(np.abs(small).astype(float), np.abs(mean).astype(float)).sum(axis=-1) * u / L
-    lines, resolution = leakage_lines(_folded(reached, L), (-(-h.shape[-1] // L) + 1) * unsure)
+    lines, resolution = leakage_lines(fold(reached, L), (-(-h.shape[-1] // L) + 1) * unsure)
     return _with_cure(Leakage(L, lines, resolution), h)
 
 
@@ -179,11 +181,6 @@ def _fraction(v: Any) -> Fraction:
     return Fraction(int(v.numerator), int(v.denominator))
 
 
-def _fractions(h: Array) -> Array:
-    """Return numbers as the fractions they are."""
-    return np.asarray(np.frompyfunc(Fraction, 1, 1)(h), object)
-
-
 def _largest(h: Array) -> Any:
     """Return the largest magnitude, by which taps are divided: levels are ratios, and huge integers are no floats."""
     largest = np.abs(h).max()
@@ -201,25 +198,17 @@ def _at_offset(h: Array, mean: Array) -> Array:
     return np.asarray((h * np.broadcast_to(mean, h.shape[1])[:, None]).sum(axis=1))
 
 
-def _folded(h: Array, L: int) -> Array:
-    """Return the phase gains (out, L) of taps (out, taps)."""
-    padded = np.zeros((len(h), -(-h.shape[-1] // L) * L), h.dtype)
-    padded[:, : h.shape[-1]] = h
-    return np.asarray(padded.reshape(len(h), -1, L).sum(axis=1))
-
-
 def _with_cure(found: Leakage, taps: Array | None) -> Leakage:
     """Return the leakage with the nearest tone-free taps, if there are tones, or why there are none."""
     if found.tone_free:
         return found
     if taps is None:
         note = "no cure: the answer to an impulse does not end; a larger time= may show its end"
-        return Leakage(found.factor, found.lines, found.resolution_dbc, None, note)
+        return replace(found, note=note)
     try:
         cured = tone_free(taps, found.factor)
     except NotAnalysable as error:
-        return Leakage(found.factor, found.lines, found.resolution_dbc, None, f"no cure: {error}")
+        return replace(found, note=f"no cure: {error}")
     largest = np.abs(taps).max()
     change, size = (float(np.linalg.norm((a / largest).astype(float))) for a in (cured - taps, taps))
-    cure = Cure(cured, 20 * math.log10(change / size))
-    return Leakage(found.factor, found.lines, found.resolution_dbc, cure, "")
+    return replace(found, cure=Cure(cured, 20 * math.log10(change / size)))

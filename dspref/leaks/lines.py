@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from dspref.arrays import Array, NotAnalysable, complaint, value
-from dspref.nulls import vanishes
+from dspref.nulls import vanishes, whole
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,7 @@ def leakage_lines(gains: Array, unsure: Array) -> tuple[tuple[LeakageLine, ...],
     coarse = np.abs(unsure / mean.astype(float))
     floor = coarse + 8 * math.log2(2 * L) * 2.0**-53 * np.sqrt((rest**2).mean(axis=-1))  # that of the transform
     exact = gains.dtype == object
-    proofs = {q: exact and _vanish(gains, q) for q in range(2, L + 1) if L % q == 0}
+    proofs = {q: exact and vanishes(whole(gains), q) for q in range(2, L + 1) if L % q == 0}
     lines = tuple(_line(k, L, levels[:, k], floor, proofs[L // math.gcd(k, L)], exact) for k in range(1, L // 2 + 1))
     small = floor if any(line.null and not line.exact for line in lines) else coarse
     return lines, 20 * math.log10(small.max()) if small.any() else None
@@ -219,9 +219,3 @@ def _passing(gains: Array, unsure: Array) -> tuple[Array, Array]:
         hint = "dspref.tone_lines gives amplitudes"
         raise NotAnalysable(complaint("levels re DC", got, "a filter of some gain at DC", hint))
     return gains[~silent], unsure[~silent]
-
-
-def _vanish(gains: Array, q: int) -> bool:
-    """Return whether the lines k with L/gcd(k, L) = q are exactly null in every channel."""
-    common = math.lcm(*(v.denominator for v in gains.flat))
-    return vanishes(np.asarray(np.frompyfunc(lambda v: int(v * common), 1, 1)(gains), object), q)

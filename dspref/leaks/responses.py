@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from dspref.arrays import Array, NotAnalysable, as_integer, complaint, value
+from dspref.cyclotomic import fold
 
 Upsampler: TypeAlias = Callable[[Array], Any]
 """A function of a signal (time,) to one of about L·time samples, (time′,) or (out, time′)."""
@@ -203,8 +204,7 @@ def _impulse(box: _Box) -> tuple[int, Array | None]:
 
 def _check_one_answer(box: _Box, gains: Array, first: int, taps: Array) -> None:
     """Phase sums and constant must be the same gains."""
-    sums = np.stack([taps[:, r :: box.L].sum(axis=-1) for r in range(box.L)], axis=-1)
-    apart = np.abs(np.roll(sums, first, axis=-1) - gains).max()
+    apart = np.abs(np.roll(fold(taps, box.L), first, axis=-1) - gains).max()
     if apart > box.tolerance(np.abs(taps).sum(axis=-1)):
         raise _refuse(
             "not linear", f"a constant off the sum of impulses by {apart:.3g}", "take the linear layers alone"
@@ -221,6 +221,5 @@ def _unsure(box: _Box, taps: Array | None) -> float:
 
 def _overshoot(taps: Array, L: int) -> float:
     """Return how many times larger a phase's sum of absolute values is than the largest gain."""
-    phases = [taps[:, r::L] for r in range(L)]
-    sums = max(float(np.abs(p.sum(axis=-1)).max()) for p in phases)
-    return max(float(np.abs(p).sum(axis=-1).max()) for p in phases) / sums if sums else 1.0
+    largest = float(np.abs(fold(taps, L)).max())
+    return float(fold(np.abs(taps), L).max()) / largest if largest else 1.0

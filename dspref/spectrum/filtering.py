@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from dspref import nulls as exact
 from dspref.arrays import Array, as_complex, as_real, complaint
 from dspref.chain import Chain
 from dspref.gains import gains
+from dspref.nulls import response_nulls
 from dspref.spectrum.operand import Linear, as_frequencies, numeric_chain, shaped
 from dspref.stretchfilter import StretchFilter
 
@@ -93,7 +93,7 @@ def droop_db(u: Linear, freq: Any) -> Array:
 
 def relative_db(chain: Chain, places: tuple[Fraction, ...], reference: float) -> Array:
     """Return levels re a reference gain at exact frequencies, −inf at nulls that are proved."""
-    null = exact.nulls(_provable_taps(chain))
+    null = response_nulls(chain)
     power = power_gain(gains(chain, places))
     levels = 10 * np.log10(np.maximum(power, np.finfo(float).tiny)) - 20 * math.log10(reference)
     return np.array([-math.inf if null(f) else level for f, level in zip(places, levels, strict=True)])
@@ -104,15 +104,10 @@ def power_gain(G: Array) -> Array:
     return np.asarray((np.abs(G) ** 2).sum(axis=tuple(range(1, G.ndim))))
 
 
-def _provable_taps(chain: Chain) -> Array | None:
-    proof = exact.provable(chain)
-    return None if proof is None else proof.collapse().h
-
-
 def _passed_dc(chain: Chain) -> float:
     """Return the gain at DC, if DC is passed."""
     gain = float(np.sqrt(power_gain(gains(chain, (Fraction(0),)))[0]))
-    if gain == 0 or exact.nulls(_provable_taps(chain))(Fraction(0)):
+    if gain == 0 or response_nulls(chain)(Fraction(0)):
         raise ValueError(complaint("level re DC", "no gain at DC", "a filter that passes an offset", "use response"))
     return gain
 

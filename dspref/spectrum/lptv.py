@@ -23,9 +23,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dspref.arrays import Array, as_integer, as_numbers, as_real, as_signal, complaint, value
-from dspref.chain import Stage
 from dspref.gains import follow
-from dspref.layers import Conv
+from dspref.settling import decimated
 from dspref.spectrum.operand import Linear, numeric_chain
 from dspref.stretchfilter import StretchFilter
 
@@ -183,13 +182,11 @@ def bifrequency(chain: Linear) -> Bifrequency:
     return Bifrequency(M, int(M * rates[-1]), stages, whole.in_channels)
 
 
-def _rational(stage: Stage) -> tuple[StretchFilter, int]:
+def _rational(stage: Any) -> tuple[StretchFilter, int]:
     """Return a stage as stretch + filter, in floating point, and the decimation after it."""
-    decimates = isinstance(stage, Conv) and stage.stride > 1
-    u: Any = replace(stage, stride=1).normal if isinstance(stage, Conv) else stage.normal
+    u, D = decimated(stage)
     h = as_numbers("taps", u.h)
-    h = h if h.dtype.kind == "c" else h.astype(float)
-    return replace(u, h=h), stage.stride if decimates else 1  # type: ignore[union-attr]
+    return replace(u, h=h if h.dtype.kind == "c" else h.astype(float)), D
 
 
 def _rates(stages: Iterable[tuple[StretchFilter, int]]) -> tuple[Fraction, ...]:

@@ -28,7 +28,7 @@ from numpy.typing import ArrayLike
 from scipy.ndimage import maximum_filter1d, median_filter, minimum_filter
 
 from dspref.arrays import Array, as_exact, as_integer, as_real, complaint
-from dspref.spectrum.window import cosine_window
+from dspref.designs.windows import cosine_window
 
 SEVEN_TERMS = (
     0.27105140069342,

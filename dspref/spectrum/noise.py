@@ -19,9 +19,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from dspref.arrays import Array, as_integer, as_numbers, complaint
-from dspref.chain import Chain
+from dspref.chain import Chain, as_chain
 from dspref.gains import gains
-from dspref.spectrum.operand import Linear, as_filter, as_frequencies, numeric_chain, shaped
+from dspref.spectrum.operand import Linear, as_frequencies, numeric_chain, shaped
 
 Spectrum: TypeAlias = Callable[[Array], Any]
 """P(f) of the input at frequencies (n,) in cycles per input sample, 0 … 1: (n,) or (n, in, in); or one for all."""
@@ -182,7 +182,7 @@ def cyclic_autocorrelation(u: Linear, lag: int, *, variance: Any = 1) -> Array:
     >>> cyclic_autocorrelation(Nearest(2), 1)
     array([1, 0])
     """
-    v, lag, level = as_filter(u), as_integer("lag", lag, None), _checked_variance(variance)
+    v, lag, level = as_chain(u).collapse(), as_integer("lag", lag, None), _checked_variance(variance)
     h = v.h
     later, now = (h[..., lag:], h[..., : h.shape[-1] - lag]) if lag >= 0 else (h[..., :lag], h[..., -lag:])
     first = max(0, -lag)  # the tap of y[m] that the first product belongs to

@@ -10,8 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from dspref.arrays import Array, NotAnalysable, complaint
-from dspref.chain import Chain
-from dspref.interpolators import FilterInterp
+from dspref.chain import Chain, as_chain
 from dspref.layers import Layer
 from dspref.stretchfilter import StretchFilter
 
@@ -19,40 +18,15 @@ Linear: TypeAlias = Layer | StretchFilter | Chain
 """A layer, a stretch + filter, or a chain of linear layers."""
 
 
-def as_chain(u: Linear) -> Chain:
-    """Return a layer, a stretch + filter or a chain as a chain.
-
-    Examples
-    --------
-    >>> as_chain(StretchFilter(2, [1, 1])).stages[0].op
-    'filter'
-    """
-    if isinstance(u, Chain):
-        return u
-    if isinstance(u, StretchFilter):
-        return Chain([FilterInterp(u.L, u.h, offset=u.offset, excess=u.excess)])
-    return Chain([u])
-
-
-def as_filter(u: Linear) -> StretchFilter:
-    """Return the one stretch + filter that a layer or a linear chain is, biases apart; taps may be symbols."""
-    return u if isinstance(u, StretchFilter) else as_chain(u).collapse()
-
-
-def refuse_symbols(chain: Chain) -> None:
-    """Refuse taps that are no numbers: what is asked is answered in floating point."""
+def numeric_chain(u: Linear) -> Chain:
+    """Return `u` as a chain, refused if its taps are no numbers: what is asked is answered in floating point."""
+    chain = as_chain(u)
     for place, stage in enumerate(chain.stages):
         h = getattr(stage, "weight", getattr(stage, "taps", None))
         if isinstance(h, np.ndarray) and h.dtype == object and not all(isinstance(v, Number) for v in h.flat):
             got = f"symbols in {stage.op} (stage {place})"
             hint = "dspref.symbolic keeps symbols; put numbers in for the rest"
             raise NotAnalysable(complaint("taps", got, "numbers", hint))
-
-
-def numeric_chain(u: Linear) -> Chain:
-    """Return `u` as a chain, refused if its taps are symbols."""
-    chain = as_chain(u)
-    refuse_symbols(chain)
     return chain
 
 

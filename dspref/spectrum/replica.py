@@ -9,10 +9,10 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dspref import nulls as exact
 from dspref.arrays import Array, as_integer, as_numbers, complaint, value
 from dspref.chain import Chain
 from dspref.lines import Image, images
+from dspref.nulls import response_nulls
 from dspref.spectrum.operand import Linear, numeric_chain
 
 
@@ -94,8 +94,7 @@ def replicas(
     rest = _from(whole, stage)
     found = images(rest, freq)
     a = _checked_amplitude(rest, amplitude, found)
-    proof = exact.provable(rest)
-    null = exact.nulls(None if proof is None else proof.collapse().h)
+    null = response_nulls(rest)
     before = Chain(whole.stages[:stage])
     first, S = len(before.upsamplers), rest.factor
     base = next(image for image in found if image.order == 0)

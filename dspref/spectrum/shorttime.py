@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dspref.arrays import Array, as_integer, as_real, complaint
-from dspref.spectrum.window import cosine_window
+from dspref.designs.windows import cosine_window
 
 
 def spectrogram(y: ArrayLike, *, size: int = 1024) -> Array:

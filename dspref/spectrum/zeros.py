@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ import numpy as np
 from dspref import nulls as exact
 from dspref.arrays import Array, NotAnalysable, as_complex, complaint
 from dspref.chain import Chain
+from dspref.cyclotomic import cyclotomic, quotient
 from dspref.spectrum.operand import Linear, numeric_chain
 
 MOST_ROOTS = 1024
@@ -151,15 +152,9 @@ def _trimmed(rows: Array) -> Array:
 
 def _orders(rows: Array, is_null: Callable[[float], bool]) -> dict[int, int]:
     """Return how often Φ_q divides all rows of integers, for the q with which it does."""
-    taps = rows.shape[-1]
     found: dict[int, int] = {}
-    for q in _candidates(taps):
-        order, weighted = 0, rows
-        # what is no null to rounding is none; the derivatives of H have taps h[n] n, h[n] n², …
-        while is_null(1 / q) and order < taps and exact.vanishes(weighted, q):
-            order += 1
-            weighted = weighted * np.array(range(taps), object)
-        if order:
+    for q in _candidates(rows.shape[-1]):
+        if is_null(1 / q) and (order := exact.multiplicity(rows, q)):  # what is no null to rounding is none
             found[q] = order
     return found
 
@@ -186,33 +181,8 @@ def _quotient(row: Array, orders: dict[int, int]) -> Array:
     rest = [int(v) for v in row]
     for q, order in orders.items():
         for _ in range(order):
-            rest = _divided(rest, cyclotomic(q))
+            rest = quotient(rest, cyclotomic(q))
     return np.array(rest, object)
-
-
-def _divided(a: list[int], b: tuple[int, ...]) -> list[int]:
-    """Return the polynomial a over b, lowest power first, where b begins with 1 or −1 and leaves no remainder."""
-    rest, quotient = list(a), []
-    for n in range(len(a) - len(b) + 1):
-        quotient.append(rest[n] * b[0])
-        for k, factor in enumerate(b):
-            rest[n + k] -= quotient[-1] * factor
-    return quotient
-
-
-@cache
-def cyclotomic(q: int) -> tuple[int, ...]:
-    """Return the coefficients of Φ_q, lowest power first: ``z^q − 1`` over the Φ_d of all smaller d that divide q.
-
-    Examples
-    --------
-    >>> cyclotomic(6), cyclotomic(1)
-    ((1, -1, 1), (-1, 1))
-    """
-    rest = [-1] + [0] * (q - 1) + [1]
-    for d in range(1, q):
-        rest = _divided(rest, cyclotomic(d)) if q % d == 0 else rest
-    return tuple(rest)
 
 
 def _on_circle(rest: Array) -> list[float]:

@@ -16,7 +16,6 @@ floats count as the rationals they are, and are refused beside symbols.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import reduce
 from typing import Any
 
@@ -24,16 +23,17 @@ import numpy as np
 import sympy
 
 from dspref.arrays import Array, NotAnalysable, as_choice, as_integer, complaint
-from dspref.chain import Chain, Stage
+from dspref.chain import Chain, Stage, as_chain
 from dspref.interpolators import FilterInterp
 from dspref.layers import Conv, SubpixelConv, TransposedConv
-from dspref.outline import Outline
+from dspref.outline import HEADS, KERNELS, Outline
+from dspref.settling import filled, ones_of
 from dspref.stretchfilter import StretchFilter
 from dspref.symbolic.amplitude import Amplitude
 from dspref.symbolic.chain import K_ORDER, SR, SymbolicChain, symbolic_chain
 from dspref.symbolic.closedforms import NU, box_response, closed_form, dirichlet, linear_response, ones_level
 from dspref.symbolic.conditions import BoxFactor, Condition, Z, box_factor, conditions, vanishes
-from dspref.symbolic.lines import MU, SymbolicLine, SymbolicLines, as_chain, lines
+from dspref.symbolic.lines import MU, SymbolicLine, SymbolicLines, lines
 from dspref.symbolic.proofs import Statement, Step
 from dspref.symbolic.rootsums import Cyclotomic, as_expressions
 from dspref.symbolic.theorems import theorem, theorems
@@ -187,19 +187,13 @@ def _letters(i: int) -> str:
 
 def _filled(outline: Outline, name: str, kernel: str) -> Any:
     """Return the layer of one channel that an outline is with taps."""
-    shape: dict[str, Any] = {"padding": outline.padding, "dilation": outline.dilation, "name": name}
-    layer: Any
-    if outline.op == "convt":
-        made = transposed_conv(outline.length, outline.stride, **shape)
-        layer = replace(made, output_padding=outline.output_padding)
-    elif outline.op == "shuffle":
-        layer = subpixel_conv(outline.length, outline.stride, **shape)
-    elif outline.op == "conv":
-        layer = replace(conv(outline.length, **shape), stride=outline.stride)
-    else:
+    if outline.op in HEADS:
         hint = "an unsqueeze x8 is a shuffle x8 k1; of one channel an istft or pqmf x4 k16 is a convt k16 s4"
-        raise NotAnalysable(complaint("layer for symbols", outline.op, "convt, conv or shuffle", hint))
-    return layer if kernel == "symbols" else replace(layer, weight=np.ones(layer.weight.shape, int))
+        raise NotAnalysable(complaint("layer for symbols", outline.op, ", ".join(KERNELS), hint))
+    if kernel == "ones":
+        return ones_of(outline)
+    phases = [f"{name}{r}_" for r in range(outline.stride)] if outline.op == "shuffle" else [name]
+    return filled(outline, np.stack([taps(outline.length, name=phase) for phase in phases])[:, None])
 
 
 def transfer(source: Stage | StretchFilter | Chain, z: Any = Z) -> Any:
@@ -266,7 +260,7 @@ def polyphase(source: Stage | StretchFilter | Chain, z: Any = Z) -> tuple[Any, .
     >>> polyphase(transposed_conv(5, 2))
     (h0 + h2/z + h4/z**2, h1 + h3/z)
     """
-    u = source if isinstance(source, StretchFilter) else as_chain(source).collapse()
+    u = as_chain(source).collapse()
     (h,), z = as_expressions("taps", u.h), sympy.sympify(z)
     found = []
     for r in range(u.L):

@@ -11,10 +11,9 @@ from typing import Any
 import sympy
 
 from dspref.arrays import NotAnalysable, as_integer, complaint
-from dspref.chain import Chain, Stage
+from dspref.chain import Chain, Stage, as_chain
 from dspref.stretchfilter import StretchFilter
 from dspref.symbolic.conditions import box_factor
-from dspref.symbolic.lines import as_chain
 from dspref.symbolic.rootsums import as_expressions
 
 NU = sympy.Symbol("nu", real=True)

@@ -21,8 +21,7 @@ import sympy
 from numpy.typing import ArrayLike
 
 from dspref.arrays import Array, NotAnalysable, as_integer, complaint
-from dspref.chain import Chain, Pointwise, Stage
-from dspref.interpolators import FilterInterp
+from dspref.chain import Chain, Pointwise, Stage, as_chain
 from dspref.outline import Outline
 from dspref.stretchfilter import StretchFilter
 from dspref.symbolic.amplitude import Amplitude, sum_of, times
@@ -221,18 +220,3 @@ def _means(chain: Chain) -> Any:
     """Return μ, or one symbol for each channel that the chain takes."""
     n = chain.in_channels or 1
     return MU if n == 1 else np.array(sympy.symbols(f"mu:{n}", real=True), object)
-
-
-def as_chain(source: Any) -> Chain:
-    """Return a layer, a StretchFilter or a chain as a Chain.
-
-    Examples
-    --------
-    >>> as_chain(StretchFilter(2, [1, 1])).factor
-    2
-    """
-    if isinstance(source, Chain):
-        return source
-    if isinstance(source, StretchFilter):
-        source = FilterInterp(source.L, source.h, offset=source.offset, excess=source.excess)
-    return Chain([source])

@@ -33,7 +33,7 @@ def test_gains_layer_by_layer_beat_the_collapsed_kernel(benchmark: Any, show: Ca
         return [u.response(float(image.freq)) / u.L for image in found]
 
     found = images(chain, component)
-    gains = [image.gain for image in found]
+    gains = [np.asarray(image.gain) for image in found]
     assert all(np.allclose(a, b, rtol=1e-9, atol=1e-12) for a, b in zip(gains, collapsed(), strict=True))
     ratios = [seconds(lambda: images(chain, component)) / seconds(collapsed) for _ in range(ROUNDS)]
     benchmark.pedantic(lambda: tone_lines(chain), rounds=1)

@@ -32,9 +32,10 @@ from dspref.arrays import Array
 from dspref.artifacts import Finding, Thresholds, findings
 from dspref.artifacts.bands import zeros_at_nyquist
 from dspref.artifacts.noise import noise_lines_db
-from dspref.artifacts.prospect import keeps_constants, lengths, steady_period
+from dspref.artifacts.prospect import keeps_constants, lengths
 from dspref.artifacts.tones import offset_share
 from dspref.chain import Stage
+from dspref.settling import steady_response
 from tests.strategies import QUIET
 
 RNG = np.random.default_rng(4)
@@ -153,7 +154,7 @@ def test_behind_a_map_levels_hold_for_the_constant_itself() -> None:
     chain = Chain([BIASED, Pointwise("snake"), SHUFFLE, Pointwise("relu"), Conv(RNG.standard_normal((1, 2, 3)))])
     offset = np.array([1.0, -1.0])
     assert np.allclose(
-        np.sort(np.abs(np.fft.fft(steady_period(chain, offset)))),
+        np.sort(np.abs(np.fft.fft(steady_response(chain, offset=offset)))),
         np.sort(np.abs(np.fft.fft(run_on_constant(chain, offset)))),
         rtol=0,
         atol=1e-12,
@@ -162,11 +163,6 @@ def test_behind_a_map_levels_hold_for_the_constant_itself() -> None:
     assert "for this constant input" in tone.reference
     assert tone.freq is not None
     assert close(tone.level_db, measured(chain, offset)[int(tone.freq * 12)])
-
-
-def test_steady_period_is_the_exact_response_of_an_affine_chain() -> None:
-    exact = Chain([TransposedConv(np.array([[[1, 2, 3, 4, 5]]]), stride=2, padding=1, bias=np.array([7])), Linear(3)])
-    assert (steady_period(exact, 2) == exact.offset_response(2)).all()
 
 
 def test_scipys_resampler_leaks() -> None:
@@ -295,7 +291,7 @@ def test_borders_end_where_the_output_becomes_steady(K: int, s: int, p: int) -> 
         return
     chain = Chain([TransposedConv(np.array([[[2**k for k in range(K)]]]), stride=s, padding=p)])
     time = 12 + K
-    y, steady = chain(np.ones((1, time), int))[0], steady_period(chain, 1)[0]
+    y, steady = chain(np.ones((1, time), int))[0], steady_response(chain)[0]
     grid = s * time
     off = [m for m in range(grid) if m >= y.size or y[m] != steady[m % s]]
     kept = lengths(chain).steady(time)

@@ -95,14 +95,15 @@ def test_json_is_the_document_and_goes_to_a_file(tmp_path: Any) -> None:
 
 
 def test_the_answer_is_computed_without_what_takes_long_to_load() -> None:
-    program = "from dspref.commands.response import *; response_page(response_document(parse('linear x2'), 8000))"
+    names = "from dspref.commands.response import *; from dspref.spec import parse"
+    program = f"{names}; response_page(response_document(parse('linear x2'), 8000))"
     assert found(loaded("-c", program), HEAVY) == []
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["nearest x2", "--sr", "100", "--component", "30"], 2, "half the input rate"),
+        (["nearest x2", "--sr", "100", "--component", "30"], 2, "0 … 25 Hz, half of 50 Hz"),
         (["nearest x2"], 2, "--sr HZ is needed"),
         (["nearest x2", "--preset", "melgan"], 2, "give exactly one of"),
         ([], 2, "no architecture"),

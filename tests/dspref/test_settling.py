@@ -27,8 +27,8 @@ from dspref import (
     parse,
 )
 from dspref.arrays import Array
-from dspref.chain import Stage
-from dspref.settling import linear_part, measured_range, ones_of, periodic_response, steady_range, steady_response
+from dspref.chain import Stage, periodic_response
+from dspref.settling import linear_part, measured_range, ones_of, steady_range, steady_response
 from dspref.strategies import chains, shortest
 from tests.strategies import QUIET
 
@@ -223,8 +223,6 @@ def test_outlines_need_no_weights() -> None:
 
 
 def test_the_steady_response_is_that_of_the_chain() -> None:
-    """Gathered from the outputs' side; `Chain.offset_response` scatters from the inputs'."""
-
     @QUIET(max_examples=30)
     @given(stacks(decimating=False), st.integers(-3, 3))
     def check(chain: Chain, offset: int) -> None:
@@ -248,6 +246,13 @@ def test_the_steady_response_goes_through_maps_decimators_and_biases() -> None:
     assert np.array_equal(y[:, :45], np.tile(steady_response(chain), 15)[:, :45])
     halves = Chain([Conv(np.array([[[2]], [[0]]])), Pointwise("glu")])
     assert steady_response(halves).tolist() == [[1.0]]
+
+
+def test_exact_numbers_go_through_maps() -> None:
+    """A rectifier keeps them exact; tanh, which no Fraction has, gives floats."""
+    thirds = TransposedConv(np.array([[[Fraction(1, 3), Fraction(-1, 3)]]], object), stride=2)
+    assert steady_response(Chain([thirds, Pointwise("relu")])).tolist() == [[Fraction(1, 3), 0]]
+    assert np.allclose(steady_response(Chain([thirds, Pointwise("tanh")])), [np.tanh([1 / 3, -1 / 3])], rtol=1e-15)
 
 
 def test_periodic_response_is_a_long_response_far_inside() -> None:

@@ -185,3 +185,8 @@ def test_six_layers_of_symbols_are_products_that_nobody_multiplies_out() -> None
     assert len(transfer(chain).args) == 6
     free = symbolic_chain(6)
     assert free.amplitude().free_symbols == {*free.factors, symbolic.K_ORDER, symbolic.MU}
+
+
+def test_heads_without_weights_get_no_taps() -> None:
+    with pytest.raises(NotAnalysable, match="layer for symbols: got istft; allowed: conv, convt, shuffle"):
+        with_taps(parse("istft x4 k16 p8"))

@@ -89,7 +89,7 @@ def test_it_writes_files(tmp_path: Path) -> None:
     ("words", "code", "error"),
     [
         (["conv k3 s2"], 3, "factor of a chain: got conv at 1/2"),
-        (["convt k4 s2 | unsqueeze x8"], 3, "layer for symbols: got unsqueeze; allowed: convt, conv or shuffle"),
+        (["convt k4 s2 | unsqueeze x8"], 3, "layer for symbols: got unsqueeze; allowed: conv, convt, shuffle"),
         (["lazy"], 3, "an unsqueeze x8 is a shuffle x8 k1"),
         (["linear x2 corners"], 3, "align_corners=True"),
         (["convt k4 s600"], 2, "factor of convt k4 s600: got 600; allowed: at most 512"),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from dspref import Chain, Conv, FilterInterp, Linear, Nearest, NotAnalysable, StretchFilter, ZeroStuff, parse
 from dspref.arrays import Array
 from dspref.spectrum import nulls, response
-from dspref.spectrum.zeros import _candidates, cyclotomic
+from dspref.spectrum.zeros import _candidates
 from tests.strategies import QUIET
 
 Z = sympy.Symbol("z")
@@ -72,11 +72,6 @@ def test_proved_nulls_are_the_cyclotomic_factors_that_sympy_finds(orders: list[i
             expected |= {Fraction(k, q): m for k in range(q // 2 + 1) if np.gcd(k, q) == 1}
     found = nulls(FilterInterp(1, np.array([int(v) for v in p.all_coeffs()])))
     assert {n.freq: n.order for n in found if n.exact} == expected
-
-
-@pytest.mark.parametrize("q", [*range(1, 31), 105, 210])
-def test_cyclotomic_polynomials_are_those_of_sympy(q: int) -> None:
-    assert list(cyclotomic(q)) == sympy.Poly(sympy.cyclotomic_poly(q, Z), Z).all_coeffs()[::-1]
 
 
 def test_every_order_that_may_divide_is_tried() -> None:
