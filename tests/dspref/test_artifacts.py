@@ -211,6 +211,21 @@ def test_noise_through_interpolation_and_a_rectifier() -> None:
     assert found.level_db == pytest.approx(20 * math.log10(c[1] / c[0]), abs=0.4)
 
 
+@pytest.mark.parametrize("groups", [1, 2])
+def test_a_convolution_without_weights_adds_its_channels_up(groups: int) -> None:
+    """Half of the channels sound in the one phase, half, softer, in the other: drawn weights see the sum of both."""
+    C, rng = 512, np.random.default_rng(6)
+    loud = np.arange(C) % (4 // groups) < 2 // groups
+    taps = np.where(loud[:, None], [1.0, 0.0], [0.0, 0.25])[None]
+    chain = Chain([TransposedConv(taps, stride=2), Outline("conv", 1, groups=groups), Pointwise("relu")])
+    v = (rng.standard_normal((4096, C)) ** 2) @ taps[0] ** 2
+    c = (np.abs(np.fft.fft(np.sqrt(v), axis=-1)) ** 2).sum(axis=0)
+    level = of(findings(chain, 16000), "UA106").level_db
+    assert level is not None
+    assert abs(level - 20 * math.log10(3 / 5)) < 1e-9
+    assert abs(level - 10 * math.log10(c[1] / c[0])) < 0.1  # an infinity of channels, and 512 of them
+
+
 def test_a_convolution_as_long_as_the_factor_takes_that_line_away() -> None:
     taps = Linear(4).normal.h
     assert [noise_lines_db(taps, 4, K) is None for K in (1, 2, 3, 4, 8, 9)] == [False, False, False, True, True, False]
