@@ -129,7 +129,7 @@ def _input_spectrum(f: Array, variance: Any, psd: Spectrum | None, channels: int
 
 def _checked_variance(variance: Any) -> Array:
     level = as_numbers("variance", variance)
-    if level.ndim or level.dtype.kind == "c" or (level.dtype.kind != "O" and level < 0):
+    if level.ndim or level.dtype.kind == "c" or (level[()] < 0) in (True,):  # of symbols it may be neither
         raise ValueError(complaint("variance", repr(variance), "one number >= 0", "give spectra by psd"))
     return level
 

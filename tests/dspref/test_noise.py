@@ -144,6 +144,8 @@ def test_what_is_not_there_is_not_compared() -> None:
 
 def test_bad_noise_is_refused() -> None:
     layer = Chain([Conv(np.ones((1, 2, 3)))])
+    with pytest.raises(ValueError, match=r"variance: got Fraction\(-1, 2\); allowed: one number >= 0"):
+        cyclic_variance(Nearest(2), variance=Fraction(-1, 2))
     with pytest.raises(ValueError, match=r"variance: got -1; allowed: one number >= 0"):
         output_psd(layer, 0, variance=-1)
     with pytest.raises(ValueError, match=r"variance: got \[1, 2\]"):
