@@ -33,6 +33,7 @@ from dspref.artifacts import Finding, Thresholds, findings
 from dspref.artifacts.bands import zeros_at_nyquist
 from dspref.artifacts.noise import noise_lines_db
 from dspref.artifacts.prospect import keeps_constants, lengths, steady_period
+from dspref.artifacts.rules import rule
 from dspref.artifacts.tones import offset_share
 from dspref.chain import Stage
 from tests.strategies import QUIET
@@ -251,6 +252,17 @@ def test_noise_lines_of_known_weights_by_drawing() -> None:
     assert level is not None
     assert level > -25
     assert level == pytest.approx(10 * math.log10(c[1] / c[0]), abs=0.5)
+
+
+@pytest.mark.parametrize("s", [2, 3, 4, 5])
+def test_droop_of_linear_interpolation_is_what_the_rule_says(s: int) -> None:
+    """The square of the box, and once more cos πf where the grid lies between the samples."""
+    assert "|cos πf| on the half-sample grid with even s" in rule("UA202").why
+    f = 0.5 / s
+    due = (math.sin(math.pi * f * s) / (s * math.sin(math.pi * f))) ** 2 * (1 if s % 2 else math.cos(math.pi * f))
+    level = of(findings(Chain([Linear(s)]), 48000), "UA202").level_db
+    assert level is not None
+    assert abs(level - 20 * math.log10(due)) < 1e-9
 
 
 @pytest.mark.parametrize("layer", [Nearest(2), Nearest(5), Linear(2), Linear(3)], ids=repr)
