@@ -49,7 +49,10 @@ def _powers(stages: tuple[Any, ...]) -> Array | None:
         return phase_powers(Chain(stages).collapse().h, int(first.factor))
     if isinstance(first, Outline) or len(rest) != 1 or rest[0].dilation != 1:
         return None
-    return seen_by(phase_powers(first.normal.h, int(first.factor)), rest[0].length)
+    v, groups = phase_powers(first.normal.h, int(first.factor)), rest[0].groups
+    if len(v) % groups == 0:  # the channels that one output adds up, alike in the mean over weights
+        v = v.reshape(groups, -1, v.shape[-1]).sum(axis=1)
+    return seen_by(v, rest[0].length)
 
 
 def phase_powers(h: ArrayLike, s: int) -> Array:

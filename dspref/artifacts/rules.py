@@ -142,7 +142,8 @@ RULES: tuple[Rule, ...] = (
         "UA202",
         "droop",
         "The input's high frequencies are attenuated.",
-        "|H(f)|/|H(0)| at the edge of the input's band, f = 1/(2s): nearest |sin πfs / (s sin πf)|, linear its square.",
+        "|H(f)|/|H(0)| at the edge of the input's band, f = 1/(2s): nearest |sin πfs / (s sin πf)|, linear its square, "
+        "times |cos πf| on the half-sample grid with even s.",
         "A longer windowed sinc, or a convolution behind it that learns the inverse.",
         "dB re the response at DC",
         f"{PONS}; {PONS_MORE}",

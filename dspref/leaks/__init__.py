@@ -155,14 +155,14 @@ def _unit(h: Array) -> float:
 
 
 def _numeric(taps: ArrayLike) -> Array:
-    """Return real taps of one kind: floats, or integers and Fractions as Fractions."""
+    """Return real taps of one kind: floats, of at most 64 bits, or integers and Fractions as Fractions."""
     h = as_numbers("taps", taps)
     if h.ndim not in (1, 3) or h.size == 0:
         raise ValueError(complaint("taps", f"shape {h.shape}", "shape (taps,) or (out, in, taps), at least one tap"))
     if h.dtype.kind == "c":
         raise TypeError(complaint("taps", f"dtype {h.dtype}", "real numbers", "treat .real and .imag one by one"))
     if h.dtype.kind == "f":
-        return h
+        return h if h.dtype.itemsize <= 8 else h.astype(float)
     kinds = {type(v) for v in h.flat if not isinstance(v, (Rational, np.integer))}
     if not kinds:
         return np.asarray(np.frompyfunc(_fraction, 1, 1)(h), object)

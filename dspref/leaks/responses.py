@@ -108,8 +108,8 @@ def _answer(f: Upsampler, x: Array) -> Array:
 
 
 def _unit(y: Array) -> float:
-    """Return the unit roundoff of a result; that of doubles for integers."""
-    return float(np.finfo(y.dtype if y.dtype.kind == "f" else np.float64).eps) / 2
+    """Return the unit roundoff of a result; that of doubles for integers, and for what doubles cannot hold."""
+    return float(max(np.finfo(kind).eps for kind in (y.dtype if y.dtype.kind == "f" else float, float))) / 2
 
 
 @dataclass(frozen=True)
@@ -178,8 +178,10 @@ def _check_periodic(box: _Box, noise: Array) -> None:
 
 
 def _constant(box: _Box) -> Array:
+    """Return the gains; what is averaged is how far periods are from the first, since sums of equal numbers round."""
     y = box(np.ones(box.T))[:, box.middle]
-    gains = y.reshape(len(y), -1, box.L).mean(axis=1)
+    first = y[:, : box.L]
+    gains = first + (y.reshape(len(y), -1, box.L) - first[:, None]).mean(axis=1)
     apart = np.abs(y - np.tile(gains, y.shape[-1] // box.L)).max()
     if apart > box.tolerance(y):
         raise _refuse(

@@ -188,7 +188,7 @@ def _least(power: Array, *, before: bool) -> Array:
 
 
 def average_spectrum(
-    y: ArrayLike, period: int, *, bins_per_line: int | None = None, roundoff: float = 2.0**-53
+    y: ArrayLike, period: int, *, bins_per_line: int | None = None, roundoff: float | None = None
 ) -> AverageSpectrum:
     """Return the averaged spectrum of a steady signal, its bins aligned with the lines k/period.
 
@@ -204,8 +204,8 @@ def average_spectrum(
     bins_per_line : int, optional
         At least 32, so that no line touches the floor of the next. If not given, as many as leave `SEGMENTS`
         segments, up to 128 or what makes a segment `FINEST`.
-    roundoff : float
-        Unit roundoff of the format that y was computed in (2⁻²⁴ for float32).
+    roundoff : float, optional
+        Unit roundoff of the format that y was computed in; by default that of its dtype, as 2⁻²⁴ for float32.
 
     Raises
     ------
@@ -222,7 +222,9 @@ def average_spectrum(
     >>> round(average_spectrum(y, 2).line(Fraction(1, 2)).level_db, 6)
     -6.0206
     """
-    y = as_real("signal", y).astype(float)
+    signal = as_real("signal", y)
+    unit = _unit_roundoff(signal) if roundoff is None else roundoff
+    y = signal.astype(float)
     period = as_integer("period", period, 1)
     time = y.shape[-1]
     if bins_per_line is None:
@@ -236,8 +238,13 @@ def average_spectrum(
     starts = range(0, time - N + 1, max(1, N // 4))
     rows = y.reshape(-1, time)
     power = np.mean([_segment_power(rows[:, a : a + N], w) for a in starts], axis=0)
-    resolution = roundoff * float(np.abs(y).max(initial=0.0))
+    resolution = unit * float(np.abs(y).max(initial=0.0))
     return AverageSpectrum(power, N, period, len(starts), resolution)
+
+
+def _unit_roundoff(y: Array) -> float:
+    """Return that of a signal's dtype; that of doubles, in which spectra are computed, where it is finer or exact."""
+    return max(float(np.finfo(y.dtype).eps) / 2 if y.dtype.kind == "f" else 0.0, 2.0**-53)
 
 
 def _segment_power(rows: Array, w: Array) -> Array:
@@ -246,7 +253,7 @@ def _segment_power(rows: Array, w: Array) -> Array:
 
 
 def measure_lines(
-    y: ArrayLike, freqs: Iterable[Fraction], *, roundoff: float = 2.0**-53
+    y: ArrayLike, freqs: Iterable[Fraction], *, roundoff: float | None = None
 ) -> tuple[LineMeasurement, ...]:
     """Return level and local floor in dB at exact frequencies.
 
@@ -259,8 +266,8 @@ def measure_lines(
         The steady part of a signal; leading axes (channels) are averaged.
     freqs : iterable of Fraction
         Cycles per sample, 0 … 1/2.
-    roundoff : float
-        Unit roundoff of the format that y was computed in.
+    roundoff : float, optional
+        As for `average_spectrum`.
 
     Examples
     --------

@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from dspref import nulls as exact
 from dspref.arrays import Array, as_integer, as_numbers, complaint
 from dspref.chain import Chain, as_chain
 from dspref.gains import gains
@@ -81,7 +82,7 @@ def coherence(u: Linear, freq: Any, k: int, *, variance: Any = 1, psd: Spectrum 
     Returns
     -------
     array (..., out) or (...)
-        nan where nothing comes out at ν or ν + k/S: there is nothing to compare.
+        nan where nothing comes out at ν or ν + k/S, as at a null that is proved: there is nothing to compare.
 
     Examples
     --------
@@ -93,8 +94,11 @@ def coherence(u: Linear, freq: Any, k: int, *, variance: Any = 1, psd: Spectrum 
     chain, k = numeric_chain(u), as_integer("image k", k, None)
     others = tuple(f + Fraction(k, chain.factor) for f in places)
     here, there = (_cross(chain, f, f, variance, psd).real for f in (places, others))
+    proof = exact.provable(chain)
+    null = exact.nulls(None if proof is None else proof.collapse().h)
+    gone = np.array([null(f) or null(g) for f, g in zip(places, others, strict=True)], bool)
     power = here * there
-    known = np.where(power > 0, power, np.nan)
+    known = np.where((power > 0) & ~gone.reshape(-1, *(1,) * (power.ndim - 1)), power, np.nan)
     return shaped(np.abs(_cross(chain, places, others, variance, psd)) ** 2 / known, shape)
 
 
@@ -129,7 +133,7 @@ def _input_spectrum(f: Array, variance: Any, psd: Spectrum | None, channels: int
 
 def _checked_variance(variance: Any) -> Array:
     level = as_numbers("variance", variance)
-    if level.ndim or level.dtype.kind == "c" or (level.dtype.kind != "O" and level < 0):
+    if level.ndim or level.dtype.kind == "c" or (level[()] < 0) in (True,):  # of symbols it may be neither
         raise ValueError(complaint("variance", repr(variance), "one number >= 0", "give spectra by psd"))
     return level
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,8 +79,14 @@ class SymbolicChain:
         return mu / self.factor * sympy.Mul(*responses)
 
     def ones_amplitude(self, k: Any = K_ORDER, mu: Any = MU) -> Any:
-        """Return c_k of all-ones kernels of the lengths K_i, with its phase."""
-        boxes = (box_response(K, k / self.before(i)) for i, K in enumerate(self.lengths, 1))
+        """Return c_k of all-ones kernels of the lengths K_i, with its phase.
+
+        Examples
+        --------
+        >>> symbolic_chain(factors=[2], lengths=[4]).ones_amplitude()
+        mu*Piecewise((4, Eq(Mod(k/2, 1), 0)), (0, True))/2
+        """
+        boxes = (_kept(box_response, K, k / self.before(i)) for i, K in enumerate(self.lengths, 1))
         return mu / self.factor * sympy.Mul(*boxes)
 
     def ones_level(self, k: Any = K_ORDER) -> Any:
@@ -94,7 +100,7 @@ class SymbolicChain:
         >>> symbolic_chain(factors=[2, 2], lengths=[4, 3]).ones_level(2)
         1/3
         """
-        levels = (sympy.Abs(dirichlet(K, k / self.before(i))) / K for i, K in enumerate(self.lengths, 1))
+        levels = (sympy.Abs(_kept(dirichlet, K, k / self.before(i))) / K for i, K in enumerate(self.lengths, 1))
         return sympy.Mul(*levels)
 
     def _layer(self, i: Any, least: int) -> int:
@@ -109,6 +115,17 @@ class SymbolicChain:
     def latex(self) -> str:
         """Return the amplitude of line k in LaTeX."""
         return f"c_k = {sympy.latex(self.amplitude())}"
+
+
+def _kept(kernel: Callable[[Any, Any], Any], K: Any, nu: Any) -> Any:
+    """Return a kernel of length K; where it is a null but at whole ν, and ν may be whole, both cases.
+
+    Up to its sign, K at whole ν, is what it is there.
+    """
+    found = kernel(K, nu)
+    if found != 0 or nu.is_integer is not None:
+        return found
+    return sympy.Piecewise((K, sympy.Eq(sympy.Mod(nu, 1), 0)), (0, True))
 
 
 def symbolic_chain(

@@ -102,6 +102,8 @@ def linear_response(L: Any, nu: Any = NU) -> Any:
 def ones_level(K: Any, s: Any, k: Any) -> Any:
     """Return ``|c_k/c_0| = |sin(πkK/s)/(K sin(πk/s))|`` of an all-ones kernel of length K and factor s.
 
+    A symbol k stands for orders that s does not divide; a number may be any, and is 1 where s divides it.
+
     Examples
     --------
     >>> K, s, k = sympy.symbols("K s k", integer=True, positive=True)

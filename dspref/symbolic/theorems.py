@@ -13,7 +13,7 @@ import sympy
 from dspref.arrays import as_choice, as_integer
 from dspref.symbolic import layertheorems as of
 from dspref.symbolic.chain import K_ORDER, SR, SymbolicChain, symbolic_chain
-from dspref.symbolic.closedforms import dirichlet
+from dspref.symbolic.closedforms import box_response, dirichlet
 from dspref.symbolic.conditions import Z
 from dspref.symbolic.proofs import Statement, Step, sine_has_no_zero
 
@@ -94,7 +94,8 @@ def full_overlap(layers: int = 3) -> Statement:
         steps.append(
             Step(f"an order that s_1⋯s_{i - 1} divides and s_1⋯s_{i} does not: layer {i}", null, sympy.Integer(0))
         )
-        steps.append(Step(f"so the line is null, layer {i}", chain.ones_amplitude(order), sympy.Integer(0)))
+        boxes = (box_response(K, order / chain.before(j)) for j, K in enumerate(chain.lengths, 1))
+        steps.append(Step(f"so the line is null, layer {i}", sympy.Mul(*boxes), sympy.Integer(0)))
     return Statement(
         "full overlap",
         "All-ones kernels whose lengths are multiples of their factors make no line, in a chain of any depth: each k "

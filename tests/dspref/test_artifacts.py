@@ -33,6 +33,7 @@ from dspref.artifacts import Finding, Thresholds, findings
 from dspref.artifacts.bands import zeros_at_nyquist
 from dspref.artifacts.noise import noise_lines_db
 from dspref.artifacts.prospect import keeps_constants, lengths
+from dspref.artifacts.rules import rule
 from dspref.artifacts.tones import offset_share
 from dspref.chain import Stage
 from dspref.settling import steady_response
@@ -207,6 +208,21 @@ def test_noise_through_interpolation_and_a_rectifier() -> None:
     assert found.level_db == pytest.approx(20 * math.log10(c[1] / c[0]), abs=0.4)
 
 
+@pytest.mark.parametrize("groups", [1, 2])
+def test_a_convolution_without_weights_adds_its_channels_up(groups: int) -> None:
+    """Half of the channels sound in the one phase, half, softer, in the other: drawn weights see the sum of both."""
+    C, rng = 512, np.random.default_rng(6)
+    loud = np.arange(C) % (4 // groups) < 2 // groups
+    taps = np.where(loud[:, None], [1.0, 0.0], [0.0, 0.25])[None]
+    chain = Chain([TransposedConv(taps, stride=2), Outline("conv", 1, groups=groups), Pointwise("relu")])
+    v = (rng.standard_normal((4096, C)) ** 2) @ taps[0] ** 2
+    c = (np.abs(np.fft.fft(np.sqrt(v), axis=-1)) ** 2).sum(axis=0)
+    level = of(findings(chain, 16000), "UA106").level_db
+    assert level is not None
+    assert abs(level - 20 * math.log10(3 / 5)) < 1e-9
+    assert abs(level - 10 * math.log10(c[1] / c[0])) < 0.1  # an infinity of channels, and 512 of them
+
+
 def test_a_convolution_as_long_as_the_factor_takes_that_line_away() -> None:
     taps = Linear(4).normal.h
     assert [noise_lines_db(taps, 4, K) is None for K in (1, 2, 3, 4, 8, 9)] == [False, False, False, True, True, False]
@@ -232,6 +248,17 @@ def test_noise_lines_of_known_weights_by_drawing() -> None:
     assert level is not None
     assert level > -25
     assert level == pytest.approx(10 * math.log10(c[1] / c[0]), abs=0.5)
+
+
+@pytest.mark.parametrize("s", [2, 3, 4, 5])
+def test_droop_of_linear_interpolation_is_what_the_rule_says(s: int) -> None:
+    """The square of the box, and once more cos πf where the grid lies between the samples."""
+    assert "|cos πf| on the half-sample grid with even s" in rule("UA202").why
+    f = 0.5 / s
+    due = (math.sin(math.pi * f * s) / (s * math.sin(math.pi * f))) ** 2 * (1 if s % 2 else math.cos(math.pi * f))
+    level = of(findings(Chain([Linear(s)]), 48000), "UA202").level_db
+    assert level is not None
+    assert abs(level - 20 * math.log10(due)) < 1e-9
 
 
 @pytest.mark.parametrize("layer", [Nearest(2), Nearest(5), Linear(2), Linear(3)], ids=repr)

@@ -139,6 +139,15 @@ def test_a_symbolic_chain_with_numbers_in_is_the_chain(words: str) -> None:
             assert same_number(given.ones_level(order) ** 2, ratio)
 
 
+@pytest.mark.parametrize(("factors", "lengths"), [([2, 2], [4, 3]), ([3, 2], [3, 3]), ([2, 3], [2, 6]), ([4], [8])])
+def test_a_symbol_for_the_order_says_what_each_number_says(factors: list[int], lengths: list[int]) -> None:
+    """A layer in full overlap takes a line away, unless the order is whole cycles of that layer: 2 of ×2 ×2 is not."""
+    chain = symbolic_chain(factors=factors, lengths=lengths)
+    for order in range(1, math.prod(factors)):
+        assert same_number(chain.ones_level().subs(k, order), chain.ones_level(order))
+        assert same_number(chain.ones_amplitude(mu=1).subs(k, order), chain.ones_amplitude(order, mu=1))
+
+
 def test_a_symbolic_chain_in_words_and_latex() -> None:
     chain = symbolic_chain(2)
     assert str(chain) == "K=K1 s=s1 | K=K2 s=s2"

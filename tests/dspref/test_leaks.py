@@ -311,6 +311,23 @@ def test_bad_input_is_refused(name: str) -> None:
         leakage(upsampler, factor)
 
 
+@pytest.mark.parametrize("exponent", [-42, -44, -45])
+@pytest.mark.parametrize("time", [100, 1024, 3000])
+def test_the_mean_over_periods_does_not_round(exponent: int, time: int) -> None:
+    """A tone a little above the resolution: sums of hundreds of equal numbers would lose or double it."""
+    ripple = 2.0**exponent
+    found = leakage(lambda x: np.kron(x, [1, 1 + ripple, 1, 1]), 4, time=time)
+    assert found.lines[0].dbc is not None
+    assert abs(found.lines[0].dbc - 20 * math.log10(ripple / 4)) < 1e-6
+
+
+def test_long_doubles_are_no_finer_than_doubles() -> None:
+    """Answers are computed with as doubles, so nothing below their rounding is promised."""
+    doubles, longer = (leakage(lambda x, t=t: np.repeat(x, 4).astype(t), 4) for t in (np.float64, np.longdouble))
+    assert longer.resolution_dbc == doubles.resolution_dbc
+    assert leakage(np.array([1, 1, 1], np.longdouble), 2).worst_dbc == leakage([1.0, 1.0, 1.0], 2).worst_dbc
+
+
 def test_answers_of_the_theory_are_told_from_slips() -> None:
     """What the theory has no answer for is NotAnalysable; what is written wrongly is not."""
     for name in ("symbols", "no DC", "a function that squares", "a layer without weights"):

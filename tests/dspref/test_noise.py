@@ -118,7 +118,7 @@ def test_the_spectrum_has_the_mean_variance_for_its_mean() -> None:
 
 
 def test_images_of_one_channel_are_coherent() -> None:
-    freqs = [Fraction(k, 50) for k in range(-12, 25)]
+    freqs = [Fraction(k, 50) for k in range(-12, 25) if k]  # the images of 0 are nulls of the first two
     for layer in (Nearest(4), Linear(3), TransposedConv(np.random.default_rng(0).normal(size=(1, 2, 5)), stride=4)):
         for k in (1, 2, 3):
             assert coherence(layer, freqs, k) == pytest.approx(1, abs=1e-12)
@@ -142,8 +142,18 @@ def test_what_is_not_there_is_not_compared() -> None:
     assert np.isnan(coherence(FilterInterp(2, np.array([0, 0, 0])), Fraction(1, 8), 1))
 
 
+@pytest.mark.parametrize("layer", [Nearest(2), Nearest(3), Linear(4), parse("nearest x2 | linear x3")])
+def test_nothing_is_coherent_with_a_null(layer: Any) -> None:
+    """What rounding leaves of a proved null is no image: of two frequencies one of which is a null, nan."""
+    S = layer.factor
+    assert np.isnan(coherence(layer, [Fraction(1, S), Fraction(0)], 1)).all()
+    assert np.allclose(coherence(layer, [Fraction(1, 7 * S), Fraction(2, 7 * S)], 1), 1, rtol=0, atol=1e3 * 2.0**-53)
+
+
 def test_bad_noise_is_refused() -> None:
     layer = Chain([Conv(np.ones((1, 2, 3)))])
+    with pytest.raises(ValueError, match=r"variance: got Fraction\(-1, 2\); allowed: one number >= 0"):
+        cyclic_variance(Nearest(2), variance=Fraction(-1, 2))
     with pytest.raises(ValueError, match=r"variance: got -1; allowed: one number >= 0"):
         output_psd(layer, 0, variance=-1)
     with pytest.raises(ValueError, match=r"variance: got \[1, 2\]"):

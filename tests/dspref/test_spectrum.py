@@ -188,3 +188,13 @@ def test_crowded_bins_are_refused() -> None:
 def test_frames_too_short_to_hop_are_refused() -> None:
     with pytest.raises(ValueError, match=r"frame size: got 2; allowed: an integer >= 4"):
         spectrogram(np.ones(100), size=2)
+
+
+def test_the_resolution_is_that_of_the_signals_own_format() -> None:
+    """A tone of -186 dB is lost where a single holds a constant: nothing is said of what lies below its rounding."""
+    y = 0.1 + 1e-9 * (-1.0) ** np.arange(4096)
+    for kind, unit in ((np.float32, 2.0**-24), (np.float64, 2.0**-53), (np.longdouble, 2.0**-53), (int, 2.0**-53)):
+        signal = (10 * y).astype(kind)
+        assert average_spectrum(signal, 2).resolution == unit * np.abs(signal.astype(float)).max()
+    (line,) = measure_lines(y.astype(np.float32), [Fraction(1, 2)])
+    assert line.floor_db > -170

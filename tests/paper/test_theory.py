@@ -269,6 +269,17 @@ def test_t7_random_kernels() -> None:
         assert abs((c[:, k] > c[:, 0]).mean() - p) < 5 * np.sqrt(p * (1 - p) / len(h))  # five standard errors
 
 
+def test_t7_probabilities_need_two_taps_and_no_dilation() -> None:
+    """One tap, or taps as far apart as the stride: every line is as strong as DC, and so none exceeds it."""
+    h = np.random.default_rng(7).standard_normal((1000, 3))
+    for taps, d in ((h[:, :1], 1), (h, 2)):
+        spread = np.zeros((len(h), d * (taps.shape[1] - 1) + 1))
+        spread[:, ::d] = taps
+        c = np.abs(spread @ np.exp(1j * np.pi * np.outer(np.arange(spread.shape[1]), [0, 1])))
+        assert np.allclose(c[:, 1], c[:, 0], rtol=1e2 * U, atol=0)
+        assert exceeds_dc(1, 2, taps.shape[1], dilation=d) == 0
+
+
 @pytest.mark.parametrize(("K", "s", "p"), [(3, 2, 0), (8, 6, 0), (8, 4, 0), (16, 8, 4), (4, 6, 1), (7, 3, 2)])
 def test_t8_borders(K: int, s: int, p: int) -> None:
     """The first and last steady sample by the two inequalities; before them, sums over the inputs that are there."""
@@ -357,11 +368,18 @@ def test_t13_images_of_many_channels_are_hardly_coherent() -> None:
 
 
 def test_t15_default_initialisation() -> None:
-    """The gain by every pattern of signs, exactly; the bounds as Torch has them."""
-    C_in, C_out, K, s = 2, 1, 3, 2
+    """The gain and the bias of layers that Torch draws, of white noise; the bounds as Torch has them."""
+    C_in, C_out, K, s = 6, 2, 5, 3
     default = torch_default("convt", C_in, C_out, K, factor=s)
     assert (default.gain, default.bias_variance) == (Fraction(C_in, 3 * s * C_out), Fraction(1, 3 * C_out * K))
-    assert default.law.variance * K * C_in / s == default.gain  # any signs: squares of taps are what counts
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(15)
+        drawn = [torch.nn.ConvTranspose1d(C_in, C_out, K, stride=s) for _ in range(300)]
+        outputs = [torch.nn.functional.conv_transpose1d(torch.randn(C_in, 200), m.weight, stride=s) for m in drawn]
+        powers = np.array([float((y[:, 10 * s : -10 * s] ** 2).mean()) for y in outputs])
+        biases = np.array([float((m.bias**2).mean()) for m in drawn if m.bias is not None])
+    for seen, due in ((powers, default.gain), (biases, default.bias_variance)):
+        assert abs(seen.mean() - float(due)) < 5 * seen.std() / np.sqrt(len(seen))  # five standard errors
     layer = torch.nn.ConvTranspose1d(64, 8, 5, stride=4)
     bound = 1 / np.sqrt(8 * 5)
     for parameter in layer.parameters():
@@ -371,6 +389,13 @@ def test_t15_default_initialisation() -> None:
     shares = power_through([torch_default("convt", c, c // 2, 8, factor=4) for c in (64, 32, 16, 8)])
     assert shares[0].signal > shares[1].signal > shares[2].signal > shares[3].signal
     assert shares[-1].bias > shares[-1].signal
+
+
+def test_t15_signals_grow_where_channels_fall_faster() -> None:
+    """512 channels into 1 by a factor of 2: power gain 85, though the weights are drawn as always."""
+    (share,) = power_through([torch_default("convt", 512, 1, 4, factor=2)])
+    assert share.signal == Fraction(512, 6)
+    assert share.signal > share.bias
 
 
 def test_t16_offsets_of_activations() -> None:
