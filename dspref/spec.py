@@ -28,6 +28,7 @@ import re
 
 from dspref.arrays import complaint, did_you_mean
 from dspref.chain import POINTWISE, Chain, Pointwise, Stage
+from dspref.designs import BorderInterp
 from dspref.heads.istft import ISTFT
 from dspref.heads.lifting import LiftingSynthesis
 from dspref.heads.pqmf import PQMFSynthesis
@@ -181,14 +182,14 @@ def outlined(stage: Stage) -> Outline | None:
         return Outline(stage.op, stage.length, stride=stage.factor, padding=getattr(stage, "crop", 0))
     if isinstance(stage, Squeeze):  # the convolution that takes every group apart
         return Outline("conv", stage.length, stride=stage.length)
-    if isinstance(stage, FilterInterp) and not _bare(stage):
+    if isinstance(stage, (FilterInterp, BorderInterp)) and not _bare(stage):
         return Outline("convt", stage.length, stride=stage.factor, padding=max(0, stage.offset))
     return None
 
 
-def _bare(stage: FilterInterp) -> bool:
+def _bare(stage: FilterInterp | BorderInterp) -> bool:
     """Return whether stretch + filter is the stretch alone."""
-    return stage.taps.shape == (1,) and bool(stage.taps[0] == 1) and stage.offset == stage.excess == 0
+    return stage.taps.shape == (1,) and bool(stage.taps[0] == 1) and stage.offset == 0 == getattr(stage, "excess", 0)
 
 
 def _stage(head: Token, rest: list[Token]) -> Stage:

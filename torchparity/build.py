@@ -12,10 +12,11 @@ from torch import Tensor, nn
 
 from dspref.arrays import Array, NotAnalysable, as_choice, complaint
 from dspref.chain import Chain, Pointwise
+from dspref.designs import BorderInterp
 from dspref.heads.istft import ISTFT
 from dspref.heads.lifting import LiftingSynthesis
 from dspref.heads.pqmf import PQMFSynthesis
-from dspref.heads.squeeze import Unsqueeze
+from dspref.heads.squeeze import Squeeze, Unsqueeze
 from dspref.heads.wavelets import HaarSynthesis, LazySynthesis
 from dspref.interpolate import Interpolate
 from dspref.interpolators import FilterInterp, Linear, Nearest
@@ -27,9 +28,11 @@ from torchparity.heads import (
     LazySynthesis1d,
     LiftingSynthesis1d,
     PQMFSynthesis1d,
+    Squeeze1d,
     Unsqueeze1d,
 )
 from torchparity.nn import FilterInterp1d, Interpolate1d, Snake, SubpixelConv1d
+from torchparity.nn_designs import BorderInterp1d
 
 _POINTWISE: dict[str, Callable[..., nn.Module]] = {
     "relu": nn.ReLU,
@@ -133,6 +136,11 @@ def _subpixel(layer: SubpixelConv, dtype: torch.dtype | None) -> nn.Module:
 
 
 @_build.register
+def _border_filter(layer: BorderInterp, dtype: torch.dtype | None) -> nn.Module:
+    return BorderInterp1d(layer.factor, _tensor(layer.taps, dtype), offset=layer.offset, border=layer.border)
+
+
+@_build.register
 def _filter(layer: FilterInterp, dtype: torch.dtype | None) -> nn.Module:
     return FilterInterp1d(layer.factor, _tensor(layer.taps, dtype), offset=layer.offset, excess=layer.excess)
 
@@ -160,6 +168,11 @@ def _interpolate(layer: Interpolate, dtype: torch.dtype | None) -> nn.Module:
 @_build.register
 def _unsqueeze(layer: Unsqueeze, dtype: torch.dtype | None) -> nn.Module:
     return Unsqueeze1d(layer.channels, layer.factor, order=layer.order)
+
+
+@_build.register
+def _squeeze(layer: Squeeze, dtype: torch.dtype | None) -> nn.Module:
+    return Squeeze1d(layer.channels, layer.factor_down, order=layer.order)
 
 
 @_build.register

@@ -16,6 +16,43 @@ from dspref.outline import Outline
 from torchparity.nn import PixelShuffle1d
 
 
+class Squeeze1d(nn.Module):
+    """Groups of g samples become g channels, as `dspref.heads.Squeeze`: what `Unsqueeze1d` undoes.
+
+    Parameters
+    ----------
+    channels : int
+        Of the input.
+    factor : int
+        g, a divisor of the input's length.
+    order : {'crd', 'dcr'}
+
+    Examples
+    --------
+    >>> Squeeze1d(1, 2)(torch.tensor([[[0, 1, 2, 3]]]))
+    tensor([[[0, 2],
+             [1, 3]]])
+    """
+
+    def __init__(self, channels: int, factor: int, *, order: str = "crd") -> None:
+        super().__init__()
+        self.channels, self.factor = as_integer("channels", channels, 1), as_integer("factor", factor, 1)
+        self.order, self.in_channels = as_choice("order", order, ORDERS), self.channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (batch, C·g, time/g) for a signal (batch, C, time)."""
+        _check_channels(x, self.channels)
+        if x.shape[-1] % self.factor:
+            raise ValueError(complaint("time", x.shape[-1], f"a multiple of {self.factor}", "groups are whole"))
+        groups = x.unflatten(-1, (-1, self.factor))  # (batch, C, time/g, g)
+        phases = groups.movedim(-1, -2 if self.order == "crd" else -3)
+        return phases.flatten(-3, -2)
+
+    def extra_repr(self) -> str:
+        """Return the parameters."""
+        return f"{self.channels}, {self.factor}" + (f", order='{self.order}'" if self.order != "crd" else "")
+
+
 class Unsqueeze1d(nn.Module):
     """Groups of g channels become g samples, as `dspref.heads.squeeze.Unsqueeze`: what `PixelShuffle1d` does, alone.
 

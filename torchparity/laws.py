@@ -12,7 +12,7 @@ from dspref.chain import Pointwise, Stage
 from dspref.heads.istft import ISTFT
 from dspref.heads.lifting import LiftingSynthesis
 from dspref.heads.pqmf import PQMFSynthesis
-from dspref.heads.squeeze import Unsqueeze
+from dspref.heads.squeeze import Squeeze, Unsqueeze
 from dspref.heads.wavelets import HaarSynthesis, LazySynthesis
 from dspref.interpolate import Interpolate
 from dspref.interpolators import FilterInterp, Linear, Nearest
@@ -24,6 +24,7 @@ from torchparity.heads import (
     LazySynthesis1d,
     LiftingSynthesis1d,
     PQMFSynthesis1d,
+    Squeeze1d,
     Unsqueeze1d,
 )
 from torchparity.nn import FilterInterp1d, Interpolate1d, PixelShuffle1d, Snake, SubpixelConv1d
@@ -78,6 +79,7 @@ def _lifting(module: LiftingSynthesis1d) -> LiftingSynthesis:
     return LiftingSynthesis(module.channels, p, u, scales=array(module.scales))
 
 
+register(Squeeze1d)(lambda module: Squeeze(module.channels, module.factor, order=module.order))
 register(Unsqueeze1d)(lambda module: Unsqueeze(module.channels, module.factor, order=module.order))
 register(LazySynthesis1d)(lambda module: LazySynthesis(module.channels))
 register(HaarSynthesis1d)(lambda module: HaarSynthesis(module.channels, scale=module.scale))

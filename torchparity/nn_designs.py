@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dspref.arrays import as_choice, as_integer, complaint
-from dspref.designs import LearnedLinear, icnr, kaiser_sinc, windowed_sinc
+from dspref.arrays import BORDERS, as_choice, as_integer, complaint
+from dspref.designs import BorderInterp, LearnedLinear, icnr, kaiser_sinc, windowed_sinc
 from dspref.interpolators import FilterInterp
 from torchparity.dispatch import array, register
 from torchparity.nn import FilterInterp1d
@@ -60,6 +60,52 @@ class KaiserUpsample1d(nn.Module):
     def extra_repr(self) -> str:
         """Return the ratio and the length of the filter."""
         return f"ratio={self.ratio}, kernel_size={self.filter.shape[-1]}"
+
+
+@register(KaiserUpsample1d)
+def _kaiser(module: KaiserUpsample1d) -> BorderInterp:
+    taps = array(module.filter)[0, 0].astype(float)  # in doubles the product with the ratio is exact
+    return BorderInterp(module.ratio, module.ratio * taps, offset=(taps.size - module.ratio) // 2)
+
+
+class BorderInterp1d(nn.Module):
+    """Interpolation by any taps, with a border rule, as `dspref.designs.BorderInterp`: extend, stretch, filter, crop.
+
+    Parameters
+    ----------
+    factor : int
+    taps : Tensor (taps,) to filter every channel alike, or (out, in, taps)
+    offset : int
+    border : {'zeros', 'reflect', 'replicate', 'circular'}
+
+    Examples
+    --------
+    >>> BorderInterp1d(2, torch.tensor([1.0, 2.0, 1.0]), offset=1)(torch.ones(1, 1, 3))
+    tensor([[[2., 2., 2., 2., 2., 2.]]])
+    """
+
+    def __init__(self, factor: int, taps: Tensor, *, offset: int = 0, border: str = "replicate") -> None:
+        super().__init__()
+        self.factor, self.offset, self.border = factor, offset, as_choice("border", border, BORDERS)
+        self.reach = max(0, (taps.shape[-1] - 1 - offset) // factor), max(0, (factor - 1 + offset) // factor)
+        first = offset + self.reach[0] * factor
+        self.filter = FilterInterp1d(factor, taps, offset=first, excess=-sum(self.reach) * factor)
+        self.in_channels = self.filter.in_channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (batch, out, L·time) for a signal (batch, in, time)."""
+        mode = "constant" if self.border == "zeros" else self.border
+        y: Tensor = self.filter(F.pad(x, self.reach, mode=mode))
+        return y
+
+    def extra_repr(self) -> str:
+        """Return the factor, the offset and the border rule."""
+        return f"{self.factor}, offset={self.offset}, border='{self.border}'"
+
+
+@register(BorderInterp1d)
+def _border_filter(module: BorderInterp1d) -> BorderInterp:
+    return BorderInterp(module.factor, array(module.filter.taps), offset=module.offset, border=module.border)
 
 
 def WindowedSinc1d(factor: int, **design: Any) -> FilterInterp1d:

@@ -312,6 +312,18 @@ def test_a_squeeze_is_undone_by_the_module() -> None:
     assert (called(Unsqueeze1d(3, 8), Squeeze(3, 8)(x)) == x).all()
 
 
+@pytest.mark.parametrize("order", ["crd", "dcr"])
+def test_squeezing_in_torch_is_the_reference_and_is_undone(order: str) -> None:
+    layer, x = Squeeze(3, 4, order=order), np.arange(2 * 3 * 20).reshape(2, 3, 20)
+    module = build(layer)
+    assert describe(module) == layer
+    y = module(torch.from_numpy(x))
+    assert (y.numpy() == layer(x)).all()
+    assert torch.equal(Unsqueeze1d(3, 4, order=order)(y), torch.from_numpy(x))
+    with pytest.raises(ValueError, match="time: got 19; allowed: a multiple of 4"):
+        module(torch.zeros(1, 3, 19))
+
+
 @pytest.mark.parametrize("name", ["waveglow", "blow", "istftnet", "vocos-24k", "mb-melgan"])
 def test_networks_that_end_in_a_head_can_be_made(name: str) -> None:
     torch.manual_seed(0)

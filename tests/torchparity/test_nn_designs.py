@@ -16,6 +16,7 @@ from dspref.arrays import Array
 from dspref.designs import BorderInterp, KaiserSinc, LearnedLinear, WindowedSinc, kaiser_sinc
 from dspref.designs.windows import kaiser_attenuation, kaiser_beta
 from torchparity import PixelShuffle1d, check, describe, probe
+from torchparity.build import build
 from torchparity.nn import FilterInterp1d, SubpixelConv1d
 from torchparity.nn_designs import KaiserUpsample1d, LearnedLinear1d, WindowedSinc1d, icnr_
 from torchparity.probe import trimmed
@@ -178,3 +179,26 @@ def test_icnr_fills_with_what_is_given() -> None:
 def test_windowed_sinc_is_a_filter_module() -> None:
     make: Callable[..., FilterInterp1d] = WindowedSinc1d
     assert isinstance(make(2, zeros=2), FilterInterp1d)
+
+
+@pytest.mark.parametrize("border", ["zeros", "reflect", "replicate", "circular"])
+@pytest.mark.parametrize(("L", "K", "offset"), [(2, 7, 3), (3, 9, 0), (3, 12, -2), (4, 5, 6)])
+def test_interpolation_with_a_border_is_built_and_described(border: str, L: int, K: int, offset: int) -> None:
+    """Integers, bit for bit, borders included; and described as what it was built from."""
+    rng = np.random.default_rng(K)
+    for shape in ((K,), (2, 3, K)):
+        layer = BorderInterp(L, rng.integers(-9, 10, shape).astype(float), offset=offset, border=border)
+        module = build(layer)
+        assert describe(module) == layer
+        x = rng.integers(-9, 10, (2, 3, 11)).astype(float)
+        assert np.array_equal(module(torch.from_numpy(x)).numpy(), layer(x))
+
+
+@pytest.mark.parametrize("ratio", [2, 3, 4])
+def test_kaiser_upsampling_has_a_law(ratio: int) -> None:
+    layer = describe(KaiserUpsample1d(ratio))
+    assert isinstance(layer, BorderInterp)
+    assert (layer.offset, layer.border) == (KaiserSinc(ratio).offset, "replicate")
+    assert np.allclose(layer.taps, KaiserSinc(ratio).taps, rtol=2.0**-23, atol=2.0**-40)
+    verdict = check(KaiserUpsample1d(ratio))
+    assert verdict.ok, verdict
