@@ -12,18 +12,22 @@ one goes over into the other, for any chain.
 
 from __future__ import annotations
 
+import math
 from numbers import Number, Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dspref.arrays import Array, as_complex, as_integer, value
+from dspref.arrays import Array, as_complex, as_integer, complaint, value
 from dspref.chain import Chain, Pointwise, Stage, as_chain
 from dspref.layers import Conv, Layer, SubpixelConv, TransposedConv
 from dspref.multirate import polyphase
 from dspref.outline import Outline
 from dspref.settling import constant, linear_part, ones_of, steady_range, steady_response
+
+LONGEST = 1 << 24
+"""Output samples that are worth to be computed: a border is the same for all longer signals."""
 
 
 def overlap_counts(layer: Layer | Outline, time: int) -> Array:
@@ -216,6 +220,8 @@ def boundary(stages: Chain | Stage, time: int, *, offset: ArrayLike = 1) -> Boun
     ------
     NotAnalysable
         If a stage has no weights, or is no stretch + filter (+ decimation).
+    ValueError
+        If the output has more than `LONGEST` samples.
 
     Examples
     --------
@@ -228,7 +234,11 @@ def boundary(stages: Chain | Stage, time: int, *, offset: ArrayLike = 1) -> Boun
     >>> full.start, full.end, full.steady, full.counts[:6], round(full.worst_db, 3)
     (4, 4, array([[2, 2, 2, 2]]), array([1, 1, 1, 1, 2, 2]), -6.021)
     """
-    chain = as_chain(stages)
+    chain, time = as_chain(stages), as_integer("time", time, 0)
+    samples = time * int(math.prod(stage.factor for stage in chain.stages if stage.factor > 1))
+    if samples > LONGEST:
+        hint = "the borders of a longer signal are those of a shorter one that has a steady state"
+        raise ValueError(complaint("output samples", samples, f"at most {LONGEST}", hint))
     steady = steady_response(chain, offset=offset)
     part = steady_range(chain, time)
     y = chain(constant(chain, time, offset, exact=steady.dtype == object))

@@ -10,6 +10,7 @@ from dspref import __version__
 from dspref.commands.advise import advise
 from dspref.commands.architecture import read_architecture
 from dspref.commands.claims import claim_command, claims_command
+from dspref.commands.findings import findings
 from dspref.commands.gradient import gradient
 from dspref.commands.leakage import leakage
 from dspref.commands.response import response_command
@@ -162,6 +163,7 @@ for _command in (
     gradient,
     leakage,
     advise,
+    findings,
     rules,
     explain,
     claims_command,

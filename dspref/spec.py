@@ -244,6 +244,8 @@ def _parameter(op: str, word: Token) -> tuple[str, int]:
     if letter not in letters:
         bare = letters and re.fullmatch("[0-9]+", word.text)
         hint = f"write {letters[0]}{word.text}" if bare else _letter_hint(letter, op)
+        if re.fullmatch("[a-z]+[A-Z]?", word.text) and word.text[:1] in letters and len(word.text) == 2:
+            hint = "words want numbers; dspref.symbolic.symbolic_chain has symbols for lengths and factors"
         allowed = ", ".join(letters) or "no parameter"
         raise SpecError(word.column, complaint(f"parameter of {op}", repr(word.text), allowed, hint))
     least = 0 if letter in ("p", "op") else 1

@@ -47,6 +47,8 @@ def tone_free(taps: ArrayLike, s: int, *, keep_gain: bool = False) -> Array:
     if h.shape[-1] < s:
         got = f"{h.shape[-1]} taps for factor {s}, {s - h.shape[-1]} phases without a tap"
         raise NotAnalysable(complaint("tone-free taps", got, f"at least {s} taps", "an empty phase has gain 0"))
+    if h.dtype.kind == "O" and 0 < sum(isinstance(v, (float, np.floating)) for v in h.flat) < h.size:
+        raise TypeError(complaint("taps", "floats among exact numbers", "all exact or all floats", "use Fractions"))
     exact = _rational(h) if h.dtype.kind in "iuO" else h.astype(complex if h.dtype.kind == "c" else float)
     n = [len(range(r, h.shape[-1], s)) for r in range(s)]
     gains = [exact[..., r::s].sum(axis=-1) for r in range(s)]

@@ -25,6 +25,10 @@ from dspref.cyclotomic import sparse_remainder
 _FLOATS = (float, np.floating, sympy.Float)
 
 
+MOST = 512
+"""Symbols in one computation: SymPy's polynomials in more take minutes, or fail."""
+
+
 def as_expressions(name: str, *values: ArrayLike) -> tuple[Array, ...]:
     """Return arrays as SymPy expressions: exact numbers and symbols as they are, floats as the rationals they are.
 
@@ -100,6 +104,10 @@ def domain_of(name: str, *arrays: Array) -> Any:
     QQ[a]
     """
     items = {v for a in arrays for v in a.flat}
+    symbols = set().union(*(v.free_symbols for v in items)) if items else set()
+    if len(symbols) > MOST:
+        hint = "put numbers in for some of them; numbers may be as many as there are"
+        raise ValueError(complaint(name, f"{len(symbols)} different symbols", f"at most {MOST}", hint))
     domain, _ = sympy.construct_domain([sympy.Rational(1, 2), *sorted(items, key=sympy.default_sort_key)])
     ground = domain.domain if domain.is_Poly or domain.is_Frac else domain
     if not (ground.is_QQ or ground.is_ZZ):

@@ -228,3 +228,8 @@ def test_a_deep_chain_of_the_article() -> None:
     whole: Array = found.steady
     assert (whole == 2**4).all()
     assert linear_part(chain.stages[0])[0].L == 8  # type: ignore[arg-type]
+
+
+def test_a_signal_of_absurd_length_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"output samples: got 2000000000; allowed: at most 16777216.*shorter one"):
+        boundary(Nearest(2), 10**9)

@@ -191,3 +191,8 @@ def test_algebraic_taps_may_lose_one_line_of_those_that_rational_ones_lose_toget
     assert (both.lines, both.holds) == ((1, 3), False)
     assert str(both) == "lines 1/8, 3/8: never vanish together"
     assert str(conditions([1] * 8, 8)[0]) == "lines 1/8, 3/8: vanish"
+
+
+def test_more_symbols_than_can_be_computed_with_are_refused() -> None:
+    with pytest.raises(ValueError, match="taps: got 600 different symbols; allowed: at most 512"):
+        conditions(taps(600), 2)

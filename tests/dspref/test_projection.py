@@ -67,3 +67,8 @@ def test_tone_free_keeps_symmetry_dtype_and_symbols() -> None:
         tone_free(h, 1)
     with pytest.raises(ValueError, match=r"taps: got shape \(0,\)"):
         tone_free([], 2)
+
+
+def test_taps_of_mixed_type_are_refused() -> None:
+    with pytest.raises(TypeError, match="taps: got floats among exact numbers"):
+        tone_free(np.array([1, 0.5, Fraction(1, 3)], object), 2)

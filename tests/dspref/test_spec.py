@@ -282,3 +282,8 @@ def test_what_is_no_text_is_refused() -> None:
         parse(3)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="Hint: it is read already"):
         parse(Chain([]))  # type: ignore[arg-type]
+
+
+def test_symbols_in_words_are_sent_where_they_are_kept() -> None:
+    with pytest.raises(SpecError, match=r"got 'kK'; allowed: .*Hint: words want numbers; dspref\.symbolic"):
+        parse("convt kK ss")

@@ -109,7 +109,7 @@ ORDER: dict[str, Tiers] = {
         ("advice", "commands.architecture", "gradients", "plot"),
         ("", "claims.drawings", "commands.advise"),
         ("claims.figures", "commands.leakage", "commands.symbolic", "documents"),
-        ("commands.claims", "gradients.documents", "pages"),
+        ("commands.claims", "commands.findings", "gradients.documents", "pages"),
         ("commands.gradient", "commands.response"),
         ("cli",),
     ),
