@@ -44,9 +44,10 @@ class Squeeze1d(nn.Module):
         _check_channels(x, self.channels)
         if x.shape[-1] % self.factor:
             raise ValueError(complaint("time", x.shape[-1], f"a multiple of {self.factor}", "groups are whole"))
-        groups = x.unflatten(-1, (-1, self.factor))  # (batch, C, time/g, g)
+        *lead, C, time = x.shape
+        groups = x.reshape(*lead, C, time // self.factor, self.factor)
         phases = groups.movedim(-1, -2 if self.order == "crd" else -3)
-        return phases.flatten(-3, -2)
+        return phases.reshape(*lead, C * self.factor, time // self.factor)
 
     def extra_repr(self) -> str:
         """Return the parameters."""
