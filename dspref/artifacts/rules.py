@@ -95,8 +95,9 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "UA104",
         "grid of a frame-based head",
-        "An inverse STFT, a squeeze or a synthesis bank with constant frames repeats itself with the frame.",
-        "Hop h, group g or M bands: lines at k·sr/h, k·sr/g, k·sr/M, of amplitude c_k = (1/P) Σ_m y[m] e^{−j2πkm/P}.",
+        "What an inverse STFT, a squeeze or a synthesis bank makes of constant inputs repeats every P samples: a "
+        "hop, a group, as many samples as there are bands.",
+        "Lines at k·sr/P, of amplitude c_k = (1/P) Σ_m y[m] e^{−j2πkm/P} over one period of the steady output.",
         "Frames whose windows overlap-add to a constant, no offset in bins or bands other than DC's.",
         RE_DC,
         f"own derivation; {VAIDYANATHAN}",
@@ -116,14 +117,15 @@ RULES: tuple[Rule, ...] = (
         "Noise without offset comes out of the upsampler with a power that repeats every s samples; a map that is not "
         "odd turns the power into an offset that repeats.",
         "v[r] = Σ_m h[r + ms]²; a rectifier makes μ[r] ∝ √v[r], of lines |Σ_r √v[r] e^{−j2πkr/s}| / Σ_r √v[r].",
-        "A convolution between, of a length that is a multiple of s; or nearest neighbour, or an odd map.",
+        "A convolution of many channels between, its length a multiple of s; or nearest neighbour, or an odd map.",
         "dB re the offset that the map makes",
         "own derivation",
     ),
     Rule(
         "UA107",
         "samples left empty",
-        "A kernel shorter than its stride, or no kernel, leaves phases of zeros: lines as strong as the offset itself.",
+        "A kernel shorter than its stride, or no kernel, leaves phases of zeros: strong lines, with a single tap "
+        "as strong as the offset itself.",
         "K < s: at least one phase gain is 0. K = 1: |c_k| = |c_0| for every k.",
         "A length of at least the stride, or an interpolation filter behind the stretch.",
         RE_DC,
@@ -142,8 +144,8 @@ RULES: tuple[Rule, ...] = (
         "UA202",
         "droop",
         "The input's high frequencies are attenuated.",
-        "|H(f)|/|H(0)| at the edge of the input's band, f = 1/(2s): nearest |sin πfs / (s sin πf)|, linear its square, "
-        "times |cos πf| on the half-sample grid with even s.",
+        "|H(f)|/|H(0)| at the edge of the input's band, f = 1/(2s) cycles per output sample: nearest "
+        "|sin πfs / (s sin πf)|, linear its square, times |cos πf| on the half-sample grid with even s.",
         "A longer windowed sinc, or a convolution behind it that learns the inverse.",
         "dB re the response at DC",
         f"{PONS}; {PONS_MORE}",
@@ -170,7 +172,8 @@ RULES: tuple[Rule, ...] = (
         "UA301",
         "border transient",
         "The first and last samples see zeros, or a border rule, in place of signal.",
-        "Steady from a to L·time − b: a = max(0, taps − L − offset), b = max(0, offset, −excess).",
+        "Steady from output a to L·time − b: a = max(0, taps − L − offset), b = max(0, offset, −excess), the fields of "
+        "its StretchFilter.",
         "Feed more than is wanted and cut; or a border rule that continues the signal.",
         "samples",
         PONS,
@@ -226,8 +229,9 @@ RULES: tuple[Rule, ...] = (
         "UA501",
         "lines in the gradient of a strided layer",
         "The gradient that a strided convolution or a pooling hands back repeats every s samples.",
-        "For the gradient of the sum, coefficients W(k/s)/s at k·sr/s; average pooling with K = s: none.",
-        "Taps whose s phases have equal sums, as average pooling; or several strides together.",
+        "For the gradient of the sum, coefficients W(k/s)/s at k·sr/s, sr the rate of the layer's input; average "
+        "pooling with K = s: none.",
+        "Taps whose s phases have equal sums, as average pooling; several strides side by side only dilute the lines.",
         "dB re the mean of the gradient",
         f"{PONS}; own derivation",
     ),
@@ -236,7 +240,7 @@ RULES: tuple[Rule, ...] = (
         "lines in the gradient of an STFT loss",
         "Windows that overlap unevenly weigh samples unevenly.",
         "Envelope Σ_m w²[n − m·hop]: lines at k·sr/hop of level W2(k/hop)/W2(0), W2 the spectrum of w².",
-        "A hop at which w² overlaps to a constant: Hann with four frames or more per window.",
+        "A hop at which w² overlaps to a constant: Hann whose length is a whole number of hops, three or more.",
         "dB re the mean of the envelope",
         "own derivation",
     ),
