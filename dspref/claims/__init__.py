@@ -30,7 +30,7 @@ class Claim:
     id : str
         ``UA-T`` and a number, for good.
     title, statement : str
-        The statement is whole with its formula, in the letters of `conventions`.
+        The statement is whole with its formula, in the letters that ``claims.toml`` begins with.
     latex : str
         The formula alone, for papers; empty where words say it all.
     hypotheses : tuple of str
