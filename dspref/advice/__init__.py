@@ -4,8 +4,9 @@ Three kinds of promise, which training tells apart:
 
 - *any weights*: the phases have equal gains by construction. A constant stays a constant through them, through
   convolutions, biases and pointwise maps, whatever is learned.
-- *at initialisation*: equal gains to begin with; one step of training may undo them.
-- *expected*: a level that random weights have on average; the band of 95 % of all draws must lie below the budget.
+- *at initialisation* ("first weights" in the text): equal gains to begin with; one step of training may undo them.
+- *expected* ("most draws" in the text): a level that random weights have on average; the band of 95 % of all draws
+  must lie below the budget.
 
 In exact arithmetic the first two have no line at all; in floating point rounding leaves lines near the floor
 ``u √N``, u the unit roundoff and N the products added up along the chain, as errors that add like a random walk.

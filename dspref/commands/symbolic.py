@@ -208,7 +208,8 @@ def symbolic(words: str, ones: bool, limit: int, form: str, output: str | None) 
     dspref symbolic "convt k3 s2"
     dspref symbolic "convt k16 s8 | convt k4 s2" --ones --format latex
 
-    W8 is e^(-2 pi j/8), mu the mean of the input, z a step of the output.
+    W8 is e^(-2 pi I/8), I the imaginary unit, mu the mean of the input, 1/z a
+    delay by one output sample.
     """  # noqa: D301
     target = writable(output)
     document = symbolic_document(words, kernel="ones" if ones else "symbols", limit=limit)

@@ -3,7 +3,7 @@
 Taps are drawn independently, of variance σ². White noise of power P in each of C_in channels comes out of a layer of
 K taps and factor s with the time-averaged power ``C_in K σ²/s · P``. Torch draws uniformly from ±1/√fan_in, which
 is a variance of 1/(3 fan_in), the bias too; the fan_in of a transposed convolution is C_out·K, so its gain is
-``C_in/(3 s C_out)`` whatever K: signals shrink layer by layer, biases do not.
+``C_in/(3 s C_out)`` whatever K: where C_in < 3 s C_out signals shrink layer by layer, and biases do not.
 """
 
 from __future__ import annotations

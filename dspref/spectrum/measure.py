@@ -135,7 +135,7 @@ class AverageSpectrum:
     Attributes
     ----------
     power : array (N/2 + 1,)
-        Of a line on its bin: abs(c)². Of white noise: its variance times `noise_bandwidth`/N.
+        Of a line on its bin: abs(c)². Of white noise: its variance times the window's ``Σw²/(Σw)²``.
     N, period, segments : int
     resolution : float
         Amplitudes below it are rounding of the signal's own number format: unit roundoff × largest sample.
