@@ -77,19 +77,19 @@ class OneBias(nn.Module):
 class LearnedLinear1d(nn.Module):
     """Linear interpolation whose weights are learned: ``y[ns + r] = (1 − w_r) x[n] + w_r x[n − 1]``, by channel.
 
-    Every phase has the gain 1, whatever w: no tone from an offset. w begins at r/s; the output is centred by dropping
-    its first ⌈s/2⌉ samples.
+    Every phase has the gain 1, whatever w: no tone from an offset. w begins at 1 − r/s, as linear interpolation; the
+    output is centred by dropping its first ⌈s/2⌉ samples.
 
     Examples
     --------
     >>> LearnedLinear1d(1, 2)(torch.tensor([[[0.0, 2.0, 4.0]]])).detach()
-    tensor([[[0., 2., 1., 4., 3., 0.]]])
+    tensor([[[0., 0., 1., 2., 3., 4.]]])
     """
 
     def __init__(self, channels: int, s: int) -> None:
         super().__init__()
         self.s = s
-        self.w = nn.Parameter((torch.arange(s) / s).repeat(channels, 1))
+        self.w = nn.Parameter((1 - torch.arange(s) / s).repeat(channels, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (batch, channel, s·time) for a signal (batch, channel, time)."""

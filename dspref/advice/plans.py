@@ -137,8 +137,16 @@ def linear_taps(s: int) -> tuple[float, ...]:
 
 
 def learned_taps(s: int) -> tuple[float, ...]:
-    """Return the taps of ``y[ns + r] = (1 − w_r) x[n] + w_r x[n−1]`` at w_r = r/s, where learning begins."""
-    w = [r / s for r in range(s)]
+    """Return the taps of ``y[ns + r] = (1 − w_r) x[n] + w_r x[n−1]`` at w_r = 1 − r/s, where learning begins.
+
+    Linear interpolation between x[n−1] and x[n].
+
+    Examples
+    --------
+    >>> learned_taps(4)
+    (0.0, 0.25, 0.5, 0.75, 1.0, 0.75, 0.5, 0.25)
+    """
+    w = [1 - r / s for r in range(s)]
     return (*(1 - v for v in w), *w)
 
 

@@ -30,11 +30,13 @@ def filtering(about: Prospect) -> Iterator[Finding]:
         if ks:
             formula = f"H(k/{s}) = 0 for k = {', '.join(map(str, ks[:8]))}{' …' if len(ks) > 8 else ''}"
             where = about.where(ks[0] * spacing, owner, place)
-            yield Finding(rule("UA201"), "note", None, "null", formula, count=len(ks), **where)
+            yield Finding(
+                rule("UA201"), "note", None, "no level: nothing is left there", formula, count=len(ks), **where
+            )
         if s % 2 == 0 and zeros_at_nyquist(h) > 2:
             where = about.where(about.rates[place + 1] / 2, owner, place)
             formula = f"(1 + z⁻¹) divides H {zeros_at_nyquist(h)} times"
-            yield Finding(rule("UA204"), "note", None, "null", formula, count=1, **where)
+            yield Finding(rule("UA204"), "note", None, "no level: nothing is left there", formula, count=1, **where)
         yield from _levels_of_filter(about, owner, place, Chain([stage]).collapse())
 
 

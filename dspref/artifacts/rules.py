@@ -137,7 +137,7 @@ RULES: tuple[Rule, ...] = (
         "What would be at multiples of the input rate is taken out, and its surroundings with it.",
         "H(k/s) = 0, k = 1 … s−1: nearest H = box_s, linear box_s² and more. The same nulls keep it free of tones.",
         "None needed for tones; a learned convolution behind it, or a sharper filter, fills the band around the nulls.",
-        "null",
+        "no level: nothing is left there",
         f"{PONS}; {PONS_MORE}",
     ),
     Rule(
@@ -165,7 +165,7 @@ RULES: tuple[Rule, ...] = (
         "Linear interpolation on the half-sample grid by an even factor has one zero more there than box².",
         "H = box_s² (1 + z⁻¹)/(2s): (1 + z⁻¹) is zero at sr/2.",
         "Corners aligned or an odd factor put the grid on the samples; or another filter.",
-        "null",
+        "no level: nothing is left there",
         "own derivation",
     ),
     Rule(

@@ -32,7 +32,7 @@ EXAMPLE = "as 'linear x2 | conv k9 p4', or --preset melgan"
 
 
 @click.command()
-@click.argument("words", metavar="SPEC", required=False)
+@click.argument("words", metavar="[SPEC]", required=False)
 @click.option("--preset", "preset_name", metavar="NAME", help="A known architecture, see 'dspref presets'.")
 @click.option("--config", metavar="FILE", help="A config.json of the HiFi-GAN family.")
 @click.option("--sr", metavar="HZ", callback=hertz_parameter(), help="Output rate; presets and configs have one.")
@@ -81,7 +81,8 @@ def findings_page(words: str, rate: Fraction, found: Iterable[Finding]) -> str:
     rows = tuple(found)
     counts = Counter(f.severity for f in rows)
     told = ", ".join(f"{n} {severity}{'s' if n > 1 else ''}" for severity, n in counts.items()) or "nothing found"
-    return "\n".join([f"{words}\nOutput {hertz(rate)}: {told}.\n", *(_paragraph(f) for f in rows)])
+    head = textwrap.fill(words, 79, subsequent_indent="  ", break_on_hyphens=False)
+    return "\n".join([f"{head}\nOutput {hertz(rate)}: {told}.\n", *(_paragraph(f) for f in rows)])
 
 
 def _paragraph(f: Finding) -> str:

@@ -190,7 +190,7 @@ _LEVELS = ("level_db", "relative_db")
 
 
 @click.command("response")
-@click.argument("words", metavar="SPEC", required=False)
+@click.argument("words", metavar="[SPEC]", required=False)
 @click.option("--preset", "preset_name", metavar="NAME", help="A known architecture, see 'dspref presets'.")
 @click.option("--config", metavar="FILE", help="A config.json of the HiFi-GAN family.")
 @click.option("--sr", metavar="HZ", callback=hertz_parameter(), help="Output rate; presets and configs have one.")

@@ -8,6 +8,7 @@ half the output rate.
 from __future__ import annotations
 
 import math
+import textwrap
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -87,7 +88,8 @@ class Cure:
         """Return the taps of one filter, 7 digits each; of more than one, their shape."""
         one = self.taps.ndim == 1
         taps = " ".join(map(_short, self.taps)) if one else f"of shape {self.taps.shape}"
-        return f"nearest tone-free taps, a change of {self.change_db:.2f} dB re the taps:\n  {taps}"
+        wrapped = textwrap.fill(taps, 79, initial_indent="  ", subsequent_indent="  ")
+        return f"nearest tone-free taps, a change of {self.change_db:.2f} dB re the taps:\n{wrapped}"
 
 
 @value

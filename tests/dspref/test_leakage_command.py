@@ -23,7 +23,7 @@ def test_taps_in_text() -> None:
     assert found.output == (
         "taps, factor 3: worst line -38.65 dBc\n  k = 1, 16000 Hz: -38.65 dBc\n"
         "nearest tone-free taps, a change of -35.98 dB re the taps:\n"
-        "  4151.111 6090.778 8218.111 9476.111 9663.778 9476.111 8218.111 6090.778 4151.111\n"
+        "  4151.111 6090.778 8218.111 9476.111 9663.778 9476.111 8218.111 6090.778\n  4151.111\n"
     )
 
 
