@@ -1,0 +1,26 @@
+"""The spectrum to expect of a network before training, without weights and without drawing any."""
+
+from dspref.expected.kernelmaps import kernel_map, mean_map
+from dspref.expected.laws import initialised, rescaled
+from dspref.expected.network import Concat, Drawn, Fixed, Gate, Source, Step, Sum, Unknown, average_pool, fixed
+from dspref.expected.spectrum import Comb, Expected, expected_spectrum
+
+__all__ = [
+    "Comb",
+    "Concat",
+    "Drawn",
+    "Expected",
+    "Fixed",
+    "Gate",
+    "Source",
+    "Step",
+    "Sum",
+    "Unknown",
+    "average_pool",
+    "expected_spectrum",
+    "fixed",
+    "initialised",
+    "kernel_map",
+    "mean_map",
+    "rescaled",
+]
