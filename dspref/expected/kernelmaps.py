@@ -55,9 +55,11 @@ def mean_map(stage: Pointwise | Gate, q: Array) -> Array:
     from dspref.initial.activations import gaussian_moments  # SciPy's, which costs time
 
     if isinstance(stage, Gate):
-        left, right = (np.zeros(q.shape) if side == "identity" else mean_map(_as_stage(side), q) for side in
-                       (stage.left, stage.right))  # fmt: skip
+        sides = (stage.left, stage.right)
+        left, right = (np.zeros(q.shape) if side == "identity" else mean_map(_as_stage(side), q) for side in sides)
         return left * right
+    if stage.name == "glu":
+        return np.zeros(q.shape)
     values, places = np.unique(q, return_inverse=True)
     return np.array([gaussian_moments(stage, variance=float(v)).mean for v in values])[places].reshape(q.shape)
 
@@ -90,12 +92,12 @@ def _relu(q1: Array, q2: Array, c: Array) -> Array:
 
 
 def _leaky(a: float) -> KernelMap:
-    """``a c + (1 − a)² κ``, as the map is a x + (1 − a) x₊ and ``E x y₊ = c/2``."""
+    """Return ``a c + (1 − a)² κ``, as the map is a x + (1 − a) x₊ and ``E x y₊ = c/2``."""
     return lambda q1, q2, c: a * c + (1 - a) ** 2 * _relu(q1, q2, c)
 
 
 def _snake(a: float) -> KernelMap:
-    """``c + (E (1 − cos bx)(1 − cos by))/b²``, b = 2a; x itself meets only even functions, which gives 0."""
+    """Return ``c + (E (1 − cos bx)(1 − cos by))/b²``, b = 2a; x itself meets only even functions, which gives 0."""
     if a == 0:
         return _identity
     b2 = 4 * a * a
@@ -127,6 +129,7 @@ CLOSED: dict[str, Callable[..., KernelMap]] = {
     "gelu": lambda: _gelu,
 }
 """Maps whose V is a closed form of the variances and the covariance."""
+
 
 def _series(stage: Pointwise) -> KernelMap:
     f, _ = POINTWISE[stage.name]
