@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -96,7 +97,7 @@ class Levels:
 
     def _joined(self, other: Levels) -> tuple[int, ...]:
         d = sorted({*self.divisors, *other.divisors})
-        if any(b % a for a, b in zip(d, d[1:], strict=False)):
+        if any(b % a for a, b in pairwise(d)):
             raise NotAnalysable(complaint("combs", f"divisors {d}", "each dividing the next", HINT))
         return tuple(d)
 

@@ -25,7 +25,6 @@ from dspref.expected.kernelmaps import kernel_map, mean_map
 from dspref.expected.network import Drawn, Fixed, Gate, Source
 
 
-
 @value
 class Moments:
     """Second moments F (P, P), D (lags, P) at `lags`, and means (P,): ``D[i, n]`` belongs to n and n + lags[i]."""
@@ -175,5 +174,3 @@ def lines(x: Moments) -> Array:
 def covariance(x: Moments) -> tuple[Array, Array]:
     """Return lags and the autocovariance of the floor, ``mean_n D[n, τ]``."""
     return x.lags, np.asarray(x.D.mean(axis=1))
-
-

@@ -58,7 +58,10 @@ class Comb:
 
     @property
     def law(self) -> str:
-        """Law of ``abs(c_k)²`` from draw to draw: χ² of one degree at DC and Nyquist, where c is real, else exponential."""
+        """Law of ``abs(c_k)²`` from draw to draw, of wide networks: "exponential", or "chi2_1" where c is real.
+
+        That is χ² of one degree of freedom, at DC and Nyquist.
+        """
         return "chi2_1" if self.divisor <= 2 else "exponential"
 
     def quantile_db(self, q: float) -> float | None:

@@ -134,7 +134,7 @@ def _resampled(divisors: tuple[int, ...], up: int, down: int) -> tuple[int, ...]
 
 def _mapped(x: Signal[C], stage: Pointwise | Gate) -> Signal[C]:
     if not x.gaussian:
-        hint = "put a convolution before it; of identity skips around maps, constants and depthwise kernels nothing is said"
+        hint = "nothing is said of maps behind identity skips around maps, constants, depthwise kernels, concatenations"
         raise NotAnalysable(complaint(_name(stage), "values that are not Gaussian", "a drawn convolution before", hint))
     halves = isinstance(stage, Gate) or stage.name == "glu"
     if halves and x.channels % 2:
