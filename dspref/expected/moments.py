@@ -16,7 +16,6 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-
 import numpy as np
 
 from dspref.arrays import Array, frozen, set_field, value

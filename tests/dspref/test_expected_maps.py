@@ -28,7 +28,7 @@ POINTS = [(1.0, 1.0, 0.5), (1.0, 0.3, -0.4), (0.5, 0.5, 0.99), (2.0, 1.0, 0.9), 
 
 
 def conditional(stage: Pointwise, q1: float, q2: float, rho: float) -> tuple[float, float]:
-    """Return ``E φ(x) E[φ(y) | x]``: y given x is Gaussian, and what its mean is has a closed form or a sum of its own."""
+    """Return ``E φ(x) E[φ(y) | x]`` and its error: y given x is Gaussian, and its mean is known by another route."""
     s = math.sqrt(q1)
 
     def density(z: float) -> float:
