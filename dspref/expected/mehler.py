@@ -12,12 +12,14 @@ never farther off than twice that bound.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
 
-from dspref.arrays import Array, as_real, complaint
+from dspref.arrays import Array, as_real, complaint, frozen
 
 Map: TypeAlias = Callable[[Array], Array]
 
@@ -34,20 +36,26 @@ WIDEST = 1e8
 """Largest variance that is summed."""
 
 
-def nodes(widest: float) -> tuple[Array, Array]:
+@lru_cache(maxsize=32)
+def nodes(halvings: int) -> tuple[Array, Array]:
     """Return nodes ξ and weights w, ``Σ w f(ξ) ≈ E f(ξ)``: Gauss–Legendre panels of 20 nodes, finer towards 0.
 
-    Maps may have a kink at 0, and poles as near to it as 1/√q: the first panel ends at 1/(2√q), each next one is as
-    long as all before it, up to 1/2.
+    Maps may have a kink at 0, and poles as near to it as 1/√q: the first panel ends at 2^−(1 + halvings), each next
+    one is as long as all before it, up to 1/2.
     """
-    ends = [0.0, min(0.5, 0.5 / np.sqrt(max(widest, 1e-300)))]
+    ends = [0.0, 0.5 ** (1 + halvings)]
     while ends[-1] < REACH:
         ends.append(ends[-1] + min(ends[-1], 0.5))
     x, w = np.polynomial.legendre.leggauss(20)
     a, b = np.array(ends[:-1])[:, None], np.array(ends[1:])[:, None]
     half = ((a + b + (b - a) * x) / 2).ravel()
     weight = ((b - a) / 2 * w).ravel() * np.exp(-(half**2) / 2) / np.sqrt(2 * np.pi)
-    return np.concatenate([-half[::-1], half]), np.concatenate([weight[::-1], weight])
+    return frozen(np.concatenate([-half[::-1], half])), frozen(np.concatenate([weight[::-1], weight]))
+
+
+@lru_cache(maxsize=8)
+def _basis(halvings: int, terms: int) -> Array:
+    return frozen(hermite(nodes(halvings)[0], terms).T)
 
 
 def hermite(x: Array, terms: int) -> Array:
@@ -79,12 +87,13 @@ def coefficients(f: Map, q: Array, *, terms: int | None = None) -> tuple[Array, 
     q = as_real("variance", q)
     if q.size and (q.min() < 0 or q.max() > WIDEST):
         raise ValueError(complaint("variance", f"{q.min():g} to {q.max():g}", f"0 to {WIDEST:g}"))
-    x, w = nodes(float(q.max(initial=0.0)))
+    halvings = max(0, math.ceil(math.log2(max(float(q.max(initial=0.0)), 1e-9)) / 2))
+    x, w = nodes(halvings)
     y = f(np.sqrt(q)[:, None] * x)
     power = (w * y**2).sum(axis=1)
     J = FEWEST if terms is None else terms
     while True:
-        a = (w * y) @ hermite(x, J).T
+        a = (w * y) @ _basis(halvings, J)
         rest = np.maximum(power - (a**2).sum(axis=1), 0)
         if terms is not None or J >= MOST or (rest <= ROUNDING * power).all():
             return a, rest

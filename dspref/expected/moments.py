@@ -23,10 +23,13 @@ from dspref.chain import Pointwise
 from dspref.expected.kernelmaps import kernel_map, mean_map
 from dspref.expected.network import Drawn, Fixed, Gate, Source
 
+BLOCK = 256
+"""Lags that are mapped at a time, which bounds the memory."""
+
 
 @value
 class Moments:
-    """Second moments F (P, P), D (lags, P) at `lags`, and means (P,): ``D[i, n]`` belongs to n and n + lags[i]."""
+    """Second moments F (P, P), D (lags, P) at `lags` >= 0, and means (P,): ``D[i, n]`` belongs to n and n + lags[i]."""
 
     F: Array
     lags: Array
@@ -51,9 +54,8 @@ class Moments:
     def of(cls, source: Source) -> Moments:
         """Return the moments of an input."""
         r = source.covariance or (0.0,)
-        lags = np.arange(1 - len(r), len(r))
-        D = np.array(r, float)[np.abs(lags)][:, None]
-        return cls(np.full((1, 1), float(source.constant) ** 2), lags, D, np.full(1, float(source.constant)))
+        F, D, mean = np.full((1, 1), float(source.constant) ** 2), np.array(r, float)[:, None], float(source.constant)
+        return cls(F, np.arange(len(r)), D, np.full(1, mean))
 
     def drawn(self, layer: Drawn) -> Moments:
         """Return the moments behind a convolution whose kernel is drawn."""
@@ -73,8 +75,10 @@ class Moments:
         """Return the moments behind a map, or gate, of Gaussian values."""
         V, q = kernel_map(stage), self.power
         F, n = V(q[:, None], q[None], self.F), np.arange(self.period)
-        m = (n + self.lags[:, None]) % self.period
-        D = V(np.broadcast_to(q, m.shape), q[m], self.F[n, m] + self.D) - F[n, m]
+        D = np.empty_like(self.D)
+        for i in range(0, len(D), BLOCK):
+            m = (n + self.lags[i : i + BLOCK, None]) % self.period
+            D[i : i + BLOCK] = V(q[None], q[m], self.F[n, m] + self.D[i : i + BLOCK]) - F[n, m]
         return Moments(F, self.lags, D, mean_map(stage, q))
 
     def plus(self, other: Moments) -> Moments:
@@ -98,16 +102,23 @@ class Moments:
 
 def _conv(x: Moments, layer: Drawn) -> Moments:
     """Lags never mix; a stride keeps those that it divides."""
-    s, P = layer.factor, x.period
-    n = np.arange(P // math.gcd(P, s)) * s
+    s, P, g = layer.factor, x.period, float(layer.gain)
     kept = x.lags % s == 0
-    F, D = np.zeros((len(n), len(n))), np.zeros((kept.sum(), len(n)))
+    F, D, source = np.zeros((P, P)), np.zeros((kept.sum(), P)), x.D[kept]
     for j in range(layer.length):
-        i = (n + j * layer.dilation - layer.padding) % P
-        F += x.F[np.ix_(i, i)]
-        D += x.D[kept][:, i]
-    g = float(layer.gain)
-    return Moments(g * F + float(layer.bias), x.lags[kept] // s, g * D, np.zeros(len(n)))
+        shift = (j * layer.dilation - layer.padding) % P
+        for own, other in _rolled(P, shift):
+            D[:, own] += source[:, other]
+            for to, back in _rolled(P, shift):
+                F[own, to] += x.F[other, back]
+    n = np.arange(P // math.gcd(P, s)) * s % P
+    return Moments(g * F[np.ix_(n, n)] + float(layer.bias), x.lags[kept] // s, g * D[:, n], np.zeros(len(n)))
+
+
+def _rolled(P: int, shift: int) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """Return slices of ``y[n] = x[(n + shift) mod P]``: what is written from what, in two pieces."""
+    cut = P - shift
+    return (slice(0, cut), slice(shift, P)), (slice(cut, P), slice(0, shift))
 
 
 def _transposed(x: Moments, layer: Drawn) -> Moments:
@@ -140,16 +151,19 @@ _DRAWN: dict[str, Callable[[Moments, Drawn], Moments]] = {"conv": _conv, "convt"
 def _filtered_lags(x: Moments, u: Fixed, at: Array) -> tuple[Array, Array]:
     """Return lags and D of ``A D Aᵀ``: taps k, k' carry lag τ to τL + k' − k, of which a stride keeps its multiples."""
     L, s, K = u.factor, u.stride, len(u.h)
-    apart = np.arange(1 - K, K)
-    lags = np.unique(np.add.outer(x.lags * L, apart))
-    lags = lags[lags % s == 0]
+    past = x.lags[:0:-1] if x.lags[0] == 0 else x.lags[::-1]
+    n = (np.arange(x.period) - past[:, None]) % x.period
+    both = np.concatenate([x.D[np.searchsorted(x.lags, past)[:, None], n], x.D])  # D[n, −τ] = D[n − τ, τ]
+    tau = np.concatenate([-past, x.lags])
+    lags = np.unique(np.add.outer(tau * L, np.arange(1 - K, K)))
+    lags = lags[(lags % s == 0) & (lags >= 0)]
     D = np.zeros((len(lags), len(at)))
     for k in range(K):
         rows = np.flatnonzero((at + u.offset - k) % L == 0)
-        source = x.D[:, (at[rows] + u.offset - k) // L % x.period]
+        source = both[:, (at[rows] + u.offset - k) // L % x.period]
         for other in range(K):
-            found = x.lags * L + other - k
-            kept = found % s == 0
+            found = tau * L + other - k
+            kept = (found % s == 0) & (found >= 0)
             D[np.ix_(np.searchsorted(lags, found[kept]), rows)] += u.h[k] * u.h[other] * source[kept]
     return lags // s, D
 
@@ -171,5 +185,5 @@ def lines(x: Moments) -> Array:
 
 
 def covariance(x: Moments) -> tuple[Array, Array]:
-    """Return lags and the autocovariance of the floor, ``mean_n D[n, τ]``."""
+    """Return lags τ >= 0 and the autocovariance of the floor, ``mean_n D[n, τ]``."""
     return x.lags, np.asarray(x.D.mean(axis=1))

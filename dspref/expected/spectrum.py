@@ -83,7 +83,7 @@ class Expected:
     lines : array (P,) or None
         ``E abs(c_k)²``, k = 0 … P − 1, of the full recursion.
     lags, covariance : array (n,)
-        Autocovariance of the noise.
+        Autocovariance of the noise, at lags >= 0.
     period, channels, narrowest : int
         P; of the output; fewest channels that a convolution behind a map sums over, 0 if there is none.
     exact : bool
@@ -120,7 +120,8 @@ class Expected:
     def floor(self, freq: ArrayLike) -> Array:
         """Return the power spectral density of the noise, ``S(ν) = Σ_τ mean_n D[n, τ] e^{−j2πντ}``."""
         nu = as_real("frequency", freq).astype(float)
-        return np.asarray(np.cos(2 * np.pi * nu[..., None] * self.lags) @ self.covariance)
+        both = np.where(self.lags == 0, 1, 2) * self.covariance
+        return np.asarray(np.cos(2 * np.pi * nu[..., None] * self.lags) @ both)
 
     def line(self, k: int) -> float:
         """Return ``E abs(c_k)²`` of the line at k/P, whatever the route."""
