@@ -4,6 +4,7 @@ from dspref.expected.kernelmaps import kernel_map, mean_map
 from dspref.expected.laws import initialised, rescaled
 from dspref.expected.network import Concat, Drawn, Fixed, Gate, Source, Step, Sum, Unknown, average_pool, fixed
 from dspref.expected.spectrum import Comb, Expected, expected_spectrum
+from dspref.expected.width import glu_offset, relu_line
 
 __all__ = [
     "Comb",
@@ -19,8 +20,10 @@ __all__ = [
     "average_pool",
     "expected_spectrum",
     "fixed",
+    "glu_offset",
     "initialised",
     "kernel_map",
     "mean_map",
+    "relu_line",
     "rescaled",
 ]

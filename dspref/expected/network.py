@@ -233,7 +233,9 @@ Step: TypeAlias = Drawn | Fixed | Pointwise | Gate | Sum | Concat | Unknown
 
 @dataclass(frozen=True)
 class Source:
-    """What comes in: the same constant in each channel, plus independent zero-mean noise.
+    """What comes in: the same constant in each channel, plus zero-mean noise.
+
+    Whether channels carry one noise or each its own does not count: drawn kernels have mean zero.
 
     Parameters
     ----------

@@ -60,7 +60,7 @@ class Comb:
     def law(self) -> str:
         """Law of ``abs(c_k)²`` from draw to draw, of wide networks: "exponential", or "chi2_1" where c is real.
 
-        That is χ² of one degree of freedom, at DC and Nyquist.
+        That is χ² of one degree of freedom, at DC and Nyquist; on a finer comb, Nyquist may be one line of many.
         """
         return "chi2_1" if self.divisor <= 2 else "exponential"
 

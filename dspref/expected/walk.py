@@ -57,7 +57,7 @@ class Signal(Generic[C]):
     alike : bool
         Whether channels are alike, as they are not behind a concatenation.
     fresh : bool
-        Whether kernels were drawn since the last branching.
+        Whether kernels were drawn since the last branching, on every path.
     linear : bool
         Whether no map has come yet: then moments are exact at any width.
     narrowest : int
@@ -156,7 +156,8 @@ def _joined(x: Signal[C], step: Sum | Concat) -> Signal[C]:
     if len(rates) > 1:
         found = ", ".join(sorted(map(str, rates)))
         raise ValueError(complaint("rates of branches", found, "one rate", "a skip joins samples of one rate"))
-    return reduce(_sum if isinstance(step, Sum) else _concat, branches)
+    joined = reduce(_sum if isinstance(step, Sum) else _concat, branches)
+    return replace(joined, fresh=x.fresh or all(y.fresh for y in branches))
 
 
 def _sum(x: Signal[C], y: Signal[C]) -> Signal[C]:
@@ -177,6 +178,4 @@ def _concat(x: Signal[C], y: Signal[C]) -> Signal[C]:
 def _common(x: Signal[C], y: Signal[C]) -> Signal[C]:
     d = tuple(sorted({*x.divisors, *y.divisors, math.lcm(*x.divisors, *y.divisors)}))
     narrow = [each for each in (x.narrowest, y.narrowest) if each]
-    return replace(
-        x, divisors=d, fresh=x.fresh or y.fresh, linear=x.linear and y.linear, narrowest=min(narrow, default=0)
-    )
+    return replace(x, divisors=d, linear=x.linear and y.linear, narrowest=min(narrow, default=0))

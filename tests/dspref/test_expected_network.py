@@ -161,6 +161,7 @@ REFUSED: dict[str, tuple[tuple[Step, ...], Source, str]] = {
     "a map of a concatenation": ((Concat(((CONV,), (CONV,))), RELU), NOISE, NOT_GAUSSIAN),
     "a map of depthwise kernels": ((CONV, replace(CONV, groups=4), RELU), NOISE, NOT_GAUSSIAN),
     "branches that depend on each other": ((CONV, Sum(((), (RELU,)))), NOISE, "depend on each other"),
+    "a skip within a skip": ((Sum(((), (Sum(((), (CONV,))),))),), NOISE, "depend on each other"),
     "two concatenations": ((Sum((HALVES, (Drawn("conv", 4, 4, 1), *HALVES))),), NOISE, "two concatenations"),
 }
 
@@ -191,6 +192,13 @@ def test_depthwise_kernels_and_groups_are_exact_where_nothing_is_mapped_behind()
     assert behind.narrowest == 1
     grouped = expected_spectrum([CONV, RELU, replace(CONV, groups=2), RELU, CONV], NOISE)
     assert grouped.narrowest == 2
+
+
+def test_skips_within_branches_that_begin_with_drawn_kernels_are_fine() -> None:
+    """x + u + Wu, u drawn from x: variances add."""
+    inner = (CONV, Sum(((), (CONV,))))
+    found = expected_spectrum([Sum(((), inner))], NOISE)
+    assert found.noise == pytest.approx(1 + (1 + 1 / 3) / 3, rel=1e-14)
 
 
 def test_gated_halves_and_noise_may_be_mapped_at_once() -> None:

@@ -103,6 +103,7 @@ ORDER: dict[str, Tiers] = {
             "artifacts.noise",
             "artifacts.tones",
             "expected.kernelmaps",
+            "expected.width",
             "gradients.adjointchain",
             "gradients.discriminators",
             "gradients.stftloss",
