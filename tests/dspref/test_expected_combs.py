@@ -93,6 +93,10 @@ NETS: dict[str, tuple[Step, ...]] = {
         Concat(((), (Drawn("conv", 4, 6, 3), Pointwise("silu")))),
         Drawn("convt", 10, 2, 4, factor=2),
     ),
+    "offsets add": (
+        Sum(((), (Drawn("conv", 4, 4, 3), RELU), (Drawn("conv", 4, 4, 1), RELU))),
+        Drawn("convt", 4, 4, 4, factor=2),
+    ),
     "up, then down": (Drawn("convt", 4, 4, 12, factor=6), RELU, Drawn("conv", 4, 4, 5, factor=4)),
 }
 
@@ -211,6 +215,19 @@ def test_noise_through_a_linear_network_makes_none() -> None:
     for up in (fixed(Linear(4)), fixed(Nearest(4)), Drawn("convt", 4, 4, 8, factor=4, bias=0)):
         found = expected_spectrum((up, Drawn("conv", 4, 4, 3, bias=0)), Source(4, covariance=(1.0,)))
         assert [c.db for c in found.combs] == [None] * len(found.combs)
+
+
+def test_offsets_add_as_amplitudes() -> None:
+    """A constant c plus relu: ``c² + 2c √(q/2π) + κ`` at far lags, q the variance in front of it, κ by hand."""
+    F, q = 1 / 12 + 1 / 12, 1 / 3 + 1 / 12 + 1 / 12  # of the noise 1/3, of c² = 1/4 as much as of the biases, 1/12
+    for route in ("combs", "full"):
+        found = expected_spectrum(
+            [Sum(((), (Drawn("conv", 4, 4, 1), RELU)))], Source(4, constant=0.5, covariance=(1.0,)), route=route
+        )
+        mean = math.sqrt(q / (2 * math.pi))
+        rho = F / q
+        far = q / (2 * math.pi) * (math.sqrt(1 - rho**2) + rho * (math.pi - math.acos(rho)))
+        assert found.combs[0].power == pytest.approx(0.25 + mean + far, rel=1e-14)
 
 
 @pytest.mark.parametrize("K", [4, 7, 8])

@@ -1,4 +1,4 @@
-"""Linear random networks against every pattern of signs of their weights, none drawn; signals wrapped around."""
+"""Second moments against every pattern of signs of the weights, none drawn, and against dense matrices on a circle."""
 
 from __future__ import annotations
 
@@ -11,7 +11,21 @@ import pytest
 
 from dspref import Linear, Nearest
 from dspref.arrays import Array
-from dspref.expected import Concat, Drawn, Expected, Fixed, Source, Step, Sum, average_pool, expected_spectrum, fixed
+from dspref.chain import Pointwise
+from dspref.expected import (
+    Concat,
+    Drawn,
+    Expected,
+    Fixed,
+    Gate,
+    Source,
+    Step,
+    Sum,
+    average_pool,
+    expected_spectrum,
+    fixed,
+    kernel_map,
+)
 from dspref.expected.moments import Moments
 from dspref.expected.walk import started, walk
 
@@ -114,7 +128,7 @@ NETS: dict[str, tuple[int, int, tuple[Step, ...]]] = {
         1,
         (
             drawn("convt", 1, 1, 4, factor=3, padding=1),
-            drawn("convt", 1, 2, 3, factor=2, weight=0.2),
+            drawn("convt", 1, 2, 3, factor=2, padding=3, weight=0.2),
             drawn("conv", 2, 1, 1),
         ),
     ),
@@ -214,3 +228,75 @@ def test_the_floor_is_that_of_all_patterns_of_signs(bits: int, channels: int, st
     assert np.abs(found.floor(nu) - spectrum).max() <= 1e-11 * np.abs(D).max()
     assert found.lines is not None
     assert found.noise == pytest.approx(D[moments.lags == 0].mean(), rel=1e-11)
+
+
+def dense(K: Array, steps: Sequence[Step]) -> Array:
+    """Return all second moments on a circle, (T, T): the same rules, matrix by matrix, without F, D or periods."""
+    for step in steps:
+        T = len(K)
+        if isinstance(step, (Pointwise, Gate)):
+            q = K.diagonal()
+            K = kernel_map(step)(q[:, None], q[None], K)
+        elif isinstance(step, Fixed):
+            A = np.array([filtered(row[None, None], step)[0, 0] for row in np.eye(T)]).T
+            K = A @ K @ A.T
+        else:
+            assert isinstance(step, Drawn)
+            up = step.factor if step.op == "convt" else 1
+            hits = np.zeros((step.length, T * up, T))  # which sample of the input a tap brings to which of the output
+            for k in range(step.length):
+                for n in range(T):
+                    place = k * step.dilation - step.padding
+                    hits[k, (n * up + (place if step.op == "convt" else -place)) % (T * up), n] = 1
+            K = float(step.gain) * np.sum([h @ K @ h.T for h in hits], axis=0)
+            if step.op == "conv":
+                K = K[:: step.factor, :: step.factor]
+            elif step.op == "shuffle":
+                K = np.kron(K, np.eye(step.factor)) + float(step.bias) * np.kron(np.ones(K.shape), np.eye(step.factor))
+            K = K if step.op == "shuffle" else K + float(step.bias)
+    return K
+
+
+MAPPED: dict[str, tuple[Step, ...]] = {
+    "linear, silu": (
+        drawn("convt", 4, 4, 3, factor=2),
+        fixed(Linear(2)),
+        drawn("conv", 4, 4, 3, padding=1),
+        Pointwise("silu"),
+        drawn("conv", 4, 4, 2),
+        Pointwise("leaky", (0.2,)),
+    ),
+    "nearest, gate, sub-pixel": (
+        fixed(Nearest(3)),
+        drawn("conv", 4, 8, 2, dilation=2),
+        Gate(Pointwise("tanh"), Pointwise("sigmoid")),
+        drawn("shuffle", 4, 4, 3, factor=2, padding=1),
+        fixed(Nearest(2)),
+        drawn("conv", 4, 4, 1),
+        Pointwise("relu"),
+    ),
+    "partial overlap, down by three": (
+        drawn("convt", 4, 4, 5, factor=4, padding=5),
+        Pointwise("gelu"),
+        fixed(Linear(3)),
+        drawn("conv", 4, 4, 4, factor=3, padding=1),
+        Pointwise("elu"),
+    ),
+}
+
+
+@pytest.mark.parametrize("steps", MAPPED.values(), ids=MAPPED)
+def test_moments_of_maps_are_those_of_the_dense_recursion(steps: tuple[Step, ...]) -> None:
+    """F + D, a constant and coloured noise at the input, in every place of a circle that no lag goes round."""
+    T, source = 16, Source(4, constant=0.8, covariance=(1.0, 0.4))
+    lag = (np.arange(T)[:, None] - np.arange(T) + T // 2) % T - T // 2
+    K = dense(source.constant**2 + np.select([lag == 0, np.abs(lag) == 1], [1.0, 0.4], 0.0), steps)
+    x = walk(started(Moments.of(source), source), steps).moments
+    n = np.arange(len(K))
+    assert x.lags.max() < len(K) / 2
+    ours = x.F[np.ix_(n % x.period, n % x.period)]
+    for i, tau in enumerate(x.lags):
+        ours[n, (n + tau) % len(K)] += x.D[i][n % x.period]
+        if tau:
+            ours[(n + tau) % len(K), n] += x.D[i][n % x.period]
+    assert np.abs(ours - K).max() <= 1e-12 * K.max()

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from dspref import Linear, Nearest, TransposedConv
+from dspref.advice.combs import expected_lines
+from dspref.advice.plans import Plan
 from dspref.arrays import NotAnalysable
 from dspref.chain import Pointwise
 from dspref.expected import (
@@ -96,6 +98,40 @@ def test_icnr_is_a_convolution_and_nearest_neighbours() -> None:
     assert np.allclose(one.lines, other.lines, rtol=1e-13, atol=1e-16)
     nu = np.linspace(0, 0.5, 11)
     assert np.allclose(one.floor(nu), other.floor(nu), rtol=1e-12, atol=1e-15)
+
+
+PLANNED: dict[str, tuple[tuple[Plan, ...], tuple[Step, ...]]] = {
+    "transposed": (
+        (Plan("transposed", 4, (4, 2), 7), Plan("transposed", 2, (2, 2), 4)),
+        (Drawn("convt", 4, 2, 7, factor=4), Pointwise("leaky", (0.2,)), Drawn("convt", 2, 2, 4, factor=2)),
+    ),
+    "sub-pixel": (
+        (Plan("subpixel", 3, (4, 2), 5), Plan("subpixel", 2, (2, 2), 3, init="icnr")),
+        (
+            Drawn("shuffle", 4, 2, 5, factor=3),
+            Pointwise("leaky", (0.2,)),
+            Drawn("shuffle", 2, 2, 3, factor=2, icnr=True),
+        ),
+    ),
+    "nearest": (
+        (Plan("transposed", 2, (4, 2), 3), Plan("nearest", 3, (2, 2), 3, taps=(1.0, 1.0, 1.0))),
+        (
+            Drawn("convt", 4, 2, 3, factor=2),
+            Pointwise("leaky", (0.2,)),
+            fixed(Nearest(3)),
+            Drawn("conv", 2, 2, 3),
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PLANNED)
+def test_lines_are_those_that_advice_expects(name: str) -> None:
+    """`dspref.advice` writes covariances of taps out, tap by tap, for constants and leaky rectifiers."""
+    plans, steps = PLANNED[name]
+    found = expected_spectrum(steps, Source(4, constant=1.0), route="full")
+    assert found.lines is not None
+    assert np.allclose(found.lines[: found.period // 2 + 1], expected_lines(plans), rtol=1e-12, atol=1e-16)
 
 
 def test_colour_is_carried_to_the_floor() -> None:
