@@ -23,8 +23,9 @@ import numpy as np
 
 from dspref.arrays import Array, NotAnalysable, complaint
 from dspref.chain import Pointwise
+from dspref.expected.filters import Fixed
 from dspref.expected.kernelmaps import kernel_map, mean_map
-from dspref.expected.network import Drawn, Fixed, Gate, Source
+from dspref.expected.network import Drawn, Gate, Source
 
 HINT = "the full recursion has no such limits"
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from dspref.arrays import NotAnalysable, complaint
 from dspref.chain import Pointwise
-from dspref.expected.network import Drawn, Fixed, Gate
+from dspref.expected.filters import Fixed
+from dspref.expected.network import Drawn, Gate
 
 
 @dataclass(frozen=True)

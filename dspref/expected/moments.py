@@ -20,8 +20,9 @@ import numpy as np
 
 from dspref.arrays import Array, frozen, set_field, value
 from dspref.chain import Pointwise
+from dspref.expected.filters import Fixed
 from dspref.expected.kernelmaps import kernel_map, mean_map
-from dspref.expected.network import Drawn, Fixed, Gate, Source
+from dspref.expected.network import Drawn, Gate, Source
 
 BLOCK = 256
 """Lags that are mapped at a time, which bounds the memory."""

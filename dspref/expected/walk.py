@@ -15,7 +15,8 @@ from typing import Generic, Protocol, Self, TypeVar
 
 from dspref.arrays import NotAnalysable, complaint
 from dspref.chain import Pointwise
-from dspref.expected.network import Concat, Drawn, Fixed, Gate, Source, Step, Sum, Unknown, refuse
+from dspref.expected.filters import Fixed
+from dspref.expected.network import Concat, Drawn, Gate, Source, Step, Sum, Unknown, refuse
 
 
 class Carrier(Protocol):

@@ -51,6 +51,7 @@ ORDER: dict[str, Tiers] = {
             "advice.plans",
             "chain",
             "corners",
+            "expected.filters",
             "heads.pqmf",
             "heads.wavelets",
             "initial.defaults",
