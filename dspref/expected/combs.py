@@ -1,0 +1,112 @@
+"""Second moments that depend on the greatest common divisor of a lag and the factors alone: a recursion of scalars.
+
+Behind convolutions, full-overlap transposed and sub-pixel convolutions, maps, gates and independent sums, fed by
+constants and white noise, ``F[n, m] = v_i``, i the last level whose M_i divides n − m, where 1 = M_0 | M_1 | … | M_N.
+D stands at lag 0 only. With ``g = C_in σ_w²``, i > 0 for a level that a layer adds:
+
+    conv          v → g K v + σ_b²
+    transposed    v → (0, g (K/s) v) + σ_b²           M → (1, s M)
+    sub-pixel     v → (0, g K v + σ_b²)               M → (1, L M)
+    map φ         v_i → V(q, q, v_i), q = v_N + D
+
+and ``E abs(c_k)² = Σ_{i: k M_i ≡ 0 mod P} (v_i − v_{i−1})/M_i``, v_{−1} = 0: one height per comb, at multiples of
+sr/M_i.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from dspref.arrays import Array, NotAnalysable, complaint
+from dspref.chain import Pointwise
+from dspref.expected.filters import Fixed
+from dspref.expected.kernelmaps import kernel_map, mean_map
+from dspref.expected.network import Drawn, Gate, Source
+
+HINT = "the full recursion has no such limits"
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Levels v_i at divisors M_i, the variance D of the noise, and the mean, which no phase changes."""
+
+    divisors: tuple[int, ...]
+    v: tuple[float, ...]
+    noise: float
+    mean: float
+
+    @property
+    def power(self) -> float:
+        """``q = v_N + D``."""
+        return self.v[-1] + self.noise
+
+    @classmethod
+    def of(cls, source: Source) -> Levels:
+        """Return the levels of an input; coloured noise has none."""
+        r = source.covariance or (0.0,)
+        if any(r[1:]):
+            raise NotAnalysable(complaint("combs", "coloured noise", "constants and white noise", HINT))
+        return cls((1,), (float(source.constant) ** 2,), float(r[0]), float(source.constant))
+
+    def drawn(self, layer: Drawn) -> Levels:
+        """Return the levels behind a convolution whose kernel is drawn."""
+        s, b, d = layer.factor, float(layer.bias), self.divisors
+        g = float(layer.gain) * layer.length
+        if layer.op == "conv":
+            found = tuple(sorted({M // math.gcd(M, s) for M in d}))
+            return Levels(found, tuple(g * self.at(s * M) + b for M in found), g * self.noise, 0.0)
+        if layer.op == "convt" and not layer.full_overlap:
+            raise NotAnalysable(complaint("combs", "partial overlap", "phases of equally many taps", HINT))
+        if layer.icnr and s > 1:
+            raise NotAnalysable(complaint("combs", "icnr", "phases of independent kernels", HINT))
+        if s == 1:
+            return Levels(d, tuple(g * v + b for v in self.v), g * self.noise, 0.0)
+        g /= s if layer.op == "convt" else 1
+        between = b if layer.op == "convt" else 0.0
+        return Levels((1, *(s * M for M in d)), (between, *(g * v + b for v in self.v)), g * self.noise, 0.0)
+
+    def fixed(self, u: Fixed) -> Levels:
+        """Refuse: a fixed filter correlates neighbours."""
+        raise NotAnalysable(complaint("combs", f"a fixed filter of {len(u.h)} taps", "drawn convolutions", HINT))
+
+    def mapped(self, stage: Pointwise | Gate) -> Levels:
+        """Return the levels behind a map, or gate, of Gaussian values."""
+        q = np.array(self.power)
+        *v, power = kernel_map(stage)(q, q, np.array([*self.v, self.power])).tolist()
+        return Levels(self.divisors, tuple(v), power - v[-1], float(mean_map(stage, np.array([self.power]))[0]))
+
+    def plus(self, other: Levels) -> Levels:
+        """Return the levels of the sum of independent signals."""
+        d = self._joined(other)
+        cross = 2 * self.mean * other.mean
+        v = tuple(self.at(M) + other.at(M) + cross for M in d)
+        return Levels(d, v, self.noise + other.noise, self.mean + other.mean)
+
+    def beside(self, other: Levels, a: int, b: int) -> Levels:
+        """Return the average over a channels of this and b of the other."""
+        d, a, b = self._joined(other), a / (a + b), b / (a + b)  # type: ignore[assignment]
+        v = tuple(a * self.at(M) + b * other.at(M) for M in d)
+        return Levels(d, v, a * self.noise + b * other.noise, a * self.mean + b * other.mean)
+
+    def at(self, lag: int) -> float:
+        """Return F at a lag: v of the last level that divides it."""
+        return next(v for M, v in zip(self.divisors[::-1], self.v[::-1], strict=True) if lag % M == 0)
+
+    def _joined(self, other: Levels) -> tuple[int, ...]:
+        d = sorted({*self.divisors, *other.divisors})
+        if any(b % a for a, b in pairwise(d)):
+            raise NotAnalysable(complaint("combs", f"divisors {d}", "each dividing the next", HINT))
+        return tuple(d)
+
+
+def heights(x: Levels) -> Array:
+    """Return ``E abs(c_k)²`` of the lines that are met first at M_i, for each i.
+
+    They lie on that comb and on all finer ones: ``Σ_{j ≥ i} (v_j − v_{j−1})/M_j``.
+    """
+    steps = np.diff(x.v, prepend=0.0) / np.array(x.divisors, float)
+    return np.asarray(np.cumsum(steps[::-1])[::-1])

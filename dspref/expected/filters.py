@@ -1,0 +1,61 @@
+"""Filters that are not drawn: interpolators on the way up, average pooling on the way down."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dspref.arrays import Array, as_integer, as_real, as_taps, complaint, set_field, value
+
+
+@value
+class Fixed:
+    """A filter that is not drawn, the same in each channel: ``y[n] = Σ_k h[k] x_L[ns + o − k]``.
+
+    x_L is the input stretched by L. Interpolators are of this kind (s = 1), and so is average pooling (L = 1).
+
+    Parameters
+    ----------
+    h : array (taps,)
+    factor, offset, stride : int
+        L, o and s.
+    """
+
+    h: Array
+    factor: int = 1
+    offset: int = 0
+    stride: int = 1
+
+    def __post_init__(self) -> None:
+        set_field(self, "h", as_taps("taps", as_real("taps", self.h), 1))
+        for name in ("factor", "stride"):
+            as_integer(name, getattr(self, name), 1)
+        as_integer("offset", self.offset, None)
+
+
+def fixed(layer: Any) -> Fixed:
+    """Return an interpolator as the filter that it is, as ``fixed(Nearest(2))``.
+
+    Examples
+    --------
+    >>> from dspref import Linear
+    >>> fixed(Linear(2)).h.tolist()
+    [0.25, 0.75, 0.75, 0.25]
+    """
+    normal = layer.normal
+    if normal.h.ndim != 1:
+        raise TypeError(complaint("filter", repr(layer), "an interpolator, alike in each channel", "else use Drawn"))
+    return Fixed(np.asarray(normal.h, float), normal.L, normal.offset)
+
+
+def average_pool(length: int, *, stride: int | None = None, padding: int = 0) -> Fixed:
+    """Return average pooling ``y[n] = 1/K Σ_j x[ns + j − p]``, s = K if no stride is given.
+
+    Examples
+    --------
+    >>> average_pool(2)
+    Fixed(h=array([0.5, 0.5]), factor=1, offset=1, stride=2)
+    """
+    K = as_integer("length", length, 1)
+    return Fixed(np.full(K, 1 / K), 1, K - 1 - as_integer("padding", padding, 0), K if stride is None else stride)

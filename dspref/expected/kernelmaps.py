@@ -1,0 +1,136 @@
+"""What a map makes of second moments: ``V(q₁, q₂, c) = E φ(x) φ(y)`` for zero-mean Gaussian x, y.
+
+q₁ and q₂ are their variances, c is their covariance, ``ρ = c/√(q₁q₂)``. relu, leaky, gelu and snake have closed forms;
+tanh, sigmoid, silu, softplus and elu are summed by Mehler's series. A gate of two independent halves has the product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+
+from dspref.arrays import Array
+from dspref.chain import POINTWISE, Pointwise
+from dspref.expected.mehler import correlation, series
+from dspref.expected.network import Gate
+
+KernelMap: TypeAlias = Callable[[Array, Array, Array], Array]
+
+
+def kernel_map(stage: Pointwise | Gate) -> KernelMap:
+    """Return V of a map, a function of arrays that broadcast.
+
+    Parameters
+    ----------
+    stage : Pointwise or Gate
+        "leaky" of slope a is PReLU as it begins (Torch: a = 1/4).
+
+    Returns
+    -------
+    callable (q₁, q₂, c) → array
+
+    Examples
+    --------
+    >>> V = kernel_map(Pointwise("relu"))
+    >>> bool(np.isclose(V(2.0, 2.0, 2.0), 1.0)), round(float(V(1.0, 1.0, 0.0)) * 2 * np.pi, 12)
+    (True, 1.0)
+    """
+    if isinstance(stage, Gate):
+        return _product(_side(stage.left), _side(stage.right))
+    if stage.name == "glu":
+        return _product(_identity, _side("sigmoid"))
+    return _arrays(CLOSED[stage.name](*stage.parameters) if stage.name in CLOSED else _series(stage))
+
+
+def mean_map(stage: Pointwise | Gate, q: Array) -> Array:
+    """Return ``E φ(x)`` for variances q (n,).
+
+    Examples
+    --------
+    >>> float(mean_map(Pointwise("relu"), np.array([2 * np.pi]))[0].round(12))
+    1.0
+    """
+    from dspref.initial.activations import gaussian_moments  # SciPy's, which costs time
+
+    if isinstance(stage, Gate):
+        sides = (stage.left, stage.right)
+        left, right = (np.zeros(q.shape) if side == "identity" else mean_map(_as_stage(side), q) for side in sides)
+        return left * right
+    if stage.name == "glu":
+        return np.zeros(q.shape)
+    values, places = np.unique(q, return_inverse=True)
+    return np.array([gaussian_moments(stage, variance=float(v)).mean for v in values])[places].reshape(q.shape)
+
+
+def _as_stage(side: Pointwise | str) -> Pointwise:
+    return side if isinstance(side, Pointwise) else Pointwise(side)
+
+
+def _side(side: Pointwise | str) -> KernelMap:
+    return _identity if side == "identity" else kernel_map(_as_stage(side))
+
+
+def _product(left: KernelMap, right: KernelMap) -> KernelMap:
+    return lambda q1, q2, c: left(q1, q2, c) * right(q1, q2, c)
+
+
+def _arrays(V: KernelMap) -> KernelMap:
+    return lambda q1, q2, c: V(*(np.asarray(each, float) for each in (q1, q2, c)))
+
+
+def _identity(q1: Array, q2: Array, c: Array) -> Array:
+    return np.asarray(c, float)
+
+
+def _relu(q1: Array, q2: Array, c: Array) -> Array:
+    """``κ = √(q₁q₂)/(2π) · (√(1 − ρ²) + ρ (π − arccos ρ))``."""
+    rho = correlation(q1, q2, c)
+    J = np.sqrt((1 - rho) * (1 + rho)) + rho * (np.pi - np.arccos(rho))
+    return np.asarray(np.sqrt(q1) * np.sqrt(q2) / (2 * np.pi) * J)
+
+
+def _leaky(a: float) -> KernelMap:
+    """Return ``a c + (1 − a)² κ``, as the map is a x + (1 − a) x₊ and ``E x y₊ = c/2``."""
+    return lambda q1, q2, c: a * c + (1 - a) ** 2 * _relu(q1, q2, c)
+
+
+def _snake(a: float) -> KernelMap:
+    """Return ``c + (E (1 − cos bx)(1 − cos by))/b²``, b = 2a; x itself meets only even functions, which gives 0."""
+    if a == 0:
+        return _identity
+    b2 = 4 * a * a
+
+    def V(q1: Array, q2: Array, c: Array) -> Array:
+        u, v, w = b2 * q1 / 2, b2 * q2 / 2, b2 * np.abs(c)
+        # (1 − e^−u)(1 − e^−v) + e^{−u−v} (cosh w − 1), in terms that do not cancel and do not overflow
+        coupled = (np.exp(w - u - v) * np.expm1(-w) ** 2) / 2
+        return np.asarray(c + (np.expm1(-u) * np.expm1(-v) + coupled) / b2)
+
+    return V
+
+
+def _gelu(q1: Array, q2: Array, c: Array) -> Array:
+    """``c/4 + c asin(c/√(ab))/(2π) + (q₁q₂ + c² (1/a + 1/b − 1))/(2π √(ab − c²))``, a = 1 + q₁, b = 1 + q₂.
+
+    Stein's identity twice: ``E xy A(x) B(y) = c E AB + q₁c E A″B + (q₁q₂ + c²) E A′B′ + c q₂ E AB″``, for A = B = Φ.
+    """
+    a, b = 1 + q1, 1 + q2
+    root = np.sqrt(a * b - c * c)
+    tail = (q1 * q2 + c * c * (1 / a + 1 / b - 1)) / root
+    return np.asarray(c / 4 + (c * np.arctan2(c, root) + tail) / (2 * np.pi))
+
+
+CLOSED: dict[str, Callable[..., KernelMap]] = {
+    "relu": lambda: _relu,
+    "leaky": _leaky,
+    "snake": _snake,
+    "gelu": lambda: _gelu,
+}
+"""Maps whose V is a closed form of the variances and the covariance."""
+
+
+def _series(stage: Pointwise) -> KernelMap:
+    f, _ = POINTWISE[stage.name]
+    return series(lambda x: f(x, *stage.parameters))

@@ -1,0 +1,88 @@
+"""Initialisations other than Torch's default: what they make of the variances of a layer."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+from dspref.arrays import NotAnalysable, as_choice, complaint
+from dspref.expected.network import Drawn
+
+LAWS = ("default", "kaiming", "xavier", "normal", "uniform", "icnr", "orthogonal")
+"""Initialisations by name. Uniform and normal variants have the same variance, which is all that counts."""
+
+
+def initialised(layer: Drawn, law: str, *, scale: float = 1.0, bias: Any = None) -> Drawn:
+    """Return the layer under another initialisation of its weights.
+
+    ==========  ==============================
+    law         σ_w²
+    ==========  ==============================
+    default     1/(3 fan_in)
+    kaiming     scale²/fan_in
+    xavier      2 scale²/(fan_in + fan_out)
+    normal      scale²
+    uniform     scale²/3
+    icnr        as it was, repeated in each phase of a sub-pixel convolution
+    ==========  ==============================
+
+    Parameters
+    ----------
+    layer : Drawn
+    law : str
+    scale : float
+        Torch's gain for kaiming (√2 for relu) and xavier, the standard deviation of normal, the bound of uniform.
+    bias : number, optional
+        σ_b², unchanged if not given.
+
+    Raises
+    ------
+    NotAnalysable
+        For "orthogonal", whose taps are not independent.
+
+    Notes
+    -----
+    Weight norm changes nothing: its norm is set to that of the weights it was given.
+
+    Examples
+    --------
+    >>> round(24 * initialised(Drawn("conv", 8, 8, 3), "kaiming", scale=2**0.5, bias=0).weight, 12)
+    2.0
+    """
+    as_choice("initialisation", law, LAWS)
+    if law == "orthogonal":
+        hint = "its taps depend on each other"
+        raise NotAnalysable(complaint("initialisation", law, ", ".join(LAWS[:-1]), hint))
+    fan_in, fan_out = layer.fans
+    if law == "icnr":
+        return replace(layer, icnr=True, bias=layer.bias if bias is None else bias)
+    variances: dict[str, Any] = {
+        "default": None,
+        "kaiming": scale**2 / fan_in,
+        "xavier": 2 * scale**2 / (fan_in + fan_out),
+        "normal": scale**2,
+        "uniform": scale**2 / 3,
+    }
+    return replace(layer, weight=variances[law], bias=layer.bias if bias is None else bias)
+
+
+def rescaled(layer: Drawn, reference: float = 0.1) -> Drawn:
+    """Return the layer behind Demucs's rescaling: weights and biases divided by ``√(σ_w/r)``, r the reference.
+
+    ``σ_w² → σ_w r``, ``σ_b² → σ_b² r/σ_w``.
+
+    References
+    ----------
+    A. Défossez et al., *Music source separation in the waveform domain*, arXiv 1911.13254 (weight rescaling).
+
+    Examples
+    --------
+    >>> layer = rescaled(Drawn("conv", 10, 10, 10, weight=0.04, bias=0.04), 0.1)
+    >>> round(layer.weight, 12), round(layer.bias, 12)
+    (0.02, 0.02)
+    """
+    if not (math.isfinite(reference) and reference > 0):
+        raise ValueError(complaint("reference", reference, "a number > 0"))
+    factor = reference / math.sqrt(layer.weight)
+    return replace(layer, weight=float(layer.weight) * factor, bias=float(layer.bias) * factor)

@@ -1,0 +1,190 @@
+"""Second moments of any network, exactly as far as it is linear: averages over channels, weights and noise.
+
+``K[n, m] = E x[n] x[m] = F[n mod P, m mod P] + D[n mod P, m − n]``: F is what is left at far lags, and makes the lines;
+D is there at finitely many lags only, and makes the floor. With ``g = C_in σ_w²``:
+
+    conv             K'[n, m] = g Σ_j K[ns + jd − p, ms + jd − p] + σ_b²
+    transposed       K'[n, m] = g Σ_k K[(n + p − kd)/s, (m + p − kd)/s] + σ_b², where both are whole
+    sub-pixel        K'[nL + r, mL + r'] = δ_rr' (g Σ_j K[n + jd − p, m + jd − p] + σ_b²)
+    fixed filter A   K' = A K Aᵀ
+    map φ            F' = V(q_n, q_m, F), F' + D' = V(q_n, q_m, F + D), q_n = F[n, n] + D[n, 0]: infinitely wide
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from dspref.arrays import Array, frozen, set_field, value
+from dspref.chain import Pointwise
+from dspref.expected.filters import Fixed
+from dspref.expected.kernelmaps import kernel_map, mean_map
+from dspref.expected.network import Drawn, Gate, Source
+
+BLOCK = 256
+"""Lags that are mapped at a time, which bounds the memory."""
+
+
+@value
+class Moments:
+    """Second moments F (P, P), D (lags, P) at `lags` >= 0, and means (P,): ``D[i, n]`` belongs to n and n + lags[i]."""
+
+    F: Array
+    lags: Array
+    D: Array
+    mean: Array
+
+    def __post_init__(self) -> None:
+        for name in ("F", "lags", "D", "mean"):
+            set_field(self, name, frozen(getattr(self, name)))
+
+    @property
+    def period(self) -> int:
+        """P, in samples."""
+        return len(self.F)
+
+    @property
+    def power(self) -> Array:
+        """``q_n = F[n, n] + D[n, 0]``, (P,)."""
+        return np.asarray(self.F.diagonal() + self.D[self.lags == 0].sum(axis=0))
+
+    @classmethod
+    def of(cls, source: Source) -> Moments:
+        """Return the moments of an input."""
+        r = source.covariance or (0.0,)
+        F, D, mean = np.full((1, 1), float(source.constant) ** 2), np.array(r, float)[:, None], float(source.constant)
+        return cls(F, np.arange(len(r)), D, np.full(1, mean))
+
+    def drawn(self, layer: Drawn) -> Moments:
+        """Return the moments behind a convolution whose kernel is drawn."""
+        return _DRAWN[layer.op](self, layer)
+
+    def fixed(self, u: Fixed) -> Moments:
+        """Return ``A K Aᵀ``, A the matrix of a fixed filter."""
+        P, L, s = self.period, u.factor, u.stride
+        at = np.arange(P * L // math.gcd(P * L, s)) * s  # places before the decimation
+        A = np.zeros((len(at), P))
+        for k, h in enumerate(u.h):
+            rows = np.flatnonzero((at + u.offset - k) % L == 0)
+            A[rows, (at[rows] + u.offset - k) // L % P] += h
+        return Moments(A @ self.F @ A.T, *_filtered_lags(self, u, at), A @ self.mean)
+
+    def mapped(self, stage: Pointwise | Gate) -> Moments:
+        """Return the moments behind a map, or gate, of Gaussian values."""
+        V, q = kernel_map(stage), self.power
+        F, n = V(q[:, None], q[None], self.F), np.arange(self.period)
+        D = np.empty_like(self.D)
+        for i in range(0, len(D), BLOCK):
+            m = (n + self.lags[i : i + BLOCK, None]) % self.period
+            D[i : i + BLOCK] = V(q[None], q[m], self.F[n, m] + self.D[i : i + BLOCK]) - F[n, m]
+        return Moments(F, self.lags, D, mean_map(stage, q))
+
+    def plus(self, other: Moments) -> Moments:
+        """Return the moments of the sum of independent signals: ``K₁ + K₂ + μ₁μ₂ᵀ + μ₂μ₁ᵀ``."""
+        x, y = self.tiled(other.period), other.tiled(self.period)
+        cross = np.outer(x.mean, y.mean)
+        lags, D = _sum_of_lags(x, y, 1, 1)
+        return Moments(x.F + y.F + cross + cross.T, lags, D, x.mean + y.mean)
+
+    def beside(self, other: Moments, a: int, b: int) -> Moments:
+        """Return the average over a channels of this and b of the other."""
+        x, y, a, b = self.tiled(other.period), other.tiled(self.period), a / (a + b), b / (a + b)  # type: ignore[assignment]
+        lags, D = _sum_of_lags(x, y, a, b)
+        return Moments(a * x.F + b * y.F, lags, D, a * x.mean + b * y.mean)
+
+    def tiled(self, period: int) -> Moments:
+        """Return the same with the least common multiple of its period and another."""
+        n = math.lcm(self.period, period) // self.period
+        return Moments(np.tile(self.F, (n, n)), self.lags, np.tile(self.D, (1, n)), np.tile(self.mean, n))
+
+
+def _conv(x: Moments, layer: Drawn) -> Moments:
+    """Lags never mix; a stride keeps those that it divides."""
+    s, P, g = layer.factor, x.period, float(layer.gain)
+    kept = x.lags % s == 0
+    F, D, source = np.zeros((P, P)), np.zeros((kept.sum(), P)), x.D[kept]
+    for j in range(layer.length):
+        shift = (j * layer.dilation - layer.padding) % P
+        for own, other in _rolled(P, shift):
+            D[:, own] += source[:, other]
+            for to, back in _rolled(P, shift):
+                F[own, to] += x.F[other, back]
+    n = np.arange(P // math.gcd(P, s)) * s % P
+    return Moments(g * F[np.ix_(n, n)] + float(layer.bias), x.lags[kept] // s, g * D[:, n], np.zeros(len(n)))
+
+
+def _rolled(P: int, shift: int) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """Return slices of ``y[n] = x[(n + shift) mod P]``: what is written from what, in two pieces."""
+    cut = P - shift
+    return (slice(0, cut), slice(shift, P)), (slice(cut, P), slice(0, shift))
+
+
+def _transposed(x: Moments, layer: Drawn) -> Moments:
+    """Phase r of the output meets the taps for which r + p − kd is a multiple of s."""
+    s, P, g = layer.factor, x.period, float(layer.gain)
+    F, D = np.zeros((P * s, P * s)), np.zeros((len(x.lags), P * s))
+    for k in range(layer.length):
+        r = (k * layer.dilation - layer.padding) % s
+        i = (np.arange(P) + (r + layer.padding - k * layer.dilation) // s) % P
+        F[r::s, r::s] += g * x.F[np.ix_(i, i)]
+        D[:, r::s] += g * x.D[:, i]
+    return Moments(F + float(layer.bias), x.lags * s, D, np.zeros(P * s))
+
+
+def _shuffle(x: Moments, layer: Drawn) -> Moments:
+    """Phases have kernels and biases of their own; under ICNR, biases only."""
+    L = layer.factor
+    y = _conv(x, replace(layer, op="conv", factor=1, bias=0, icnr=False))
+    own = np.ones((L, L)) if layer.icnr else np.eye(L)
+    F = np.kron(y.F, own) + float(layer.bias) * np.kron(np.ones(y.F.shape), np.eye(L))
+    if not layer.icnr:
+        return Moments(F, y.lags * L, np.repeat(y.D, L, axis=1), np.zeros(len(F)))
+    h = Fixed(np.ones(L), L)
+    return Moments(F, *_filtered_lags(y, h, np.arange(len(F))), np.zeros(len(F)))
+
+
+_DRAWN: dict[str, Callable[[Moments, Drawn], Moments]] = {"conv": _conv, "convt": _transposed, "shuffle": _shuffle}
+
+
+def _filtered_lags(x: Moments, u: Fixed, at: Array) -> tuple[Array, Array]:
+    """Return lags and D of ``A D Aᵀ``: taps k, k' carry lag τ to τL + k' − k, of which a stride keeps its multiples."""
+    L, s, K = u.factor, u.stride, len(u.h)
+    past = x.lags[:0:-1] if x.lags[0] == 0 else x.lags[::-1]
+    n = (np.arange(x.period) - past[:, None]) % x.period
+    both = np.concatenate([x.D[np.searchsorted(x.lags, past)[:, None], n], x.D])  # D[n, −τ] = D[n − τ, τ]
+    tau = np.concatenate([-past, x.lags])
+    lags = np.unique(np.add.outer(tau * L, np.arange(1 - K, K)))
+    lags = lags[(lags % s == 0) & (lags >= 0)]
+    D = np.zeros((len(lags), len(at)))
+    for k in range(K):
+        rows = np.flatnonzero((at + u.offset - k) % L == 0)
+        source = both[:, (at[rows] + u.offset - k) // L % x.period]
+        for other in range(K):
+            found = tau * L + other - k
+            kept = (found % s == 0) & (found >= 0)
+            D[np.ix_(np.searchsorted(lags, found[kept]), rows)] += u.h[k] * u.h[other] * source[kept]
+    return lags // s, D
+
+
+def _sum_of_lags(x: Moments, y: Moments, a: float, b: float) -> tuple[Array, Array]:
+    lags = np.union1d(x.lags, y.lags)
+    D = np.zeros((len(lags), x.period))
+    D[np.searchsorted(lags, x.lags)] += a * x.D
+    D[np.searchsorted(lags, y.lags)] += b * y.D
+    return lags, D
+
+
+def lines(x: Moments) -> Array:
+    """Return ``E abs(c_k)² = P⁻² Σ F[n, m] e^{−j2πk(n−m)/P}``, k = 0 … P − 1."""
+    P = x.period
+    n = np.arange(P)
+    along = np.array([x.F[n, (n + lag) % P].sum() for lag in range(P)])
+    return np.asarray(np.fft.fft(along).real / P**2)
+
+
+def covariance(x: Moments) -> tuple[Array, Array]:
+    """Return lags τ >= 0 and the autocovariance of the floor, ``mean_n D[n, τ]``."""
+    return x.lags, np.asarray(x.D.mean(axis=1))

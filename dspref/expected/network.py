@@ -1,0 +1,225 @@
+"""Networks before training, as values: what each layer draws its weights from, and what it does between.
+
+Nothing here has weights: of a kernel only its shape counts, and the variances σ_w² and σ_b² of its taps and biases.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from dspref.arrays import NotAnalysable, as_choice, as_integer, as_real, complaint, set_field
+from dspref.chain import POINTWISE, Pointwise
+from dspref.expected.filters import Fixed
+from dspref.outline import KERNELS
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A convolution whose taps are drawn independently, of mean zero.
+
+    With d the dilation, p the padding and s the factor, "conv" is ``y[n] = Σ_j w_j x[ns + jd − p]``, "convt"
+    ``y[n] = Σ_k w_k x[(n + p − kd)/s]`` over whole places, "shuffle" a "conv" of stride 1 into s·outputs channels,
+    interleaved.
+
+    Parameters
+    ----------
+    op : {'conv', 'convt', 'shuffle'}
+    inputs, outputs, length : int
+        Channels, and taps K; the outputs of "shuffle" are those behind it.
+    factor : int
+        s: the stride of "conv", downwards, and the factor of the others, upwards.
+    dilation, padding, groups : int
+    weight, bias : number, optional
+        σ_w² and σ_b²; Torch's default, 1/(3 fan_in), if not given. A layer without biases has ``bias=0``.
+    icnr : bool
+        Whether "shuffle" begins with the same kernel in each of its phases; their biases differ nonetheless.
+
+    Examples
+    --------
+    >>> layer = Drawn("convt", 512, 256, 16, factor=8)
+    >>> str(layer.weight), str(layer.gain)
+    ('1/12288', '1/24')
+    """
+
+    op: str
+    inputs: int
+    outputs: int
+    length: int
+    factor: int = 1
+    dilation: int = 1
+    padding: int = 0
+    groups: int = 1
+    weight: Any = None
+    bias: Any = None
+    icnr: bool = False
+
+    def __post_init__(self) -> None:
+        as_choice("op", self.op, KERNELS)
+        for name in ("inputs", "outputs", "length", "factor", "dilation", "groups"):
+            as_integer(name, getattr(self, name), 1)
+        as_integer("padding", self.padding, 0)
+        if self.inputs % self.groups or self.outputs % self.groups:
+            allowed = f"a divisor of {self.inputs} and {self.outputs} channels"
+            raise ValueError(complaint("groups", self.groups, allowed))
+        default = Fraction(1, 3 * self.fans[0])
+        for name in ("weight", "bias"):
+            given = getattr(self, name)
+            set_field(self, name, default if given is None else _variance(f"variance of the {name}", given))
+        if not self.weight:
+            hint = "a constant initialisation has no spectrum to expect: ask for the lines of its weights"
+            raise ValueError(complaint("variance of the weight", self.weight, "a number > 0", hint))
+        if self.icnr and self.op != "shuffle":
+            raise ValueError(complaint("icnr", self.op, "a shuffle", "it repeats the kernels of phases"))
+
+    @property
+    def fans(self) -> tuple[int, int]:
+        """fan_in and fan_out as Torch counts them: weight.shape[1] and weight.shape[0], each times the taps."""
+        K, own = self.length, self.outputs * (self.factor if self.op == "shuffle" else 1)
+        if self.op == "convt":
+            return self.outputs // self.groups * K, self.inputs * K
+        return self.width * K, own * K
+
+    @property
+    def width(self) -> int:
+        """Channels that one output sums over."""
+        return self.inputs // self.groups
+
+    @property
+    def gain(self) -> Any:
+        """``g = C_in σ_w²`` of one tap, C_in the channels that an output sums over."""
+        return self.width * self.weight
+
+    @property
+    def full_overlap(self) -> bool:
+        """Whether every output sample of a transposed convolution sums over equally many taps."""
+        hits = np.bincount(np.arange(self.length) * self.dilation % self.factor, minlength=self.factor)
+        return bool((hits == hits[0]).all())
+
+
+def _variance(name: str, given: Any) -> Any:
+    number = as_real(name, given)[()]
+    if number < 0:
+        raise ValueError(complaint(name, number, "a finite number >= 0"))
+    return given if isinstance(given, (int, Fraction)) else float(number)
+
+
+GATES = ("identity", *(name for name in POINTWISE if name != "glu"))
+"""Maps that a gated pair may be made of."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Half of the channels, mapped, times the other half, mapped: ``y = f(a) g(b)``, as WaveNet's tanh and sigmoid.
+
+    Parameters
+    ----------
+    left, right : Pointwise, or "identity"
+    """
+
+    left: Pointwise | str
+    right: Pointwise | str
+
+    def __post_init__(self) -> None:
+        for side in (self.left, self.right):
+            as_choice("map of a gate", side.name if isinstance(side, Pointwise) else side, GATES)
+
+
+@dataclass(frozen=True)
+class Sum:
+    """Branches from one input, added; an empty branch is the identity, as the skip of a residual block or U-Net.
+
+    Parameters
+    ----------
+    branches : tuple of tuples of steps
+    """
+
+    branches: tuple[tuple[Step, ...], ...]
+
+    def __post_init__(self) -> None:
+        _branches(self.branches)
+
+
+@dataclass(frozen=True)
+class Concat:
+    """Branches from one input, their channels side by side.
+
+    Parameters
+    ----------
+    branches : tuple of tuples of steps
+    """
+
+    branches: tuple[tuple[Step, ...], ...]
+
+    def __post_init__(self) -> None:
+        _branches(self.branches)
+
+
+def _branches(branches: Any) -> None:
+    if len(branches) < 2 or not all(isinstance(branch, tuple) for branch in branches):
+        raise ValueError(complaint("branches", repr(branches), "two or more tuples of steps"))
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A layer that is not covered: what lies behind it is refused, by this name.
+
+    Parameters
+    ----------
+    what : str
+        As "LSTM", "GroupNorm", "attention".
+    """
+
+    what: str
+
+
+Step: TypeAlias = Drawn | Fixed | Pointwise | Gate | Sum | Concat | Unknown
+
+
+@dataclass(frozen=True)
+class Source:
+    """What comes in: the same constant in each channel, plus zero-mean noise.
+
+    Whether channels carry one noise or each its own does not count: drawn kernels have mean zero.
+
+    Parameters
+    ----------
+    channels : int
+    constant : float
+        Its value.
+    covariance : tuple of float
+        Autocovariance r₀, r₁, … of the noise at lags 0, 1, …; ``(1.0,)`` is white, of unit power.
+
+    Examples
+    --------
+    >>> Source(80, constant=1.0).power, Source(1, covariance=(1.0,)).power
+    (1.0, 1.0)
+    """
+
+    channels: int
+    constant: float = 0.0
+    covariance: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        as_integer("channels", self.channels, 1)
+        as_real("constant", self.constant)
+        r = as_real("covariance", self.covariance) if self.covariance else np.zeros(1)
+        density = r[0] + 2 * np.cos(np.outer(np.linspace(0, math.pi, 8 * len(r)), np.arange(1, len(r)))) @ r[1:]
+        if density.min() < -1e-9 * abs(r[0]) or r[0] < 0:
+            allowed = "an autocovariance, whose spectrum is >= 0"
+            raise ValueError(complaint("covariance", self.covariance, allowed))
+
+    @property
+    def power(self) -> float:
+        """Mean square of one channel."""
+        return self.constant**2 + (self.covariance[0] if self.covariance else 0.0)
+
+
+def refuse(step: Unknown) -> NotAnalysable:
+    """Return the error that says what is not covered."""
+    covered = "convolutions, fixed filters, pointwise maps, gates, sums and concatenations of branches"
+    return NotAnalysable(complaint("layer", step.what, covered, "the expected spectrum ends in front of it"))
