@@ -115,7 +115,7 @@ ORDER: dict[str, Tiers] = {
     ),
     "torchparity": (
         ("arithmetic", "contexts", "findings", "corners", "devices", "ledger", "memory", "demucs"),
-        ("nn", "calls", "cases", "verdict", "target", "recording", "isolation", "positions", "cuts"),
+        ("nn", "calls", "cases", "verdict", "target", "recording", "isolation", "positions", "cuts", "pieces"),
         ("interpolation", "heads", "advised"),
         ("formats", "roundoff", "tally", "takes", "binding"),
         ("weigh",),
