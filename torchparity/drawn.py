@@ -12,14 +12,14 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from dspref.arrays import Array, NotAnalysable, as_integer, complaint
 from torchparity.arithmetic import unit
 from torchparity.comblines import Combs, Moments
-from torchparity.experiment import Experiment, Factory, prepared
+from torchparity.experiment import Experiment, Factory, Options, prepared
 from torchparity.ledger import Ledger, ledger
 from torchparity.pieces import at_work
 
@@ -125,7 +125,7 @@ def drawn(
     resume: str | os.PathLike[str] | None = None,
     progress: Callable[[int, int], None] = lambda done, due: None,
     chunk: int = 10,
-    **options: Any,
+    **options: Unpack[Options],
 ) -> Drawn:
     """Draw networks, and return the mean power of their lines and floor, in steady state.
 
@@ -140,7 +140,7 @@ def drawn(
     factors : sequence of int
         By which its layers raise the rate, from input to output; their product P is the period of its lines.
     draws : int
-        Networks, at least two.
+        Networks, at least two. Their channels of output are averaged: of a network that has many, fewer will do.
     jobs : int, optional
         Processes; by default as ``joblib.parallel_config`` says, else one.
     resume : path, optional

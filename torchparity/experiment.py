@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from hashlib import blake2b
 from importlib.metadata import version
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import torch
@@ -115,6 +115,19 @@ class Experiment:
         return int(np.random.SeedSequence((self.seed, *words)).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
+class Options(TypedDict, total=False):
+    """What `prepared` may be told, by name."""
+
+    inputs: str
+    channels: int | None
+    periods: int | None
+    records: int
+    bands: int
+    seed: int
+    dtype: str
+    step: int | None
+
+
 def prepared(
     factory: Factory,
     factors: Sequence[int],
@@ -130,7 +143,13 @@ def prepared(
 ) -> Experiment:
     """Return the experiment, having looked how a few networks take their input and how far its borders reach.
 
-    Parameters are those of `drawn`.
+    Parameters and errors are those of `torchparity.drawn.drawn`.
+
+    Examples
+    --------
+    >>> made = prepared(lambda: nn.ConvTranspose1d(3, 1, 4, 2), [2], inputs="ones")
+    >>> made.channels, made.step, made.margins, made.samples
+    (3, 1, (2, 0), 3)
     """
     words = tuple(sorted((as_choice("input", word, INPUTS) for word in inputs.split("+")), key=INPUTS.index))
     if len(set(words)) < len(words):

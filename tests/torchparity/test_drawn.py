@@ -119,13 +119,13 @@ def test_noise_alone_puts_a_tone_behind_linear_interpolation_and_relu() -> None:
     q = np.array([25.0, 17, 17, 25]) / 32
     due = np.abs(np.fft.rfft(np.sqrt(q / 2 / np.pi)) / 4) ** 2 / 3
     assert abs(10 * math.log10(due[1] / due[0]) + 23.354) < 0.001
-    made = drawn(partial(interpolating, False, nn.ReLU), [4], draws=60, periods=256, seed=1)
+    made = drawn(partial(interpolating, False, nn.ReLU), [4], draws=60, periods=64, seed=1)
     agree(Estimate(made.lines.mean[:2], made.lines.error[:2]), due[:2])
     assert abs(made.lines.mean[2]) <= SIGMAS * made.lines.error[2]
-    without = drawn(partial(interpolating, False, nn.Identity), [4], draws=20, periods=256)
+    without = drawn(partial(interpolating, False, nn.Identity), [4], draws=20, periods=64)
     assert without.levels.db() == (None, None)
     colour = np.abs(np.fft.rfft([1, 3, 5, 7, 7, 5, 3, 1], 1 << 12) / 8) ** 2 / 4 / 3
-    wide = drawn(partial(interpolating, False, nn.Identity), [4], draws=60, periods=256, bands=2)
+    wide = drawn(partial(interpolating, False, nn.Identity), [4], draws=40, periods=128, bands=2)
     agree(wide.floors, [colour[:1024].mean(), colour[1024:].mean()])
 
 
