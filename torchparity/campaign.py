@@ -4,32 +4,27 @@ from __future__ import annotations
 
 import math
 import os
-import signal
-import threading
-import warnings
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.metadata import version
-from importlib.util import find_spec
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
 from dspref.arrays import as_choice, as_integer, complaint
 from torchparity.arithmetic import ARITHMETICS
 from torchparity.campaign_report import Campaign, Effort
-from torchparity.devices import as_device, one_thread
+from torchparity.devices import as_device
 from torchparity.draws import DTYPES, KINDS, draw_case
 from torchparity.ledger import Ledger, ledger, read
 from torchparity.memory import peak_memory, process_name
+from torchparity.pieces import at_work
 from torchparity.tally import Tally, total
 from torchparity.trials import tallied
 
 CHUNK = 250
 """Cases in one piece of work: a second or two of one core, and the most that a killed process loses."""
-
-INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM)
-"""Signals that end a campaign between two pieces."""
 
 
 @dataclass(frozen=True)
@@ -82,15 +77,6 @@ class Design:
         fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in header.items()}
         del fields["versions"]
         return cls(**fields)
-
-
-class Done(NamedTuple):
-    """A finished piece of work: its number, what it showed, and where it was done with how much memory."""
-
-    piece: int
-    tally: Tally
-    process: str
-    memory: int
 
 
 Progress = Callable[[Tally, int], None]
@@ -208,58 +194,17 @@ def _done(
     due = sum(len(span) for span in design.spans.values())
     memory: dict[str, int] = {}
     progress(tally, due)
-    with _given_up(_pieces(design, left, jobs)) as pieces:
+    with at_work(partial(_piece, design), left, jobs) as pieces:
         for done in pieces:
             if book is not None:
-                book.add(done.piece, done.tally.to_dict())
-            tally += done.tally
+                book.add(done.piece, done.result.to_dict())
+            tally += done.result
             memory[done.process] = max(done.memory, memory.get(done.process, 0))
             progress(tally, due)
     return tally, memory | {process_name(): peak_memory()}
 
 
-@contextmanager
-def _given_up(pieces: Generator[Done]) -> Iterator[Generator[Done]]:
-    """Give up pieces that are still at work in the end, their processes too, without joblib's remark on them."""
-    try:
-        yield pieces
-    finally:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", r"\d+ tasks (have been|which were)", UserWarning)
-            pieces.close()
-
-
-def _pieces(design: Design, left: Sequence[int], jobs: int | None) -> Generator[Done]:
-    """Yield finished pieces in any order."""
-    if find_spec("joblib") is None:
-        raise ValueError(complaint("joblib", "not installed", "joblib >= 1.4", "pip install 'dspref[sweep]'"))
-    from joblib import Parallel, delayed
-
-    parallel = Parallel(n_jobs=jobs, return_as="generator_unordered")
-    with _deaf():
-        pieces = parallel(delayed(_work)(design, piece, process_name()) for piece in left)
-    yield from pieces
-
-
-@contextmanager
-def _deaf() -> Iterator[None]:
-    """Begin processes that Ctrl-C does not reach, from their first moment on: it is left to the one that began."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before or signal.SIG_DFL)
-
-
-def _work(design: Design, piece: int, home: str) -> Done:
-    """Do one piece, on one thread; in a process of its own, an interruption is left to the one that began."""
-    if process_name() != home and threading.current_thread() is threading.main_thread():
-        for number in INTERRUPTIONS:
-            signal.signal(number, signal.SIG_IGN)
+def _piece(design: Design, piece: int) -> Tally:
+    """Return what one piece shows."""
     drawn = (draw_case(i, design.seed, kinds=design.kinds, dtypes=design.dtypes) for i in design.spans[piece])
-    with one_thread():
-        tally = total(tallied(each, design.device) for each in drawn)
-    return Done(piece, tally, process_name(), peak_memory())
+    return total(tallied(each, design.device) for each in drawn)

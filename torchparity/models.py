@@ -39,12 +39,14 @@ def melgan(
     lengths: tuple[int, ...] = (16, 16, 4, 4),
     strides: tuple[int, ...] = (8, 8, 2, 2),
     stacks: int = 3,
+    out: int = 1,
 ) -> nn.Sequential:
-    """Return the article's MelGAN generator: (batch, channels, frames) ↦ (batch, 1, 256 · frames).
+    """Return the article's MelGAN generator: (batch, channels, frames) ↦ (batch, out, 256 · frames).
 
     Four transposed convolutions of lengths 16, 16, 4, 4 and strides 8, 8, 2, 2, each after LeakyReLU(0.2)
     and before `stacks` residual stacks of dilations 1, 3, 9; every layer under weight norm, with Torch's
-    default initialisation. `width` is the number of channels before the last convolution.
+    default initialisation. `width` is the number of channels before the last convolution. The article has one channel
+    of output: the channels of more are as many networks that differ in their last layer.
 
     Source: J. Pons et al., arXiv 2010.14356, section 1, after K. Kumar et al., NeurIPS 2019.
     """
@@ -58,7 +60,7 @@ def melgan(
         layers.extend(ResidualStack(wide, 3**j) for j in range(stacks))
     layers += [
         nn.LeakyReLU(0.2),
-        weight_norm(nn.Conv1d(wide, 1, 7, padding=3, padding_mode="reflect")),
+        weight_norm(nn.Conv1d(wide, out, 7, padding=3, padding_mode="reflect")),
         nn.Tanh(),
     ]
     return nn.Sequential(*layers)

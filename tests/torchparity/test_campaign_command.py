@@ -256,7 +256,7 @@ def test_shards_merge_into_the_whole(undisturbed: dict[str, Any], tmp_path: Path
 
 
 def test_progress_is_plain_lines_where_no_one_looks_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(campaign_command, "_EVERY", 0.0)
+    monkeypatch.setattr("torchparity.interruption.EVERY", 0.0)
     result = run(*SMALL)
     lines = result.stderr.splitlines()
     assert re.fullmatch(r"60 of 60 cases, \d+ a second, 0 violations, 0 s left", lines[-1])

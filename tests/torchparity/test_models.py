@@ -18,6 +18,7 @@ def test_melgan_is_the_article_s() -> None:
     assert [m.negative_slope for m in network.modules() if isinstance(m, nn.LeakyReLU)] == [0.2] * 29
     with torch.no_grad():
         assert network(torch.ones(1, 80, 10)).shape == (1, 1, 2560)
+        assert melgan(channels=2, width=1, out=3)(torch.ones(1, 2, 10)).shape == (1, 3, 2560)
     convolutions = [m for m in network.modules() if isinstance(m, (nn.Conv1d, nn.ConvTranspose1d))]
     assert all(hasattr(m, "parametrizations") for m in convolutions)
 

@@ -1,0 +1,98 @@
+"""Numbered pieces of work on any number of processes, which an interruption ends between two pieces."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import warnings
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import Generic, NamedTuple, TypeVar
+
+from dspref.arrays import complaint
+from torchparity.devices import one_thread
+from torchparity.memory import peak_memory, process_name
+
+T = TypeVar("T")
+
+INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM)
+"""Signals that end work between two pieces."""
+
+
+class Done(NamedTuple, Generic[T]):
+    """A finished piece of work: its number, its result, and where it was done with how much memory."""
+
+    piece: int
+    result: T
+    process: str
+    memory: int
+
+
+@contextmanager
+def at_work(work: Callable[[int], T], left: Sequence[int], jobs: int | None) -> Iterator[Iterator[Done[T]]]:
+    """Do the pieces that are left, each on one thread; finished ones come in any order.
+
+    Where the block is left early, what is still at work is given up, its processes too.
+
+    Parameters
+    ----------
+    work : function of int
+        Makes the result of a piece; must not depend on which were done before.
+    left : sequence of int
+        Numbers of pieces.
+    jobs : int, optional
+        Processes; by default as ``joblib.parallel_config`` says, else one.
+
+    Raises
+    ------
+    ValueError
+        If joblib is not installed.
+
+    Examples
+    --------
+    >>> with at_work(abs, [-2, 3], None) as pieces:
+    ...     sorted((done.piece, done.result) for done in pieces)
+    [(-2, 2), (3, 3)]
+    """
+    if find_spec("joblib") is None:
+        raise ValueError(complaint("joblib", "not installed", "joblib >= 1.4", "pip install 'dspref[sweep]'"))
+    pieces = _pieces(work, left, jobs)
+    try:
+        yield pieces
+    finally:
+        with warnings.catch_warnings():  # joblib remarks on what was given up
+            warnings.filterwarnings("ignore", r"\d+ tasks (have been|which were)", UserWarning)
+            pieces.close()
+
+
+def _pieces(work: Callable[[int], T], left: Sequence[int], jobs: int | None) -> Generator[Done[T]]:
+    from joblib import Parallel, delayed
+
+    parallel = Parallel(n_jobs=jobs, return_as="generator_unordered")
+    with _deaf():
+        pieces = parallel(delayed(_done)(work, piece, process_name()) for piece in left)
+    yield from pieces
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Begin processes that Ctrl-C does not reach, from their first moment on: it is left to the one that began."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before or signal.SIG_DFL)
+
+
+def _done(work: Callable[[int], T], piece: int, home: str) -> Done[T]:
+    """Do one piece, on one thread; in a process of its own, an interruption is left to the one that began."""
+    if process_name() != home and threading.current_thread() is threading.main_thread():
+        for number in INTERRUPTIONS:
+            signal.signal(number, signal.SIG_IGN)
+    with one_thread():
+        result = work(piece)
+    return Done(piece, result, process_name(), peak_memory())
