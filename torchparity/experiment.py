@@ -143,7 +143,7 @@ def prepared(
 ) -> Experiment:
     """Return the experiment, having looked how a few networks take their input and how far its borders reach.
 
-    Parameters and errors are those of `torchparity.drawn.drawn`.
+    Parameters and errors are those of `torchparity.sampled.sampled`.
 
     Examples
     --------

@@ -51,7 +51,7 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class Drawn:
+class Sampled:
     """What the networks that were drawn show on average; powers re the input's, which is 1 in each channel.
 
     Attributes
@@ -116,7 +116,7 @@ def _level(level: tuple[float, float] | None) -> str:
     return "none seen" if level is None else f"{level[0]:8.2f} dB ± {level[1]:.2f}"
 
 
-def drawn(
+def sampled(
     factory: Factory,
     factors: Sequence[int],
     *,
@@ -126,7 +126,7 @@ def drawn(
     progress: Callable[[int, int], None] = lambda done, due: None,
     chunk: int = 10,
     **options: Unpack[Options],
-) -> Drawn:
+) -> Sampled:
     """Draw networks, and return the mean power of their lines and floor, in steady state.
 
     The result depends on the networks and on the options alone: not on the number of processes, or on how often the
@@ -173,7 +173,7 @@ def drawn(
     Examples
     --------
     >>> from torch import nn
-    >>> made = drawn(lambda: nn.ConvTranspose1d(1, 1, 4, 2, bias=False), [2], draws=50, inputs="ones")
+    >>> made = sampled(lambda: nn.ConvTranspose1d(1, 1, 4, 2, bias=False), [2], draws=50, inputs="ones")
     >>> print(made.to_text())
     50 draws, input ones
     offset         -11.12 dB ± 0.79
@@ -221,9 +221,9 @@ def _read(result: list[Any]) -> Moments:
     return Moments(result[0], np.array(result[1]), np.array(result[2]))
 
 
-def _estimates(made: Experiment, found: Moments) -> Drawn:
+def _estimates(made: Experiment, found: Moments) -> Sampled:
     """Name the parts of what `Experiment.draw` puts together."""
     sizes = [made.combs.period // 2 + 1, len(made.combs.divisors), made.bands]
     ends = [0, *np.cumsum(sizes), None]
     parts = [Estimate(found.mean[a:b], found.error[a:b]) for a, b in pairwise(ends)]
-    return Drawn(made, found.count, *parts)
+    return Sampled(made, found.count, *parts)

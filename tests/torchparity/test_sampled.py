@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from dspref.arrays import Array, NotAnalysable
-from torchparity.drawn import Drawn, Estimate, drawn
+from torchparity.sampled import Estimate, Sampled, sampled
 from torchparity.experiment import INPUTS, prepared
 from torchparity.ledger import read
 from torchparity.models import melgan
@@ -52,7 +52,7 @@ def transposed(C: int, K: int, s: int, sigma: float) -> nn.Module:
 @pytest.mark.parametrize("K", [6, 7, 2], ids=["full overlap", "partial overlap", "gaps"])
 def test_a_constant_through_a_transposed_layer_puts_the_power_of_its_offset_on_every_line(K: int) -> None:
     """E|c_k|² = σ² K Σμ² / s², whatever k, for any overlap."""
-    made = drawn(partial(transposed, 3, K, 3, 0.7), [3], draws=200, inputs="ones")
+    made = sampled(partial(transposed, 3, K, 3, 0.7), [3], draws=200, inputs="ones")
     agree(made.lines, 0.7**2 * K * 3 / 3**2)
     agree(made.levels, 0.7**2 * K * 3 / 3**2)
     assert made.experiment.periods == made.experiment.records == 1
@@ -72,11 +72,11 @@ def test_two_linear_layers_have_the_lines_and_the_floor_of_their_second_moments(
         )
         return Normal((first, s1), (second, s2))
 
-    both = drawn(made, [2, 3], draws=300, inputs="ones+white", periods=8, records=3, bands=4, seed=3)
+    both = sampled(made, [2, 3], draws=300, inputs="ones+white", periods=8, records=3, bands=4, seed=3)
     agree(both.lines, s2**2 * 5 * width / 9 * (s1**2 * 4 * C / 4))
     agree(both.floors, s2**2 * 5 * width / 3 * (s1**2 * 4 * C / 2))
     agree(both.floor, s2**2 * 5 * width / 3 * (s1**2 * 4 * C / 2))
-    quiet = drawn(made, [2, 3], draws=60, inputs="white", periods=8, records=3, seed=3)
+    quiet = sampled(made, [2, 3], draws=60, inputs="white", periods=8, records=3, seed=3)
     assert np.all(np.abs(quiet.lines.mean) <= SIGMAS * quiet.lines.error)
     assert quiet.levels.db() == (None, None, None)
     assert "comb sr/6    none seen" in quiet.to_text()
@@ -89,7 +89,7 @@ def conv(sigma: float) -> nn.Module:
 @pytest.mark.parametrize("kind", ["white", "mono"])
 def test_noise_through_a_convolution_has_a_flat_expected_floor(kind: str) -> None:
     """σ² K C, in every band, for independent channels and for one noise in all of them alike."""
-    made = drawn(partial(conv, 0.6), [], draws=200, inputs=kind, periods=64, bands=4)
+    made = sampled(partial(conv, 0.6), [], draws=200, inputs=kind, periods=64, bands=4)
     agree(made.floors, 0.6**2 * 5 * 2)
     assert made.combs.divisors == (1,)
 
@@ -102,8 +102,8 @@ def test_one_noise_in_all_channels_is_one_noise() -> None:
             return x[:, :1] - x[:, 1:]
 
     options: dict[str, Any] = {"draws": 4, "channels": 2, "periods": 64, "step": 1}
-    assert drawn(Difference, [], inputs="mono", **options).floor.mean[0] == 0
-    agree(drawn(Difference, [], inputs="white", **options).floor, 2.0)
+    assert sampled(Difference, [], inputs="mono", **options).floor.mean[0] == 0
+    agree(sampled(Difference, [], inputs="white", **options).floor, 2.0)
 
 
 def interpolating(bias: bool, after: Callable[[], nn.Module]) -> nn.Module:
@@ -119,13 +119,13 @@ def test_noise_alone_puts_a_tone_behind_linear_interpolation_and_relu() -> None:
     q = np.array([25.0, 17, 17, 25]) / 32
     due = np.abs(np.fft.rfft(np.sqrt(q / 2 / np.pi)) / 4) ** 2 / 3
     assert abs(10 * math.log10(due[1] / due[0]) + 23.354) < 0.001
-    made = drawn(partial(interpolating, False, nn.ReLU), [4], draws=60, periods=64, seed=1)
+    made = sampled(partial(interpolating, False, nn.ReLU), [4], draws=60, periods=64, seed=1)
     agree(Estimate(made.lines.mean[:2], made.lines.error[:2]), due[:2])
     assert abs(made.lines.mean[2]) <= SIGMAS * made.lines.error[2]
-    without = drawn(partial(interpolating, False, nn.Identity), [4], draws=20, periods=64)
+    without = sampled(partial(interpolating, False, nn.Identity), [4], draws=20, periods=64)
     assert without.levels.db() == (None, None)
     colour = np.abs(np.fft.rfft([1, 3, 5, 7, 7, 5, 3, 1], 1 << 12) / 8) ** 2 / 4 / 3
-    wide = drawn(partial(interpolating, False, nn.Identity), [4], draws=40, periods=128, bands=2)
+    wide = sampled(partial(interpolating, False, nn.Identity), [4], draws=40, periods=128, bands=2)
     agree(wide.floors, [colour[:1024].mean(), colour[1024:].mean()])
 
 
@@ -144,14 +144,14 @@ def test_a_height_over_the_floor_is_that_of_a_hann_spectrum() -> None:
         def forward(self, x: Tensor) -> Tensor:
             return torch.as_tensor(self.inner(x)) + torch.tensor([1.0, 0]).repeat(x.shape[-1])
 
-    made = drawn(Offset, [2], draws=8, channels=1, periods=512, records=8, step=1)
+    made = sampled(Offset, [2], draws=8, channels=1, periods=512, records=8, step=1)
     N, w = 64, np.hanning(65)[:-1]
     y = made.experiment.steady(0)[:, 0]
     tone = np.abs((w * y.reshape(8, -1, N)) @ (-1.0) ** np.arange(N)).__pow__(2).mean()
     floor = np.abs(np.fft.rfft(w * (y - y.mean(axis=0)).reshape(8, -1, N))) ** 2
     assert abs(10 * math.log10(tone / floor.mean() / (float(made.heights(N).mean[1]) + 1))) < 1
     with pytest.raises(NotAnalysable, match="floor: got none"):
-        drawn(Offset, [2], draws=2, channels=1, inputs="ones", step=1).heights(N)
+        sampled(Offset, [2], draws=2, channels=1, inputs="ones", step=1).heights(N)
 
 
 def test_networks_with_borders_and_their_margins() -> None:
@@ -173,19 +173,19 @@ def test_networks_with_borders_and_their_margins() -> None:
 
 
 @pytest.fixture(scope="module")
-def serial() -> Drawn:
-    return drawn(partial(transposed, 2, 4, 2, 1.0), [2], draws=23, inputs="ones+white", chunk=5)
+def serial() -> Sampled:
+    return sampled(partial(transposed, 2, 4, 2, 1.0), [2], draws=23, inputs="ones+white", chunk=5)
 
 
-def arrays(made: Drawn) -> list[Array]:
+def arrays(made: Sampled) -> list[Array]:
     return [a for e in (made.lines, made.levels, made.floors, made.floor) for a in (e.mean, e.error)]
 
 
-def same(one: Drawn, other: Drawn) -> bool:
+def same(one: Sampled, other: Sampled) -> bool:
     return all(np.array_equal(a, b) for a, b in zip(arrays(one), arrays(other), strict=True))
 
 
-def test_processes_and_interruptions_change_nothing(serial: Drawn, tmp_path: Path) -> None:
+def test_processes_and_interruptions_change_nothing(serial: Sampled, tmp_path: Path) -> None:
     factory = partial(transposed, 2, 4, 2, 1.0)
     options: dict[str, Any] = {"inputs": "ones+white", "draws": 23, "chunk": 5}
 
@@ -196,18 +196,18 @@ def test_processes_and_interruptions_change_nothing(serial: Drawn, tmp_path: Pat
 
     path = tmp_path / "draws.jsonl"
     with pytest.raises(KeyboardInterrupt):
-        drawn(factory, [2], resume=path, progress=stop, **options)
+        sampled(factory, [2], resume=path, progress=stop, **options)
     assert read(path).done == {0, 1}
     path.write_bytes(path.read_bytes()[:-7])  # as if killed while it wrote
     told: list[int] = []
-    made = drawn(factory, [2], resume=path, progress=lambda done, due: told.append(done), **options)
+    made = sampled(factory, [2], resume=path, progress=lambda done, due: told.append(done), **options)
     assert told == [5, 10, 15, 20, 23]
     assert same(made, serial)
-    assert same(drawn(factory, [2], jobs=2, **options), serial)
-    assert not same(drawn(factory, [2], seed=1, **options), serial)
+    assert same(sampled(factory, [2], jobs=2, **options), serial)
+    assert not same(sampled(factory, [2], seed=1, **options), serial)
 
 
-def test_draws_leave_the_random_numbers_of_others_alone(serial: Drawn) -> None:
+def test_draws_leave_the_random_numbers_of_others_alone(serial: Sampled) -> None:
     torch.manual_seed(5)
     due = torch.rand(1)
     torch.manual_seed(5)
@@ -217,11 +217,11 @@ def test_draws_leave_the_random_numbers_of_others_alone(serial: Drawn) -> None:
 
 def test_a_file_of_another_network_or_other_options_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "draws.jsonl"
-    drawn(partial(transposed, 2, 4, 2, 1.0), [2], draws=2, resume=path)
+    sampled(partial(transposed, 2, 4, 2, 1.0), [2], draws=2, resume=path)
     others: tuple[tuple[float, dict[str, Any]], ...] = ((0.9, {}), (1.0, {"records": 2}))
     for sigma, options in others:
         with pytest.raises(ValueError, match=r"other work: (network|records)"):
-            drawn(partial(transposed, 2, 4, 2, sigma), [2], draws=2, resume=path, **options)
+            sampled(partial(transposed, 2, 4, 2, sigma), [2], draws=2, resume=path, **options)
 
 
 class Normalised(nn.Module):
@@ -253,7 +253,7 @@ def test_what_cannot_be_measured_is_refused(
     factory: Callable[[], nn.Module], options: dict[str, Any], match: str
 ) -> None:
     with pytest.raises(ValueError, match=match):
-        drawn(factory, **{"factors": [], "draws": 2, **options})
+        sampled(factory, **{"factors": [], "draws": 2, **options})
 
 
 def test_every_kind_of_input_has_power_1() -> None:
