@@ -1,0 +1,154 @@
+"""What a tensor of a forward is: which samples of which place, and what has been done to each of them since."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dspref.expected.filters import Fixed
+from dspref.expected.network import Unknown
+from torchparity.drafts import Draft, Drafts
+from torchparity.mapnames import GRID, Named, named
+from torchparity.movements import moved, numbers, owners
+
+
+@dataclass(frozen=True, eq=False)
+class Value:
+    """What a tensor is.
+
+    Attributes
+    ----------
+    shape : tuple of int
+    place : Draft or Tensor
+        The place that it is all of, channels before time but for the time axis; or numbers of samples, of its shape.
+    time : int
+        The time axis, counted from the last, −1; of a place.
+    probe : Tensor or None
+        What a map makes of `GRID`, along the time axis; None for the identity.
+    path : str
+        Where the map was made.
+    """
+
+    shape: tuple[int, ...]
+    place: Draft | Tensor
+    time: int = -1
+    probe: Tensor | None = None
+    path: str = ""
+
+    @property
+    def whole(self) -> Draft:
+        """The place."""
+        assert isinstance(self.place, Draft)
+        return self.place
+
+    @property
+    def ids(self) -> Tensor:
+        """Numbers of samples, of the shape."""
+        if isinstance(self.place, Tensor):
+            return self.place
+        rest = [n for axis, n in enumerate(self.shape, -len(self.shape)) if axis != self.time]
+        return numbers(self.place).reshape(*rest, self.shape[self.time]).movedim(-1, self.time)
+
+    @property
+    def grid(self) -> Tensor:
+        """The map on the grid, of a shape that goes with the tensor's."""
+        if self.probe is not None:
+            return self.probe
+        axes = [1] * len(self.shape)
+        axes[self.time] = len(GRID)
+        return torch.from_numpy(GRID).reshape(axes)
+
+    def goes_with(self, other: Value) -> bool:
+        """Return whether samples stand where they do in the other."""
+        sizes = [(v.whole.channels, v.whole.time, v.time, math.prod(v.shape)) for v in (self, other)]
+        return sizes[0] == sizes[1] and sizes[0][3] == sizes[0][0] * sizes[0][1]
+
+
+@dataclass(eq=False)
+class Reader:
+    """Makes places of what tensors are.
+
+    Attributes
+    ----------
+    called : callable
+        Names a new place, after what it does.
+    lost : bool
+        Whether samples were moved in a way that could not be read; of a longer signal, it may be.
+    """
+
+    called: Callable[[str], str]
+    drafts: Drafts = field(default_factory=Drafts)
+    lost: bool = False
+
+    def all_of(self, place: Draft, shape: Sequence[int], time: int) -> Value:
+        """Return a value that is all of a place."""
+        return Value(tuple(shape), place, time)
+
+    def found(self, x: Value) -> Value:
+        """Return a value as all of one place, with the map that is done to it since."""
+        if isinstance(x.place, Draft):
+            return x
+        wide = [axis for axis, n in enumerate(x.shape, -len(x.shape)) if n > 1]
+        for time in reversed(wide):
+            rows = x.place.movedim(time, -1).reshape(-1, x.shape[time])
+            place = moved(rows, self.drafts, self.called)
+            if place is not None:
+                return replace(x, place=place, time=time)
+        sources = self.sources([x])
+        dark = next((each for each in sources if each.dark), None)
+        if dark is not None:
+            return replace(x, place=dark)
+        self.lost = True
+        return self.unknown("samples moved about", [x], x.shape)
+
+    def settled(self, x: Value) -> Value:
+        """Return a value as all of one place, whose map is a place of its own."""
+        x = self.found(x)
+        if x.probe is None:
+            return x
+        steps, place = self._steps(x), x.whole
+        for step in steps:
+            place = self.drafts.mapped(x.path, step, place)
+        return Value(x.shape, place, x.time)
+
+    def _steps(self, x: Value) -> list[Any]:
+        shown = self.named(x)
+        if shown is None:
+            why = "parameters without values" if x.grid.is_meta else "a map of samples"
+            return [Unknown(f"{why} ({x.path})")]
+        stage, g = shown
+        return [*([] if stage is None else [stage]), *([] if g == 1 else [Fixed(np.array([g]))])]
+
+    def named(self, x: Value) -> Named | None:
+        """Return which map is done to the place of a value, the same to every channel."""
+        if x.grid.is_meta:
+            return None
+        shape = x.grid.double().movedim(x.time, -1).reshape(-1, len(GRID))
+        return named(shape[0].numpy()) if bool((shape == shape[0]).all()) else None
+
+    def sources(self, values: Sequence[Value]) -> list[Draft]:
+        """Return the places that values are made of."""
+        found: dict[int, Draft] = {}
+        for x in values:
+            if isinstance(x.place, Draft):
+                found[id(x.place)] = x.place
+                continue
+            for i in np.unique(owners(x.place, self.drafts.places)).tolist():
+                if i >= 0:
+                    found[id(self.drafts.places[i])] = self.drafts.places[i]
+        return list(found.values())
+
+    def unknown(self, what: str, values: Sequence[Value], shape: Sequence[int]) -> Value:
+        """Return a value that is not covered, made of others."""
+        inputs = self.sources([v if v.probe is None else self.settled(v) for v in values])
+        sizes = tuple(shape) or (1,)
+        place = self.drafts.add(
+            self.called(what), Unknown(what), inputs or self.drafts.places[:1], math.prod(sizes[:-1]), sizes[-1]
+        )
+        return Value(tuple(shape), place if shape else numbers(place).reshape(()))

@@ -1,0 +1,200 @@
+"""A module's own forward, run on shapes alone, and what it does to its signals, call by call.
+
+Signals are on the meta device, so that nothing is computed but what weights need (weight norm, taps). A call moves
+samples, which is done to their numbers too (`torchparity.movements`); or maps single samples, which is done to a
+grid of values until it shows which map it is (`torchparity.mapnames`); or it is a layer, a sum or a gate, and has a
+rule (`torchparity.rules`); or it is not covered, and so is nothing behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map
+
+from torchparity.readings import Reader, Value
+
+Rule: TypeAlias = "Callable[[Call], Sequence[Value] | None]"
+"""What a call makes of its arguments, a value for each result; None if it is not covered."""
+
+
+class Trace(TorchDispatchMode):
+    """Follows the calls of one forward.
+
+    Parameters
+    ----------
+    module : nn.Module
+        In evaluation mode.
+    rules : mapping of rules, by the names of calls; "" for maps of samples
+    opaque : mapping of str to str
+        Calls that are not looked into, as what they are made of would say less, and words for them.
+    """
+
+    def __init__(self, module: nn.Module, rules: Mapping[str, Rule], opaque: Mapping[str, str]) -> None:
+        super().__init__()
+        self.module, self.rules, self.opaque = module, rules, opaque
+        self.reader = Reader(self.called)
+        self.values: dict[int, Value] = {}
+        self.made_of = {id(p): frozenset((name,)) for name, p in module.named_parameters()}
+        self.recipes = {id(p): hash(name) for name, p in module.named_parameters()}
+        self.zeros: set[int] = set()
+        self.within: list[tuple[str, nn.Module]] = [("", module)]
+        self._kept: list[Tensor] = []  # a tensor that is gone would leave its id to another
+        self._stained: set[int] = set()
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Follow all calls, and know which module makes them."""
+        hooks = []
+        for name, part in self.module.named_modules():
+            if name:
+                hooks.append(part.register_forward_pre_hook(self._enter(name), prepend=True))
+                hooks.append(part.register_forward_hook(self._leave, always_call=True))
+        try:
+            with torch.inference_mode(), self:
+                yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+    def _enter(self, name: str) -> Callable[..., None]:
+        return lambda part, args: self.within.append((name, part))
+
+    def _leave(self, part: nn.Module, args: Any, output: Any) -> None:
+        self.within.pop()
+
+    def called(self, what: str) -> str:
+        """Return a name for a place: of the module at work, and what it does there, if that may be several things."""
+        path, part = self.within[-1]
+        alone = path and not any(True for _ in part.children())
+        return path if alone else f"{path}.{what}" if path else what
+
+    def start(self, x: Tensor) -> None:
+        """Say that this tensor (1, channel, time) is what comes in."""
+        place = self.reader.drafts.add("input", "sum", (), x.shape[-2], x.shape[-1])
+        self.keep(x, Value(tuple(x.shape), place))
+
+    def keep(self, x: Tensor, value: Value | None = None) -> None:
+        """Remember a tensor, and what it is."""
+        self._kept.append(x)
+        if value is not None:
+            self.values[id(x)] = value
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Follow one call."""
+        kwargs = kwargs or {}
+        tensors = _tensors((args, kwargs))
+        for t in tensors:
+            if id(t) not in self.values and _memory(t) in self._stained:
+                self.keep(t, self.reader.unknown("a tensor written into", [], t.shape))
+        name = func._schema.name.removeprefix("aten::")
+        if not any(id(t) in self.values for t in tensors):
+            return self._constant(func, name, args, kwargs)
+        rule = self.rules.get(name.rstrip("_")) or (self.rules[""] if torch.Tag.pointwise in func.tags else None)
+        if rule is None and name not in self.opaque and _composite(func):
+            with self:
+                return func.decompose(*args, **kwargs)
+        out = _run(func, args, kwargs)
+        self._follow(Call(self, func, name, args, kwargs, out), rule)
+        return out
+
+    def _constant(self, func: Any, name: str, args: Any, kwargs: Any) -> Any:
+        """Compute what does not depend on the signal, and remember of which parameters it is made."""
+        out = _run(func, args, kwargs)
+        made = frozenset().union(*(self.made_of.get(id(t), frozenset()) for t in _tensors((args, kwargs))))
+        leaves = [self.recipes.get(id(v), id(v)) if isinstance(v, Tensor) else repr(v) for v in tree_leaves((args, kwargs))]
+        for i, t in enumerate(_tensors(out)):
+            self.keep(t)
+            self.made_of.setdefault(id(t), made)
+            self.recipes.setdefault(id(t), hash((str(func), i, *leaves)) if leaves else id(t))
+            if "zeros" in name:
+                self.zeros.add(id(t))
+            elif _tensors(args):
+                self.zeros.discard(id(t))
+        return out
+
+    def _follow(self, call: Call, rule: Rule | None) -> None:
+        """Remember what the results of a call are."""
+        results = _tensors(call.out)
+        values = rule(call) if rule else None
+        if values is None or [v.shape for v in values] != [tuple(t.shape) for t in results]:
+            what = self.opaque.get(call.name, call.name.rstrip("_"))
+            values = [self.reader.unknown(what, call.signals, t.shape) for t in results]
+        for t in call.written:
+            self._forget(t)
+        for t, value in zip(results, values, strict=True):
+            self.keep(t, value)
+
+    def _forget(self, x: Tensor) -> None:
+        """Forget what tensors are whose memory is written into through another one."""
+        others = [t for t in self._kept if t is not x and _memory(t) == _memory(x)]
+        for t in others:
+            self.values.pop(id(t), None)
+            self.zeros.discard(id(t))
+        if others or id(x) not in self.values:
+            self._stained.add(_memory(x))
+
+
+class Call:
+    """One call that takes signals."""
+
+    def __init__(self, trace: Trace, func: Any, name: str, args: Any, kwargs: Any, out: Any) -> None:
+        self.trace, self.func, self.name, self.out = trace, func, name, out
+        self.args, self.kwargs, self.reader = args, kwargs, trace.reader
+
+    def value(self, x: Any) -> Value | None:
+        """Return what an argument is, None if it is no signal."""
+        return self.trace.values.get(id(x)) if isinstance(x, Tensor) else None
+
+    @property
+    def signals(self) -> list[Value]:
+        """The signals among the arguments."""
+        found = [self.value(t) for t in _tensors((self.args, self.kwargs))]
+        return [v for v in found if v is not None]
+
+    @property
+    def written(self) -> list[Tensor]:
+        """The arguments that are written into."""
+        schema = self.func._schema.arguments
+        given = {**dict(zip([a.name for a in schema], self.args, strict=False)), **self.kwargs}
+        return [t for a in schema if a.alias_info and a.alias_info.is_write for t in _tensors(given.get(a.name))]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the one result."""
+        return tuple(self.out.shape)
+
+    def given(self, place: int, name: str, default: Any = None) -> Any:
+        """Return an argument by its place or name."""
+        return self.args[place] if len(self.args) > place else self.kwargs.get(name, default)
+
+    def again(self, change: Callable[[Tensor], Any]) -> Any:
+        """Return what the call makes of other tensors."""
+        args, kwargs = tree_map(lambda t: change(t) if isinstance(t, Tensor) else t, (self.args, self.kwargs))
+        return _run(self.func, args, kwargs)
+
+
+def _tensors(tree: Any) -> list[Tensor]:
+    return [t for t in tree_leaves(tree) if isinstance(t, Tensor)]
+
+
+def _memory(x: Tensor) -> int:
+    return int(x.untyped_storage()._cdata)
+
+
+def _composite(func: Any) -> bool:
+    return bool(torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), "CompositeImplicitAutograd"))
+
+
+def _run(func: Any, args: Any, kwargs: Any) -> Any:
+    """Call on the meta device, if one of the tensors is there."""
+    if len({t.is_meta for t in _tensors((args, kwargs))}) > 1:
+        args, kwargs = tree_map(lambda t: t.to("meta") if isinstance(t, Tensor) else t, (args, kwargs))
+    if any(t.is_meta for t in _tensors((args, kwargs))) and kwargs.get("device") is not None:
+        kwargs = {**kwargs, "device": torch.device("meta")}
+    return func(*args, **kwargs)
