@@ -11,7 +11,7 @@ import pytest
 
 from dspref import Chain, Linear, Outline, TransposedConv
 from dspref.arrays import Array, NotAnalysable
-from dspref.chain import Pointwise
+from dspref.chain import Pointwise, as_chain
 from dspref.expected import Drawn, Source, expected_spectrum, fixed
 from dspref.expected.known import known_spectrum
 from dspref.layers import Conv, SubpixelConv
@@ -29,7 +29,7 @@ def formula(chain: Chain, c: float, k: int) -> Array:
     P, total, A = chain.factor, np.zeros(2, complex), 1
     behind: Array = np.eye(2, dtype=complex)
     for stage in reversed(chain.stages):  # A: the factor behind the stage
-        s, u = int(stage.factor), stage.normal
+        s, u = int(stage.factor), as_chain(stage).collapse()
         if stage.bias_phases is not None and k * A * stage.bias_phases.shape[-1] % P == 0:
             b = stage.bias_phases
             B = np.array([cmath.exp(-2j * cmath.pi * k * A * r / P) for r in range(b.shape[-1])])
@@ -65,7 +65,7 @@ def test_the_floor_is_that_of_the_transfer_function(r: tuple[float, ...]) -> Non
 def test_filters_that_treat_channels_alike() -> None:
     known = known_spectrum(Chain([Linear(4)]), Source(3, constant=1.0, covariance=(1.0,)))
     due = expected_spectrum((fixed(Linear(4)),), Source(3, constant=1.0, covariance=(1.0,)))
-    np.testing.assert_allclose(known.lines, due.lines, rtol=0, atol=1e-15)
+    np.testing.assert_allclose([known.line(k) for k in range(4)], [due.line(k) for k in range(4)], rtol=0, atol=1e-15)
     np.testing.assert_allclose(known.floor([0, 0.1, 0.25]), due.floor([0, 0.1, 0.25]), rtol=0, atol=1e-14)
 
 
