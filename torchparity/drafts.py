@@ -57,7 +57,7 @@ class Kernel:
 
 @dataclass(frozen=True, eq=False)
 class Draft:
-    """One place: (channels, time) samples, numbered from `base` on."""
+    """One place: (channels, time) samples, numbered from `base` on; `dark` if nothing is predicted there."""
 
     name: str
     op: Op
@@ -66,11 +66,7 @@ class Draft:
     time: int
     base: int
     kernel: Kernel | None = None
-
-    @property
-    def dark(self) -> bool:
-        """Whether nothing is predicted here."""
-        return isinstance(self.op, Unknown) or any(each.dark for each in self.inputs)
+    dark: bool = False
 
     @property
     def size(self) -> int:
@@ -94,7 +90,8 @@ class Drafts:
         key = (op, tuple(map(id, inputs)), channels, time, own)
         if key not in self.known:
             base = self.places[-1].base + self.places[-1].size if self.places else 0
-            self.known[key] = Draft(name, op, inputs, channels, time, base, kernel)
+            dark = isinstance(op, Unknown) or any(each.dark for each in inputs)
+            self.known[key] = Draft(name, op, inputs, channels, time, base, kernel, dark)
             self.places.append(self.known[key])
         return self.known[key]
 

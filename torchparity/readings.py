@@ -32,7 +32,7 @@ class Value:
     probe : Tensor or None
         What a map makes of `GRID`, along the time axis; None for the identity.
     path : str
-        Where the map was made.
+        Where samples were moved last, or the map was made.
     """
 
     shape: tuple[int, ...]
@@ -94,18 +94,25 @@ class Reader:
         """Return a value as all of one place, with the map that is done to it since."""
         if isinstance(x.place, Draft):
             return x
-        wide = [axis for axis, n in enumerate(x.shape, -len(x.shape)) if n > 1]
-        for time in reversed(wide):
-            rows = x.place.movedim(time, -1).reshape(-1, x.shape[time])
-            place = moved(rows, self.drafts, self.called)
-            if place is not None:
-                return replace(x, place=place, time=time)
+        if (read := self.read(x)) is not None:
+            return read
         sources = self.sources([x])
         dark = next((each for each in sources if each.dark), None)
         if dark is not None:
             return replace(x, place=dark)
         self.lost = True
         return self.unknown("samples moved about", [x], x.shape)
+
+    def read(self, x: Value) -> Value | None:
+        """Return what moved samples are, None if it cannot be said."""
+        assert isinstance(x.place, Tensor)
+        wide = [axis for axis, n in enumerate(x.shape, -len(x.shape)) if n > 1]
+        for time in reversed(wide):
+            rows = x.place.movedim(time, -1).reshape(-1, x.shape[time])
+            place = moved(rows, self.drafts, lambda what: f"{x.path}{what}" if x.path[-1:] in ("", ".") else x.path)
+            if place is not None:
+                return replace(x, place=place, time=time)
+        return None
 
     def settled(self, x: Value) -> Value:
         """Return a value as all of one place, whose map is a place of its own."""
@@ -146,9 +153,15 @@ class Reader:
 
     def unknown(self, what: str, values: Sequence[Value], shape: Sequence[int]) -> Value:
         """Return a value that is not covered, made of others."""
-        inputs = self.sources([v if v.probe is None else self.settled(v) for v in values])
-        sizes = tuple(shape) or (1,)
-        place = self.drafts.add(
-            self.called(what), Unknown(what), inputs or self.drafts.places[:1], math.prod(sizes[:-1]), sizes[-1]
-        )
-        return Value(tuple(shape), place if shape else numbers(place).reshape(()))
+        values = [v if v.probe is None else self.settled(v) for v in values]
+        read = [v if isinstance(v.place, Draft) else self.read(v) or v for v in values]
+        inputs = self.sources(values) or self.drafts.places[:1]
+        time = next((v.time for v in read if _keeps_time(v, shape)), -1)
+        size, steps = math.prod(shape), shape[time] if len(shape) else 1
+        place = self.drafts.add(self.called(what), Unknown(what), inputs, size // max(steps, 1), steps)
+        return Value(tuple(shape), place if len(shape) else numbers(place).reshape(()), time)
+
+
+def _keeps_time(x: Value, shape: Sequence[int]) -> bool:
+    """Return whether the time axis may be where it was."""
+    return isinstance(x.place, Draft) and len(shape) == len(x.shape) and shape[x.time] == x.shape[x.time]

@@ -37,7 +37,10 @@ def moves(call: Call) -> Made:
 
     found = _padded(call, ids) if call.name in ("pad", "constant_pad_nd") else call.again(ids)
     results = found if isinstance(found, (tuple, list)) else [found]
-    return [Value(tuple(t.shape), t.double()) for t in results]
+    values = [Value(tuple(t.shape), t.double(), path=call.trace.where) for t in results]
+    if call.name in STRETCHES and (read := call.reader.read(values[0])) is not None:
+        return [read]  # under the name of its own module
+    return values
 
 
 def _padded(call: Call, ids: Any) -> Tensor:
@@ -248,6 +251,9 @@ def _filtered(call: Call, x: Value, u: Fixed, what: str) -> Made:
     place = call.reader.drafts.add(call.trace.called(what), u, [x.whole], x.whole.channels, call.shape[x.time])
     return [Value(call.shape, place, x.time)]
 
+
+STRETCHES = ("upsample_nearest1d", "repeat_interleave")
+"""Those that are a layer each."""
 
 MOVES = """
 alias broadcast_to cat chunk concat concatenate constant_pad_nd expand expand_as flatten flip hstack movedim narrow pad

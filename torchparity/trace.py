@@ -68,11 +68,16 @@ class Trace(TorchDispatchMode):
     def _leave(self, part: nn.Module, args: Any, output: Any) -> None:
         self.within.pop()
 
+    @property
+    def where(self) -> str:
+        """Name of the module at work, with a point behind it if it may do several things."""
+        path, part = self.within[-1]
+        alone = not path or not any(name != "parametrizations" for name, _ in part.named_children())
+        return path if alone else f"{path}."
+
     def called(self, what: str) -> str:
         """Return a name for a place: of the module at work, and what it does there, if that may be several things."""
-        path, part = self.within[-1]
-        alone = path and not any(True for _ in part.children())
-        return path if alone else f"{path}.{what}" if path else what
+        return f"{self.where}{what}" if self.where[-1:] in ("", ".") else self.where
 
     def start(self, x: Tensor) -> None:
         """Say that this tensor (1, channel, time) is what comes in."""
