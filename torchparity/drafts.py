@@ -111,7 +111,7 @@ class Drafts:
         if isinstance(x.op, Drawn) and x.kernel is not None and x.op.groups == 1 and x.op.op != "shuffle":
             kernel = replace(x.kernel, start=x.kernel.start + start)
             return self.add(x.name, replace(x.op, outputs=stop - start), x.inputs, stop - start, x.time, kernel)
-        if not _channelwise(x.op):
+        if not (x.inputs and _channelwise(x.op)):
             return None
         inputs = [self.part(each, start, stop) for each in x.inputs]
         found = [each for each in inputs if each is not None]

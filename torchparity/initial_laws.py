@@ -100,20 +100,22 @@ def law(name: str, op: Drawn, kernel: Kernel, asked: Asked) -> tuple[Drawn | Unk
     _check(f"bias of {name}", b)
     if asked.init is not None:
         return due, Law(name, words, due.weight, due.bias), ""
-    mean_b = float(b.square().mean())
     own, slack = all(_own(k) for k in kernels), 1 if asked.rescale else 0
-    if own and (_agrees(w, due.weight, slack) or _agrees(w, op.weight, 0)):
-        if not due.bias or (_agrees(b, due.bias, slack) or _agrees(b, op.bias, 0)):
-            return due, Law(name, words, due.weight, due.bias), ""
-        return replace(due, bias=mean_b), Law(name, f"{words}, biases measured", due.weight, mean_b), ""
-    found = _measured(op, float(w.square().mean()), mean_b)
+    as_due = own and (_agrees(w, due.weight, slack) or _agrees(w, op.weight, 0))
+    expected = due.bias if as_due else op.bias
+    biased = not (own and (_agrees(b, expected, slack) or _agrees(b, op.bias, 0)))
+    bias = 0 if not b.any() else float(b.square().mean()) if biased else expected
+    if as_due:
+        words += ", biases measured" if biased and bias else ""
+        return replace(due, bias=bias), Law(name, words, due.weight, bias), ""
+    found = _measured(op, w, bias)
     remark = f"{name}: weights measured from one draw, σ² = {found.weight:.4g}; not those of reset_parameters"
     return found, Law(name, "measured", found.weight, found.bias), remark
 
 
-def _measured(op: Drawn, weight: float, bias: float) -> Drawn:
+def _measured(op: Drawn, w: Tensor, bias: Any) -> Drawn:
     """Return the layer with the moments of its draw; the only place that knows them."""
-    return replace(op, weight=weight, bias=bias)
+    return replace(op, weight=float(w.square().mean()), bias=bias)
 
 
 def _own(kernel: Kernel) -> bool:

@@ -92,7 +92,7 @@ def _pieces(table: Array, whose: Array, x: Draft, drafts: Drafts, name: Callable
             part = _one(table[:, inner][:, r::L], 0, y, y.time, drafts, name)
             if part is None:
                 return None
-            h = Fixed(np.ones(1), L, -at)
+            h = Fixed(np.ones(1), L, -int(at))
             parts.append(drafts.add(name("interleave"), h, [part], part.channels, width))
     return parts[0] if len(parts) == 1 else drafts.add(name("interleave"), "sum", parts, parts[0].channels, width)
 

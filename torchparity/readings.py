@@ -33,6 +33,10 @@ class Value:
         What a map makes of `GRID`, along the time axis; None for the identity.
     path : str
         Where samples were moved last, or the map was made.
+    kind : str
+        Type of the module that made the map, if it does nothing else.
+    scale : float
+        What samples were multiplied by before they were mapped, if they were.
     """
 
     shape: tuple[int, ...]
@@ -40,6 +44,8 @@ class Value:
     time: int = -1
     probe: Tensor | None = None
     path: str = ""
+    kind: str = ""
+    scale: float = 1.0
 
     @property
     def whole(self) -> Draft:
@@ -101,7 +107,7 @@ class Reader:
         if dark is not None:
             return replace(x, place=dark)
         self.lost = True
-        return self.unknown("samples moved about", [x], x.shape)
+        return self.unknown("samples moved about", [x], x.shape, name="moved")
 
     def read(self, x: Value) -> Value | None:
         """Return what moved samples are, None if it cannot be said."""
@@ -125,19 +131,20 @@ class Reader:
         return Value(x.shape, place, x.time)
 
     def _steps(self, x: Value) -> list[Any]:
-        shown = self.named(x)
+        shown, scale = self.named(x), 1.0
+        if shown is None and x.scale > 0:
+            shown, scale = self.named(x, scale=x.scale), x.scale
         if shown is None:
-            why = "parameters without values" if x.grid.is_meta else "a map of samples"
-            return [Unknown(f"{why} ({x.path})")]
-        stage, g = shown
-        return [*([] if stage is None else [stage]), *([] if g == 1 else [Fixed(np.array([g]))])]
+            why = "a map whose parameters have no values" if x.grid.is_meta else "a map of samples"
+            return [Unknown(f"{why}, {x.kind}" if x.kind else why)]
+        return [*_gain(scale), *([] if shown[0] is None else [shown[0]]), *_gain(shown[1])]
 
-    def named(self, x: Value) -> Named | None:
-        """Return which map is done to the place of a value, the same to every channel."""
+    def named(self, x: Value, *, scale: float = 1.0) -> Named | None:
+        """Return which map is done to the place of a value, times a scale, the same to every channel."""
         if x.grid.is_meta:
             return None
         shape = x.grid.double().movedim(x.time, -1).reshape(-1, len(GRID))
-        return named(shape[0].numpy()) if bool((shape == shape[0]).all()) else None
+        return named(shape[0].numpy(), scale=scale) if bool((shape == shape[0]).all()) else None
 
     def sources(self, values: Sequence[Value]) -> list[Draft]:
         """Return the places that values are made of."""
@@ -151,17 +158,21 @@ class Reader:
                     found[id(self.drafts.places[i])] = self.drafts.places[i]
         return list(found.values())
 
-    def unknown(self, what: str, values: Sequence[Value], shape: Sequence[int]) -> Value:
+    def unknown(self, what: str, values: Sequence[Value], shape: Sequence[int], *, name: str = "") -> Value:
         """Return a value that is not covered, made of others."""
         values = [v if v.probe is None else self.settled(v) for v in values]
         read = [v if isinstance(v.place, Draft) else self.read(v) or v for v in values]
         inputs = self.sources(values) or self.drafts.places[:1]
         time = next((v.time for v in read if _keeps_time(v, shape)), -1)
         size, steps = math.prod(shape), shape[time] if len(shape) else 1
-        place = self.drafts.add(self.called(what), Unknown(what), inputs, size // max(steps, 1), steps)
+        place = self.drafts.add(self.called(name or what), Unknown(what), inputs, size // max(steps, 1), steps)
         return Value(tuple(shape), place if len(shape) else numbers(place).reshape(()), time)
 
 
 def _keeps_time(x: Value, shape: Sequence[int]) -> bool:
     """Return whether the time axis may be where it was."""
     return isinstance(x.place, Draft) and len(shape) == len(x.shape) and shape[x.time] == x.shape[x.time]
+
+
+def _gain(g: float) -> list[Fixed]:
+    return [] if g == 1 else [Fixed(np.array([g]))]

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from dspref.chain import Pointwise
 from dspref.expected.filters import Fixed, average_pool, fixed
 from dspref.expected.network import Drawn, Gate
 from dspref.interpolators import Linear
 from torchparity.drafts import Kernel
+from torchparity.mapnames import GRID
 from torchparity.movements import OTHER, ZERO
 from torchparity.readings import Value
 from torchparity.trace import Call, Rule
@@ -66,6 +67,8 @@ def written(call: Call) -> Made:
 
 def maps(call: Call) -> Made:
     """Map single samples; add or multiply two signals."""
+    if not all(v.shape for v in call.signals):
+        return None
     found = [call.reader.found(v) for v in call.signals]
     first = found[0]
     if all(v.place is first.place and v.shape == first.shape and v.time == first.time for v in found):
@@ -81,33 +84,45 @@ def maps(call: Call) -> Made:
 def _mapped(call: Call, first: Value) -> Made:
     """Do it to the grid of values too."""
     time = first.time
-    wide = [n if axis != time else -1 for axis, n in enumerate(first.shape, -len(first.shape))]
-    others = [t for t in _plain(call) if t.ndim >= -time and t.shape[time] != 1]
-    if others or call.shape != first.shape:
+    wide = [n if axis != time else len(GRID) for axis, n in enumerate(first.shape, -len(first.shape))]
+    if call.shape != first.shape or any(t.ndim >= -time and t.shape[time] != 1 for t in _plain(call)):
         return None
 
     def grid(t: Tensor) -> Tensor:
         v = call.value(t)
-        if v is None:
+        if v is None and id(t) not in call.trace.zeros:
             return _initial(call, t)
-        probe = call.reader.found(v).grid
-        return probe.expand(wide).clone() if call.written else probe
+        probe = torch.zeros(1, dtype=torch.float64) if v is None else call.reader.found(v).grid
+        return probe.expand(wide).clone() if call.written and t.shape == first.shape else probe
 
-    shown = call.again(grid)
-    return [replace(first, probe=shown, path=call.trace.called(call.name.rstrip("_")))]
+    path = call.trace.called(call.name.rstrip("_"))
+    shown = replace(first, probe=call.again(grid), path=path, kind=call.trace.kind)
+    found = call.reader.named(shown)
+    return [replace(shown, scale=found[1]) if found and found[0] is None else shown]
 
 
 def _plain(call: Call) -> list[Tensor]:
-    """Return the tensors that are no signals."""
-    return [t for t in torch.utils._pytree.tree_leaves(call.args) if isinstance(t, Tensor) and call.value(t) is None]
+    """Return the tensors that are neither signals nor zero."""
+    return [t for t in call.tensors if call.value(t) is None and id(t) not in call.trace.zeros]
 
 
 def _initial(call: Call, t: Tensor) -> Tensor:
-    """Return a parameter; on the meta device, PReLU's is known nonetheless."""
+    """Return a parameter in double precision, as the grid is."""
+    return t.double() if t.is_floating_point() else t
+
+
+def prelu(call: Call) -> Made:
+    """Map by a slope of each channel; on the meta device, that which the module begins with."""
+    x, slopes = call.reader.found(call.signals[0]), call.args[1]
     module = call.trace.within[-1][1]
-    if t.is_meta and isinstance(module, torch.nn.PReLU):
-        return torch.full(t.shape, module.init)
-    return t
+    if call.value(slopes) is not None or x.time + len(x.shape) == 1:
+        return None
+    if slopes.is_meta and isinstance(module, nn.PReLU):
+        slopes = torch.full(slopes.shape, module.init)
+    slopes = slopes.double().reshape(-1, *[1] * (len(x.shape) - 2))
+    grid = x.grid.to(slopes.device)
+    shown = torch.where(grid > 0, grid, slopes * grid)
+    return [replace(x, probe=shown, path=call.trace.called("prelu"), kind=call.trace.kind)]
 
 
 def _sum(call: Call, a: Value, b: Value, alpha: float) -> Made:
@@ -216,13 +231,27 @@ def _filter(
 
 def linear(call: Call) -> Made:
     """Mix the channels of the last axis: a convolution of length 1."""
-    x, weight, bias = call.value(call.args[0]), call.args[1], call.given(2, "bias")
-    if x is None or call.value(weight) is not None or call.value(bias) is not None or bias is weight:
+    return _mixed(call, call.value(call.args[0]), call.args[1], call.given(2, "bias"), -1)
+
+
+def matrix(call: Call) -> Made:
+    """Mix channels by a matrix, before or behind the signal."""
+    left, right = call.args[:2]
+    flat = [t if t.ndim == 2 else t[0] if len(t) == 1 else None for t in (left, right)]
+    if call.value(right) is None:
+        w = flat[1]
+        return None if w is None else _mixed(call, call.value(left), w.T, None, -1, right)
+    return None if flat[0] is None else _mixed(call, call.value(right), flat[0], None, -2, left)
+
+
+def _mixed(call: Call, x: Value | None, weight: Tensor, bias: Any, axis: int, source: Tensor | None = None) -> Made:
+    source = weight if source is None else source
+    if x is None or call.value(source) is not None or call.value(bias) is not None:
         return None
     x = call.reader.settled(x)
-    if x.time == -1 or x.whole.channels != weight.shape[1] or not call.trace.made_of.get(id(weight)):
+    if x.time == axis or x.shape[axis] != x.whole.channels or not call.trace.made_of.get(id(source)):
         return None
-    kernel = _kernel(call, weight, weight[..., None], bias)
+    kernel = _kernel(call, source, weight[..., None], bias)
     drawn = Drawn("conv", weight.shape[1], weight.shape[0], 1)
     place = call.reader.drafts.add(call.trace.called("linear"), drawn, [x.whole], len(weight), x.whole.time, kernel)
     return [Value(call.shape, place, x.time)]
@@ -263,16 +292,22 @@ upsample_nearest1d upsample_nearest2d vstack view view_as _reshape_alias _unsafe
 """.split()
 """Calls that move samples."""
 
+COPIES = ("detach", "clone", "contiguous", "_to_copy", "to", "lift_fresh", "dropout")
+
+STILL = frozenset((*MOVES, *COPIES))
+
 RULES: dict[str, Rule] = {
     "": maps,
     **dict.fromkeys(MOVES, moves),
-    **dict.fromkeys(("detach", "clone", "contiguous", "_to_copy", "to", "lift_fresh", "dropout"), same),
+    **dict.fromkeys(COPIES, same),
     "copy": written,
     "glu": glu,
     "linear": linear,
     "avg_pool1d": pool,
     "upsample_linear1d": interpolation,
-    "prelu": maps,
+    "prelu": prelu,
+    "mm": matrix,
+    "bmm": matrix,
     **{f"conv{n}d": convolution for n in (1, 2)},
     **{f"conv_transpose{n}d": convolution for n in (1, 2)},
 }
@@ -282,6 +317,7 @@ OPAQUE = {
     "scaled_dot_product_attention": "attention",
     "bmm": "attention",
     "softmax": "attention",
+    "upsample_bicubic2d": "cubic interpolation",
     "lstm": "LSTM",
     "gru": "GRU",
     "lstm_cell": "LSTM",
@@ -295,7 +331,18 @@ OPAQUE = {
     "instance_norm": "InstanceNorm",
     "stft": "STFT",
     "istft": "inverse STFT",
+    "conv1d": "a convolution by what is not drawn",
+    "conv2d": "a convolution in two dimensions",
+    "conv_transpose1d": "a convolution by what is not drawn",
+    "conv_transpose2d": "a convolution in two dimensions",
+    "upsample_linear1d": "interpolation by no whole factor, or with aligned corners",
+    "upsample_nearest1d": "interpolation by no whole factor",
+    "mean": "an average over all of the signal",
+    "add": "a sum of signals of different shapes",
     "mul": "a product of two signals",
     "div": "a quotient of two signals",
 }
 """Calls that are not looked into, and words for them and others that are not covered."""
+
+CLOSED: dict[type[nn.Module], str] = {nn.MultiheadAttention: "attention"}
+"""Modules that are not looked into."""

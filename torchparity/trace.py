@@ -33,17 +33,43 @@ class Trace(TorchDispatchMode):
     rules : mapping of rules, by the names of calls; "" for maps of samples
     opaque : mapping of str to str
         Calls that are not looked into, as what they are made of would say less, and words for them.
+    closed : mapping of types to str
+        Modules that are not looked into.
+    still : set of str
+        Calls that only move or copy samples.
+
+    Attributes
+    ----------
+    reader : Reader
+    values : dict of Value by id of a tensor
+    made_of : dict of frozenset of str
+        The parameters that tensors which are no signals are made of.
+    recipes : dict of int
+        How they are made: equal, if made alike.
+    zeros : set of int
+        Those that are zero.
+    peeked : bool
+        Whether the module has asked for values of its signals.
     """
 
-    def __init__(self, module: nn.Module, rules: Mapping[str, Rule], opaque: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        module: nn.Module,
+        rules: Mapping[str, Rule],
+        opaque: Mapping[str, str],
+        closed: Mapping[type[nn.Module], str],
+        still: frozenset[str],
+    ) -> None:
         super().__init__()
-        self.module, self.rules, self.opaque = module, rules, opaque
+        self.module, self.rules, self.opaque, self.closed, self.still = module, rules, opaque, closed, still
         self.reader = Reader(self.called)
         self.values: dict[int, Value] = {}
         self.made_of = {id(p): frozenset((name,)) for name, p in module.named_parameters()}
         self.recipes = {id(p): hash(name) for name, p in module.named_parameters()}
         self.zeros: set[int] = set()
         self.within: list[tuple[str, nn.Module]] = [("", module)]
+        self.peeked = False
+        self._closed: nn.Module | None = None
         self._kept: list[Tensor] = []  # a tensor that is gone would leave its id to another
         self._stained: set[int] = set()
 
@@ -53,8 +79,8 @@ class Trace(TorchDispatchMode):
         hooks = []
         for name, part in self.module.named_modules():
             if name:
-                hooks.append(part.register_forward_pre_hook(self._enter(name), prepend=True))
-                hooks.append(part.register_forward_hook(self._leave, always_call=True))
+                hooks.append(part.register_forward_pre_hook(self._enter(name), prepend=True, with_kwargs=True))
+                hooks.append(part.register_forward_hook(self._leave, always_call=True, with_kwargs=True))
         try:
             with torch.inference_mode(), self:
                 yield
@@ -63,10 +89,26 @@ class Trace(TorchDispatchMode):
                 hook.remove()
 
     def _enter(self, name: str) -> Callable[..., None]:
-        return lambda part, args: self.within.append((name, part))
+        def enter(part: nn.Module, args: Any, kwargs: Any) -> None:
+            self.within.append((name, part))
+            if self._closed is None and isinstance(part, tuple(self.closed)):
+                self._closed = part
 
-    def _leave(self, part: nn.Module, args: Any, output: Any) -> None:
+        return enter
+
+    def _leave(self, part: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+        if self._closed is part:
+            self._closed = None
+            given = [self.values[id(t)] for t in _tensors((args, kwargs)) if id(t) in self.values]
+            what = next(word for kind, word in self.closed.items() if isinstance(part, kind))
+            for t in _tensors(output) if given else []:
+                self.keep(t, self.reader.unknown(what, given, t.shape))
         self.within.pop()
+
+    @property
+    def kind(self) -> str:
+        """Type of the module at work, if it is one that only does this."""
+        return "" if self.where[-1:] in ("", ".") else type(self.within[-1][1]).__name__
 
     @property
     def where(self) -> str:
@@ -93,34 +135,37 @@ class Trace(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Follow one call."""
         kwargs = kwargs or {}
+        if self._closed is not None:
+            return _run(func, args, kwargs)
         tensors = _tensors((args, kwargs))
         for t in tensors:
             if id(t) not in self.values and _memory(t) in self._stained:
-                self.keep(t, self.reader.unknown("a tensor written into", [], t.shape))
+                self.keep(t, self.reader.unknown("a tensor written into", [], t.shape, name="written"))
         name = func._schema.name.removeprefix("aten::")
-        if not any(id(t) in self.values for t in tensors):
+        if not any(id(t) in self.values for t in tensors) or name.startswith("new_") or name.endswith("_like"):
             return self._constant(func, name, args, kwargs)
         rule = self.rules.get(name.rstrip("_")) or (self.rules[""] if torch.Tag.pointwise in func.tags else None)
         if rule is None and name not in self.opaque and _composite(func):
             with self:
                 return func.decompose(*args, **kwargs)
         out = _run(func, args, kwargs)
+        self.peeked |= not isinstance(out, (Tensor, tuple, list))
         self._follow(Call(self, func, name, args, kwargs, out), rule)
         return out
 
     def _constant(self, func: Any, name: str, args: Any, kwargs: Any) -> Any:
         """Compute what does not depend on the signal, and remember of which parameters it is made."""
+        given, zero = _tensors((args, kwargs)), frozenset(self.zeros)
         out = _run(func, args, kwargs)
-        made = frozenset().union(*(self.made_of.get(id(t), frozenset()) for t in _tensors((args, kwargs))))
+        made = frozenset().union(*(self.made_of.get(id(t), frozenset()) for t in given))
         leaves = [self.recipes.get(id(v), id(v)) if isinstance(v, Tensor) else repr(v) for v in tree_leaves((args, kwargs))]
         for i, t in enumerate(_tensors(out)):
             self.keep(t)
             self.made_of.setdefault(id(t), made)
             self.recipes.setdefault(id(t), hash((str(func), i, *leaves)) if leaves else id(t))
-            if "zeros" in name:
+            self.zeros.discard(id(t))
+            if "zeros" in name or (given and name in self.still and all(id(v) in zero for v in given)):
                 self.zeros.add(id(t))
-            elif _tensors(args):
-                self.zeros.discard(id(t))
         return out
 
     def _follow(self, call: Call, rule: Rule | None) -> None:
@@ -129,7 +174,7 @@ class Trace(TorchDispatchMode):
         values = rule(call) if rule else None
         if values is None or [v.shape for v in values] != [tuple(t.shape) for t in results]:
             what = self.opaque.get(call.name, call.name.rstrip("_"))
-            values = [self.reader.unknown(what, call.signals, t.shape) for t in results]
+            values = [self.reader.unknown(what, call.signals, t.shape, name=call.name.rstrip("_")) for t in results]
         for t in call.written:
             self._forget(t)
         for t, value in zip(results, values, strict=True):
@@ -157,9 +202,14 @@ class Call:
         return self.trace.values.get(id(x)) if isinstance(x, Tensor) else None
 
     @property
+    def tensors(self) -> list[Tensor]:
+        """The tensors among the arguments."""
+        return _tensors((self.args, self.kwargs))
+
+    @property
     def signals(self) -> list[Value]:
         """The signals among the arguments."""
-        found = [self.value(t) for t in _tensors((self.args, self.kwargs))]
+        found = [self.value(t) for t in self.tensors]
         return [v for v in found if v is not None]
 
     @property

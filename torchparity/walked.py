@@ -19,7 +19,7 @@ from torchparity.drafts import Draft, reached
 from torchparity.finished import finished
 from torchparity.initial_laws import Asked, Law
 from torchparity.movements import SHORTEST
-from torchparity.rules import OPAQUE, RULES
+from torchparity.rules import CLOSED, OPAQUE, RULES, STILL
 from torchparity.trace import Trace
 
 LENGTHS = (64, 512, 4096, 32768)
@@ -104,8 +104,10 @@ def walked(
     if not isinstance(module, nn.Module):
         raise TypeError(complaint("module", type(module).__name__, "a torch.nn.Module", "call the factory first"))
     C = own_channels(module, 1) if channels is None else as_integer("channels", channels, 1)
-    output = _read(_copied(module), C, None if length is None else as_integer("length", length, 1))
+    output, peeked = _read(_copied(module), C, None if length is None else as_integer("length", length, 1))
     network, laws, remarks = finished(output, asked)
+    if peeked:
+        remarks = ("the module asks for values of its signal: what it does to one draw of noise was followed", *remarks)
     if any(p.is_meta for p in module.parameters()) and laws:
         remarks = ("no values on the meta device: layers are taken to draw from the laws of their classes", *remarks)
     return Walked(network, C, remarks, laws)
@@ -127,22 +129,20 @@ def _copied(module: nn.Module) -> nn.Module:
         raise NotAnalysable(complaint("module", f"no copy of it ({error})", "one that deepcopy copies")) from error
 
 
-def _read(module: nn.Module, channels: int, length: int | None) -> Draft:
-    """Return the output as a place, from the first run in which no layer was too short to read."""
+def _read(module: nn.Module, channels: int, length: int | None) -> tuple[Draft, bool]:
+    """Return the output as a place, from the first run in which no layer was too short to read, and if it peeked."""
     found, errors = None, list[Exception]()
     for device, T in _tries(module, length):
+        x = torch.randn(1, channels, T, generator=torch.Generator().manual_seed(0)).to(device, _dtype(module))
         try:
-            output, lost = _run(module, torch.zeros(1, channels, T, device=device, dtype=_dtype(module)))
+            output, trace = _run(module, x)
         except NotAnalysable:
             raise
         except Exception as error:  # whatever a stranger's forward raises
             errors.append(error)
             continue
-        if output is not None:
-            found = output
-            if not lost and _long(output):
-                break
-        if device == "cpu":
+        found = output, trace.peeked
+        if device == "cpu" or (not trace.reader.lost and _long(output)):
             break
     if found is None:
         raise _refusal(channels, errors)
@@ -154,7 +154,7 @@ def _tries(module: nn.Module, length: int | None) -> Iterator[tuple[str, int]]:
     valid = getattr(module, "valid_length", None)
     lengths = [length] if length is not None else [int(valid(T)) if callable(valid) else T for T in LENGTHS]
     yield from (("meta", T) for T in lengths)
-    if not any(p.is_meta for p in module.parameters()):
+    if not any(p.is_meta for p in module.parameters()):  # not reached if shapes alone will do
         yield from (("cpu", T) for T in lengths)
 
 
@@ -162,9 +162,9 @@ def _dtype(module: nn.Module) -> torch.dtype:
     return next((p.dtype for p in module.parameters() if p.is_floating_point()), torch.get_default_dtype())
 
 
-def _run(module: nn.Module, x: Tensor) -> tuple[Draft | None, bool]:
-    """Return the one output as a place, and whether it could not be read how samples were moved."""
-    trace = Trace(module, RULES, OPAQUE)
+def _run(module: nn.Module, x: Tensor) -> tuple[Draft, Trace]:
+    """Return the one output as a place, and what was seen on the way."""
+    trace = Trace(module, RULES, OPAQUE, CLOSED, STILL)
     trace.start(x)
     with trace.watching():
         y = module(x)
@@ -173,7 +173,7 @@ def _run(module: nn.Module, x: Tensor) -> tuple[Draft | None, bool]:
         got = f"{len(signals)} tensors that depend on the input"
         hint = "wrap the module so that it returns the waveform alone"
         raise NotAnalysable(complaint("module output", got, "one", hint))
-    return trace.reader.settled(signals[0]).whole, trace.reader.lost
+    return trace.reader.settled(signals[0]).whole, trace
 
 
 def _long(output: Draft) -> bool:
@@ -182,7 +182,7 @@ def _long(output: Draft) -> bool:
 
 
 def _refusal(channels: int, errors: list[Exception]) -> NotAnalysable:
-    error = errors[0]
+    error = errors[-1]  # where it ran for real, if it did
     got = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
     hint = "say channels and length; where the module wants more than one tensor, wrap it in one that wants one"
     return NotAnalysable(complaint(f"input (1, {channels}, time)", got, "an input that the module takes", hint))
