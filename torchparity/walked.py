@@ -104,8 +104,9 @@ def walked(
     if not isinstance(module, nn.Module):
         raise TypeError(complaint("module", type(module).__name__, "a torch.nn.Module", "call the factory first"))
     C = own_channels(module, 1) if channels is None else as_integer("channels", channels, 1)
-    output, peeked = _read(_copied(module), C, None if length is None else as_integer("length", length, 1))
-    network, laws, remarks = finished(output, asked)
+    with torch.device("cpu"):  # numbers of samples are real, wherever the caller makes new tensors
+        output, peeked = _read(_copied(module), C, None if length is None else as_integer("length", length, 1))
+        network, laws, remarks = finished(output, asked)
     if peeked:
         remarks = ("the module asks for values of its signal: what it does to one draw of noise was followed", *remarks)
     if any(p.is_meta for p in module.parameters()) and laws:
