@@ -96,7 +96,10 @@ def law(name: str, op: Drawn, kernel: Kernel, asked: Asked) -> tuple[Drawn | Unk
             return Unknown(f"weights of {type(kernel.owner).__name__} without values ({name})"), None, ""
         return due, Law(name, words, due.weight, due.bias), ""
     op, due, w = _checked(name, op, due, kernels)
-    b = torch.cat([k.bias.detach().double() for k in kernels if k.bias is not None] or [torch.zeros(1).double()])
+    b = torch.cat(
+        [k.bias.detach().double() for k in kernels if k.bias is not None]
+        or [torch.zeros(1, dtype=torch.float64, device="cpu")]
+    )
     _check(f"bias of {name}", b)
     if asked.init is not None:
         return due, Law(name, words, due.weight, due.bias), ""
@@ -164,7 +167,7 @@ def _check_orthogonal(name: str, w: Tensor) -> None:
     rows = (w if w.shape[0] <= w.shape[1] else w.T)[:ROWS]
     gram = rows @ rows.T
     size = float(gram.diagonal().mean())
-    eye = size * torch.eye(len(rows), dtype=gram.dtype)
+    eye = size * torch.eye(len(rows), dtype=gram.dtype, device=gram.device)
     if len(rows) > 1 and bool((gram - eye).abs().max() < 1e-5 * size):
         hint = "their taps depend on each other"
         raise NotAnalysable(complaint(f"weight of {name}", "orthogonal rows", "independent weights", hint))

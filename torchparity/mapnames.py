@@ -75,5 +75,3 @@ def _plain(value: float, within: float = 2**-22) -> float:
     """Return the short decimal that a number in single precision stands for, if there is one near enough."""
     short = float(f"{value:.5g}")
     return short if abs(value - short) <= within * abs(value) else value
-
-

@@ -30,7 +30,7 @@ SHORTEST = 8
 
 def numbers(x: Draft) -> Tensor:
     """Return the numbers (channels, time) of a place; doubles, which padding takes, hold them exactly."""
-    return torch.arange(x.base, x.base + x.size, dtype=torch.float64).reshape(x.channels, x.time)
+    return torch.arange(x.base, x.base + x.size, dtype=torch.float64, device="cpu").reshape(x.channels, x.time)
 
 
 def owners(ids: Tensor, places: Sequence[Draft]) -> Array:
@@ -102,9 +102,7 @@ def _period(row: Array) -> int | None:
     return next((L for L in range(2, len(row) // 2 + 1) if (row[L:] == row[:-L]).all()), None)
 
 
-def _one(
-    table: Array, start: int, x: Draft, width: int, drafts: Drafts, name: Callable[[str], str]
-) -> Draft | None:
+def _one(table: Array, start: int, x: Draft, width: int, drafts: Drafts, name: Callable[[str], str]) -> Draft | None:
     """Return what numbers of one place, from sample `start` on, are."""
     c, n = np.divmod(table.astype(np.int64) - x.base, x.time)
     if (n != n[0]).any() or n.shape[1] < 2:
@@ -131,7 +129,7 @@ def _shifted(
     if (c != own[:, None]).any() or (own != own[0] + np.arange(len(own))).any():
         return None
     part = drafts.part(x, int(own[0]), int(own[-1]) + 1)
-    if part is None or (L, o, s) == (1, 0, 1):
+    if part is None or ((L, o, s) == (1, 0, 1) and width == part.time):
         return part
     what = "nearest" if L > 1 else "shift" if s == 1 else "decimate"
     return drafts.add(name(what), Fixed(np.ones(L), L, o, s), [part], part.channels, width)
@@ -148,4 +146,4 @@ def _shuffle(
     found = order and drafts.shuffled(x, L, order)
     if not found:
         return None
-    return drafts.add(name("shift"), Fixed(np.ones(1), 1, o), [found], C, width) if o else found
+    return drafts.add(name("shift"), Fixed(np.ones(1), 1, o), [found], C, width) if o or width != found.time else found

@@ -34,7 +34,7 @@ def moves(call: Call) -> Made:
         v = call.value(t)
         if v is not None:
             return settled[id(v)].ids.contiguous()
-        return torch.full(t.shape, ZERO if id(t) in call.trace.zeros else OTHER, dtype=torch.float64)
+        return torch.full(t.shape, ZERO if id(t) in call.trace.zeros else OTHER, dtype=torch.float64, device="cpu")
 
     found = _padded(call, ids) if call.name in ("pad", "constant_pad_nd") else call.again(ids)
     results = found if isinstance(found, (tuple, list)) else [found]
@@ -92,7 +92,7 @@ def _mapped(call: Call, first: Value) -> Made:
         v = call.value(t)
         if v is None and id(t) not in call.trace.zeros:
             return _initial(call, t)
-        probe = torch.zeros(1, dtype=torch.float64) if v is None else call.reader.found(v).grid
+        probe = torch.zeros(1, dtype=torch.float64, device="cpu") if v is None else call.reader.found(v).grid
         return probe.expand(wide).clone() if call.written and t.shape == first.shape else probe
 
     path = call.trace.called(call.name.rstrip("_"))
@@ -118,7 +118,7 @@ def prelu(call: Call) -> Made:
     if call.value(slopes) is not None or x.time + len(x.shape) == 1:
         return None
     if slopes.is_meta and isinstance(module, nn.PReLU):
-        slopes = torch.full(slopes.shape, module.init)
+        slopes = torch.full(slopes.shape, module.init, device="cpu")
     slopes = slopes.double().reshape(-1, *[1] * (len(x.shape) - 2))
     grid = x.grid.to(slopes.device)
     shown = torch.where(grid > 0, grid, slopes * grid)
@@ -284,12 +284,53 @@ def _filtered(call: Call, x: Value, u: Fixed, what: str) -> Made:
 STRETCHES = ("upsample_nearest1d", "repeat_interleave")
 """Those that are a layer each."""
 
-MOVES = """
-alias broadcast_to cat chunk concat concatenate constant_pad_nd expand expand_as flatten flip hstack movedim narrow pad
-permute pixel_shuffle reflection_pad1d repeat repeat_interleave replication_pad1d reshape select slice split
-split_with_sizes squeeze stack swapaxes t tile transpose unbind unflatten unfold unsqueeze unsafe_chunk unsafe_split
-upsample_nearest1d upsample_nearest2d vstack view view_as _reshape_alias _unsafe_view
-""".split()
+MOVES = (
+    "alias",
+    "broadcast_to",
+    "cat",
+    "chunk",
+    "concat",
+    "concatenate",
+    "constant_pad_nd",
+    "expand",
+    "expand_as",
+    "flatten",
+    "flip",
+    "hstack",
+    "movedim",
+    "narrow",
+    "pad",
+    "permute",
+    "pixel_shuffle",
+    "reflection_pad1d",
+    "repeat",
+    "repeat_interleave",
+    "replication_pad1d",
+    "reshape",
+    "select",
+    "slice",
+    "split",
+    "split_with_sizes",
+    "squeeze",
+    "stack",
+    "swapaxes",
+    "t",
+    "tile",
+    "transpose",
+    "unbind",
+    "unflatten",
+    "unfold",
+    "unsqueeze",
+    "unsafe_chunk",
+    "unsafe_split",
+    "upsample_nearest1d",
+    "upsample_nearest2d",
+    "vstack",
+    "view",
+    "view_as",
+    "_reshape_alias",
+    "_unsafe_view",
+)
 """Calls that move samples."""
 
 COPIES = ("detach", "clone", "contiguous", "_to_copy", "to", "lift_fresh", "dropout")

@@ -158,7 +158,9 @@ class Trace(TorchDispatchMode):
         given, zero = _tensors((args, kwargs)), frozenset(self.zeros)
         out = _run(func, args, kwargs)
         made = frozenset().union(*(self.made_of.get(id(t), frozenset()) for t in given))
-        leaves = [self.recipes.get(id(v), id(v)) if isinstance(v, Tensor) else repr(v) for v in tree_leaves((args, kwargs))]
+        leaves = [
+            self.recipes.get(id(v), id(v)) if isinstance(v, Tensor) else repr(v) for v in tree_leaves((args, kwargs))
+        ]
         for i, t in enumerate(_tensors(out)):
             self.keep(t)
             self.made_of.setdefault(id(t), made)

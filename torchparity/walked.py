@@ -22,8 +22,11 @@ from torchparity.movements import SHORTEST
 from torchparity.rules import CLOSED, OPAQUE, RULES, STILL
 from torchparity.trace import Trace
 
-LENGTHS = (64, 512, 4096, 32768)
+LENGTHS = (64, 512, 4096, 32768, 131072)
 """Input samples that are tried: the innermost layer needs some, too."""
+
+REAL = 4096
+"""Most samples for which values are computed where shapes alone will not do."""
 
 
 @dataclass(frozen=True)
@@ -104,9 +107,8 @@ def walked(
     if not isinstance(module, nn.Module):
         raise TypeError(complaint("module", type(module).__name__, "a torch.nn.Module", "call the factory first"))
     C = own_channels(module, 1) if channels is None else as_integer("channels", channels, 1)
-    with torch.device("cpu"):  # numbers of samples are real, wherever the caller makes new tensors
-        output, peeked = _read(_copied(module), C, None if length is None else as_integer("length", length, 1))
-        network, laws, remarks = finished(output, asked)
+    output, peeked = _read(_copied(module), C, None if length is None else as_integer("length", length, 1))
+    network, laws, remarks = finished(output, asked)
     if peeked:
         remarks = ("the module asks for values of its signal: what it does to one draw of noise was followed", *remarks)
     if any(p.is_meta for p in module.parameters()) and laws:
@@ -132,31 +134,34 @@ def _copied(module: nn.Module) -> nn.Module:
 
 def _read(module: nn.Module, channels: int, length: int | None) -> tuple[Draft, bool]:
     """Return the output as a place, from the first run in which no layer was too short to read, and if it peeked."""
-    found, errors = None, list[Exception]()
-    for device, T in _tries(module, length):
-        x = torch.randn(1, channels, T, generator=torch.Generator().manual_seed(0)).to(device, _dtype(module))
+    found, shown, errors = None, 0, list[Exception]()
+    for T, device in _tries(module, length):
+        if device == "cpu" and shown == T:
+            continue
+        x = torch.randn(1, channels, T, generator=torch.Generator().manual_seed(0), device="cpu")
         try:
-            output, trace = _run(module, x)
+            output, trace = _run(module, x.to(device, _dtype(module)))
         except NotAnalysable:
             raise
         except Exception as error:  # whatever a stranger's forward raises
             errors.append(error)
             continue
-        found = output, trace.peeked
-        if device == "cpu" or (not trace.reader.lost and _long(output)):
+        found, shown = (output, trace.peeked), T
+        if not trace.reader.lost and _long(output):
             break
     if found is None:
         raise _refusal(channels, errors)
     return found
 
 
-def _tries(module: nn.Module, length: int | None) -> Iterator[tuple[str, int]]:
-    """Yield devices and lengths: shapes alone first."""
-    valid = getattr(module, "valid_length", None)
+def _tries(module: nn.Module, length: int | None) -> Iterator[tuple[int, str]]:
+    """Yield lengths and devices: shapes alone first."""
+    valid, there = getattr(module, "valid_length", None), not any(p.is_meta for p in module.parameters())
     lengths = [length] if length is not None else [int(valid(T)) if callable(valid) else T for T in LENGTHS]
-    yield from (("meta", T) for T in lengths)
-    if not any(p.is_meta for p in module.parameters()):  # not reached if shapes alone will do
-        yield from (("cpu", T) for T in lengths)
+    for T in sorted(set(lengths)):
+        yield T, "meta"
+        if there and (T <= REAL or length is not None):
+            yield T, "cpu"
 
 
 def _dtype(module: nn.Module) -> torch.dtype:
