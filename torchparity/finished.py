@@ -74,7 +74,7 @@ def _shift(x: Draft) -> int | None:
 def _composed(x: Draft) -> Draft | None:
     """Return a filter behind a filter, one of them of a single tap, as one; None if it is not so.
 
-    ``h₂ * (h₁ stretched by L₂)``, of factor L₁L₂, offset o₂ + o₁L₂, and the stride of the second, if the first has none.
+    ``h₂ * (h₁ stretched by L₂)``, of factor L₁L₂, offset o₂ + o₁L₂, and the second's stride, if the first has none.
     """
     y, v = x.inputs[0], x.op
     u = y.op

@@ -67,7 +67,7 @@ class Asked:
         words = "default"
         if self.init is not None:
             words, *scale = (self.init,) if isinstance(self.init, str) else self.init
-            op = initialised(op, words, **({"scale": float(scale[0])} if scale else {}))  # type: ignore[arg-type]
+            op = initialised(op, words, **({"scale": float(scale[0])} if scale else {}))
         if self.rescale is None:
             return op, str(words)
         return rescaled(op, self.rescale), f"{words}, rescaled"

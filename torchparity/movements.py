@@ -12,6 +12,7 @@ numbers too. Away from borders, what it amounts to can be read off them:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -56,7 +57,7 @@ def moved(ids: Tensor, drafts: Drafts, name: Callable[[str], str]) -> Draft | No
     if (rows < 0).any():
         return None
     found = []
-    for a, b in zip(cuts[:-1], cuts[1:], strict=True):
+    for a, b in pairwise(cuts):
         x = drafts.places[rows[a]]
         pieces = _pieces(table[a:b], whose[a:b], x, drafts, name)
         if pieces is None:

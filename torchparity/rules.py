@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,19 +11,19 @@ from torch import Tensor, nn
 
 from dspref.chain import Pointwise
 from dspref.expected.filters import Fixed, average_pool, fixed
-from dspref.expected.network import Drawn, Gate
+from dspref.expected.network import Gate
 from dspref.interpolators import Linear
-from torchparity.drafts import Kernel
+from torchparity.kernel_rules import convolution, linear, matrix
 from torchparity.mapnames import GRID
 from torchparity.movements import OTHER, ZERO
 from torchparity.readings import Value
-from torchparity.trace import Call, Rule
-
-Made = Sequence[Value] | None
+from torchparity.trace import Call, Made, Rule
 
 
 def moves(call: Call) -> Made:
-    """Do to the numbers of samples what is done to samples; maps of them stay what they are."""
+    """Do to the numbers of samples what is done to samples."""
+    if call.func._overloadname == "dtype":
+        return None  # bits read as another type
     if any(v.probe is not None for v in call.signals):
         settled = {id(v): call.reader.settled(v) for v in call.signals}
     else:
@@ -54,9 +53,14 @@ def _padded(call: Call, ids: Any) -> Tensor:
 
 
 def same(call: Call) -> Made:
-    """Keep what is there, as copies do."""
+    """Keep what is there, as copies do, of whatever precision."""
     v = call.value(call.args[0])
-    return None if v is None else [v]
+    return [v] if v is not None and call.out.is_floating_point() else None
+
+
+def dropped(call: Call) -> Made:
+    """Keep what is there, if nothing is dropped."""
+    return None if call.given(2, "train") else same(call)
 
 
 def written(call: Call) -> Made:
@@ -77,7 +81,7 @@ def maps(call: Call) -> Made:
         return None
     name = call.name.rstrip("_")
     if name in ("add", "sub"):
-        return _sum(call, *found, call.kwargs.get("alpha", 1) * (1 if name == "add" else -1))
+        return _sum(call, *found, alpha=call.kwargs.get("alpha", 1) * (1 if name == "add" else -1))
     return gate(call, *found) if name == "mul" else None
 
 
@@ -85,8 +89,10 @@ def _mapped(call: Call, first: Value) -> Made:
     """Do it to the grid of values too."""
     time = first.time
     wide = [n if axis != time else len(GRID) for axis, n in enumerate(first.shape, -len(first.shape))]
-    if call.shape != first.shape or any(t.ndim >= -time and t.shape[time] != 1 for t in _plain(call)):
+    if call.shape != first.shape:
         return None
+    if any(t.ndim >= -time and t.shape[time] != 1 for t in _plain(call)):
+        return [call.reader.unknown("a map that changes with time", call.signals, call.shape, name=call.name)]
 
     def grid(t: Tensor) -> Tensor:
         v = call.value(t)
@@ -125,7 +131,7 @@ def prelu(call: Call) -> Made:
     return [replace(x, probe=shown, path=call.trace.called("prelu"), kind=call.trace.kind)]
 
 
-def _sum(call: Call, a: Value, b: Value, alpha: float) -> Made:
+def _sum(call: Call, a: Value, b: Value, *, alpha: float) -> Made:
     reader = call.reader
     a, b = reader.settled(a), reader.settled(b)
     if not a.goes_with(b):
@@ -168,102 +174,13 @@ def glu(call: Call) -> Made:
     return [Value(call.shape, place, x.time)]
 
 
-def convolution(call: Call) -> Made:
-    """Convolve with a kernel, up or down."""
-    transposed = "transpose" in call.name
-    names = ("input", "weight", "bias", "stride", "padding")
-    names += ("output_padding", "groups", "dilation") if transposed else ("dilation", "groups")
-    given = {name: call.given(i, name) for i, name in enumerate(names)}
-    weight, x = given["weight"], call.value(given["input"])
-    if x is None or call.value(weight) is not None or call.value(given["bias"]) is not None:
-        return None
-    x = call.reader.settled(x)
-    axes = [axis for axis in range(-weight.ndim + 2, 0) if axis != x.time]
-    if any(weight.shape[axis] != 1 or x.shape[axis] != 1 for axis in axes):
-        return None
-    for axis in axes:
-        weight = weight.squeeze(axis)
-    s, d = (_along(given[key], x.time, len(axes) + 1, 1) for key in ("stride", "dilation"))
-    p, groups, K = given["padding"], given["groups"] or 1, weight.shape[-1]
-    p = {"valid": 0, "same": (K - 1) * d // 2}[p] if isinstance(p, str) else _along(p, x.time, len(axes) + 1, 0)
-    op, (a, b) = ("convt", (0, 1)) if transposed else ("conv", (1, 0))
-    inputs, outputs = weight.shape[a] * (1 if transposed else groups), weight.shape[b] * (groups if transposed else 1)
-    time = call.shape[x.time]
-    if not call.trace.made_of.get(id(given["weight"])):
-        return _filter(call, x, weight, transposed, s, d, p, groups, given["bias"])
-    if x.whole.channels != inputs or x.shape[1 - len(x.shape)] != inputs:
-        return None
-    drawn = Drawn(op, inputs, outputs, K, s, d, p, groups)
-    place = call.reader.drafts.add(
-        call.trace.called(op), drawn, [x.whole], outputs, time, _kernel(call, given["weight"], weight, given["bias"])
-    )
-    return [Value(call.shape, place, x.time)]
-
-
-def _along(given: Any, time: int, axes: int, default: int) -> int:
-    """Return what is said of the time axis."""
-    if given is None or isinstance(given, int):
-        return default if given is None else int(given)
-    return int(given[time]) if len(given) == axes else int(given[0]) if len(given) else default
-
-
-def _kernel(call: Call, source: Tensor, weight: Tensor, bias: Tensor | None) -> Kernel:
-    path, owner = call.trace.within[-1]
-    call.trace.keep(weight)
-    return Kernel(weight, bias, call.trace.made_of[id(source)], call.trace.recipes[id(source)], owner, path)
-
-
-def _filter(
-    call: Call, x: Value, w: Tensor, transposed: bool, s: int, d: int, p: int, groups: int, bias: Tensor | None
-) -> Made:
-    """Filter every channel alike, by taps that are no parameters."""
-    alone = groups == x.whole.channels or x.shape[1 - len(x.shape)] == 1 == groups
-    if w.is_meta or bias is not None or not alone or w.shape[1] != 1 or not bool((w == w[:1]).all()):
-        return None
-    if call.shape[: len(call.shape) + x.time] != x.shape[: len(x.shape) + x.time]:
-        return None
-    h = np.zeros((w.shape[-1] - 1) * d + 1)
-    h[::d] = w[0, 0].double().numpy()
-    u = Fixed(h, s, p) if transposed else Fixed(h[::-1], 1, len(h) - 1 - p, s)
-    place = call.reader.drafts.add(call.trace.called("filter"), u, [x.whole], x.whole.channels, call.shape[x.time])
-    return [Value(call.shape, place, x.time)]
-
-
-def linear(call: Call) -> Made:
-    """Mix the channels of the last axis: a convolution of length 1."""
-    return _mixed(call, call.value(call.args[0]), call.args[1], call.given(2, "bias"), -1)
-
-
-def matrix(call: Call) -> Made:
-    """Mix channels by a matrix, before or behind the signal."""
-    left, right = call.args[:2]
-    flat = [t if t.ndim == 2 else t[0] if len(t) == 1 else None for t in (left, right)]
-    if call.value(right) is None:
-        w = flat[1]
-        return None if w is None else _mixed(call, call.value(left), w.T, None, -1, right)
-    return None if flat[0] is None else _mixed(call, call.value(right), flat[0], None, -2, left)
-
-
-def _mixed(call: Call, x: Value | None, weight: Tensor, bias: Any, axis: int, source: Tensor | None = None) -> Made:
-    source = weight if source is None else source
-    if x is None or call.value(source) is not None or call.value(bias) is not None:
-        return None
-    x = call.reader.settled(x)
-    if x.time == axis or x.shape[axis] != x.whole.channels or not call.trace.made_of.get(id(source)):
-        return None
-    kernel = _kernel(call, source, weight[..., None], bias)
-    drawn = Drawn("conv", weight.shape[1], weight.shape[0], 1)
-    place = call.reader.drafts.add(call.trace.called("linear"), drawn, [x.whole], len(weight), x.whole.time, kernel)
-    return [Value(call.shape, place, x.time)]
-
-
 def pool(call: Call) -> Made:
     """Average over neighbours."""
     x = call.reader.settled(call.signals[0])
     K, s, p = (call.given(i, name) for i, name in ((1, "kernel_size"), (2, "stride"), (3, "padding")))
     if x.time != -1 or call.given(4, "ceil_mode", False):
         return None
-    u = average_pool(K[0], stride=s[0] if s else None, padding=_along(p, -1, 1, 0))
+    u = average_pool(K[0], stride=s[0] if s else None, padding=p[0] if p else 0)
     return _filtered(call, x, u, "pool")
 
 
@@ -333,7 +250,7 @@ MOVES = (
 )
 """Calls that move samples."""
 
-COPIES = ("detach", "clone", "contiguous", "_to_copy", "to", "lift_fresh", "dropout")
+COPIES = ("detach", "clone", "contiguous", "_to_copy", "to", "lift_fresh")
 
 STILL = frozenset((*MOVES, *COPIES))
 
@@ -342,6 +259,9 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(MOVES, moves),
     **dict.fromkeys(COPIES, same),
     "copy": written,
+    "dropout": dropped,
+    "feature_dropout": dropped,
+    "alpha_dropout": dropped,
     "glu": glu,
     "linear": linear,
     "avg_pool1d": pool,
@@ -353,37 +273,3 @@ RULES: dict[str, Rule] = {
     **{f"conv_transpose{n}d": convolution for n in (1, 2)},
 }
 """Rules by the name of a call."""
-
-OPAQUE = {
-    "scaled_dot_product_attention": "attention",
-    "bmm": "attention",
-    "softmax": "attention",
-    "upsample_bicubic2d": "cubic interpolation",
-    "lstm": "LSTM",
-    "gru": "GRU",
-    "lstm_cell": "LSTM",
-    "gru_cell": "GRU",
-    "rnn_tanh": "RNN",
-    "rnn_relu": "RNN",
-    "group_norm": "GroupNorm",
-    "layer_norm": "LayerNorm",
-    "rms_norm": "RMSNorm",
-    "batch_norm": "BatchNorm",
-    "instance_norm": "InstanceNorm",
-    "stft": "STFT",
-    "istft": "inverse STFT",
-    "conv1d": "a convolution by what is not drawn",
-    "conv2d": "a convolution in two dimensions",
-    "conv_transpose1d": "a convolution by what is not drawn",
-    "conv_transpose2d": "a convolution in two dimensions",
-    "upsample_linear1d": "interpolation by no whole factor, or with aligned corners",
-    "upsample_nearest1d": "interpolation by no whole factor",
-    "mean": "an average over all of the signal",
-    "add": "a sum of signals of different shapes",
-    "mul": "a product of two signals",
-    "div": "a quotient of two signals",
-}
-"""Calls that are not looked into, and words for them and others that are not covered."""
-
-CLOSED: dict[type[nn.Module], str] = {nn.MultiheadAttention: "attention"}
-"""Modules that are not looked into."""

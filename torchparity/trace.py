@@ -19,11 +19,13 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from torchparity.readings import Reader, Value
 
-Rule: TypeAlias = "Callable[[Call], Sequence[Value] | None]"
-"""What a call makes of its arguments, a value for each result; None if it is not covered."""
+Made: TypeAlias = Sequence[Value] | None
+"""What a call makes: a value for each result; None if it is not covered."""
+
+Rule: TypeAlias = "Callable[[Call], Made]"
 
 
-class Trace(TorchDispatchMode):
+class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Follows the calls of one forward.
 
     Parameters
@@ -60,7 +62,7 @@ class Trace(TorchDispatchMode):
         closed: Mapping[type[nn.Module], str],
         still: frozenset[str],
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.module, self.rules, self.opaque, self.closed, self.still = module, rules, opaque, closed, still
         self.reader = Reader(self.called)
         self.values: dict[int, Value] = {}

@@ -19,8 +19,9 @@ from torchparity.drafts import Draft, reached
 from torchparity.finished import finished
 from torchparity.initial_laws import Asked, Law
 from torchparity.movements import SHORTEST
-from torchparity.rules import CLOSED, OPAQUE, RULES, STILL
+from torchparity.rules import RULES, STILL
 from torchparity.trace import Trace
+from torchparity.uncovered import CLOSED, OPAQUE
 
 LENGTHS = (64, 512, 4096, 32768, 131072)
 """Input samples that are tried: the innermost layer needs some, too."""
