@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from dspref.arrays import NotAnalysable, as_choice, as_integer, as_real, complaint, set_field
+from dspref.arrays import BORDERS, NotAnalysable, as_choice, as_integer, as_real, complaint, set_field
 from dspref.chain import POINTWISE, Pointwise
 from dspref.expected.filters import Fixed
 from dspref.outline import KERNELS
@@ -38,6 +38,11 @@ class Drawn:
         σ_w² and σ_b²; Torch's default, 1/(3 fan_in), if not given. A layer without biases has ``bias=0``.
     icnr : bool
         Whether "shuffle" begins with the same kernel in each of its phases; their biases differ nonetheless.
+    padding_mode : {'zeros', 'reflect', 'replicate', 'circular'}
+        What "conv" and "shuffle" put beside the input. The steady state has no ends, and ignores this: only
+        `dspref.expected.dense` heeds it.
+    output_padding : int
+        Samples that "convt" makes beyond its last one; ignored likewise.
 
     Examples
     --------
@@ -57,6 +62,8 @@ class Drawn:
     weight: Any = None
     bias: Any = None
     icnr: bool = False
+    padding_mode: str = "zeros"
+    output_padding: int = 0
 
     def __post_init__(self) -> None:
         as_choice("op", self.op, KERNELS)
@@ -75,6 +82,11 @@ class Drawn:
             raise ValueError(complaint("variance of the weight", self.weight, "a number > 0", hint))
         if self.icnr and self.op != "shuffle":
             raise ValueError(complaint("icnr", self.op, "a shuffle", "it repeats the kernels of phases"))
+        as_choice("padding_mode", self.padding_mode, BORDERS if self.op != "convt" else BORDERS[:1])
+        if as_integer("output_padding", self.output_padding, 0):
+            most = max(self.factor, self.dilation) - 1 if self.op == "convt" else 0
+            if self.output_padding > most:
+                raise ValueError(complaint("output_padding", self.output_padding, f"at most {most} for {self.op}"))
 
     @property
     def fans(self) -> tuple[int, int]:
