@@ -128,8 +128,8 @@ class Length:
         """Behind a map."""
         return self
 
-    def scaled(self, a: float) -> Length:
-        """Times a number."""
+    def scaled(self, gain: float) -> Length:
+        """Under a gain."""
         return self
 
     def plus(self, other: Length) -> Length:

@@ -17,7 +17,7 @@ follow one rule, with m_j(n) the sample that tap j meets (`dspref.expected.borde
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from dspref.arrays import Array, NotAnalysable, as_choice, as_integer, complaint
 from dspref.chain import Pointwise
 from dspref.expected.borders import Length, met
 from dspref.expected.filters import Fixed
+from dspref.expected.graph import Network, network
 from dspref.expected.kernelmaps import kernel_map, mean_map
 from dspref.expected.network import Drawn, Gate, Source, Step
 from dspref.expected.walk import started, walk
@@ -147,9 +148,9 @@ class Dense:
         K, F = (np.concatenate([V(q[b, None], q[None], each[b]) for b in blocks]) for each in (self.K, self.F))
         return Dense(K, F, mean_map(stage, q), self.steady, self.period)
 
-    def scaled(self, a: float) -> Dense:
-        """Return the moments of a times the signal."""
-        return Dense(a * a * self.K, a * a * self.F, a * self.mean, self.steady, self.period)
+    def scaled(self, gain: float) -> Dense:
+        """Return the moments under a gain."""
+        return Dense(gain**2 * self.K, gain**2 * self.F, gain * self.mean, self.steady, self.period)
 
     def plus(self, other: Dense) -> Dense:
         """Return the moments of the sum of independent signals."""
@@ -181,14 +182,14 @@ def _gathered(K: Array, sample: Array) -> Array:
     return total
 
 
-def dense_moments(steps: Iterable[Step], source: Source, *, time: int) -> Dense:
+def dense_moments(steps: Network | Iterable[Step], source: Source, *, time: int) -> Dense:
     """Return second moments of all pairs of output samples of a network whose weights are drawn, borders included.
 
     Linear networks: exact at any width. Maps between drawn convolutions: in the limit of wide layers.
 
     Parameters
     ----------
-    steps : iterable of steps
+    steps : Network, or iterable of steps
         Their paddings, `padding_mode`, `output_padding` and `Fixed.edges` are heeded.
     source : Source
     time : int
@@ -212,6 +213,6 @@ def dense_moments(steps: Iterable[Step], source: Source, *, time: int) -> Dense:
     >>> dense_moments(net, Source(1, covariance=(1.0,)), time=5).power
     array([2., 3., 3., 3., 2.])
     """
-    steps = tuple(steps)
-    walk(started(Length(as_integer("time", time, 1), LARGEST), source), steps)
-    return walk(started(Dense.of(source, time), source), steps).moments
+    net = network(steps)
+    _ = walk(started(Length(as_integer("time", time, 1), LARGEST), source), net).moments  # refuses before any work
+    return walk(started(Dense.of(source, time), source), net).moments

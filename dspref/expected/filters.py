@@ -44,7 +44,7 @@ class Fixed:
     @property
     def gain(self) -> float | None:
         """The number that it multiplies by, if it does nothing else."""
-        plain = len(self.h) == self.factor == self.stride == 1 and self.offset == 0
+        plain = len(self.h) == self.factor == self.stride == 1 and self.offset == self.excess == 0
         return float(self.h[0]) if plain else None
 
 

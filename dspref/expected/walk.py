@@ -205,8 +205,7 @@ def _resampled(divisors: tuple[int, ...], up: int, down: int) -> tuple[int, ...]
 def _fixed(x: Signal[C], u: Fixed) -> Signal[C]:
     if u.gain is not None:
         return replace(x, parts={key: replace(p, gain=u.gain * p.gain) for key, p in x.parts.items()})
-    own = (u.h.tobytes(), u.factor, u.offset, u.stride)
-    parts: dict[Hashable, Part[C]] = {(key, own): replace(p, moments=p.moments.fixed(u)) for key, p in x.parts.items()}
+    parts: dict[Hashable, Part[C]] = {(key, u): replace(p, moments=p.moments.fixed(u)) for key, p in x.parts.items()}
     d = _resampled(x.divisors, u.factor, u.stride)
     return replace(x, parts=parts, rate=x.rate * u.factor / u.stride, divisors=d)
 

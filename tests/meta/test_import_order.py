@@ -82,6 +82,7 @@ ORDER: dict[str, Tiers] = {
         (
             "artifacts.prospect",
             "boundary",
+            "expected.borders",
             "expected.extent",
             "expected.graph",
             "expected.kernelmaps",
@@ -120,6 +121,7 @@ ORDER: dict[str, Tiers] = {
             "advice.ways",
             "artifacts",
             "config",
+            "expected.dense",
             "expected.spectrum",
             "gradients.lines",
             "leaks.known",
