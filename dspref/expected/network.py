@@ -5,7 +5,6 @@ Nothing here has weights: of a kernel only its shape counts, and the variances �
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, TypeAlias
@@ -15,6 +14,7 @@ import numpy as np
 from dspref.arrays import BORDERS, NotAnalysable, as_choice, as_integer, as_real, complaint, set_field
 from dspref.chain import POINTWISE, Pointwise
 from dspref.expected.filters import Fixed
+from dspref.expected.source import Source as Source  # what comes in is named beside the layers that it enters
 from dspref.outline import KERNELS
 
 
@@ -190,45 +190,6 @@ class Unknown:
 
 
 Step: TypeAlias = Drawn | Fixed | Pointwise | Gate | Sum | Concat | Unknown
-
-
-@dataclass(frozen=True)
-class Source:
-    """What comes in: the same constant in each channel, plus zero-mean noise.
-
-    Whether channels carry one noise or each its own does not count: drawn kernels have mean zero.
-
-    Parameters
-    ----------
-    channels : int
-    constant : float
-        Its value.
-    covariance : tuple of float
-        Autocovariance r₀, r₁, … of the noise at lags 0, 1, …; ``(1.0,)`` is white, of unit power.
-
-    Examples
-    --------
-    >>> Source(80, constant=1.0).power, Source(1, covariance=(1.0,)).power
-    (1.0, 1.0)
-    """
-
-    channels: int
-    constant: float = 0.0
-    covariance: tuple[float, ...] = ()
-
-    def __post_init__(self) -> None:
-        as_integer("channels", self.channels, 1)
-        as_real("constant", self.constant)
-        r = as_real("covariance", self.covariance) if self.covariance else np.zeros(1)
-        density = r[0] + 2 * np.cos(np.outer(np.linspace(0, math.pi, 8 * len(r)), np.arange(1, len(r)))) @ r[1:]
-        if density.min() < -1e-9 * abs(r[0]) or r[0] < 0:
-            allowed = "an autocovariance, whose spectrum is >= 0"
-            raise ValueError(complaint("covariance", self.covariance, allowed))
-
-    @property
-    def power(self) -> float:
-        """Mean square of one channel."""
-        return self.constant**2 + (self.covariance[0] if self.covariance else 0.0)
 
 
 def refuse(step: Unknown) -> NotAnalysable:
