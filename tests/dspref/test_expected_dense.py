@@ -62,8 +62,7 @@ def transposed(x: Array, layer: Drawn, w: Array, b: Array) -> Array:
 def run(x: Array, steps: Sequence[Step], signs: Signs) -> Array:
     for step in steps:
         if isinstance(step, Fixed):
-            native = {"replicate": Linear(step.factor), "zeros": Nearest(step.factor)}[step.edges]
-            x = pooled(x, step) if step.factor == 1 else native(x)
+            x = pooled(x, step) if step.factor == 1 else interpolated(x, step)
         elif isinstance(step, (Sum, Concat)):
             parts = np.broadcast_arrays(*(run(x, branch, signs)[..., None] for branch in step.branches))
             flat = [np.asarray(part[..., 0]) for part in parts]
@@ -85,6 +84,11 @@ def drawn_run(x: Array, layer: Drawn, signs: Signs) -> Array:
     y = convolved(x, layer, w.repeat(s, axis=1) if layer.icnr else w, signs.take((D * s,), layer.bias), 1)
     y = y.reshape(*y.shape[:2], D, s, -1).swapaxes(3, 4)
     return np.asarray(y.reshape(*y.shape[:3], -1))
+
+
+def interpolated(x: Array, u: Fixed) -> Array:
+    """Interpolate by definition: linear if the last sample is repeated, else nearest."""
+    return Linear(u.factor)(x) if u.edges == "replicate" else Nearest(u.factor)(x)
 
 
 def pooled(x: Array, u: Fixed) -> Array:
@@ -231,7 +235,7 @@ def test_the_interior_is_the_steady_state(steps: tuple[Step, ...]) -> None:
 
 def test_periodograms_add_up_to_the_power() -> None:
     """Parseval: the sum over k is the mean power of the window; parts add up; a density of white noise is 1."""
-    net = [drawn("conv", 4, 4, 3, padding=1), Pointwise("relu"), drawn("convt", 4, 4, 3, factor=2)]
+    net: list[Step] = [drawn("conv", 4, 4, 3, padding=1), Pointwise("relu"), drawn("convt", 4, 4, 3, factor=2)]
     found = dense_moments(net, Source(4, constant=1.0, covariance=(1.0,)), time=9)
     every = {part: found.periodogram(3, 14, part=part) for part in ("all", "lines", "noise")}
     assert every["all"].sum() == pytest.approx(found.power[3:14].mean(), rel=1e-13)
@@ -243,7 +247,7 @@ def test_periodograms_add_up_to_the_power() -> None:
 
 
 def test_matrices_for_all_blocks_are_those_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    net = [drawn("conv", 4, 4, 3, padding=1), Pointwise("relu")]
+    net: list[Step] = [drawn("conv", 4, 4, 3, padding=1), Pointwise("relu")]
     whole = dense_moments(net, Source(4, constant=1.0), time=9)
     monkeypatch.setattr("dspref.expected.dense.BLOCK", 4)
     assert dense_moments(net, Source(4, constant=1.0), time=9) == whole
@@ -268,7 +272,7 @@ def test_what_does_not_fit_is_refused_before_any_work(monkeypatch: pytest.Monkey
 
 
 def test_fewer_than_a_period_of_steady_samples_have_no_lines() -> None:
-    net = [drawn("conv", 1, 1, 3, padding=1), drawn("convt", 1, 1, 8, factor=4)]
+    net: list[Step] = [drawn("conv", 1, 1, 3, padding=1), drawn("convt", 1, 1, 8, factor=4)]
     found = dense_moments(net, Source(1, constant=1.0), time=3)
     with pytest.raises(NotAnalysable, match="steady samples: got 0; allowed: a period of 4"):
         _ = found.lines

@@ -282,7 +282,11 @@ def test_what_cannot_be_explained_is_refused(monkeypatch: pytest.MonkeyPatch) ->
         raise AssertionError("work was done")
 
     monkeypatch.setattr(Moments, "of", fail)
-    deep = [fixed(Nearest(2)), *(Drawn("convt", 4, 4, 8, factor=4) for _ in range(5)), *(CONV for _ in range(8))]
+    deep: list[Step] = [
+        fixed(Nearest(2)),
+        *(Drawn("convt", 4, 4, 8, factor=4) for _ in range(5)),
+        *(CONV for _ in range(8)),
+    ]
     monkeypatch.setattr("dspref.expected.silencing.MEMORY", 2**28)
     with pytest.raises(NotAnalysable, match=r"matrices to explain: got 0\.\d GiB for 14 places of periods up to 2048"):
         explain(deep, ONES, route="full")

@@ -13,7 +13,7 @@ from torch.func import functional_call, vmap
 
 from dspref.arrays import Array
 from dspref.chain import Pointwise
-from dspref.expected import Drawn, Source
+from dspref.expected import Drawn, Source, Step
 from dspref.expected.explain import explain
 from dspref.expected.silencing import Silenced
 from torchparity.nn import PixelShuffle1d
@@ -43,11 +43,11 @@ def lines(net: nn.Module, x: Tensor, silent: str) -> Array:
 def test_silencing_does_what_it_does_to_all_patterns_of_signs() -> None:
     """Each comb without the constant, or the biases of one layer, to 1e−11; what is taken adds up to the comb."""
     net = nn.Sequential(nn.Conv1d(1, 1, 2), nn.ConvTranspose1d(1, 1, 4, 2), nn.Conv1d(1, 2, 1), PixelShuffle1d(2))
-    variances = {name: sigma**2 for name, sigma in SIGMA.items()}
-    steps = [
-        Drawn("conv", 1, 1, 2, **variances),
-        Drawn("convt", 1, 1, 4, 2, **variances),
-        Drawn("shuffle", 1, 1, 1, 2, **variances),
+    w, b = (sigma**2 for sigma in SIGMA.values())
+    steps: list[Step] = [
+        Drawn("conv", 1, 1, 2, weight=w, bias=b),
+        Drawn("convt", 1, 1, 4, 2, weight=w, bias=b),
+        Drawn("shuffle", 1, 1, 1, 2, weight=w, bias=b),
     ]
     ones = 0.9 * torch.ones(1, 1, 16, dtype=torch.float64)
     found = explain(steps, Source(1, constant=0.9))
@@ -81,7 +81,7 @@ def network(silent: int | None) -> nn.Module:
 
 def test_silenced_biases_of_drawn_networks() -> None:
     """With the biases of layer 5 at zero the comb at sr/2 falls as it should, within the errors of 60 draws."""
-    steps = [
+    steps: list[Step] = [
         Drawn("conv", 8, 64, 3),
         Pointwise("leaky", (0.2,)),
         Drawn("convt", 64, 64, 8, 4),
