@@ -263,7 +263,7 @@ def test_a_crop_is_a_filter_of_one_tap() -> None:
     crop = Fixed(np.ones(1), offset=2, excess=-3)
     assert crop.gain is None
     assert Fixed(np.ones(1), excess=-3).gain is None
-    net = [drawn("conv", 1, 1, 3, padding=2), Pointwise("relu")]
+    net: list[Step] = [drawn("conv", 1, 1, 3, padding=2), Pointwise("relu")]
     source = Source(1, constant=1.0, covariance=(1.0, 0.3))
     whole, found = dense_moments(net, source, time=9), dense_moments([*net, crop], source, time=9)
     assert (whole.K[2:-1, 2:-1] == found.K).all()

@@ -80,7 +80,7 @@ def network(silent: int | None) -> nn.Module:
 
 
 def test_silenced_biases_of_drawn_networks() -> None:
-    """With the biases of layer 5 at zero the comb at sr/2 falls as it should, within the errors of 60 draws."""
+    """With the biases of layer 5 at zero the comb at sr/2 falls as it should, within the errors of 40 draws."""
     steps: list[Step] = [
         Drawn("conv", 8, 64, 3),
         Pointwise("leaky", (0.2,)),
@@ -95,7 +95,7 @@ def test_silenced_biases_of_drawn_networks() -> None:
     cause = next(each for each in account.causes if each.silenced == (Silenced("biases", "5"),))
     assert cause.lowers_db is not None
     for silent, due in ((None, cause.before), (4, cause.after)):
-        made = sampled(partial(network, silent), [4, 2], draws=60, inputs="ones", seed=5)
+        made = sampled(partial(network, silent), [4, 2], draws=40, inputs="ones", seed=5)
         mean, error = made.levels.mean[1], made.levels.error[1]
         assert abs(mean - due) <= SIGMAS * error
         if silent is not None:
