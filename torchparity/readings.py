@@ -139,6 +139,10 @@ class Reader:
             return [Unknown(f"{why}, {x.kind}" if x.kind else why)]
         return [*_gain(scale), *([] if shown[0] is None else [shown[0]]), *_gain(shown[1])]
 
+    def zero(self, x: Value) -> bool:
+        """Return whether a map gives nothing but zeros, as residuals that begin with a factor of 0."""
+        return x.probe is not None and not x.probe.is_meta and not bool(x.probe.any())
+
     def named(self, x: Value, *, scale: float = 1.0) -> Named | None:
         """Return which map is done to the place of a value, times a scale, the same to every channel."""
         if x.grid.is_meta:

@@ -133,6 +133,9 @@ def prelu(call: Call) -> Made:
 
 def _sum(call: Call, a: Value, b: Value, *, alpha: float) -> Made:
     reader = call.reader
+    for zero, other in ((a, b), (b, a)):
+        if reader.zero(zero) and call.shape == other.shape and (alpha == 1 or other is a):
+            return [other]
     a, b = reader.settled(a), reader.settled(b)
     if not a.goes_with(b):
         return None

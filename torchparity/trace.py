@@ -80,7 +80,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Follow all calls, and know which module makes them."""
         hooks = []
         for name, part in self.module.named_modules():
-            if name:
+            if name and not isinstance(part, torch.jit.ScriptModule):
                 hooks.append(part.register_forward_pre_hook(self._enter(name), prepend=True, with_kwargs=True))
                 hooks.append(part.register_forward_hook(self._leave, always_call=True, with_kwargs=True))
         try:

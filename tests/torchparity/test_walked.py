@@ -414,6 +414,19 @@ WORDS: dict[str, tuple[nn.Module, list[Step]]] = {
         Doing(lambda m, x: m.a(x) - m.b(x) / 4, a=conv(), b=conv(length=1)),
         [Sum(((drawn(),), (drawn(length=1), Fixed(np.array([-0.25])))))],
     ),
+    "a residual of 0": (
+        Doing(
+            lambda m, x: (y := m.layer(x)) + m.gain * m.inner(y),
+            layer=conv(),
+            inner=conv(),
+            gain=nn.Parameter(torch.zeros(1)),
+        ),
+        [drawn()],
+    ),
+    "scaled channels": (
+        Doing(lambda m, x: m.gain[:, None] * m.layer(x), layer=conv(), gain=nn.Parameter(torch.full((8,), 0.25))),
+        [drawn(), Fixed(np.array([0.25]))],
+    ),
     "a dictionary": (Doing(lambda m, x: {"wave": m.layer(x), "rate": 8000}, layer=conv()), [drawn()]),
     "half precision": (nn.Sequential(conv(), nn.Tanh()).bfloat16(), [drawn(), Pointwise("tanh")]),
 }
@@ -564,7 +577,7 @@ def attending(self: Any, x: Tensor) -> Tensor:
 
 def attending_by_hand(self: Any, x: Tensor) -> Tensor:
     y = self.layer(x)
-    return y @ torch.softmax(y.transpose(1, 2) @ y, -1)
+    return torch.as_tensor(y @ torch.softmax(y.transpose(1, 2) @ y, -1))
 
 
 def headed(self: Any, x: Tensor) -> Tensor:
@@ -612,7 +625,7 @@ REFUSED: dict[str, tuple[nn.Module, str]] = {
     "approximate": (nn.Sequential(conv(), nn.GELU("tanh")), "a map of samples, GELU"),
     "offset": (Doing(lambda m, x: m.layer(x) + 1, layer=conv()), "a map of samples"),
     "product": (Doing(lambda m, x: m.a(x) * m.b(x), a=conv(), b=conv(length=5)), "a product of two signals"),
-    "squeezed": (Doing(squeezed, layer=conv(length=1)), "an average over all of the signal"),
+    "squeezed": (Doing(squeezed, layer=conv(length=1)), "an average"),
     "dynamic": (Doing(dynamic, layer=conv()), "a convolution whose kernel is not drawn"),
     "cubic": (
         nn.Sequential(
