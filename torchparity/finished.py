@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from dspref.expected.borders import length_behind
 from dspref.expected.filters import Fixed
 from dspref.expected.graph import INPUT, Network, Node
 from dspref.expected.network import Drawn, Unknown
@@ -63,35 +64,45 @@ def _tidied(output: Draft) -> Draft:
     return fresh[id(output)]
 
 
-def _shift(x: Draft) -> int | None:
-    """Return o of ``y[n] = x[n + o]``, None for all else."""
+def _shift(x: Draft) -> Fixed | None:
+    """Return a filter that only moves samples, ``y[n] = x[n + o]``, None for all else."""
     u = x.op
-    if not isinstance(u, Fixed) or (u.factor, u.stride) != (1, 1) or not np.array_equal(u.h, [1]):
-        return None
-    return u.offset
+    plain = isinstance(u, Fixed) and (u.factor, u.stride) == (1, 1) and np.array_equal(u.h, [1])
+    return u if isinstance(u, Fixed) and plain else None
 
 
 def _composed(x: Draft) -> Draft | None:
-    """Return a filter behind a filter, one of them of a single tap, as one; None if it is not so.
+    """Return a filter behind a filter, one of them of a single tap, as one; None if it is not so, ends included.
 
-    ``h₂ * (h₁ stretched by L₂)``, of factor L₁L₂, offset o₂ + o₁L₂, and the second's stride, if the first has none.
+    ``h₂ * (h₁ stretched by L₂)``, of factor L₁L₂, offset o₂ + o₁L₂, and the second's stride, if the first has none;
+    and if the second meets nothing beyond the ends of what the first makes.
     """
     y, v = x.inputs[0], x.op
     u = y.op
     if not (isinstance(v, Fixed) and isinstance(u, Fixed)) or u.stride > 1 or len(u.h) > 1 < len(v.h):
         return None
+    if u.gain is None and not _within(v, x.time, y.time):
+        return None
     stretched = np.zeros((len(u.h) - 1) * v.factor + 1)
     stretched[:: v.factor] = u.h
-    h, o = np.convolve(v.h, stretched), v.offset + u.offset * v.factor
-    name = y.name if len(u.h) > 1 else x.name
-    return replace(x, name=name, op=Fixed(h, u.factor * v.factor, o, v.stride), inputs=y.inputs)
+    h, edges = np.convolve(v.h, stretched), v.edges if u.edges == "zeros" else u.edges
+    o, more = v.offset + u.offset * v.factor, v.excess + u.excess * v.factor
+    name, op = y.name if len(u.h) > 1 else x.name, Fixed(h, u.factor * v.factor, o, v.stride, more, edges)
+    return replace(x, name=name, op=op, inputs=y.inputs)
+
+
+def _within(u: Fixed, made: int, time: int) -> bool:
+    """Return whether a filter that makes so many samples meets none beside those that it has."""
+    at = np.arange(made)[:, None] * u.stride + u.offset - np.flatnonzero(u.h)
+    met = at[at % u.factor == 0] // u.factor
+    return bool(((met >= 0) & (met < time)).all())
 
 
 def _one_filter(x: Draft) -> Draft:
     """Return a sum of filters of one place as one filter: they depend on each other."""
     ops = [y.op if isinstance(y.op, Fixed) else Fixed(np.ones(1)) for y in x.inputs]
-    sources = {id(y.inputs[0] if isinstance(y.op, Fixed) else y): y for y in x.inputs}
-    if len(sources) > 1 or len({(u.factor, u.stride) for u in ops}) > 1:
+    sources = {id(y.inputs[0] if isinstance(y.op, Fixed) else y) for y in x.inputs}
+    if len(sources) > 1 or len({(u.factor, u.stride, u.excess) for u in ops}) > 1:
         return x
     last = int(max(u.offset for u in ops))
     h = np.zeros(last - min(u.offset - len(u.h) + 1 for u in ops) + 1)
@@ -100,45 +111,50 @@ def _one_filter(x: Draft) -> Draft:
     if not h.any():
         return replace(x, op=Unknown("signals that cancel"), inputs=x.inputs[:1])
     y = x.inputs[0]
-    source = y.inputs[0] if isinstance(y.op, Fixed) else y
-    return replace(x, op=Fixed(h, ops[0].factor, last, ops[0].stride), inputs=(source,))
+    edges = next((u.edges for u in ops if u.edges != "zeros"), "zeros")
+    op = Fixed(h, ops[0].factor, last, ops[0].stride, ops[0].excess, edges)
+    return replace(x, op=op, inputs=(y.inputs[0] if isinstance(y.op, Fixed) else y,))
 
 
 def _before(x: Draft) -> Draft:
-    """Take a shift before a kernel into its padding: ``x′[m] = x[m + o]`` has p − o, or p + os if transposed."""
-    o = _shift(x.inputs[0])
-    if o is None or (op := _later(x, o)) is None:
+    """Take a shift before a kernel into its padding."""
+    u = _shift(x.inputs[0])
+    if u is None or (op := _later(x, u, x.inputs[0].inputs[0].time)) is None:
         return x
     return replace(x, op=op, inputs=x.inputs[0].inputs)
 
 
-def _later(x: Draft, o: int) -> Drawn | Fixed | None:
-    """Return a kernel or filter with a shift of its input in it, None if the padding would be negative."""
-    if isinstance(x.op, Fixed):
-        return x.op
-    if not isinstance(x.op, Drawn):
+def _later(x: Draft, u: Fixed, time: int) -> Drawn | None:
+    """Return a convolution whose padding is that of a shift before it, None if it is not that, at either end alike.
+
+    With ``x′[m] = x[m + o]``, a convolution of x′ without padding is one of x with padding −o.
+    """
+    if not isinstance(x.op, Drawn) or x.op.op == "convt" or x.op.padding or u.offset > 0:
         return None
-    p = x.op.padding + (o * x.op.factor if x.op.op == "convt" else -o)
-    return replace(x.op, padding=p) if p >= 0 else None
+    op = replace(x.op, padding=-u.offset, padding_mode=u.edges)
+    return op if length_behind(op, time) == x.time else None
 
 
 def _behind(x: Draft, old: Draft, users: dict[int, list[Draft]]) -> Draft:
-    """Take a shift behind a kernel into its padding: ``y[n + o]`` has p − os, or p + o if transposed.
+    """Take what is cut off at both ends of what a kernel makes into its padding: it is p + o, or p − os downwards.
 
     Not if whatever follows takes it, nor if anything else needs what the kernel makes.
     """
-    o = _shift(x)
-    if o is None:
+    u = _shift(x)
+    if u is None:
         return x
     y = x.inputs[0]
-    if o == 0:
+    if u.gain == 1:
         return y
-    if users[id(old)] and all(_later(each, o) is not None for each in users[id(old)]):
+    if users[id(old)] and all(_later(each, u, y.time) for each in users[id(old)]):
         return x
     if not isinstance(y.op, Drawn) or y.op.op == "shuffle" or len(users[id(old.inputs[0])]) > 1:
         return x
-    p = y.op.padding + (o if y.op.op == "convt" else -o * y.op.factor)
-    return replace(y, op=replace(y.op, padding=p)) if p >= 0 else x
+    p = y.op.padding + (u.offset if y.op.op == "convt" else -u.offset * y.op.factor)
+    if p < 0 or u.edges != "zeros" or y.op.padding_mode != "zeros" or u.excess > 0:
+        return x
+    op = replace(y.op, padding=p)
+    return replace(y, op=op, time=x.time) if length_behind(op, y.inputs[0].time) == x.time else x
 
 
 def _twice(places: list[Draft]) -> set[int]:

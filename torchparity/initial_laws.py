@@ -135,7 +135,8 @@ def _checked(name: str, op: Drawn, due: Drawn, kernels: list[Kernel]) -> tuple[D
     for k in kernels:
         w = k.weight.detach().double()
         if op.op == "shuffle":
-            L, C = op.factor, len(w) // op.factor
+            L, C = op.factor, op.outputs
+            w = w[k.start : k.start + C * L]
             phases = w.reshape(C, L, -1).movedim(1, 0) if k.order == "crd" else w.reshape(L, C, -1)
             if bool((phases == phases[:1]).all()):
                 op, due, w = replace(op, icnr=True), replace(due, icnr=True), phases[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,22 @@ from torchparity.drafts import Kernel
 from torchparity.readings import Value
 from torchparity.trace import Call, Made
 
+_FIRST = ("input", "weight", "bias", "stride", "padding")
+
+NAMES = {
+    "conv": (*_FIRST, "dilation", "groups"),
+    "conv_transpose": (*_FIRST, "output_padding", "groups", "dilation"),
+    "_convolution": (*_FIRST, "dilation", "transposed", "output_padding", "groups"),
+}
+"""What calls are given, in order; the last one is of modules that were traced."""
+
 
 def convolution(call: Call) -> Made:
     """Convolve with a kernel, up or down."""
-    transposed = "transpose" in call.name
-    names: tuple[str, ...] = ("input", "weight", "bias", "stride", "padding")
-    names += ("output_padding", "groups", "dilation") if transposed else ("dilation", "groups")
+    names = NAMES[call.name.rstrip("123d")]
     given = {name: call.given(i, name) for i, name in enumerate(names)}
     weight, x = given["weight"], call.value(given["input"])
+    transposed = given.get("transposed", "transpose" in call.name)
     if x is None or call.value(weight) is not None or call.value(given["bias"]) is not None:
         return None
     x = call.reader.settled(x)
@@ -31,7 +40,10 @@ def convolution(call: Call) -> Made:
         weight = weight.squeeze(axis)
     s, d = (_along(given[key], x.time, len(axes) + 1, 1) for key in ("stride", "dilation"))
     p, groups, K = given["padding"], given["groups"] or 1, weight.shape[-1]
+    if p == "same" and (K - 1) * d % 2:
+        x, p = _uneven(call, x, (K - 1) * d), 0
     p = {"valid": 0, "same": (K - 1) * d // 2}[p] if isinstance(p, str) else _along(p, x.time, len(axes) + 1, 0)
+    more = _along(given.get("output_padding"), x.time, len(axes) + 1, 0)
     op, (a, b) = ("convt", (0, 1)) if transposed else ("conv", (1, 0))
     inputs, outputs = weight.shape[a] * (1 if transposed else groups), weight.shape[b] * (groups if transposed else 1)
     time = call.shape[x.time]
@@ -39,11 +51,18 @@ def convolution(call: Call) -> Made:
         return _filter(call, x, weight, transposed, s, d, p, groups, given["bias"])
     if x.whole.channels != inputs or x.shape[1 - len(x.shape)] != inputs:
         return None
-    drawn = Drawn(op, inputs, outputs, K, s, d, p, groups)
+    drawn = Drawn(op, inputs, outputs, K, s, d, p, groups, output_padding=more)
     place = call.reader.drafts.add(
         call.trace.called(op), drawn, [x.whole], outputs, time, _kernel(call, given["weight"], weight, given["bias"])
     )
     return [Value(call.shape, place, x.time)]
+
+
+def _uneven(call: Call, x: Value, total: int) -> Value:
+    """Return the input with zeros around it, one more behind than before, as Torch has them."""
+    u, time = Fixed(np.ones(1), 1, -(total // 2), excess=total), x.whole.time + total
+    place = call.reader.drafts.add(call.trace.called("shift"), u, [x.whole], x.whole.channels, time)
+    return replace(x, place=place)
 
 
 def _along(given: Any, time: int, axes: int, default: int) -> int:
@@ -70,7 +89,9 @@ def _filter(
         return None
     h = np.zeros((w.shape[-1] - 1) * d + 1)
     h[::d] = w[0, 0].double().numpy()
-    u = Fixed(h, s, p) if transposed else Fixed(h[::-1], 1, len(h) - 1 - p, s)
+    made, time = call.shape[x.time], x.whole.time
+    up, down = (s, 1) if transposed else (1, s)
+    u = Fixed(h if transposed else h[::-1], up, p if transposed else len(h) - 1 - p, down, made * down - time * up)
     place = call.reader.drafts.add(call.trace.called("filter"), u, [x.whole], x.whole.channels, call.shape[x.time])
     return [Value(call.shape, place, x.time)]
 

@@ -12,6 +12,7 @@ numbers too. Away from borders, what it amounts to can be read off them:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -58,8 +59,7 @@ def moved(ids: Tensor, drafts: Drafts, name: Callable[[str], str]) -> Draft | No
         return None
     found = []
     for a, b in pairwise(cuts):
-        x = drafts.places[rows[a]]
-        pieces = _pieces(table[a:b], whose[a:b], x, drafts, name)
+        pieces = _pieces(table[a:b], whose[a:b], drafts, name)
         if pieces is None:
             return None
         found.append(pieces)
@@ -68,7 +68,7 @@ def moved(ids: Tensor, drafts: Drafts, name: Callable[[str], str]) -> Draft | No
     return drafts.add(name("cat"), "concat", found, *ids.shape)
 
 
-def _pieces(table: Array, whose: Array, x: Draft, drafts: Drafts, name: Callable[[str], str]) -> Draft | None:
+def _pieces(table: Array, whose: Array, drafts: Drafts, name: Callable[[str], str]) -> Draft | None:
     """Return one place, or several in turn as the sum of each with zeros between."""
     width = table.shape[1]
     valid = np.flatnonzero((table >= 0).all(axis=0))
@@ -80,20 +80,18 @@ def _pieces(table: Array, whose: Array, x: Draft, drafts: Drafts, name: Callable
     if len(row) < SHORTEST or (whose[:, inner] != row).any():
         return None
     if (row == row[0]).all():
-        return _one(table[:, inner], inner.start, drafts.places[row[0]], width, drafts, name)
+        return _one(table, inner, drafts.places[row[0]], drafts, name)
     L = _period(row)
-    if L is None:
-        return None
-    if (row < 0).any() and (table[:, inner][:, row < 0] != ZERO).any():
+    if L is None or ((row < 0).any() and (table[:, inner][:, row < 0] != ZERO).any()):
         return None
     parts = []
     for r in range(L):
         if row[r] >= 0:
-            y, at = drafts.places[row[r]], inner.start + r
-            part = _one(table[:, inner][:, r::L], 0, y, y.time, drafts, name)
+            first = (inner.start + r) % L
+            part = _pieces(table[:, first::L], whose[:, first::L], drafts, name)
             if part is None:
                 return None
-            h = Fixed(np.ones(1), L, -int(at))
+            h = Fixed(np.ones(1), L, -first, excess=width - part.time * L)
             parts.append(drafts.add(name("interleave"), h, [part], part.channels, width))
     return parts[0] if len(parts) == 1 else drafts.add(name("interleave"), "sum", parts, parts[0].channels, width)
 
@@ -103,14 +101,16 @@ def _period(row: Array) -> int | None:
     return next((L for L in range(2, len(row) // 2 + 1) if (row[L:] == row[:-L]).all()), None)
 
 
-def _one(table: Array, start: int, x: Draft, width: int, drafts: Drafts, name: Callable[[str], str]) -> Draft | None:
-    """Return what numbers of one place, from sample `start` on, are."""
-    c, n = np.divmod(table.astype(np.int64) - x.base, x.time)
+def _one(table: Array, inner: slice, x: Draft, drafts: Drafts, name: Callable[[str], str]) -> Draft | None:
+    """Return what numbers of one place are, from their inner part."""
+    c, n = np.divmod(table[:, inner].astype(np.int64) - x.base, x.time)
     if (n != n[0]).any() or n.shape[1] < 2:
         return None
-    at, steps = start + np.arange(n.shape[1]), np.diff(n[0])
+    at, steps, width = np.arange(inner.start, inner.stop), np.diff(n[0]), table.shape[1]
     if (steps == steps[0]).all() and steps[0] >= 1:
-        return _shifted(c, x, 1, int(n[0, 0] - steps[0] * at[0]), int(steps[0]), width, drafts, name)
+        s = int(steps[0])
+        u = _ends(Fixed(np.ones(1), 1, int(n[0, 0] - s * at[0]), s), table[0] - x.base - c[0, 0] * x.time, x.time)
+        return _shifted(c, x, u, width, drafts, name)
     rises = np.flatnonzero(steps) + 1
     if len(rises) < 2 or not np.isin(steps, (0, 1)).all():
         return None
@@ -119,21 +119,35 @@ def _one(table: Array, start: int, x: Draft, width: int, drafts: Drafts, name: C
     if (n[0] != (at + o) // L).any():
         return None
     if (c == c[:, :1]).all():
-        return _shifted(c, x, L, o, 1, width, drafts, name)
+        return _shifted(c, x, Fixed(np.ones(L), L, o, excess=width - x.time * L), width, drafts, name)
     return _shuffle(c, (at + o) % L, x, L, o, width, drafts, name)
 
 
-def _shifted(
-    c: Array, x: Draft, L: int, o: int, s: int, width: int, drafts: Drafts, name: Callable[[str], str]
-) -> Draft | None:
+def _ends(u: Fixed, places: Array, time: int) -> Fixed:
+    """Return a shift with what it puts beside the input, as far as that is one of the usual rules."""
+    n = np.arange(len(places)) * u.stride + u.offset
+    inside = (n >= 0) & (n < time)
+    bent = np.abs(n)
+    rules = {
+        "zeros": np.where(inside, n, -1),
+        "reflect": np.where(bent < time, bent, 2 * (time - 1) - bent),
+        "replicate": np.clip(n, 0, time - 1),
+        "circular": n % time,
+    }
+    found = np.where((places >= 0) & (places < time), places, -1)
+    edges = next((rule for rule, due in rules.items() if (found == due).all()), "zeros")
+    return replace(u, excess=len(places) * u.stride - time, edges=edges)
+
+
+def _shifted(c: Array, x: Draft, u: Fixed, width: int, drafts: Drafts, name: Callable[[str], str]) -> Draft | None:
     own = c[:, 0]
     if (c != own[:, None]).any() or (own != own[0] + np.arange(len(own))).any():
         return None
     part = drafts.part(x, int(own[0]), int(own[-1]) + 1)
-    if part is None or ((L, o, s) == (1, 0, 1) and width == part.time):
+    if part is None or u.gain == 1:
         return part
-    what = "nearest" if L > 1 else "shift" if s == 1 else "decimate"
-    return drafts.add(name(what), Fixed(np.ones(L), L, o, s), [part], part.channels, width)
+    what = "nearest" if u.factor > 1 else "shift" if u.stride == 1 else "decimate"
+    return drafts.add(name(what), u, [part], part.channels, width)
 
 
 def _shuffle(
@@ -145,6 +159,7 @@ def _shuffle(
     orders = {"crd": np.arange(C)[:, None] * L + phase, "dcr": phase * C + np.arange(C)[:, None]}
     order = next((key for key, due in orders.items() if (c == due).all()), None)
     found = order and drafts.shuffled(x, L, order)
-    if not found:
-        return None
-    return drafts.add(name("shift"), Fixed(np.ones(1), 1, o), [found], C, width) if o or width != found.time else found
+    if not found or (o == 0 and width == found.time):
+        return found or None
+    u = Fixed(np.ones(1), 1, o, excess=width - found.time)
+    return drafts.add(name("shift"), u, [found], C, width)

@@ -272,6 +272,7 @@ RULES: dict[str, Rule] = {
     "prelu": prelu,
     "mm": matrix,
     "bmm": matrix,
+    "_convolution": convolution,
     **{f"conv{n}d": convolution for n in (1, 2)},
     **{f"conv_transpose{n}d": convolution for n in (1, 2)},
 }
