@@ -34,9 +34,10 @@ def every(layer: Layer) -> Layer:
     n, outputs = numbers(layer), layer.out_channels
     sign = 1.0 - 2 * (torch.arange(2**n)[:, None] >> torch.arange(n) & 1)
     fan_in = layer.weight[0].numel()  # as Torch counts it
-    w, b = (sign.double() / math.sqrt(3 * fan_in)).split([layer.weight.numel(), outputs], dim=1)
-    args = (layer.in_channels, 2**n * outputs, layer.kernel_size[0])
-    made = type(layer)(*args, stride=layer.stride, padding=layer.padding, dilation=layer.dilation).double()
+    values = sign.double() / math.sqrt(3 * fan_in)
+    w, b = values[:, :-outputs], values[:, -outputs:]
+    s, p, d = (int(each[0]) for each in (layer.stride, layer.padding, layer.dilation))
+    made = type(layer)(layer.in_channels, 2**n * outputs, layer.kernel_size[0], s, p, dilation=d).double()
     weight = w.reshape(2**n, *layer.weight.shape)
     if isinstance(layer, nn.ConvTranspose1d):
         weight = weight.transpose(0, 1)  # input channels first
@@ -87,11 +88,11 @@ NETS: dict[str, Case] = {
 }
 
 CONSTANT = 1.3
-LONG = 24
+LONG = 12
 """Input samples: borders reach less far than to the middle from either end, in all of them."""
 
 
-@pytest.fixture(params=NETS.values(), ids=NETS)
+@pytest.fixture(params=list(NETS.values()), ids=list(NETS))
 def case(request: pytest.FixtureRequest) -> tuple[list[nn.Module], Expected]:
     """Return a network, whose patterns are counted, and what is expected of it."""
     bits, net, steps = request.param
