@@ -14,10 +14,11 @@ import numpy as np
 
 from dspref.arrays import Array
 from dspref.expected import Expected, Source, expected_spectrum
+from dspref.expected.architectures import demucs_unet
 from dspref.expected.forecast import forecast
 from torchparity.comblines import band_of, band_sizes, both_sides
 from torchparity.expected_record import Compared, Height, Line, N, Table
-from torchparity.expected_rows import UNETS, Row, unet_steps
+from torchparity.expected_rows import UNETS, Row
 from torchparity.sampled import HANN, Sampled, sampled
 from torchparity.validation import commit, versions
 from torchparity.validation_record import slug
@@ -107,7 +108,7 @@ def height(name: str, row: Row, made: Sampled) -> Height:
     over, k = made.heights(N), made.combs.period // 4
     seen = float(over.mean[k]) + 1
     found = expected_spectrum(row.steps, row.source)
-    large = expected_spectrum(unet_steps(**UNETS[name]), Source(1, covariance=(1.0,)))
+    large = expected_spectrum(demucs_unet(**UNETS[name]), Source(1, covariance=(1.0,)))
     error = 10 / math.log(10) * float(over.error[k]) / seen
     return Height(name, height_db(found, 4), 10 * math.log10(seen), error, height_db(large, 4))
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from dspref.expected import Source, expected_spectrum
-from torchparity.expected_rows import OUT, melgan_steps, unet_steps
+from dspref.expected import Source, architectures, expected_spectrum
+from torchparity.expected_rows import OUT
 from torchparity.models import melgan
 from torchparity.sampled import sampled
 
@@ -33,7 +33,7 @@ def seconds(run: Callable[[], object]) -> float:
 
 def test_theory_is_a_thousand_times_faster_than_draws(benchmark: Any, show: Callable[[str], None]) -> None:
     """MelGAN, ones. Draws have many channels of output, which are as many networks for hardly more time than one."""
-    theory = partial(expected_spectrum, melgan_steps(out=OUT), Source(80, 1.0))
+    theory = partial(expected_spectrum, architectures.melgan(out=OUT), Source(80, 1.0))
     draw = partial(melgan, out=OUT)
     made = sampled(draw, (8, 8, 2, 2), draws=2, inputs="ones").experiment
     found = [made.draw(i) for i in range(2)]
@@ -57,7 +57,7 @@ def test_theory_is_a_thousand_times_faster_than_draws(benchmark: Any, show: Call
 
 def test_combs_of_six_levels_take_milliseconds(benchmark: Any, show: Callable[[str], None]) -> None:
     """Demucs without its recurrent layers at the article's size: P = 4096."""
-    steps, source = unet_steps(), Source(1, covariance=(1.0,))
+    steps, source = architectures.demucs_unet(), Source(1, covariance=(1.0,))
     found = expected_spectrum(steps, source)
     assert (found.period, found.route) == (4096, "combs")
     ours = float(np.median([seconds(lambda: expected_spectrum(steps, source)) for _ in range(ROUNDS)]))
@@ -69,8 +69,8 @@ def test_combs_of_six_levels_take_milliseconds(benchmark: Any, show: Callable[[s
 LARGEST = """
 import json, resource, sys, time
 from dspref.expected import Source, expected_spectrum
-from torchparity.expected_rows import decoder_steps, unet_steps
-steps, channels = (decoder_steps(depth=6, kind=sys.argv[1]), 2048) if sys.argv[2] == "decoder" else (unet_steps(), 1)
+from dspref.expected.architectures import demucs_decoder, demucs_unet
+steps, channels = (demucs_decoder(depth=6, kind=sys.argv[1]), 2048) if sys.argv[2] == "decoder" else (demucs_unet(), 1)
 start = time.perf_counter()
 found = expected_spectrum(steps, Source(channels, 1.0 if channels > 1 else 0.0, (1.0,)), route="full")
 took, peak = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
@@ -79,7 +79,7 @@ print(json.dumps([found.period, took, peak, len(found.lags)]))
 
 
 def test_the_largest_matrices_fit(show: Callable[[str], None]) -> None:
-    """P = 4096 in a process of its own: its peak memory includes Python, NumPy and Torch."""
+    """P = 4096 in a process of its own: its peak memory includes Python and NumPy."""
     for words in (("transposed", "unet"), ("linear", "decoder"), ("nearest", "decoder")):
         run = subprocess.run([sys.executable, "-c", LARGEST, *words], capture_output=True, text=True, check=True)
         period, took, peak, lags = json.loads(run.stdout)

@@ -105,6 +105,7 @@ ORDER: dict[str, Tiers] = {
             "artifacts.bands",
             "artifacts.noise",
             "artifacts.tones",
+            "expected.architectures",
             "expected.combs",
             "expected.moments",
             "expected.walk",
