@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from dspref.expected import Source, Step, architectures
-from dspref.expected.architectures import demucs_decoder
+from dspref.expected.architectures import demucs_decoder, demucs_unet
 from torchparity.models import melgan
 from torchparity.unet import UPSAMPLERS, UNet, decoder
 
