@@ -19,6 +19,7 @@ ORDER: dict[str, Tiers] = {
         (
             "artifacts.rules",
             "claims",
+            "claims.curves",
             "console",
             "designs.projection",
             "designs.windows",
@@ -128,7 +129,9 @@ ORDER: dict[str, Tiers] = {
             "symbolic",
         ),
         ("advice", "commands.architecture", "expected.forecast", "expected.known", "gradients", "plot"),
-        ("", "claims.drawings", "commands.advise", "expected"),
+        ("", "commands.advise", "expected"),
+        ("claims.expectations",),
+        ("claims.drawings",),
         ("claims.figures", "commands.leakage", "commands.symbolic", "documents"),
         ("commands.claims", "commands.findings", "gradients.documents", "pages"),
         ("commands.gradient", "commands.response"),

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from dspref import Linear, Pointwise
 from dspref.arrays import Array
-from dspref.expected import Drawn, Network, Source, expected_spectrum, fixed, network
+from dspref.expected import Drawn, Network, Source, Step, expected_spectrum, fixed, network
 from dspref.expected.architectures import melgan
 from dspref.spectrum.noise import cyclic_variance
 from tests.strategies import QUIET
@@ -30,7 +30,8 @@ K = Callable[[int, int], Fraction]
 
 def behind(K: K, layer: Drawn) -> K:
     """Return UA-T23, word by word, in exact numbers."""
-    g, b, s, d, p, taps = layer.gain, layer.bias, layer.factor, layer.dilation, layer.padding, range(layer.length)
+    g, b = Fraction(layer.gain), Fraction(layer.bias)
+    s, d, p, taps = layer.factor, layer.dilation, layer.padding, range(layer.length)
 
     def conv(n: int, m: int) -> Fraction:
         return b + g * sum(K(n + j * d - p, m + j * d - p) for j in taps)
@@ -81,7 +82,7 @@ def chains(draw: st.DrawFn) -> tuple[Drawn, ...]:
 @QUIET(max_examples=25)
 @given(chains(), st.integers(0, 2))
 def test_t23_second_moments(chain: tuple[Drawn, ...], constant: int) -> None:
-    """Lines from the recursion in exact numbers; the noise from it too, as what white noise adds at lag 0 and others."""
+    """Lines from the recursion in exact numbers; the noise from it too, at lags 0 to 2."""
     found = expected_spectrum(chain, Source(2, float(constant), (1.0,)), route="full")
     P = found.period
     told = lines_of(through(lambda n, m: Fraction(constant**2), chain), P)
@@ -127,8 +128,9 @@ FACTORS = [(4, 2), (2, 3, 4), (5,)]
 
 @pytest.mark.parametrize("factors", FACTORS)
 def test_t24_combs(factors: tuple[int, ...]) -> None:
-    """The scalar recursion of the claim, written out for transposed layers and relu, against all lines of the matrix."""
-    v, M, noise, steps = [0.25], [1], 1.0, []
+    """The scalar recursion of the claim, written out for transposed layers and relu, against all lines in full."""
+    steps: list[Step] = []
+    v, M, noise = [0.25], [1], 1.0
     for s in factors:
         layer = Drawn("convt", 4, 4, 2 * s, s)
         steps += [layer, RELU]
