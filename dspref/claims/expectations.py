@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from dspref.chain import Pointwise
 from dspref.claims.curves import Curve, Drawing, decibels
-from dspref.expected import Drawn, Network, Source, expected_spectrum, fixed, network
+from dspref.expected import Drawn, Network, Node, Source, expected_spectrum, fixed, network
 from dspref.expected.architectures import melgan
 from dspref.interpolators import Linear
 
@@ -82,7 +81,8 @@ def late_biases() -> Drawing:
 def _silenced(net: Network, first: int, last: int) -> Network:
     """Return a network of numbered steps without the biases of some."""
 
-    def quiet(node: Any) -> bool:
-        return isinstance(node.op, Drawn) and first <= int(node.name.split(".")[0]) <= last
+    def quiet(node: Node) -> Node:
+        within = first <= int(node.name.split(".")[0]) <= last
+        return replace(node, op=replace(node.op, bias=0)) if within and isinstance(node.op, Drawn) else node
 
-    return Network(tuple(replace(n, op=replace(n.op, bias=0)) if quiet(n) else n for n in net.nodes))
+    return Network(tuple(map(quiet, net.nodes)))

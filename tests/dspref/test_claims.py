@@ -11,7 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from dspref.claims import claim, claim_page, claims
-from dspref.claims.drawings import DRAWINGS, FLOOR
+from dspref.claims.curves import FLOOR
+from dspref.claims.drawings import DRAWINGS
 from dspref.claims.figures import drawing, plot
 from dspref.cli import dspref
 
