@@ -245,7 +245,7 @@ DRAWINGS: dict[tuple[str, str], Draw] = {
     ("UA-T22", "rectified"): rectified,
     ("UA-T23", "moments"): second_moments,
     ("UA-T24", "combs"): comb_theorem,
-    ("UA-T25", "handed-on"): handed_on,
+    ("UA-T25", "lengths"): handed_on,
     ("UA-T26", "biases"): late_biases,
 }
 """The drawing of each claim, by its id and name."""
