@@ -33,12 +33,14 @@ class Line:
     seen, error : float or None
         Mean over draws and its standard error; None where nothing was seen over noise and rounding.
     unpredicted : float or None
-        Level below which theory says nothing of this line: lines of power 1/width.
+        Level of what theory leaves out of this line: power of order 1/width.
 
     Examples
     --------
     >>> Line("sr/4", -20.0, -20.25, 0.03).verdict, Line("sr/4", -20.0, -20.3, 0.03).verdict
     ('agrees', 'differs')
+    >>> Line("sr/4", -20.0, -17.0, 0.03, -20.0).verdict
+    'not predicted'
     """
 
     what: str
@@ -54,14 +56,23 @@ class Line:
 
     @property
     def verdict(self) -> str:
-        """One of `VERDICTS`; levels agree that differ by at most `LIMITS` and two standard errors."""
+        """One of `VERDICTS`; levels agree that differ by at most `LIMITS` and two standard errors.
+
+        A line is not predicted that theory does not have, or that what it leaves out would raise by more than that.
+        """
         if self.seen is None or self.error is None:
             return "none seen"
-        least = -math.inf if self.unpredicted is None else self.unpredicted
-        if self.theory is None or self.theory < least:
+        if self.theory is None:
             return "not predicted"
         limit = LIMITS["comb" if self.what.startswith("sr") else "floor"]
+        if self.unpredicted is not None and _raised(self.theory, self.unpredicted) > limit:
+            return "not predicted"
         return "agrees" if abs(self.seen - self.theory) <= limit + 2 * self.error else "differs"
+
+
+def _raised(level: float, by: float) -> float:
+    """Return by how much a level rises where another is added, in dB."""
+    return 10 * math.log10(1 + 10 ** ((by - level) / 10))
 
 
 @dataclass(frozen=True)

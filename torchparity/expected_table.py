@@ -13,9 +13,8 @@ from time import perf_counter
 import numpy as np
 
 from dspref.arrays import Array
-from dspref.expected import Expected, Source, expected_spectrum
+from dspref.expected import Expected, Forecast, Source, expected_spectrum, forecast
 from dspref.expected.architectures import demucs_unet
-from dspref.expected.forecast import forecast
 from torchparity.comblines import band_of, band_sizes, both_sides
 from torchparity.expected_record import Compared, Height, Line, N, Table
 from torchparity.expected_rows import UNETS, Row
@@ -66,18 +65,19 @@ def compared(row: Row, made: Sampled) -> Compared:
     ['sr/1', 'sr/4', 'sr/16', 'sr/64']
     """
     begun = perf_counter()
-    found = expected_spectrum(row.steps, row.source)
+    told = forecast(row.steps, row.source)
     seconds = perf_counter() - begun
-    floors = _floors(found, made) if made.experiment.noisy else ()
-    return Compared(row.name, row.inputs, made.count, (*_combs(row, found, made), *floors), seconds)
+    assert told.expected is not None, told.not_predicted
+    floors = _floors(told.expected, made) if made.experiment.noisy else ()
+    return Compared(row.name, row.inputs, made.count, (*_combs(told, told.expected, made), *floors), seconds)
 
 
-def _combs(row: Row, found: Expected, made: Sampled) -> Iterator[Line]:
-    told = {comb.divisor: comb.db for comb in found.combs}
-    least = {each.divisor: each.db for each in forecast(row.steps, row.source).not_predicted}
+def _combs(told: Forecast, found: Expected, made: Sampled) -> Iterator[Line]:
+    theory = {comb.divisor: comb.db for comb in found.combs}
+    least = {each.divisor: each.db for each in told.not_predicted}
     for M, level in zip(made.combs.divisors, made.levels.db(least=made.resolution), strict=True):
         seen, error = level or (None, None)
-        yield Line(f"sr/{M}", told.get(M), seen, error, least.get(M))
+        yield Line(f"sr/{M}", theory.get(M), seen, error, least.get(M))
 
 
 def _floors(found: Expected, made: Sampled) -> Iterator[Line]:
