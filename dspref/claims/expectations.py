@@ -8,8 +8,12 @@ import numpy as np
 
 from dspref.chain import Pointwise
 from dspref.claims.curves import Curve, Drawing, decibels
-from dspref.expected import Drawn, Network, Node, Source, expected_spectrum, fixed, network
 from dspref.expected.architectures import melgan
+from dspref.expected.filters import fixed
+from dspref.expected.graph import Network, Node, network
+from dspref.expected.network import Drawn
+from dspref.expected.source import Source
+from dspref.expected.spectrum import expected_spectrum
 from dspref.interpolators import Linear
 
 
