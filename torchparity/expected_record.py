@@ -77,13 +77,14 @@ def _raised(level: float, by: float) -> float:
 
 @dataclass(frozen=True)
 class Compared:
-    """A network by theory and by draws; `seconds` of the theory."""
+    """A network by theory and by draws; `seconds` of the theory; and why some of its levels may differ."""
 
     name: str
     inputs: str
     draws: int
     lines: tuple[Line, ...]
     seconds: float
+    beyond: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,8 @@ class Table:
 
 def _block(row: Compared) -> str:
     words = f"{row.draws} draws; theory took {1e3 * row.seconds:.1f} ms."
-    return "\n".join([f"## {row.name}, {row.inputs}", "", words, "", *_lines(row.lines)])
+    notes = [f"\n{what}: {why}." for what, why in row.beyond.items()]
+    return "\n".join([f"## {row.name}, {row.inputs}", "", words, "", *_lines(row.lines), *notes])
 
 
 def _lines(lines: tuple[Line, ...]) -> Iterator[str]:

@@ -38,6 +38,8 @@ class Row:
     draws : int
     options : mapping
         Further ones of `torchparity.sampled.sampled`.
+    beyond : mapping
+        Levels at which networks of this width are not as infinitely wide ones are, each with the reason.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Row:
     inputs: str
     draws: int
     options: dict[str, Any] = field(default_factory=dict)
+    beyond: dict[str, str] = field(default_factory=dict)
 
     @property
     def source(self) -> Source:
@@ -77,12 +80,28 @@ def _melgans() -> Iterator[Row]:
         yield Row(name, made, steps, (8, 8, 2, 2), 80, inputs, draws)
 
 
+WIDTH = "what 64 channels have beyond the limit of wide layers, a power of order 1/width, is as strong"
+PHASES = f"lines of phases of unequal variance in front of ReLU: {WIDTH}"
+QUIET = f"bands 45 to 85 dB under the lowest, of noise that maps fold back from higher powers: {WIDTH}"
+GLUS = (
+    "in one draw the halves of GLU depend on each other, by a share 1/width and by one of 1/8, as the first layer sums "
+    "8 taps of one channel: an offset that no ReLU covers"
+)
+
+BEYOND = {
+    "Decoder ×3, transposed, white": {"sr/64": PHASES},
+    "Decoder ×3, linear, white": {"floor by band": QUIET},
+    "U-Net, without biases and outermost ReLUs, white": {"sr/1": GLUS, "sr/4": GLUS},
+}
+
+
 def _decoders() -> Iterator[Row]:
     for kind in UPSAMPLERS:
         made, steps = partial(decoder, kind=kind, out=OUT), demucs_decoder(kind=kind, out=OUT)
         for inputs, draws in (("ones", 4800), ("white", 4800)):
             noise = {"periods": 16, "records": 3, "bands": 8} if inputs == "white" else {}
-            yield Row(f"Decoder ×3, {kind}", made, steps, (4, 4, 4), 256, inputs, draws, noise)
+            beyond = BEYOND.get(f"Decoder ×3, {kind}, {inputs}", {})
+            yield Row(f"Decoder ×3, {kind}", made, steps, (4, 4, 4), 256, inputs, draws, noise, beyond)
 
 
 def _unets() -> Iterator[Row]:
@@ -90,7 +109,8 @@ def _unets() -> Iterator[Row]:
     for name, told in UNETS.items():
         made = partial(UNet, channels=16, depth=4, audio=1, out=8, **told)
         steps = demucs_unet(channels=16, depth=4, **told)
-        yield Row(f"U-Net, {name}", made, steps, (4,) * 4, 1, "white", 9600, options)
+        beyond = BEYOND.get(f"U-Net, {name}, white", {})
+        yield Row(f"U-Net, {name}", made, steps, (4,) * 4, 1, "white", 9600, options, beyond)
 
 
 UNETS: dict[str, dict[str, Any]] = {

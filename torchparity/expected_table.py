@@ -68,8 +68,8 @@ def compared(row: Row, made: Sampled) -> Compared:
     told = forecast(row.steps, row.source)
     seconds = perf_counter() - begun
     assert told.expected is not None, told.not_predicted
-    floors = _floors(told.expected, made) if made.experiment.noisy else ()
-    return Compared(row.name, row.inputs, made.count, (*_combs(told, told.expected, made), *floors), seconds)
+    lines = [*_combs(told, told.expected, made), *(_floors(told.expected, made) if made.experiment.noisy else ())]
+    return Compared(row.name, row.inputs, made.count, tuple(lines), seconds, row.beyond)
 
 
 def _combs(told: Forecast, found: Expected, made: Sampled) -> Iterator[Line]:

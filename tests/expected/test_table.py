@@ -45,11 +45,16 @@ def made(request: pytest.FixtureRequest, recorded: bool) -> Table:
 
 
 def test_combs_and_floors_are_those_of_theory(made: Table, recorded: bool) -> None:
-    """Within 0.2 dB, floors 0.1 dB, and so many standard errors."""
+    """Within 0.2 dB, floors 0.1 dB, and so many standard errors, but where the page says why not."""
     compared = 0
     for row in made.rows:
         for line in row.lines:
-            if line.difference is None or line.error is None or line.verdict == "not predicted":
+            if (
+                line.difference is None
+                or line.error is None
+                or line.verdict == "not predicted"
+                or line.what in row.beyond
+            ):
                 continue
             limit = LIMITS["comb" if line.what.startswith("sr") else "floor"]
             assert abs(line.difference) <= limit + SIGMAS[recorded] * line.error, (row.name, row.inputs, line)
@@ -58,9 +63,11 @@ def test_combs_and_floors_are_those_of_theory(made: Table, recorded: bool) -> No
 
 
 def test_tones_of_the_figures_stand_as_high_as_expected(made: Table, recorded: bool) -> None:
-    for each in made.heights:
+    beyond = {row.name for row in made.rows if "sr/4" in row.beyond}
+    covered = [each for each in made.heights if f"U-Net, {each.name}" not in beyond]
+    for each in covered:
         assert abs(each.theory - each.seen) <= LIMITS["comb"] + SIGMAS[recorded] * each.error, each
-    assert made.heights
+    assert covered
 
 
 def test_the_page_has_every_level(made: Table, tmp_path: Path) -> None:
