@@ -1,6 +1,8 @@
 """The spectrum to expect of a network before training, without weights and without drawing any."""
 
 from dspref.expected.filters import Fixed, average_pool, fixed
+from dspref.expected.forecast import Forecast, NotPredicted, forecast
+from dspref.expected.graph import Network, Node, network
 from dspref.expected.kernelmaps import kernel_map, mean_map
 from dspref.expected.laws import initialised, rescaled
 from dspref.expected.network import Concat, Drawn, Gate, Source, Step, Sum, Unknown
@@ -13,7 +15,11 @@ __all__ = [
     "Drawn",
     "Expected",
     "Fixed",
+    "Forecast",
     "Gate",
+    "Network",
+    "Node",
+    "NotPredicted",
     "Source",
     "Step",
     "Sum",
@@ -21,10 +27,12 @@ __all__ = [
     "average_pool",
     "expected_spectrum",
     "fixed",
+    "forecast",
     "glu_offset",
     "initialised",
     "kernel_map",
     "mean_map",
+    "network",
     "relu_line",
     "rescaled",
 ]

@@ -70,7 +70,9 @@ class Levels:
         return Levels((1, *(s * M for M in d)), (between, *(g * v + b for v in self.v)), g * self.noise, 0.0)
 
     def fixed(self, u: Fixed) -> Levels:
-        """Refuse: a fixed filter correlates neighbours."""
+        """Refuse: a fixed filter correlates neighbours; but for a delay, which moves no level."""
+        if len(u.h) == u.factor == u.stride == 1:
+            return self.scaled(float(u.h[0]))
         raise NotAnalysable(complaint("combs", f"a fixed filter of {len(u.h)} taps", "drawn convolutions", HINT))
 
     def mapped(self, stage: Pointwise | Gate) -> Levels:
@@ -78,6 +80,11 @@ class Levels:
         q = np.array(self.power)
         *v, power = kernel_map(stage)(q, q, np.array([*self.v, self.power])).tolist()
         return Levels(self.divisors, tuple(v), power - v[-1], float(mean_map(stage, np.array([self.power]))[0]))
+
+    def scaled(self, gain: float) -> Levels:
+        """Return the levels times a number, ``a² v``."""
+        v = tuple(gain**2 * v for v in self.v)
+        return Levels(self.divisors, v, gain**2 * self.noise, gain * self.mean)
 
     def plus(self, other: Levels) -> Levels:
         """Return the levels of the sum of independent signals."""

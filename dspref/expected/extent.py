@@ -36,6 +36,10 @@ class Extent:
         """Behind a map."""
         return self
 
+    def scaled(self, gain: float) -> Extent:
+        """Under a gain."""
+        return self
+
     def plus(self, other: Extent) -> Extent:
         """Of a sum."""
         return self._checked(math.lcm(self.period, other.period))

@@ -33,6 +33,12 @@ class Fixed:
             as_integer(name, getattr(self, name), 1)
         as_integer("offset", self.offset, None)
 
+    @property
+    def gain(self) -> float | None:
+        """The number that it multiplies by, if it does nothing else."""
+        plain = len(self.h) == self.factor == self.stride == 1 and self.offset == 0
+        return float(self.h[0]) if plain else None
+
 
 def fixed(layer: Any) -> Fixed:
     """Return an interpolator as the filter that it is, as ``fixed(Nearest(2))``.

@@ -16,6 +16,8 @@ INPUT = "input"
 
 JOINS = ("sum", "concat")
 
+STEPS = "Drawn, Fixed, Pointwise, Gate, Sum, Concat or Unknown"
+
 Op: TypeAlias = Drawn | Fixed | Pointwise | Gate | Unknown | str
 """What a place does; "sum" and "concat" join several."""
 
@@ -47,7 +49,7 @@ class Node:
         elif isinstance(self.op, (Drawn, Fixed, Pointwise, Gate)):
             fits, allowed = len(self.inputs) == 1, "one"
         else:
-            raise TypeError(complaint("step", repr(self.op), "Drawn, Fixed, Pointwise, Gate, Sum, Concat or Unknown"))
+            raise TypeError(complaint("step", repr(self.op), STEPS))
         if not fits:
             raise ValueError(complaint(f"inputs of {self.name}", self.inputs, allowed))
 
@@ -83,6 +85,15 @@ class Network:
         """Name of the last place."""
         return self.nodes[-1].name if self.nodes else INPUT
 
+    def before(self, name: str) -> Network:
+        """Return what the place `name` depends on, which becomes the output."""
+        if name not in {INPUT, *(node.name for node in self.nodes)}:
+            raise ValueError(complaint("name", name, "a place of the network", f"the last one is {self.output}"))
+        needed = {name}
+        for node in reversed(self.nodes):
+            needed |= set(node.inputs) if node.name in needed else set()
+        return Network(tuple(node for node in self.nodes if node.name in needed))
+
     def __iter__(self) -> Iterator[Node]:
         return iter(self.nodes)
 
@@ -94,12 +105,15 @@ def network(steps: Network | Iterable[Step]) -> Network:
 
 def _nodes(steps: Iterable[Step], before: str, prefix: str) -> Iterator[Node]:
     for i, step in enumerate(steps, 1):
-        name, inputs = f"{prefix}{i}", (before,)
+        name = f"{prefix}{i}"
+        inputs: tuple[str, ...] = (before,)
         if isinstance(step, (Sum, Concat)):
             branches = [list(_nodes(b, before, f"{name}.{j}.")) for j, b in enumerate(step.branches, 1)]
             yield from (node for branch in branches for node in branch)
             inputs = tuple(branch[-1].name if branch else before for branch in branches)
             yield Node(name, "sum" if isinstance(step, Sum) else "concat", inputs)
+        elif isinstance(step, str):
+            raise TypeError(complaint("step", repr(step), STEPS))
         else:
             yield Node(name, step, inputs)
         before = name

@@ -82,6 +82,10 @@ class Moments:
             D[i : i + BLOCK] = V(q[None], q[m], self.F[n, m] + self.D[i : i + BLOCK]) - F[n, m]
         return Moments(F, self.lags, D, mean_map(stage, q))
 
+    def scaled(self, gain: float) -> Moments:
+        """Return the moments times a number, ``a² K``."""
+        return Moments(gain**2 * self.F, self.lags, gain**2 * self.D, gain * self.mean)
+
     def plus(self, other: Moments) -> Moments:
         """Return the moments of the sum of independent signals: ``K₁ + K₂ + μ₁μ₂ᵀ + μ₂μ₁ᵀ``."""
         x, y = self.tiled(other.period), other.tiled(self.period)

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from dspref.arrays import Array, NotAnalysable, as_choice, as_rate, as_real, complaint, frozen, set_field, value
 from dspref.expected.combs import Levels, heights
 from dspref.expected.extent import Extent
+from dspref.expected.graph import Network, network
 from dspref.expected.moments import Moments, covariance, lines
 from dspref.expected.network import Source, Step
 from dspref.expected.walk import Signal, started, walk
@@ -130,14 +131,14 @@ class Expected:
         return next(comb.power for comb in self.combs if k * comb.divisor % self.period == 0)
 
 
-def expected_spectrum(steps: Iterable[Step], source: Source, *, route: str = "auto") -> Expected:
+def expected_spectrum(steps: Network | Iterable[Step], source: Source, *, route: str = "auto") -> Expected:
     """Return the spectrum to expect of a network whose weights are drawn, averaged over draws.
 
     Linear networks: exact at any width. Maps between drawn convolutions: in the limit of wide layers.
 
     Parameters
     ----------
-    steps : iterable of Drawn, Fixed, Pointwise, Gate, Sum, Concat
+    steps : Network, or iterable of Drawn, Fixed, Pointwise, Gate, Sum, Concat
     source : Source
     route : {'auto', 'combs', 'full'}
         The recursion of levels, which takes any period; that of matrices (P, P); or the first where it holds.
@@ -164,15 +165,15 @@ def expected_spectrum(steps: Iterable[Step], source: Source, *, route: str = "au
     [(1, 44100.0, 0.020833), (4, 11025.0, 0.020833)]
     """
     as_choice("route", route, ROUTES)
-    steps = tuple(steps)
+    net = network(steps)
     if route != "full":
         try:
-            return _of_levels(walk(started(Levels.of(source), source), steps))
+            return _of_levels(walk(started(Levels.of(source), source), net))
         except NotAnalysable:
             if route == "combs":
                 raise
-    walk(started(Extent(1, LARGEST), source), steps)  # refuses before any work
-    return _of_moments(walk(started(Moments.of(source), source), steps))
+    walk(started(Extent(1, LARGEST), source), net)  # refuses before any work
+    return _of_moments(walk(started(Moments.of(source), source), net))
 
 
 def _of_levels(x: Signal[Levels]) -> Expected:

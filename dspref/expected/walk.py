@@ -1,22 +1,26 @@
-"""Through a network, step by step, with any carrier of second moments; and what may follow what.
+"""Through a network, place by place, with any carrier of second moments; and what may follow what.
 
-A map is predicted for Gaussian values only: behind a drawn convolution, sums of such, and filters of such. Behind
-another map, or an identity skip around one, values are not Gaussian, and what a map makes of them is refused.
+A signal is a sum of parts ``Σ_i a_i x_i`` that are independent of each other: what a drawn convolution gave, or what
+has become of it. Equal parts are counted once, so that x + A(x) and x + B(x) add up to 2x + A(x) + B(x). A map is
+predicted for Gaussian values only: behind a drawn convolution, sums of such, and filters of such. Behind another map,
+or an identity skip around one, values are not Gaussian, and what a map makes of them is refused.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import reduce
+from itertools import combinations
 from typing import Generic, Protocol, Self, TypeVar
 
 from dspref.arrays import NotAnalysable, complaint
 from dspref.chain import Pointwise
 from dspref.expected.filters import Fixed
-from dspref.expected.network import Concat, Drawn, Gate, Source, Step, Sum, Unknown, refuse
+from dspref.expected.graph import INPUT, Network, Node
+from dspref.expected.network import Drawn, Gate, Source, Unknown, refuse
 
 
 class Carrier(Protocol):
@@ -31,6 +35,9 @@ class Carrier(Protocol):
     def mapped(self, stage: Pointwise | Gate) -> Self:
         """Behind a map of Gaussian values."""
 
+    def scaled(self, gain: float) -> Self:
+        """Under a gain."""
+
     def plus(self, other: Self) -> Self:
         """Plus an independent signal."""
 
@@ -42,47 +49,80 @@ C = TypeVar("C", bound=Carrier)
 
 
 @dataclass(frozen=True)
-class Signal(Generic[C]):
-    """Moments on their way, and what is known besides.
+class Part(Generic[C]):
+    """A signal ``a x`` that others are added to.
 
     Attributes
     ----------
     moments : Carrier
+        Of x.
+    gain : float
+        a.
+    gaussian : bool
+        Whether each channel is a Gaussian process of these moments, in the limit of wide layers.
+    roots : frozenset of str
+        Places of the drawn convolutions, or the input, that it is a function of, channel by channel.
+    """
+
+    moments: C
+    gain: float
+    gaussian: bool
+    roots: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Signal(Generic[C]):
+    """Parts on their way, and what is known besides.
+
+    Attributes
+    ----------
+    parts : mapping
+        By what tells them apart: the place that drew them, and what was done to them since.
     channels : int
     rate : Fraction
         Samples per input sample.
     divisors : tuple of int
         Where lines may be: multiples of sr/M, sr the rate here.
-    gaussian : bool
-        Whether each channel is a Gaussian process of these moments, in the limit of wide layers.
     alike : bool
         Whether channels are alike, as they are not behind a concatenation.
-    fresh : bool
-        Whether kernels were drawn since the last branching, on every path.
     linear : bool
         Whether no map has come yet: then moments are exact at any width.
     narrowest : int
         Fewest channels that a drawn convolution behind a map sums over; 0 if there is none.
     """
 
-    moments: C
+    parts: Mapping[Hashable, Part[C]]
     channels: int
     rate: Fraction = Fraction(1)
     divisors: tuple[int, ...] = (1,)
-    gaussian: bool = False
     alike: bool = True
-    fresh: bool = False
     linear: bool = True
     narrowest: int = 0
+
+    @property
+    def moments(self) -> C:
+        """Moments of the sum of the parts."""
+        scaled = (p.moments if p.gain == 1 else p.moments.scaled(p.gain) for p in self.parts.values())
+        return reduce(lambda x, y: x.plus(y), scaled)
+
+    @property
+    def gaussian(self) -> bool:
+        """Whether a map of it is predicted."""
+        return self.alike and all(p.gaussian for p in self.parts.values())
+
+    @property
+    def roots(self) -> frozenset[str]:
+        """Roots of all parts."""
+        return frozenset().union(*(p.roots for p in self.parts.values()))
 
 
 def started(moments: C, source: Source) -> Signal[C]:
     """Return an input; without a constant it may be mapped at once, as Gaussian noise."""
-    return Signal(moments, source.channels, gaussian=not source.constant)
+    return Signal({INPUT: Part(moments, 1.0, not source.constant, frozenset({INPUT}))}, source.channels)
 
 
-def walk(x: Signal[C], steps: Iterable[Step]) -> Signal[C]:
-    """Return what is behind the steps.
+def walk(x: Signal[C], net: Network) -> Signal[C]:
+    """Return what comes out.
 
     Raises
     ------
@@ -91,37 +131,66 @@ def walk(x: Signal[C], steps: Iterable[Step]) -> Signal[C]:
     ValueError
         If channels or rates do not fit.
     """
-    return reduce(_after, steps, x)
+    for _, found in places(x, net):
+        if isinstance(found, NotAnalysable):
+            raise found
+        x = found
+    return x
 
 
-def _after(x: Signal[C], step: Step) -> Signal[C]:
-    if isinstance(step, Drawn):
-        return _drawn(x, step)
-    if isinstance(step, Fixed):
-        d = _resampled(x.divisors, step.factor, step.stride)
-        rate = x.rate * step.factor / step.stride
-        return replace(x, moments=x.moments.fixed(step), rate=rate, divisors=d)
-    if isinstance(step, (Pointwise, Gate)):
-        return _mapped(x, step)
-    if isinstance(step, (Sum, Concat)):
-        return _joined(x, step)
-    if isinstance(step, Unknown):
-        raise refuse(step)
-    raise TypeError(complaint("step", repr(step), "Drawn, Fixed, Pointwise, Gate, Sum, Concat or Unknown"))
+def places(x: Signal[C], net: Network) -> Iterator[tuple[Node, Signal[C] | NotAnalysable]]:
+    """Yield each place that the output depends on, with its signal or the reason why nothing is said of it.
+
+    Signals are dropped behind their last use.
+    """
+    net = net.before(net.output)
+    last = {name: node.name for node in net for name in node.inputs}
+    known: dict[str, Signal[C] | NotAnalysable] = {INPUT: x}
+    for node in net:
+        known[node.name] = _attempt(node, [known[name] for name in node.inputs])
+        yield node, known[node.name]
+        for name in {name for name in node.inputs if last[name] == node.name}:
+            del known[name]
 
 
-def _drawn(x: Signal[C], layer: Drawn) -> Signal[C]:
+def _attempt(node: Node, inputs: list[Signal[C] | NotAnalysable]) -> Signal[C] | NotAnalysable:
+    refused = next((each for each in inputs if isinstance(each, NotAnalysable)), None)
+    if refused is not None:
+        return refused
+    try:
+        return _after(node, [each for each in inputs if isinstance(each, Signal)])
+    except NotAnalysable as error:
+        return NotAnalysable(f"{node.name}: {error}")
+    except ValueError as error:
+        raise ValueError(f"{node.name}: {error}") from None
+
+
+def _after(node: Node, inputs: list[Signal[C]]) -> Signal[C]:
+    match node.op:
+        case Drawn():
+            return _drawn(inputs[0], node.op, node.name)
+        case Fixed():
+            return _fixed(inputs[0], node.op)
+        case Pointwise() | Gate():
+            return _mapped(inputs[0], node.op)
+        case Unknown():
+            raise refuse(node.op)
+    x = reduce(_sum if node.op == "sum" else _concat, inputs)
+    return replace(x, divisors=tuple(sorted({*x.divisors, math.lcm(*x.divisors)})))
+
+
+def _drawn(x: Signal[C], layer: Drawn, name: str) -> Signal[C]:
     if layer.inputs != x.channels:
         raise ValueError(complaint("channels", x.channels, f"{layer.inputs}, as the next layer takes"))
-    up = 1 if layer.op == "conv" else layer.factor
-    down = layer.factor if layer.op == "conv" else 1
+    up, down = (1, layer.factor) if layer.op == "conv" else (layer.factor, 1)
+    alike = x.alike or layer.groups == 1
+    gaussian = layer.width > 1 or x.channels == 1
     return Signal(
-        x.moments.drawn(layer),
+        {name: Part(x.moments.drawn(layer), 1.0, gaussian, frozenset({name}))},
         layer.outputs,
         x.rate * up / down,
         _resampled(x.divisors, up, down),
-        gaussian=layer.width > 1 or x.channels == 1,
-        fresh=True,
+        alike=alike,
         linear=x.linear,
         narrowest=x.narrowest if x.linear else min(x.narrowest or layer.width, layer.width),
     )
@@ -133,32 +202,26 @@ def _resampled(divisors: tuple[int, ...], up: int, down: int) -> tuple[int, ...]
     return tuple(sorted({M // math.gcd(M, down) for M in found}))
 
 
+def _fixed(x: Signal[C], u: Fixed) -> Signal[C]:
+    if u.gain is not None:
+        return replace(x, parts={key: replace(p, gain=u.gain * p.gain) for key, p in x.parts.items()})
+    own = (u.h.tobytes(), u.factor, u.offset, u.stride)
+    parts: dict[Hashable, Part[C]] = {(key, own): replace(p, moments=p.moments.fixed(u)) for key, p in x.parts.items()}
+    d = _resampled(x.divisors, u.factor, u.stride)
+    return replace(x, parts=parts, rate=x.rate * u.factor / u.stride, divisors=d)
+
+
 def _mapped(x: Signal[C], stage: Pointwise | Gate) -> Signal[C]:
+    name = "gate" if isinstance(stage, Gate) else stage.name
     if not x.gaussian:
         hint = "nothing is said of maps behind identity skips around maps, constants, depthwise kernels, concatenations"
-        raise NotAnalysable(complaint(_name(stage), "values that are not Gaussian", "a drawn convolution before", hint))
-    halves = isinstance(stage, Gate) or stage.name == "glu"
+        raise NotAnalysable(complaint(name, "values that are not Gaussian", "a drawn convolution before", hint))
+    halves = name in ("gate", "glu")
     if halves and x.channels % 2:
-        raise ValueError(complaint("channels", x.channels, f"an even number, for {_name(stage)}"))
-    channels = x.channels // 2 if halves else x.channels
-    return replace(x, moments=x.moments.mapped(stage), channels=channels, gaussian=False, linear=False)
-
-
-def _name(stage: Pointwise | Gate) -> str:
-    return "gate" if isinstance(stage, Gate) else stage.name
-
-
-def _joined(x: Signal[C], step: Sum | Concat) -> Signal[C]:
-    branches = [walk(replace(x, fresh=False), branch) for branch in step.branches]
-    if sum(not y.fresh for y in branches) > 1:
-        allowed = "at most one without a drawn convolution"
-        raise NotAnalysable(complaint("branches", "several that depend on each other", allowed))
-    rates = {y.rate for y in branches}
-    if len(rates) > 1:
-        found = ", ".join(sorted(map(str, rates)))
-        raise ValueError(complaint("rates of branches", found, "one rate", "a skip joins samples of one rate"))
-    joined = reduce(_sum if isinstance(step, Sum) else _concat, branches)
-    return replace(joined, fresh=x.fresh or all(y.fresh for y in branches))
+        raise ValueError(complaint("channels", x.channels, f"an even number, for {name}"))
+    key = (stage, frozenset((key, p.gain) for key, p in x.parts.items()))
+    part = Part(x.moments.mapped(stage), 1.0, False, x.roots)
+    return replace(x, parts={key: part}, channels=x.channels // 2 if halves else x.channels, linear=False)
 
 
 def _sum(x: Signal[C], y: Signal[C]) -> Signal[C]:
@@ -166,17 +229,31 @@ def _sum(x: Signal[C], y: Signal[C]) -> Signal[C]:
         raise ValueError(complaint("channels of branches", f"{x.channels} and {y.channels}", "equal numbers"))
     if not (x.alike or y.alike):
         raise NotAnalysable(complaint("sum", "two concatenations", "channels that are alike in one of them"))
-    return replace(
-        _common(x, y), moments=x.moments.plus(y.moments), gaussian=x.gaussian and y.gaussian, alike=x.alike and y.alike
-    )
+    parts = dict(x.parts)
+    for key, p in y.parts.items():
+        parts[key] = replace(p, gain=p.gain + parts[key].gain) if key in parts else p
+    _independent(parts.values())
+    return replace(_common(x, y), parts=parts, alike=x.alike and y.alike)
+
+
+def _independent(parts: Iterable[Part[C]]) -> None:
+    for p, q in combinations(parts, 2):
+        if shared := p.roots & q.roots:
+            got = f"signals that are both made of {', '.join(sorted(shared))}"
+            raise NotAnalysable(complaint("sum", got, "a drawn convolution on all ways but one"))
 
 
 def _concat(x: Signal[C], y: Signal[C]) -> Signal[C]:
     moments = x.moments.beside(y.moments, x.channels, y.channels)
-    return replace(_common(x, y), moments=moments, channels=x.channels + y.channels, gaussian=False, alike=False)
+    part = Part(moments, 1.0, False, x.roots | y.roots)
+    key = ("concat", *((key, p.gain) for each in (x, y) for key, p in each.parts.items()))
+    return replace(_common(x, y), parts={key: part}, channels=x.channels + y.channels, alike=False)
 
 
 def _common(x: Signal[C], y: Signal[C]) -> Signal[C]:
-    d = tuple(sorted({*x.divisors, *y.divisors, math.lcm(*x.divisors, *y.divisors)}))
+    if x.rate != y.rate:
+        hint = "a skip joins samples of one rate"
+        raise ValueError(complaint("rates of branches", f"{x.rate}, {y.rate}", "one rate", hint))
+    d = tuple(sorted({*x.divisors, *y.divisors}))
     narrow = [each for each in (x.narrowest, y.narrowest) if each]
     return replace(x, divisors=d, linear=x.linear and y.linear, narrowest=min(narrow, default=0))

@@ -26,6 +26,7 @@ from dspref.expected import (
     fixed,
     kernel_map,
 )
+from dspref.expected.graph import network
 from dspref.expected.moments import Moments
 from dspref.expected.walk import started, walk
 
@@ -164,6 +165,17 @@ NETS: dict[str, tuple[int, int, tuple[Step, ...]]] = {
             drawn("convt", 2, 1, 5, factor=3),
         ),
     ),
+    "blocks that share their input, thirded": (
+        16,
+        1,
+        (
+            drawn("convt", 1, 1, 3, factor=2),
+            Sum(((Sum(((), (drawn("conv", 1, 1, 3, padding=1),))),), (Sum(((), (drawn("conv", 1, 1, 2),))),), ())),
+            Fixed(np.array([1 / 3])),
+            Sum(((Fixed(np.ones(1), offset=-1),), (drawn("conv", 1, 1, 1), Fixed(np.ones(1), offset=1)))),
+            drawn("conv", 1, 1, 2),
+        ),
+    ),
     "groups, transposed in groups": (
         16,
         2,
@@ -176,7 +188,9 @@ CASES = [pytest.param(*net, id=name) for name, net in NETS.items()]
 
 
 def moments_of(steps: tuple[Step, ...], source: Source) -> tuple[Moments, Expected]:
-    return walk(started(Moments.of(source), source), steps).moments, expected_spectrum(steps, source, route="full")
+    return walk(started(Moments.of(source), source), network(steps)).moments, expected_spectrum(
+        steps, source, route="full"
+    )
 
 
 @pytest.mark.parametrize(("bits", "channels", "steps"), CASES)
@@ -291,7 +305,7 @@ def test_moments_of_maps_are_those_of_the_dense_recursion(steps: tuple[Step, ...
     T, source = 16, Source(4, constant=0.8, covariance=(1.0, 0.4))
     lag = (np.arange(T)[:, None] - np.arange(T) + T // 2) % T - T // 2
     K = dense(source.constant**2 + np.select([lag == 0, np.abs(lag) == 1], [1.0, 0.4], 0.0), steps)
-    x = walk(started(Moments.of(source), source), steps).moments
+    x = walk(started(Moments.of(source), source), network(steps)).moments
     n = np.arange(len(K))
     assert x.lags.max() < len(K) / 2
     ours = x.F[np.ix_(n % x.period, n % x.period)]

@@ -196,8 +196,13 @@ REFUSED: dict[str, tuple[tuple[Step, ...], Source, str]] = {
     "identity skip after an activation": ((CONV, RELU, Sum(((), (CONV,))), RELU), NOISE, NOT_GAUSSIAN),
     "a map of a concatenation": ((Concat(((CONV,), (CONV,))), RELU), NOISE, NOT_GAUSSIAN),
     "a map of depthwise kernels": ((CONV, replace(CONV, groups=4), RELU), NOISE, NOT_GAUSSIAN),
-    "branches that depend on each other": ((CONV, Sum(((), (RELU,)))), NOISE, "depend on each other"),
-    "a skip within a skip": ((Sum(((), (Sum(((), (CONV,))),))),), NOISE, "depend on each other"),
+    "branches that depend on each other": ((CONV, Sum(((), (RELU,)))), NOISE, "both made of 1"),
+    "a signal and its delay": ((CONV, Sum(((), (Fixed(np.ones(1), offset=-1),)))), NOISE, "both made of 1"),
+    "maps of a signal and of a sum with it": (
+        (CONV, Sum(((RELU,), (Sum(((), (CONV,))), RELU)))),
+        NOISE,
+        "both made of 1",
+    ),
     "two concatenations": ((Sum((HALVES, (Drawn("conv", 4, 4, 1), *HALVES))),), NOISE, "two concatenations"),
 }
 

@@ -19,10 +19,10 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from dspref.arrays import Array, NotAnalysable
-from torchparity.sampled import Estimate, Sampled, sampled
 from torchparity.experiment import INPUTS, prepared
 from torchparity.ledger import read
 from torchparity.models import melgan
+from torchparity.sampled import Estimate, Sampled, sampled
 from torchparity.unet import UNet, decoder
 
 SIGMAS = 4.5

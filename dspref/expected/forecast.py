@@ -1,0 +1,119 @@
+"""What can be said of any network: the expected spectrum as far as the theory goes, and what is not predicted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from dspref.arrays import NotAnalysable
+from dspref.expected.extent import Extent
+from dspref.expected.graph import INPUT, Network, Node, network
+from dspref.expected.network import Source, Step, Unknown
+from dspref.expected.spectrum import Expected, expected_spectrum
+from dspref.expected.walk import places, started
+
+ENDLESS = 1 << 62
+"""Longest period of a walk that only asks where the theory ends."""
+
+
+@dataclass(frozen=True)
+class NotPredicted:
+    """Something that the expected spectrum does not say.
+
+    Attributes
+    ----------
+    what : str
+        As "LSTM", "relu".
+    where : str
+        Name of the place.
+    why : str
+    divisor : int, optional
+        M, if it concerns the lines of one comb, at multiples of sr/M.
+    db : float, optional
+        Level in dB re input power below which each of them is not predicted.
+    """
+
+    what: str
+    where: str
+    why: str
+    divisor: int | None = None
+    db: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {"what": self.what, "where": self.where, "why": self.why, "divisor": self.divisor, "db": self.db}
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What is predicted, and what is not.
+
+    Attributes
+    ----------
+    expected : Expected or None
+        Of the output; None where that is refused.
+    partial : tuple of (str, Expected)
+        In front of each place that is refused: name of the place before it, and the spectrum to expect there.
+    not_predicted : tuple of NotPredicted
+    """
+
+    expected: Expected | None
+    partial: tuple[tuple[str, Expected], ...]
+    not_predicted: tuple[NotPredicted, ...]
+
+
+def forecast(steps: Network | Iterable[Step], source: Source, *, route: str = "auto") -> Forecast:
+    """Return the spectrum to expect of a network, or of its parts in front of what the theory does not cover.
+
+    Parameters
+    ----------
+    steps, source, route :
+        As of `expected_spectrum`.
+
+    Raises
+    ------
+    NotAnalysable
+        Where periods are beyond what the full recursion takes, and combs do not hold.
+    ValueError
+        If channels or rates do not fit.
+
+    Examples
+    --------
+    >>> from dspref.expected import Drawn
+    >>> down, up = Drawn("conv", 1, 8, 4, factor=2), Drawn("convt", 8, 1, 4, factor=2)
+    >>> found = forecast([down, Unknown("LSTM"), up], Source(1))
+    >>> found.expected, [(each.what, each.where) for each in found.not_predicted]
+    (None, [('LSTM', '2'), ('output', '3')])
+    >>> [(name, len(expected.combs)) for name, expected in found.partial]
+    [('1', 1)]
+    """
+    net = network(steps)
+    refused = tuple(_refused(net, source))
+    if not refused:
+        return Forecast(expected_spectrum(net, source, route=route), (), ())
+    names = dict.fromkeys(name for node, _ in refused for name in node.inputs if name != INPUT)
+    stopped = {node.name for node, _ in refused}
+    partial = [(name, net.before(name)) for name in names]
+    told = [NotPredicted(_what(node), node.name, str(why).removeprefix(f"{node.name}: ")) for node, why in refused]
+    if net.output not in stopped:
+        why = f"it depends on {', '.join(node.name for node, _ in refused)}"
+        told.append(NotPredicted("output", net.output, why))
+    reached = tuple((name, expected_spectrum(part, source, route=route)) for name, part in partial)
+    return Forecast(None, reached, tuple(told))
+
+
+def _refused(net: Network, source: Source) -> Iterator[tuple[Node, NotAnalysable]]:
+    """Yield the places where the theory ends, whose inputs are all predicted."""
+    behind: set[str] = set()
+    for node, found in places(started(Extent(1, ENDLESS), source), net):
+        if isinstance(found, NotAnalysable):
+            if not behind & set(node.inputs):
+                yield node, found
+            behind.add(node.name)
+
+
+def _what(node: Node) -> str:
+    if isinstance(node.op, Unknown):
+        return node.op.what
+    return node.op if isinstance(node.op, str) else getattr(node.op, "name", "gate")
