@@ -118,7 +118,7 @@ def reported(
     from dspref.expected.report import Report
 
     fed = source.source(channels)
-    found = forecast(net, fed, width_terms=width_terms)
+    found = forecast(net, fed, **({} if width_terms else {"width_terms": False}))
     explanation = None
     if explain and found.expected is not None:
         from dspref.expected.explain import explain as explained

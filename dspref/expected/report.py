@@ -107,9 +107,9 @@ class Report:
         channels = f"{self.channels} channel{'s' if self.channels > 1 else ''}"
         yield f"{self.target}, input {self.input} in {channels}"
         if found is None:
-            yield "The output is not predicted. What is, in front of the places where the theory ends:"
+            yield "The output is not predicted; this is, in front of the places where the theory ends:"
             for name, part in self.forecast.partial:
-                yield from ("", f"In front of {name}, frequencies of its own rate:", _table(part, None), *_floor(part))
+                yield from ("", f"Behind {name}, at its own rate sr", _table(part, None), *_floor(part))
         else:
             rate = "" if sr is None else f"Output {hertz(sr)}. "
             yield f"{rate}Lines repeat every {found.period} samples. {_width(found)}"
