@@ -4,6 +4,7 @@ from dspref.expected.filters import Fixed, average_pool, fixed
 from dspref.expected.forecast import Forecast, NotPredicted, forecast
 from dspref.expected.graph import Network, Node, network
 from dspref.expected.kernelmaps import kernel_map, mean_map
+from dspref.expected.known import known_spectrum
 from dspref.expected.laws import initialised, rescaled
 from dspref.expected.network import Concat, Drawn, Gate, Source, Step, Sum, Unknown
 from dspref.expected.spectrum import Comb, Expected, expected_spectrum
@@ -31,6 +32,7 @@ __all__ = [
     "glu_offset",
     "initialised",
     "kernel_map",
+    "known_spectrum",
     "mean_map",
     "network",
     "relu_line",

@@ -126,7 +126,7 @@ ORDER: dict[str, Tiers] = {
             "spectrum",
             "symbolic",
         ),
-        ("advice", "commands.architecture", "expected.forecast", "gradients", "plot"),
+        ("advice", "commands.architecture", "expected.forecast", "expected.known", "gradients", "plot"),
         ("", "claims.drawings", "commands.advise", "expected"),
         ("claims.figures", "commands.leakage", "commands.symbolic", "documents"),
         ("commands.claims", "commands.findings", "gradients.documents", "pages"),
