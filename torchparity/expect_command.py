@@ -205,6 +205,8 @@ def _drawing(source: Input, channels: int, seed: int) -> Any:
 
 def _draw(looked: Target, expected: Expected, source: Input, channels: int, seed: int, path: Path) -> None:
     """Draw the prediction over the spectrum of one network."""
+    import numpy as np
+
     from dspref.expected.pictures import expected_png, spectrum_size
     from torchparity.expect_check import factors_of
     from torchparity.experiment import prepared
@@ -212,8 +214,9 @@ def _draw(looked: Target, expected: Expected, source: Input, channels: int, seed
     size = spectrum_size(expected)
     periods = FRAMES * size // expected.period
     made = prepared(looked.factory, factors_of(expected), periods=periods, **_drawing(source, channels, seed))
+    y = np.resize(made.steady(0)[0, 0], periods * expected.period)  # one period is all there is without noise
     title = f"{looked.name}, input {source.words}, seed {seed}"
-    write(path, expected_png(expected, looked.sr, measured=made.steady(0)[0, 0], title=title))
+    write(path, expected_png(expected, looked.sr, measured=y, title=title))
 
 
 FRAMES = 16

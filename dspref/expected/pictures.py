@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dspref.arrays import Array, as_real, complaint
-from dspref.expected.report import DIGITS, HANN, SAMPLES
-from dspref.expected.spectrum import Expected
+from dspref.expected.report import DIGITS, HANN, SAMPLES, lost, own_lines
+from dspref.expected.spectrum import Comb, Expected
 from dspref.tables import hertz
 
 if TYPE_CHECKING:
@@ -55,21 +55,6 @@ def power_spectrum(y: ArrayLike, size: int) -> Array:
     return np.asarray((np.abs(np.fft.rfft(w * frames)) ** 2).mean(axis=0) / w.sum() ** 2)
 
 
-def own_lines(expected: Expected, i: int) -> Array:
-    """Return the numbers k of the lines k/P, 0 … ½, that comb i has and no coarser one.
-
-    Examples
-    --------
-    >>> from dspref.expected import Drawn, Source, expected_spectrum
-    >>> found = expected_spectrum([Drawn("convt", 1, 1, 8, factor=4)], Source(1, 1.0))
-    >>> [own_lines(found, i).tolist() for i in range(2)]
-    [[0], [1, 2]]
-    """
-    k = np.arange(expected.period // 2 + 1)
-    first = np.argmax([k * comb.divisor % expected.period == 0 for comb in expected.combs], axis=0)
-    return np.flatnonzero(first == i)
-
-
 def plot_expected(
     expected: Expected,
     sr: Fraction | float | None = None,
@@ -104,8 +89,9 @@ def plot_expected(
         ax.plot(f * rate, _db(power_spectrum(measured, N)), color="0.6", lw=0.7, label="one network", zorder=1)
     if expected.noise > 0:
         ax.plot(f * rate, _db(expected.floor(f) * HANN / N), color="black", lw=1.2, label="expected floor", zorder=2)
-    for i in range(len(expected.combs)):
-        _draw_comb(ax, expected, i, sr)
+    for i, comb in enumerate(expected.combs):
+        if comb not in lost(expected):
+            _draw_comb(ax, expected, comb, sr, f"C{i % 10}")
     ax.set(xlabel="cycles per sample" if sr is None else "frequency (Hz)", xlim=(-0.004 * rate, 0.504 * rate))
     ax.set(ylabel=f"power in a bin, dB re input (Hann, N = {N})", title=title, ylim=_range(expected, N))
     ax.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1.01, 1), borderaxespad=0)
@@ -126,20 +112,16 @@ def expected_png(
     return page.getvalue()
 
 
-def _draw_comb(ax: Axes, expected: Expected, i: int, sr: Fraction | float | None) -> None:
-    """Draw a point for the mean and a bar for the band of each line that comb i is the first to have."""
-    from matplotlib import colormaps
-
-    comb, k = expected.combs[i], own_lines(expected, i)
-    power = np.array([expected.line(int(number)) for number in k])
-    k, power = k[power > 0], power[power > 0]
+def _draw_comb(ax: Axes, expected: Expected, comb: Comb, sr: Fraction | float | None, colour: str) -> None:
+    """Draw a point for the mean and a bar for the band of each line that a comb is the first to have."""
+    k, level = _levels(expected, comb)
     if comb.db is None or not k.size:
         return
-    x, level = k / expected.period * (1 if sr is None else float(sr)), _db(power)
+    x = k / expected.period * (1 if sr is None else float(sr))
     low, high = ((comb.quantile_db(q) or 0.0) - comb.db for q in (0.05, 0.95))
-    colour, many = colormaps["tab10"](i % 10), k.size > MANY
     name = "offset" if comb.divisor == 1 else f"sr/{comb.divisor}"
     name += "" if sr is None or comb.divisor == 1 else f": {hertz(Fraction(sr) / comb.divisor)}"
+    many = k.size > MANY
     ax.vlines(x, level + low, level + high, colors=[colour], lw=1 if many else 2, alpha=0.5, zorder=3)
     ax.plot(x, level, ls="", marker="o", ms=2.5 if many else 5, color=colour, label=name, zorder=4)
 
@@ -148,14 +130,19 @@ MANY = 40
 """Lines of a comb from which on marks are small."""
 
 
+def _levels(expected: Expected, comb: Comb) -> tuple[Array, Array]:
+    """Return the numbers of the lines of a comb that are there, and their levels."""
+    k = own_lines(expected, comb)
+    power = np.array([expected.line(int(number)) for number in k])
+    return k[power > 0], _db(power[power > 0])
+
+
 def _range(expected: Expected, N: int) -> tuple[float, float]:
-    """Return the limits of levels: a little around all bands and the floor, but not down to rounding."""
-    levels = [comb.db for comb in expected.combs if comb.db is not None]
+    """Return the limits of levels: a little around all that is drawn."""
+    drawn = (_levels(expected, comb)[1] for comb in expected.combs if comb not in lost(expected))
+    levels = [level for those in drawn for level in those.tolist()]
     levels += [expected.floor_db + 10 * math.log10(HANN / N)] if expected.floor_db is not None else []
-    if not levels:
-        return -DIGITS, 0.0
-    top = max(levels)
-    return max(min(levels) - 20, top - DIGITS), top + 10
+    return (min(levels) - 20, max(levels) + 10) if levels else (-float(DIGITS), 0.0)
 
 
 def _db(power: Array) -> Array:

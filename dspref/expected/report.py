@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Protocol
 
+import numpy as np
 from rich.console import RenderableType
 
 from dspref import __version__
+from dspref.arrays import Array
 from dspref.expected.forecast import Forecast
 from dspref.expected.spectrum import Comb, Expected
 from dspref.tables import hertz, table, text
@@ -127,9 +129,9 @@ LEGEND = (
 
 
 def over_floor(found: Expected, comb: Comb) -> float | None:
-    """Return by how many dB a line stands over the floor in a spectrum of 1024 samples under a Hann window.
+    """Return by how many dB lines stand over the floor in a spectrum of 1024 samples under a Hann window.
 
-    ``10 log₁₀(abs(c)² N/(1.5 S))``; None if there is no line, or no floor.
+    ``10 log₁₀(abs(c)² N/(1.5 S))``, S the mean of the floor at the lines; None if there are none, or there is no floor.
 
     Examples
     --------
@@ -138,9 +140,23 @@ def over_floor(found: Expected, comb: Comb) -> float | None:
     >>> [round(over_floor(found, comb), 1) for comb in found.combs]
     [23.3, 22.3]
     """
-    if comb.db is None or found.floor_db is None:
-        return None
-    return comb.db - found.floor_db + 10 * math.log10(SAMPLES / HANN)
+    S = float(found.floor(own_lines(found, comb) / found.period).mean())
+    return 10 * math.log10(comb.power * SAMPLES / (HANN * S)) if comb.power > 0 and S > 0 else None
+
+
+def own_lines(found: Expected, comb: Comb) -> Array:
+    """Return the numbers k of the lines k/P, 0 … ½, that a comb has and no coarser one.
+
+    Examples
+    --------
+    >>> from dspref.expected import Drawn, Source, expected_spectrum
+    >>> found = expected_spectrum([Drawn("convt", 1, 1, 8, factor=4)], Source(1, 1.0))
+    >>> [own_lines(found, comb).tolist() for comb in found.combs]
+    [[0], [1, 2]]
+    """
+    k = np.arange(found.period // 2 + 1)
+    first = np.argmax([k * each.divisor % found.period == 0 for each in found.combs], axis=0)
+    return np.flatnonzero(first == found.combs.index(comb))
 
 
 def finest(found: Expected) -> Comb | None:
@@ -148,20 +164,21 @@ def finest(found: Expected) -> Comb | None:
 
     None if at most the offset does. Levels that are rounding do not count.
     """
-    lines = [comb for comb in found.combs if comb.divisor > 1 and comb not in _lost(found)]
+    lines = [comb for comb in found.combs if comb.divisor > 1 and comb not in lost(found)]
     if found.floor_db is not None:
         lines = [comb for comb in lines if (over_floor(found, comb) or 0) > 0]
     return max((comb for comb in lines if comb.db is not None), key=lambda comb: comb.divisor, default=None)
 
 
 def rounding(found: Expected) -> tuple[str, ...]:
-    """Return a remark on combs whose levels have no digits left."""
-    names = ", ".join(f"sr/{comb.divisor}" for comb in _lost(found))
+    """Return a remark on the combs that are lost."""
+    names = ", ".join(f"sr/{comb.divisor}" for comb in lost(found))
     words = f"more than {DIGITS} dB below the strongest line, and so rounding for the most part: {names}"
     return (words,) if names else ()
 
 
-def _lost(found: Expected) -> list[Comb]:
+def lost(found: Expected) -> list[Comb]:
+    """Return the combs whose levels have no digits left."""
     strongest = max((comb.db for comb in found.combs if comb.db is not None), default=0.0)
     return [comb for comb in found.combs if comb.db is not None and comb.db < strongest - DIGITS]
 
@@ -231,7 +248,7 @@ def _standing(found: Expected, sr: Fraction | None) -> list[str]:
         return [f"No comb stands {over}." if found.floor_db is not None else "No comb has lines."]
     every = f"sr/{best.divisor}" if sr is None else hertz(sr * best.every)
     if found.floor_db is None:
-        return [f"The finest comb that has lines is that of {every}."]
+        return [f"The finest comb whose lines are no rounding is that of {every}."]
     return [f"The finest comb that stands {over}, is that of {every}: {decibels(over_floor(found, best))} dB."]
 
 
