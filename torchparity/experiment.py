@@ -198,12 +198,11 @@ def coloured(shape: tuple[int, ...], covariance: Sequence[float], generator: tor
     >>> coloured((2, 3), (1.0, 0.5), torch.Generator().manual_seed(0)).shape
     torch.Size([2, 3])
     """
-    r = Source(1, covariance=tuple(covariance)).covariance
+    r = torch.tensor(Source(1, covariance=tuple(covariance)).covariance, dtype=torch.float64)
     N = shape[-1] + len(r) - 1
-    angle = 2 * math.pi / N * torch.arange(N // 2 + 1, dtype=torch.float64)
-    S = r[0] + 2 * sum(value * torch.cos(lag * angle) for lag, value in enumerate(r[1:], 1))
+    S = (2 * torch.fft.rfft(r, N).real - r[0]).clamp(min=0)
     white = torch.randn((*shape[:-1], N), generator=generator, dtype=torch.float64)
-    return torch.fft.irfft(torch.fft.rfft(white) * S.clamp(min=0).sqrt(), N)[..., : shape[-1]]
+    return torch.as_tensor(torch.fft.irfft(torch.fft.rfft(white) * S.sqrt(), N)[..., : shape[-1]])
 
 
 def _step(rate: Fraction, period: int) -> int:

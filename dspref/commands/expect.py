@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dspref.arrays import NotAnalysable
 from dspref.commands.architecture import read_chain
 from dspref.console import (
     NOT_ANALYSABLE,
@@ -118,7 +117,8 @@ def reported(
     from dspref.expected.report import Report
 
     fed = source.source(channels)
-    found = forecast(net, fed, **({} if width_terms else {"width_terms": False}))
+    options: dict[str, Any] = {} if width_terms else {"width_terms": False}
+    found = forecast(net, fed, **options)
     explanation = None
     if explain and found.expected is not None:
         from dspref.expected.explain import explain as explained

@@ -122,8 +122,8 @@ def _ops(chain: Chain, widths: list[tuple[int, int]], init: str, scale: float, b
 
 
 def _drawn(outline: Outline, inputs: int, outputs: int) -> Drawn:
-    shape = {"dilation": outline.dilation, "padding": outline.padding, "groups": outline.groups}
-    return Drawn(outline.op, inputs, outputs, outline.length, outline.stride, **shape)
+    sizes = (inputs, outputs, outline.length, outline.stride, outline.dilation, outline.padding, outline.groups)
+    return Drawn(outline.op, *sizes)
 
 
 def _filter(stage: Stage) -> Op:

@@ -1,4 +1,4 @@
-"""The schemas of the JSON of campaigns, mutants, findings and expected spectra: real documents are valid, wrong ones are refused."""
+"""The schemas of the JSON of commands: real documents are valid, wrong ones are refused."""
 
 from __future__ import annotations
 
