@@ -86,6 +86,10 @@ class Levels:
         v = tuple(gain**2 * v for v in self.v)
         return Levels(self.divisors, v, gain**2 * self.noise, gain * self.mean)
 
+    def centred(self) -> Levels:
+        """Return the levels of the signal less its mean, ``v − μ²``."""
+        return Levels(self.divisors, tuple(v - self.mean**2 for v in self.v), self.noise, 0.0)
+
     def plus(self, other: Levels) -> Levels:
         """Return the levels of the sum of independent signals."""
         d = self._joined(other)

@@ -86,6 +86,10 @@ class Moments:
         """Return the moments times a number, ``a² K``."""
         return Moments(gain**2 * self.F, self.lags, gain**2 * self.D, gain * self.mean)
 
+    def centred(self) -> Moments:
+        """Return the moments of the signal less its mean, ``F − μμᵀ``."""
+        return Moments(self.F - np.outer(self.mean, self.mean), self.lags, self.D, np.zeros(self.period))
+
     def plus(self, other: Moments) -> Moments:
         """Return the moments of the sum of independent signals: ``K₁ + K₂ + μ₁μ₂ᵀ + μ₂μ₁ᵀ``."""
         x, y = self.tiled(other.period), other.tiled(self.period)

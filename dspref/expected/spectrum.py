@@ -168,21 +168,23 @@ def expected_spectrum(steps: Network | Iterable[Step], source: Source, *, route:
     net = network(steps)
     if route != "full":
         try:
-            return _of_levels(walk(started(Levels.of(source), source), net))
+            return of_levels(walk(started(Levels.of(source), source), net))
         except NotAnalysable:
             if route == "combs":
                 raise
     walk(started(Extent(1, LARGEST), source), net)  # refuses before any work
-    return _of_moments(walk(started(Moments.of(source), source), net))
+    return of_moments(walk(started(Moments.of(source), source), net))
 
 
-def _of_levels(x: Signal[Levels]) -> Expected:
+def of_levels(x: Signal[Levels]) -> Expected:
+    """Return what a signal's levels say."""
     levels = x.moments
     combs = tuple(Comb(M, power) for M, power in zip(levels.divisors, heights(levels).tolist(), strict=True))
     return _result(x, combs, None, np.zeros(1, int), np.full(1, levels.noise), "combs")
 
 
-def _of_moments(x: Signal[Moments]) -> Expected:
+def of_moments(x: Signal[Moments]) -> Expected:
+    """Return what a signal's matrices say."""
     power, k = lines(x.moments), np.arange(x.moments.period)
     first = np.array([(k * M % len(k)) == 0 for M in x.divisors]).argmax(axis=0)
     combs = tuple(Comb(M, float(power[first == i].mean())) for i, M in enumerate(x.divisors) if (first == i).any())
