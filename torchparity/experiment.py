@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from dspref.arrays import Array, NotAnalysable, as_choice, as_integer, complaint
-from dspref.expected.network import Source
+from dspref.expected.source import Source
 from torchparity.calls import own_channels
 from torchparity.comblines import Combs, band_sizes, floor_densities, line_powers
 from torchparity.reach import borders, rate_of

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dspref.arrays import complaint
 from dspref.commands.architecture import read_chain
 from dspref.console import (
     NOT_ANALYSABLE,
@@ -42,7 +43,8 @@ def expect_options(command: Command) -> Command:
             default="white",
             show_default=True,
             metavar="KINDS",
-            help="ones, white, mono, coloured:FILE (autocovariance at lags 0, 1, …), or some, with + between.",
+            help="ones, white, mono, coloured:FILE (autocovariance at lags 0, 1, …), density:FILE (from 0 to half the "
+            "rate), or some of them, with + between.",
         ),
     ):
         command = option(command)
@@ -116,6 +118,8 @@ def reported(
     from dspref.expected.forecast import forecast
     from dspref.expected.report import Report
 
+    if explain and sr is None:
+        raise ValueError(complaint("--explain", "no output rate", "--sr HZ", "combs are told by their frequencies"))
     fed = source.source(channels)
     options: dict[str, Any] = {} if width_terms else {"width_terms": False}
     found = forecast(net, fed, **options)

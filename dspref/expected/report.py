@@ -100,9 +100,9 @@ class Report:
 
     def to_text(self) -> str:
         """Return tables and sentences, 80 columns wide."""
-        return text(*self._parts()) + "".join(
-            f"\n{part.to_text(self.sr).rstrip()}\n" for part in (self.explanation, self.check) if part is not None
-        )
+        more = {"What feeds each comb:\n": self.explanation, "": self.check}
+        told = (f"\n{head}{part.to_text(self.sr).rstrip()}\n" for head, part in more.items() if part is not None)
+        return text(*self._parts()) + "".join(told)
 
     def _parts(self) -> Iterator[RenderableType]:
         found, sr = self.forecast.expected, self.sr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -120,7 +121,10 @@ def test_inputs_add_up(tmp_path: Path) -> None:
     assert read_input("ones") == Input(("ones",))
     assert read_input(f"coloured:{path}+ones") == Input(("ones", "coloured"), (1.0, 0.5, 0.25))
     mixed = read_input(f"mono+coloured:{path}+white").source(3)
-    assert (mixed.channels, mixed.constant, mixed.covariance) == (3, 0.0, (3.0, 0.5, 0.25))
+    assert mixed == Source(3, 0.0, (3.0, 0.5, 0.25), mono=True)
+    assert read_input("white").source(2) == Source(2, covariance=(1.0,))
+    path.write_text(" ".join(str(3 + 2 * math.cos(math.pi * k / 8)) for k in range(9)), "utf-8")
+    assert read_input(f"density:{path}").covariance == pytest.approx((1.0, 1 / 3), abs=1e-15)
 
 
 @pytest.mark.parametrize(
@@ -138,13 +142,25 @@ def test_inputs_add_up(tmp_path: Path) -> None:
         ("coloured:empty.txt", "which is empty"),
         ("coloured:zero.txt", "a variance > 0"),
         ("coloured:nan.txt", "a variance > 0"),
+        ("coloured:zero.txt+density:zero.txt", "each once"),
+        ("density:zero.txt+density:", "name its file: density:FILE"),
+        ("density:negative.txt", "density: got -1"),
+        ("density:one.txt", "two or more samples"),
         ("coloured:rough.txt", "an autocovariance, whose spectrum is >= 0"),
     ],
 )
 def test_other_inputs_are_refused_before_any_work(
     words: str, match: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    files = {"letters": "1 a", "empty": "", "zero": "0 1", "nan": "nan", "rough": "1 0.6"}
+    files = {
+        "letters": "1 a",
+        "empty": "",
+        "zero": "0 1",
+        "nan": "nan",
+        "rough": "1 0.6",
+        "negative": "1 -1 1",
+        "one": "1",
+    }
     for name, content in files.items():
         (tmp_path / f"{name}.txt").write_text(content, "utf-8")
     monkeypatch.chdir(tmp_path)
@@ -173,6 +189,7 @@ def test_other_inputs_are_refused_before_any_work(
         ([], "no architecture"),
         (["--preset", "melgam"], "did you mean 'melgan'"),
         (["conv k3", "--sr", "0"], "frequency"),
+        (["conv k3", "--explain"], "--explain: got no output rate"),
     ],
     ids=lambda given: " ".join(given) if isinstance(given, list) else "",
 )
@@ -281,6 +298,16 @@ def test_a_refused_output_is_reported_with_what_is_predicted() -> None:
     assert "The output is not predicted" in result.stdout
     assert "Behind 2 relu" in result.stdout
     assert "- haar, 3 haar" in result.stdout
+
+
+def test_the_causes_of_each_comb_are_told_on_demand() -> None:
+    arguments = ["--preset", "melgan", "--channels", MELGAN, "--input", "ones"]
+    data = answer(*arguments, "--explain")
+    assert [row["divisor"] for row in data["explain"]["combs"]] == [row["divisor"] for row in data["combs"]]
+    assert answer(*arguments)["explain"] is None
+    page = run(*arguments, "--explain").stdout
+    assert page.startswith(run(*arguments).stdout)
+    assert re.search(r"silencing .* lowers the 5512.5 Hz comb by \d+\.\d dB", page)
 
 
 def test_a_file_takes_the_report(tmp_path: Path) -> None:
