@@ -100,7 +100,8 @@ def expect(
         looked = _resolved(target, sr, rescale, meta)
         from torchparity.walked import walked
 
-        found = walked(looked.module(seed), channels=channels, rescale=looked.rescale)
+        module = looked.module(seed)
+        found = walked(module, channels=channels, rescale=looked.rescale)
 
         def check(expected: Expected) -> Check:
             return _checked(looked, expected, source, found.channels, as_integer("draws", draws, 2), resume, jobs, seed)
@@ -116,6 +117,8 @@ def expect(
             remarks=found.remarks,
             check=None if draws is None else check,
         )
+        if not made.forecast.expected and not made.forecast.partial:
+            _check_channels(module, found.channels)
         if image is not None and made.forecast.expected is not None:
             _draw(looked, made.forecast.expected, source, found.channels, seed, image)
     tell(made, form, file)
@@ -129,6 +132,14 @@ def _check_options(draws: int | None, resume: str | None, jobs: int | None) -> N
     for name, given in {"--resume": resume, "--jobs": jobs}.items():
         if given is not None:
             raise ValueError(complaint(name, given, "together with --check N"))
+
+
+def _check_channels(module: nn.Module, channels: int) -> None:
+    """Refuse channels that the first layer does not take, where nothing could be said of what it makes of them."""
+    from torchparity.calls import own_channels
+
+    if (due := own_channels(module, channels)) != channels:
+        raise ValueError(complaint("channels", channels, f"{due}, as the first layer takes"))
 
 
 def _picture(path: str | None) -> Path | None:

@@ -54,8 +54,17 @@ def disturbing():
 
 calls = 0
 
+class Recurrent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.up, self.lstm, self.out = nn.ConvTranspose1d(3, 4, 4, 2), nn.LSTM(4, 4), nn.ConvTranspose1d(4, 1, 4, 2)
+
+    def forward(self, x):
+        y, _ = self.lstm(self.up(x).permute(2, 0, 1))
+        return self.out(y.permute(1, 2, 0))
+
 def recurrent():
-    return nn.Sequential(nn.ConvTranspose1d(3, 4, 4, 2), nn.LeakyReLU(0.2), nn.LSTM(5, 4))
+    return Recurrent()
 
 def broken():
     net = linear()
@@ -276,7 +285,7 @@ def test_wrong_options_end_before_any_work(
 @pytest.mark.parametrize(
     ("target", "options", "match"),
     [
-        ("linear", ["--channels", "5"], "channels"),
+        ("linear", ["--channels", "5"], "channels: got 5; allowed: 3, as the first layer takes"),
         ("linear", ["--rescale", "0"], "reference"),
         ("linear", ["--rescale", "nan"], "reference"),
         ("broken", [], "NaN|nan|finite"),
