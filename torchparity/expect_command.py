@@ -224,7 +224,9 @@ def _draw(looked: Target, expected: Expected, source: Input, channels: int, seed
 
     size = spectrum_size(expected)
     periods = FRAMES * size // expected.period
-    made = prepared(looked.factory, factors_of(expected), periods=periods, **_drawing(source, channels, seed))
+    made = prepared(
+        looked.factory, factors_of(expected), periods=periods, records=2, **_drawing(source, channels, seed)
+    )
     y = np.resize(made.steady(0)[0, 0], periods * expected.period)  # one period is all there is without noise
     title = f"{looked.name}, input {source.words}, seed {seed}"
     write(path, expected_png(expected, looked.sr, measured=y, title=title))
