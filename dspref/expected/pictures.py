@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dspref.arrays import Array, as_real, complaint
-from dspref.expected.report import DIGITS, HANN, SAMPLES, lost, own_lines
+from dspref.arrays import Array, NotAnalysable, as_real, complaint
 from dspref.expected.spectrum import Comb, Expected
+from dspref.expected.visible import DIGITS, HANN, SAMPLES, lost, own_lines, seen_floor
 from dspref.tables import hertz
 
 if TYPE_CHECKING:
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 APART = 4
 """Bins between lines that a Hann window tells apart."""
+
+
+LONGEST = 1 << 16
+"""Longest period whose lines are drawn."""
 
 
 def spectrum_size(expected: Expected) -> int:
@@ -36,6 +40,8 @@ def spectrum_size(expected: Expected) -> int:
     1026
     """
     P = expected.period
+    if P > LONGEST:
+        raise NotAnalysable(complaint("period of lines to draw", P, f"at most {LONGEST}", "the levels are in the text"))
     return P * max(APART, -(-SAMPLES // P))
 
 
@@ -88,7 +94,14 @@ def plot_expected(
     if measured is not None:
         ax.plot(f * rate, _db(power_spectrum(measured, N)), color="0.6", lw=0.7, label="one network", zorder=1)
     if expected.noise > 0:
-        ax.plot(f * rate, _db(expected.floor(f) * HANN / N), color="black", lw=1.2, label="expected floor", zorder=2)
+        ax.plot(
+            f * rate,
+            _db(seen_floor(expected, f, size=N) * HANN / N),
+            color="black",
+            lw=1.2,
+            label="expected floor",
+            zorder=2,
+        )
     for i, comb in enumerate(expected.combs):
         if comb not in lost(expected):
             _draw_comb(ax, expected, comb, sr, f"C{i % 10}")

@@ -5,31 +5,20 @@ Levels are those of one line, in dB re power 1, which is that of each kind of in
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Protocol
 
-import numpy as np
 from rich.console import RenderableType
 
 from dspref import __version__
-from dspref.arrays import Array
 from dspref.expected.forecast import Forecast
 from dspref.expected.spectrum import Comb, Expected
+from dspref.expected.visible import DIGITS, SAMPLES, finest, lost, over_floor
 from dspref.tables import hertz, table, text
 
 SCHEMA = "torchparity.expect/1"
-
-SAMPLES = 1024
-"""N of the spectrum in which lines are looked for over the floor."""
-
-HANN = 1.5
-"""Noise bandwidth of the Hann window, in bins."""
-
-DIGITS = 130
-"""Decibels below the strongest line from which on a line is rounding."""
 
 
 class Part(Protocol):
@@ -71,9 +60,7 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, schema ``torchparity.expect/1``: levels in dB, None for what is not there."""
-        found, sr = self.forecast.expected, self.sr
-        rows = [_comb_data(comb, sr) for comb in found.combs] if found is not None else []
-        gaps = ("what", "where", "why", "divisor", "db")
+        found, sr, gaps = self.forecast.expected, self.sr, self.forecast.not_predicted
         return {
             "schema": SCHEMA,
             "version": __version__,
@@ -81,19 +68,10 @@ class Report:
             "input": self.input,
             "sr": None if sr is None else float(sr),
             "channels": self.channels,
-            "outputs": None if found is None else found.channels,
-            "period": None if found is None else found.period,
-            "exact": None if found is None else found.exact,
-            "route": None if found is None else found.route,
-            "narrowest": None if found is None else found.narrowest or None,
-            "combs": rows,
-            "floor_db": None if found is None else _rounded(found.floor_db),
-            "over_floor": None if found is None else _over_data(found, sr),
-            "not_predicted": [
-                {name: _rounded(getattr(each, name)) for name in gaps} for each in self.forecast.not_predicted
-            ],
+            **(NOTHING if found is None else _output_data(found, sr)),
+            "not_predicted": [{name: _rounded(each) for name, each in gap.to_dict().items()} for gap in gaps],
             "partial": [_part_data(name, part) for name, part in self.forecast.partial] if found is None else [],
-            "remarks": [*self.remarks, *(rounding(found) if found is not None else ())],
+            "remarks": self._remarks(),
             "explain": None if self.explanation is None else self.explanation.to_dict(sr),
             "check": None if self.check is None else self.check.to_dict(sr),
         }
@@ -109,17 +87,25 @@ class Report:
         channels = f"{self.channels} channel{'s' if self.channels > 1 else ''}"
         yield f"{self.target}, input {self.input} in {channels}"
         if found is None:
-            yield "The output is not predicted; this is, in front of the places where the theory ends:"
+            what = " What is, in front of the places where the theory ends:" if self.forecast.partial else ""
+            yield f"The output is not predicted.{what}"
             for name, part in self.forecast.partial:
                 yield from ("", f"Behind {name}, at its own rate sr", _table(part, None), *_floor(part))
         else:
             rate = "" if sr is None else f"Output {hertz(sr)}. "
             yield f"{rate}Lines repeat every {found.period} samples. {_width(found)}"
             yield from ("", _table(found, sr), *_floor(found), *_standing(found, sr), "", LEGEND)
-        if said := [*self.remarks, *(rounding(found) if found is not None else ())]:
+        if said := self._remarks():
             yield from ("", "Remarks:", *(f"- {words}" for words in said))
         if self.forecast.not_predicted:
             yield from ("", "Not predicted:", *(f"- {_gap(each, sr)}" for each in self.forecast.not_predicted))
+
+    def _remarks(self) -> list[str]:
+        """Return the remarks, and which combs are lost in rounding."""
+        found = self.forecast.expected
+        names = ", ".join(f"sr/{comb.divisor}" for comb in (lost(found) if found is not None else ()))
+        words = f"more than {DIGITS} dB below the strongest line, and so rounding for the most part: {names}"
+        return [*self.remarks, *([words] if names else [])]
 
 
 LEGEND = (
@@ -128,59 +114,26 @@ LEGEND = (
 )
 
 
-def over_floor(found: Expected, comb: Comb) -> float | None:
-    """Return by how many dB lines stand over the floor in a spectrum of 1024 samples under a Hann window.
-
-    ``10 log₁₀(abs(c)² N/(1.5 S))``, S the mean of the floor at the lines; None if there are none, or there is no floor.
-
-    Examples
-    --------
-    >>> from dspref.expected import Drawn, Source, expected_spectrum
-    >>> found = expected_spectrum([Drawn("convt", 8, 8, 8, factor=4)], Source(8, 1.0, (1.0,)))
-    >>> [round(over_floor(found, comb), 1) for comb in found.combs]
-    [23.3, 22.3]
-    """
-    S = float(found.floor(own_lines(found, comb) / found.period).mean())
-    return 10 * math.log10(comb.power * SAMPLES / (HANN * S)) if comb.power > 0 and S > 0 else None
+NOTHING: dict[str, Any] = {
+    **dict.fromkeys(("outputs", "period", "exact", "route", "narrowest")),
+    "combs": [],
+    "floor_db": None,
+    "over_floor": None,
+}
+"""What is said of an output that is not predicted."""
 
 
-def own_lines(found: Expected, comb: Comb) -> Array:
-    """Return the numbers k of the lines k/P, 0 … ½, that a comb has and no coarser one.
-
-    Examples
-    --------
-    >>> from dspref.expected import Drawn, Source, expected_spectrum
-    >>> found = expected_spectrum([Drawn("convt", 1, 1, 8, factor=4)], Source(1, 1.0))
-    >>> [own_lines(found, comb).tolist() for comb in found.combs]
-    [[0], [1, 2]]
-    """
-    k = np.arange(found.period // 2 + 1)
-    first = np.argmax([k * each.divisor % found.period == 0 for each in found.combs], axis=0)
-    return np.flatnonzero(first == found.combs.index(comb))
-
-
-def finest(found: Expected) -> Comb | None:
-    """Return the finest comb of lines that stand over the floor, or of any lines where there is no noise.
-
-    None if at most the offset does. Levels that are rounding do not count.
-    """
-    lines = [comb for comb in found.combs if comb.divisor > 1 and comb not in lost(found)]
-    if found.floor_db is not None:
-        lines = [comb for comb in lines if (over_floor(found, comb) or 0) > 0]
-    return max((comb for comb in lines if comb.db is not None), key=lambda comb: comb.divisor, default=None)
-
-
-def rounding(found: Expected) -> tuple[str, ...]:
-    """Return a remark on the combs that are lost."""
-    names = ", ".join(f"sr/{comb.divisor}" for comb in lost(found))
-    words = f"more than {DIGITS} dB below the strongest line, and so rounding for the most part: {names}"
-    return (words,) if names else ()
-
-
-def lost(found: Expected) -> list[Comb]:
-    """Return the combs whose levels have no digits left."""
-    strongest = max((comb.db for comb in found.combs if comb.db is not None), default=0.0)
-    return [comb for comb in found.combs if comb.db is not None and comb.db < strongest - DIGITS]
+def _output_data(found: Expected, sr: Fraction | None) -> dict[str, Any]:
+    return {
+        "outputs": found.channels,
+        "period": found.period,
+        "exact": found.exact,
+        "route": found.route,
+        "narrowest": found.narrowest or None,
+        "combs": [_comb_data(comb, sr) for comb in found.combs],
+        "floor_db": _rounded(found.floor_db),
+        "over_floor": _over_data(found, sr),
+    }
 
 
 def _comb_data(comb: Comb, sr: Fraction | None) -> dict[str, Any]:

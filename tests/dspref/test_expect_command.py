@@ -25,7 +25,8 @@ from dspref.expected.inputs import Input, read_input
 from dspref.expected.laws import LAWS
 from dspref.expected.outlined import default_channels, network_of
 from dspref.expected.pictures import plot_expected, power_spectrum, spectrum_size
-from dspref.expected.report import HANN, SAMPLES, Report, over_floor, own_lines
+from dspref.expected.report import Report
+from dspref.expected.visible import HANN, SAMPLES, over_floor, own_lines, seen_floor
 
 MELGAN = "80,512,256,128,64,32,1"
 
@@ -323,21 +324,34 @@ def toned() -> Expected:
     return expected_spectrum(steps, Source(2, 1.0, (1.0,)))
 
 
+def white() -> Expected:
+    steps: list[Step] = [Drawn("convt", 2, 4, 8, 4), Pointwise("relu"), Drawn("convt", 4, 1, 4, 2)]
+    return expected_spectrum(steps, Source(2, 1.0, (1.0,)))
+
+
 def test_a_height_over_the_floor_is_that_of_the_spectrum_itself() -> None:
     """E abs(DFT(w (c + e)))² / (Σw)² by the covariance matrix of the noise, against 10 log₁₀(abs(c)² N/(1.5 S))."""
-    N, w = SAMPLES, 1 - np.cos(2 * np.pi * np.arange(SAMPLES) / SAMPLES)
+    N, n = SAMPLES, np.arange(SAMPLES)
+    w = 1 - np.cos(2 * np.pi * n / N)
     assert (w @ w) / w.sum() ** 2 == pytest.approx(HANN / N, rel=1e-12)
-    steps: list[Step] = [Drawn("convt", 2, 4, 8, 4), Pointwise("relu"), Drawn("convt", 4, 1, 4, 2)]
-    found = expected_spectrum(steps, Source(2, 1.0, (1.0,)))
-    for comb in found.combs:
-        floor = found.noise * (w @ w) / w.sum() ** 2
-        assert over_floor(found, comb) == pytest.approx(10 * math.log10(comb.power / floor), abs=1e-9)
-    coloured = toned()
-    lines = {comb.divisor: own_lines(coloured, comb).tolist() for comb in coloured.combs}
-    assert lines == {1: [0], 4: [3, 6], 12: [1, 2, 4, 5]}
-    for comb in coloured.combs:
-        S = np.mean([coloured.floor(k / 12) for k in lines[comb.divisor]])
-        assert over_floor(coloured, comb) == pytest.approx(10 * math.log10(comb.power / S * N / HANN), abs=1e-9)
+    for found in (toned(), white()):
+        r = np.zeros(N)
+        r[found.lags] = found.covariance
+        R = r[np.abs(np.subtract.outer(n, n))]
+        for comb in found.combs:
+            waves = [w * np.exp(2j * np.pi * k / found.period * n) for k in own_lines(found, comb)]
+            floor = np.mean([(wave.conj() @ R @ wave).real for wave in waves]) / w.sum() ** 2
+            assert over_floor(found, comb) == pytest.approx(10 * math.log10(comb.power / floor), abs=1e-9)
+    assert [own_lines(toned(), comb).tolist() for comb in toned().combs] == [[0], [3, 6], [1, 2, 4, 5]]
+
+
+def test_of_lines_on_a_white_floor_there_may_be_any_number() -> None:
+    words = " | ".join(["convt k1024 s512"] * 4)
+    data = answer(words, "--channels", "2,2,2,2,1", "--input", "ones+white")
+    assert (data["period"], len(data["over_floor"]["heights_db"])) == (2**36, 5)
+    found = expected_spectrum(network_of(parse(words), [2, 2, 2, 2, 1]), Source(2, 1.0))
+    with pytest.raises(ValueError, match="period of lines to draw: got 68719476736"):
+        spectrum_size(found)
 
 
 def test_a_picture_shows_each_line_with_its_band_the_floor_and_one_network() -> None:
@@ -351,7 +365,7 @@ def test_a_picture_shows_each_line_with_its_band_the_floor_and_one_network() -> 
     assert (ax.get_title(), N % found.period) == ("three", 0)
     assert drawn["one network"][:, 1] == pytest.approx(10 * np.log10(power_spectrum(y, N)))
     f, level = drawn["expected floor"].T
-    assert level[:-1] == pytest.approx(10 * np.log10(found.floor(f[:-1] / 44100) * HANN / N))
+    assert level == pytest.approx(10 * np.log10(seen_floor(found, f / 44100, size=N) * HANN / N))
     bands = [np.array(bars.get_segments()) for bars in ax.collections]  # type: ignore[attr-defined]
     combs = [comb for comb in found.combs if comb.db is not None and comb.power > 1e-13 * found.line(0)]
     assert len(bands) == len(combs)

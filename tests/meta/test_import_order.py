@@ -138,6 +138,7 @@ ORDER: dict[str, Tiers] = {
             "expected.forecast",
             "expected.known",
             "expected.silencing",
+            "expected.visible",
             "gradients",
             "plot",
         ),
