@@ -1,5 +1,7 @@
 """The spectrum to expect of a network before training, without weights and without drawing any."""
 
+from dspref.expected.dense import Dense, dense_moments
+from dspref.expected.explain import Explanation, explain
 from dspref.expected.filters import Fixed, average_pool, fixed
 from dspref.expected.forecast import Forecast, NotPredicted, forecast
 from dspref.expected.graph import Network, Node, network
@@ -13,8 +15,10 @@ from dspref.expected.width import glu_offset, relu_line
 __all__ = [
     "Comb",
     "Concat",
+    "Dense",
     "Drawn",
     "Expected",
+    "Explanation",
     "Fixed",
     "Forecast",
     "Gate",
@@ -26,7 +30,9 @@ __all__ = [
     "Sum",
     "Unknown",
     "average_pool",
+    "dense_moments",
     "expected_spectrum",
+    "explain",
     "fixed",
     "forecast",
     "glu_offset",

@@ -207,6 +207,10 @@ def dense_moments(steps: Network | Iterable[Step], source: Source, *, time: int)
     ValueError
         If channels, rates or lengths do not fit.
 
+    Notes
+    -----
+    Each tap adds T² numbers, twice: at `LARGEST` a generator of vocoders takes tens of seconds and 1.5 GiB.
+
     Examples
     --------
     >>> net = [Drawn("conv", 1, 1, 3, padding=1, weight=1, bias=0)]

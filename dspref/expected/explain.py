@@ -22,6 +22,9 @@ from dspref.expected.spectrum import Comb, Expected
 WORTH = 10**0.1
 """Ratio of powers, 1 dB, by which one more stage must lower a comb to be named."""
 
+MOST = 4.0
+"""Ratio of powers, 6 dB, that makes biases a cause: three quarters of the comb, or more, are theirs."""
+
 SLACK = 10**0.01
 """Ratio of powers, 0.1 dB, that may be given away by naming fewer layers of a stage."""
 
@@ -85,7 +88,8 @@ class Account:
     biases : tuple of Cause
         Sets of biases, each larger than the one before: one after the other the stage is added (the layers between two
         changes of rate) that lowers the comb by most, until one more would lower it by less than 1 dB, or nothing is
-        left. Layers that do not count for it are left out. Empty if all biases together do not lower it by 1 dB.
+        left. Layers that do not count for it are left out, and sets that leave more than a quarter of its power.
+        Empty if all biases together do.
     """
 
     comb: Comb
@@ -103,7 +107,7 @@ class Account:
 
     def _ladder(self, name: str) -> Iterator[str]:
         if not self.biases:
-            yield f"silencing all biases does not lower {name} by 1 dB"
+            yield f"silencing all biases leaves more than a quarter of {name}"
             return
         yield self.biases[0].to_text(name)
         for one, next_ in pairwise(self.biases):
@@ -213,9 +217,9 @@ def _account(trials: Trials, comb: Comb) -> Account:
 
 
 def _ladder(trials: Trials, M: int, biases: Sequence[Silenced]) -> Iterator[Cause]:
-    """Add stage after stage; while nothing is won yet go on, as one of many alike is worth little alone."""
+    """Add stage after stage; until three quarters are gone go on anyway, as one of many alike is worth little alone."""
     before = level = trials.power((), M)
-    if before < WORTH * trials.power(biases, M):
+    if before < MOST * trials.power(biases, M):
         return
     stages = [
         tuple(c for c in biases if trials.run.stage(c) == s) for s in dict.fromkeys(map(trials.run.stage, biases))
@@ -225,12 +229,12 @@ def _ladder(trials: Trials, M: int, biases: Sequence[Silenced]) -> Iterator[Caus
     while stages and level:
         best = min(stages, key=lambda stage: trials.power((*chosen, *stage), M))
         lowered = trials.power((*chosen, *best), M)
-        if before >= WORTH * level and level < WORTH * lowered:
+        if before >= MOST * level and level < WORTH * lowered:
             return
         stages.remove(best)
         chosen = (*chosen, *_needed(trials, M, chosen, best))
         level = trials.power(chosen, M)
-        if before >= WORTH * level:
+        if before >= MOST * level:
             yield Cause(tuple(sorted(chosen, key=order.__getitem__)), before, level)
 
 

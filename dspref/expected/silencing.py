@@ -38,6 +38,7 @@ class Centring(Carrier, Protocol):
 
 
 C = TypeVar("C", bound=Centring)
+B = TypeVar("B", bound=Carrier)
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ def _run(net: Network, source: Source, begin: Callable[[Source], C], read: Calla
     return Run(net, source, {INPUT: x, **dict(_reached(places(x, net)))}, begin, read)
 
 
-def _reached(found: Iterator[tuple[Node, Signal[C] | NotAnalysable]]) -> Iterator[tuple[str, Signal[C]]]:
+def _reached(found: Iterator[tuple[Node, Signal[B] | NotAnalysable]]) -> Iterator[tuple[str, Signal[B]]]:
     for node, signal in found:
         if isinstance(signal, NotAnalysable):
             raise signal

@@ -172,7 +172,7 @@ def expected_spectrum(steps: Network | Iterable[Step], source: Source, *, route:
         except NotAnalysable:
             if route == "combs":
                 raise
-    walk(started(Extent(1, LARGEST), source), net)  # refuses before any work
+    _ = walk(started(Extent(1, LARGEST), source), net).moments  # refuses before any work
     return of_moments(walk(started(Moments.of(source), source), net))
 
 

@@ -62,8 +62,7 @@ def transposed(x: Array, layer: Drawn, w: Array, b: Array) -> Array:
 def run(x: Array, steps: Sequence[Step], signs: Signs) -> Array:
     for step in steps:
         if isinstance(step, Fixed):
-            native = {"replicate": Linear(step.factor), "zeros": Nearest(step.factor)}[step.edges]
-            x = pooled(x, step) if step.factor == 1 else native(x)
+            x = pooled(x, step) if step.factor == 1 else interpolated(x, step)
         elif isinstance(step, (Sum, Concat)):
             parts = np.broadcast_arrays(*(run(x, branch, signs)[..., None] for branch in step.branches))
             flat = [np.asarray(part[..., 0]) for part in parts]
@@ -85,6 +84,11 @@ def drawn_run(x: Array, layer: Drawn, signs: Signs) -> Array:
     y = convolved(x, layer, w.repeat(s, axis=1) if layer.icnr else w, signs.take((D * s,), layer.bias), 1)
     y = y.reshape(*y.shape[:2], D, s, -1).swapaxes(3, 4)
     return np.asarray(y.reshape(*y.shape[:3], -1))
+
+
+def interpolated(x: Array, u: Fixed) -> Array:
+    """Interpolate by definition: linear if the last sample is repeated, else nearest."""
+    return Linear(u.factor)(x) if u.edges == "replicate" else Nearest(u.factor)(x)
 
 
 def pooled(x: Array, u: Fixed) -> Array:
@@ -229,9 +233,48 @@ def test_the_interior_is_the_steady_state(steps: tuple[Step, ...]) -> None:
     assert np.abs(found.lines - lines).max() <= 1e-12 * scale
 
 
+def test_sums_gains_and_filters_are_those_of_finite_ensembles() -> None:
+    """Every pair of a signal of 3 and a signal of 4 that are equally likely: no formula but the mean of products."""
+    rng = np.random.default_rng(2)
+    x, y = rng.normal(size=(3, 5)), rng.normal(size=(4, 5))
+
+    def dense(rows: Array, period: int = 1) -> Dense:
+        K, mean = rows.T @ rows / len(rows), rows.mean(axis=0)
+        return Dense(K, np.outer(mean, mean), mean, np.arange(5) > 0, period)
+
+    def agree(found: Dense, rows: Array) -> None:
+        due = dense(rows)
+        for a, b in ((found.K, due.K), (found.F, due.F), (found.mean, due.mean)):
+            assert np.abs(a - b).max() <= 1e-14 * due.K.max()
+
+    agree(dense(x, 2).plus(dense(y, 3)), (x[:, None] + y).reshape(-1, 5))
+    agree(dense(x).scaled(-0.3), -0.3 * x)
+    u = Fixed(np.array([0.5, 1.0, -0.2]), offset=1)
+    agree(dense(x).fixed(u), filtered := np.array([np.convolve(row, u.h)[1:6] for row in x]))
+    assert np.ptp(filtered.mean(axis=0)) > 0.1
+    mixed = dense(x, 2).beside(dense(y, 3), 1, 3)
+    assert np.abs(mixed.K - dense(x).K / 4 - 3 * dense(y).K / 4).max() <= 1e-15 * 8
+    assert np.abs(mixed.mean - x.mean(axis=0) / 4 - 3 * y.mean(axis=0) / 4).max() <= 1e-15
+    assert dense(x, 2).plus(dense(y, 3)).period == mixed.period == 6
+
+
+def test_a_crop_is_a_filter_of_one_tap() -> None:
+    """``Fixed([1], offset=2, excess=-3)`` drops two samples in front and one behind; it is more than a gain."""
+    crop = Fixed(np.ones(1), offset=2, excess=-3)
+    assert crop.gain is None
+    assert Fixed(np.ones(1), excess=-3).gain is None
+    net: list[Step] = [drawn("conv", 1, 1, 3, padding=2), Pointwise("relu")]
+    source = Source(1, constant=1.0, covariance=(1.0, 0.3))
+    whole, found = dense_moments(net, source, time=9), dense_moments([*net, crop], source, time=9)
+    assert (whole.K[2:-1, 2:-1] == found.K).all()
+    assert (found.mean == whole.mean[2:-1]).all()
+    joined = Sum(((drawn("conv", 1, 1, 3),), (Fixed(np.ones(1), offset=1, excess=-2),)))
+    assert len(dense_moments([joined], source, time=9).mean) == 7
+
+
 def test_periodograms_add_up_to_the_power() -> None:
     """Parseval: the sum over k is the mean power of the window; parts add up; a density of white noise is 1."""
-    net = [drawn("conv", 4, 4, 3, padding=1), Pointwise("relu"), drawn("convt", 4, 4, 3, factor=2)]
+    net: list[Step] = [drawn("conv", 4, 4, 3, padding=1), Pointwise("relu"), drawn("convt", 4, 4, 3, factor=2)]
     found = dense_moments(net, Source(4, constant=1.0, covariance=(1.0,)), time=9)
     every = {part: found.periodogram(3, 14, part=part) for part in ("all", "lines", "noise")}
     assert every["all"].sum() == pytest.approx(found.power[3:14].mean(), rel=1e-13)
@@ -243,7 +286,7 @@ def test_periodograms_add_up_to_the_power() -> None:
 
 
 def test_matrices_for_all_blocks_are_those_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    net = [drawn("conv", 4, 4, 3, padding=1), Pointwise("relu")]
+    net: list[Step] = [drawn("conv", 4, 4, 3, padding=1), Pointwise("relu")]
     whole = dense_moments(net, Source(4, constant=1.0), time=9)
     monkeypatch.setattr("dspref.expected.dense.BLOCK", 4)
     assert dense_moments(net, Source(4, constant=1.0), time=9) == whole
@@ -268,7 +311,7 @@ def test_what_does_not_fit_is_refused_before_any_work(monkeypatch: pytest.Monkey
 
 
 def test_fewer_than_a_period_of_steady_samples_have_no_lines() -> None:
-    net = [drawn("conv", 1, 1, 3, padding=1), drawn("convt", 1, 1, 8, factor=4)]
+    net: list[Step] = [drawn("conv", 1, 1, 3, padding=1), drawn("convt", 1, 1, 8, factor=4)]
     found = dense_moments(net, Source(1, constant=1.0), time=3)
     with pytest.raises(NotAnalysable, match="steady samples: got 0; allowed: a period of 4"):
         _ = found.lines

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import replace
-from itertools import combinations
 
 import numpy as np
 import pytest
@@ -15,12 +14,13 @@ from dspref.arrays import NotAnalysable
 from dspref.chain import Pointwise
 from dspref.expected import Concat, Drawn, Expected, Source, Step, Sum, Unknown, expected_spectrum, fixed, mean_map
 from dspref.expected.combs import Levels
-from dspref.expected.explain import ROUNDING, WORTH, Account, Explanation, explain
+from dspref.expected.explain import MOST, ROUNDING, WORTH, Account, Explanation, explain
 from dspref.expected.graph import INPUT, Network, Node, network
 from dspref.expected.moments import Moments
 from dspref.expected.silencing import Silenced, started_run
 from tests.dspref.test_expected_combs import melgan, unet
 
+EPS = np.finfo(float).eps
 RELU, LEAKY = Pointwise("relu"), Pointwise("leaky", (0.2,))
 ONES, WHITE = Source(4, constant=1.0), Source(4, covariance=(1.0,))
 CONV, UP = Drawn("conv", 4, 4, 3, padding=1), Drawn("convt", 4, 4, 8, factor=4)
@@ -49,10 +49,11 @@ def test_shares_of_a_linear_network_add_up(steps: tuple[Step, ...]) -> None:
     found = explain(steps, Source(4, constant=0.7, covariance=(1.0,)))
     assert len(found.accounts) > 1
     for account in found.accounts:
-        assert sum(cause.share for cause in account.causes) == pytest.approx(1, abs=1e-12)
         shares = {str(cause.silenced[0]): cause.share for cause in account.causes}
-        assert abs(shares["the noise of the input"]) <= 1e-14
-        assert min(shares.values()) >= -1e-14
+        rounding = 64 * EPS * found.expected.combs[0].power / account.comb.power
+        assert sum(shares.values()) == pytest.approx(1, abs=rounding)
+        assert abs(shares["the noise of the input"]) <= rounding
+        assert min(shares.values()) >= -rounding
 
 
 def anew(steps: Iterable[Step], silent: Iterable[Silenced], source: Source) -> Expected:
@@ -97,28 +98,16 @@ def test_a_run_without_something_is_that_of_a_network_built_without_it(steps: tu
     assert checked >= 8
 
 
-@pytest.mark.parametrize(("steps", "source"), [CASES["MelGAN"], CASES["U-Net"]], ids=["MelGAN", "U-Net"])
-def test_both_routes_find_the_same(steps: tuple[Step, ...], source: Source) -> None:
-    combs, full = explain(steps, source, route="combs"), explain(steps, source, route="full")
-    assert (combs.expected.route, full.expected.route) == ("combs", "full")
-    for one, other in zip(combs.accounts, full.accounts, strict=True):
-        due = {cause.silenced: cause.share for cause in other.causes}
-        scale = full.expected.combs[0].power / one.comb.power
-        for cause in one.causes:
-            assert cause.share == pytest.approx(due[cause.silenced], abs=1e-14 * scale)
-        assert [cause.silenced for cause in one.biases] == [cause.silenced for cause in other.biases]
-
-
 def test_a_map_without_its_mean() -> None:
     """The levels, and matrices, of ``φ(x) − E φ(x)``: less the product of means, which the noise does not have."""
     source = Source(4, constant=0.5, covariance=(1.0,))
     steps: list[Step] = [CONV, RELU]
-    levels = started_run(network(steps), source, "combs").signals["2"].moments
+    before, levels = (started_run(network(steps), source, "combs").signals[name].moments for name in "12")
     assert isinstance(levels, Levels)
-    mean = float(mean_map(RELU, np.array([levels.power]))[0])
+    mean = float(mean_map(RELU, np.array([before.power]))[0])
     assert mean > 0.1
     assert levels.centred() == Levels((1,), (levels.v[0] - mean**2,), levels.noise, 0.0)
-    moments = started_run(network([fixed(Linear(2)), CONV, RELU]), WHITE, "full").signals["3"].moments
+    moments = started_run(network([fixed(Linear(4)), CONV, RELU]), WHITE, "full").signals["3"].moments
     assert isinstance(moments, Moments)
     assert moments.centred().D.tolist() == moments.D.tolist()
     assert np.ptp(moments.mean) > 0.01
@@ -139,7 +128,7 @@ def test_a_tone_of_noise_alone_is_made_by_the_mean_of_a_map() -> None:
         assert account.biases == ()
     assert found.to_text(44100).splitlines()[-4:] == [
         f"11025 Hz comb: {found.accounts[-1].comb.db:.1f} dB",
-        "  silencing all biases does not lower the 11025 Hz comb by 1 dB",
+        "  silencing all biases leaves more than a quarter of the 11025 Hz comb",
         "  alone, silencing the noise of the input leaves nothing of it",
         "  alone, silencing the mean of map 3 leaves nothing of it",
     ]
@@ -168,7 +157,7 @@ BRUTE: dict[str, tuple[tuple[Step, ...], Source]] = {
 
 @pytest.mark.parametrize(("steps", "source"), BRUTE.values(), ids=BRUTE)
 def test_sets_of_biases_are_the_best_of_all_sets_of_stages(steps: tuple[Step, ...], source: Source) -> None:
-    """No other stage does as well as the first rung; with the last, one more gains less than 1 dB or nothing is left."""
+    """No other stage does as well as the first rung; beside the last, none gains 1 dB, or nothing is left."""
     run = started_run(network(steps), source, "auto")
     layers = [cause for cause in run.causes() if cause.what == "biases"]
     stages = [[c for c in layers if run.stage(c) == key] for key in dict.fromkeys(map(run.stage, layers))]
@@ -178,10 +167,12 @@ def test_sets_of_biases_are_the_best_of_all_sets_of_stages(steps: tuple[Step, ..
         M, before = account.comb.divisor, account.comb.power
         left = [power(anew(steps, stage, source), M) for stage in stages]
         if not account.biases:
-            assert before < WORTH * power(anew(steps, layers, source), M)
+            assert before <= MOST * power(anew(steps, layers, source), M)
+            continue
+        if before < MOST * min(left):
+            assert len({run.stage(cause) for cause in account.biases[0].silenced}) > 1
             continue
         told += 1
-        assert before >= WORTH * min(left)  # else the rungs begin with more than one stage
         slack = 1.03  # 0.1 dB, that naming fewer layers may cost
         assert min(left) <= account.biases[0].after <= slack * min(left)
         assert set(account.biases[0].silenced) <= set(stages[left.index(min(left))])
@@ -195,17 +186,30 @@ def test_sets_of_biases_are_the_best_of_all_sets_of_stages(steps: tuple[Step, ..
     assert told
 
 
+@pytest.mark.parametrize(
+    ("steps", "source"), [CASES["U-Net"], BRUTE["relu"], BRUTE["linear"]], ids=["U-Net", "relu", "linear"]
+)
+def test_both_routes_find_the_same(steps: tuple[Step, ...], source: Source) -> None:
+    combs, full = explain(steps, source, route="combs"), explain(steps, source, route="full")
+    assert (combs.expected.route, full.expected.route) == ("combs", "full")
+    for one, other in zip(combs.accounts, full.accounts, strict=True):
+        due = {cause.silenced: cause.share for cause in other.causes}
+        scale = full.expected.combs[0].power / one.comb.power
+        for cause in one.causes:
+            assert cause.share == pytest.approx(due[cause.silenced], abs=1e-14 * scale)
+        assert [cause.silenced for cause in one.biases] == [cause.silenced for cause in other.biases]
+
+
 def test_many_alike_are_found_though_each_alone_is_worth_little() -> None:
-    """Twelve stages of equal shares: 0.38 dB alone, and nothing is left without all of them."""
-    stretch = Drawn("convt", 4, 4, 1, factor=2, weight=1 / 4)
-    steps: list[Step] = []
-    for _ in range(12):
-        steps += [stretch]
-    net = [replace(step, bias=4.0**-i) for i, step in enumerate(steps) if isinstance(step, Drawn)]
-    found = explain(net, Source(4), route="combs").accounts[0]
-    shares = [cause.share for cause in found.causes]
-    assert sum(shares) == pytest.approx(1, abs=1e-12)
-    assert found.biases
+    """Twelve stages of equal shares, 0.38 dB alone: one after another is added, until nothing is left."""
+    net = [Drawn("conv", 4, 4, 1, factor=2, weight=1 / 4, bias=1) for _ in range(12)]
+    found = explain(net, Source(4)).accounts[0]
+    assert [cause.share for cause in found.causes] == pytest.approx([1 / 12] * 12, abs=1e-14)
+    assert [len(cause.silenced) for cause in found.biases] == [9, 10, 11, 12]
+    assert [cause.after for cause in found.biases] == [3, 2, 1, 0]
+    spread = explain([*net[:9], *(replace(layer, bias=20) for layer in net[:3])], Source(4)).accounts[0]
+    assert [[cause.where for cause in rung.silenced] for rung in spread.biases] == [["10", "11", "12"]]
+    assert spread.biases[-1].lowers_db == pytest.approx(10 * np.log10(69 / 9), abs=1e-12)
 
 
 def test_words_and_plain_data() -> None:
@@ -226,7 +230,7 @@ def test_words_and_plain_data() -> None:
             f"offset: {found.accounts[0].comb.db:.1f} dB",
             f"  silencing the biases of layer last lowers the offset by {found.accounts[0].biases[0].lowers_db:.1f} dB",
             "  silencing the biases of layer body as well leaves nothing of it",
-            *(f"  alone, {cause.to_text()}" for cause in found.accounts[0].causes[:-1]),
+            f"  alone, {found.accounts[0].causes[0].to_text()}",
             f"2000 Hz comb: {found.accounts[1].comb.db:.1f} dB",
             "  silencing the biases of layer body leaves nothing of the 2000 Hz comb",
             "  alone, silencing the biases of layer body leaves nothing of it",
@@ -255,7 +259,7 @@ def test_melgan_is_explained_by_the_stage_in_front_of_each_comb() -> None:
         {"18", "19", "20", "21", "23"},
         {"13", "14", "15", "16"},
         {"8", "9", "10", "11"},
-        {"3", "4", "5", "6"},
+        {"4", "5", "6"},  # leaving out 3 costs less than 0.1 dB
     ]
     finest = found.accounts[4]
     assert finest.biases == ()
@@ -278,7 +282,11 @@ def test_what_cannot_be_explained_is_refused(monkeypatch: pytest.MonkeyPatch) ->
         raise AssertionError("work was done")
 
     monkeypatch.setattr(Moments, "of", fail)
-    deep = [fixed(Nearest(2)), *(Drawn("convt", 4, 4, 8, factor=4) for _ in range(5)), *(CONV for _ in range(8))]
+    deep: list[Step] = [
+        fixed(Nearest(2)),
+        *(Drawn("convt", 4, 4, 8, factor=4) for _ in range(5)),
+        *(CONV for _ in range(8)),
+    ]
+    monkeypatch.setattr("dspref.expected.silencing.MEMORY", 2**28)
     with pytest.raises(NotAnalysable, match=r"matrices to explain: got 0\.\d GiB for 14 places of periods up to 2048"):
-        monkeypatch.setattr("dspref.expected.silencing.MEMORY", 2**28)
         explain(deep, ONES, route="full")

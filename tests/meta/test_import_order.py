@@ -142,8 +142,8 @@ ORDER: dict[str, Tiers] = {
             "gradients",
             "plot",
         ),
-        ("", "claims.drawings", "commands.advise", "expected", "expected.explain"),
-        ("claims.figures", "commands.leakage", "commands.symbolic", "documents", "expected.report"),
+        ("", "claims.drawings", "commands.advise", "expected.explain"),
+        ("claims.figures", "commands.leakage", "commands.symbolic", "documents", "expected", "expected.report"),
         (
             "commands.claims",
             "commands.expect",
