@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dspref.arrays import complaint
 from dspref.commands.architecture import read_chain
 from dspref.console import (
     NOT_ANALYSABLE,
@@ -118,8 +117,6 @@ def reported(
     from dspref.expected.forecast import forecast
     from dspref.expected.report import Report
 
-    if explain and sr is None:
-        raise ValueError(complaint("--explain", "no output rate", "--sr HZ", "combs are told by their frequencies"))
     fed = source.source(channels)
     options: dict[str, Any] = {} if width_terms else {"width_terms": False}
     found = forecast(net, fed, **options)

@@ -190,7 +190,6 @@ def test_other_inputs_are_refused_before_any_work(
         ([], "no architecture"),
         (["--preset", "melgam"], "did you mean 'melgan'"),
         (["conv k3", "--sr", "0"], "frequency"),
-        (["conv k3", "--explain"], "--explain: got no output rate"),
     ],
     ids=lambda given: " ".join(given) if isinstance(given, list) else "",
 )
@@ -308,7 +307,10 @@ def test_the_causes_of_each_comb_are_told_on_demand() -> None:
     assert answer(*arguments)["explain"] is None
     page = run(*arguments, "--explain").stdout
     assert page.startswith(run(*arguments).stdout)
-    assert re.search(r"silencing .* lowers the 5512.5 Hz comb by \d+\.\d dB", page)
+    assert re.search(r"silencing .* lowers the 11025 Hz comb by \d+\.\d dB", page)
+    assert re.search(r"^sr/2 comb: 3\.6 dB$", run("conv k3 | relu | convt k4 s2", "--explain").stdout, re.MULTILINE)
+    rateless = answer("conv k3 | relu | convt k4 s2", "--explain")["explain"]["combs"]
+    assert [(row["divisor"], row["every_hz"]) for row in rateless] == [(1, None), (2, None)]
 
 
 def test_a_file_takes_the_report(tmp_path: Path) -> None:
