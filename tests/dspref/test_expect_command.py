@@ -313,6 +313,19 @@ def test_the_causes_of_each_comb_are_told_on_demand() -> None:
     assert [(row["divisor"], row["every_hz"]) for row in rateless] == [(1, None), (2, None)]
 
 
+def test_terms_of_finite_width_are_left_out_on_demand(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = []
+
+    def noted(net: Network, source: Source, **options: Any) -> Any:
+        told.append(options.get("width_terms", True))
+        return forecast(net, source)
+
+    monkeypatch.setattr(sys.modules["dspref.expected.forecast"], "forecast", noted)
+    for arguments in ([], ["--no-width-terms"], ["--width-terms"]):
+        assert run("convt k4 s2", *arguments).exit_code == 0
+    assert told == [True, False, True]
+
+
 def test_a_file_takes_the_report(tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     result = run("convt k4 s2", "--format", "json", "-o", str(path))
