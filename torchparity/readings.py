@@ -102,11 +102,7 @@ class Reader:
             return x
         if (read := self.read(x)) is not None:
             return read
-        sources = self.sources([x])
-        dark = next((each for each in sources if each.dark), None)
-        if dark is not None:
-            return replace(x, place=dark)
-        self.lost = True
+        self.lost |= not any(each.dark for each in self.sources([x]))
         return self.unknown("samples moved about", [x], x.shape, name="moved")
 
     def read(self, x: Value) -> Value | None:

@@ -24,15 +24,11 @@ def moves(call: Call) -> Made:
     """Do to the numbers of samples what is done to samples."""
     if call.func._overloadname == "dtype":
         return None  # bits read as another type
-    if any(v.probe is not None for v in call.signals):
-        settled = {id(v): call.reader.settled(v) for v in call.signals}
-    else:
-        settled = {id(v): v for v in call.signals}
 
     def ids(t: Tensor) -> Tensor:
         v = call.value(t)
         if v is not None:
-            return settled[id(v)].ids.contiguous()
+            return (v if v.probe is None else call.reader.settled(v)).ids.contiguous()
         return torch.full(t.shape, ZERO if id(t) in call.trace.zeros else OTHER, dtype=torch.float64, device="cpu")
 
     found = _padded(call, ids) if call.name in ("pad", "constant_pad_nd") else call.again(ids)

@@ -586,6 +586,13 @@ def recurrent(self: Any, x: Tensor) -> Tensor:
     return torch.as_tensor(self.layer(x.transpose(1, 2))[0].transpose(1, 2))
 
 
+def behind(self: Any, x: Tensor) -> Tensor:
+    """Do all sorts of things to what is not covered."""
+    y = F.relu(recurrent(self, x).flip(1)).chunk(2, 1)
+    z = torch.cat([torch.tanh(y[0].permute(2, 0, 1)), y[1].permute(2, 0, 1)]) * 2
+    return torch.as_tensor(F.glu(z.reshape(1, -1, 2), 1).sum(-1, keepdim=True) + x[..., :1].mean())
+
+
 def written(self: Any, x: Tensor) -> Tensor:
     y = torch.zeros(1, 8, 2 * x.shape[-1])
     y[..., ::2] = x
@@ -608,6 +615,7 @@ def dynamic(self: Any, x: Tensor) -> Tensor:
 
 REFUSED: dict[str, tuple[nn.Module, str]] = {
     "LSTM": (Doing(recurrent, layer=nn.LSTM(8, 8, batch_first=True)), "LSTM"),
+    "behind": (Doing(behind, layer=nn.LSTM(8, 8, batch_first=True)), "LSTM"),
     "GRU": (Doing(recurrent, layer=nn.GRU(8, 8, batch_first=True)), "GRU"),
     "GroupNorm": (nn.Sequential(conv(), nn.GroupNorm(2, 8), conv()), "GroupNorm"),
     "BatchNorm": (nn.Sequential(conv(), nn.BatchNorm1d(8), conv()), "BatchNorm"),
