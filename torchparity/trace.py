@@ -25,6 +25,16 @@ Made: TypeAlias = Sequence[Value] | None
 Rule: TypeAlias = "Callable[[Call], Made]"
 
 
+_aten = torch.ops.aten
+ALIKE = frozenset(
+    (
+        *(_aten.add.Tensor, _aten.sub.Tensor),
+        *(getattr(_aten, name).default for name in ("leaky_relu", "relu", "gelu", "elu", "tanh", "sigmoid", "silu")),
+    )
+)
+"""Calls that give a signal of the same shape on the meta device, where Torch's own way loads its compiler: a second."""
+
+
 class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Follows the calls of one forward.
 
@@ -133,6 +143,11 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._kept.append(x)
         if value is not None:
             self.values[id(x)] = value
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Say that nothing here need be kept from torch.compile: Torch's own way of doing so costs a second."""
+        return False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Follow one call."""
@@ -256,4 +271,7 @@ def _run(func: Any, args: Any, kwargs: Any) -> Any:
         args, kwargs = tree_map(lambda t: t.to("meta") if isinstance(t, Tensor) else t, (args, kwargs))
     if any(t.is_meta for t in _tensors((args, kwargs))) and kwargs.get("device") is not None:
         kwargs = {**kwargs, "device": torch.device("meta")}
+    tensors = _tensors((args, kwargs))
+    if func in ALIKE and tensors[0].is_meta and len({(t.shape, t.dtype) for t in tensors}) == 1:
+        return torch.empty_like(tensors[0])
     return func(*args, **kwargs)

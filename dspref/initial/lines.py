@@ -21,8 +21,6 @@ from fractions import Fraction
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.integrate import quad
-from scipy.optimize import brentq
 from scipy.special import chdtrc, chdtri
 
 from dspref.arrays import as_integer, as_real, complaint
@@ -265,11 +263,15 @@ def level_dbc(q: float, k: int, factor: int, length: int, *, dilation: int = 1) 
 
 def _mean_over_angle(f: Callable[[float], float]) -> float:
     """Return 1/π ∫₀^π f(cos φ) dφ, to 1e−12."""
+    from scipy.integrate import quad  # which costs time to load
+
     return float(quad(lambda phi: f(math.cos(phi)), 0, math.pi, epsabs=1e-13, epsrel=1e-12, limit=200)[0]) / math.pi
 
 
 def _inverse(tail: Callable[[float], float], p: float, *, reach: float = 20.0) -> float:
     """Return the t > 0 at which a falling tail is p, looked for between 10^−reach and 10^reach."""
+    from scipy.optimize import brentq  # which costs time to load
+
     return float(10 ** brentq(lambda u: tail(10**u) - p, -reach, reach, xtol=1e-13, rtol=1e-14))
 
 
