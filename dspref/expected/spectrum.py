@@ -131,7 +131,9 @@ class Expected:
         return next(comb.power for comb in self.combs if k * comb.divisor % self.period == 0)
 
 
-def expected_spectrum(steps: Network | Iterable[Step], source: Source, *, route: str = "auto") -> Expected:
+def expected_spectrum(
+    steps: Network | Iterable[Step], source: Source, *, route: str = "auto", width_terms: bool = True
+) -> Expected:
     """Return the spectrum to expect of a network whose weights are drawn, averaged over draws.
 
     Linear networks: exact at any width. Maps between drawn convolutions: in the limit of wide layers.
@@ -142,6 +144,9 @@ def expected_spectrum(steps: Network | Iterable[Step], source: Source, *, route:
     source : Source
     route : {'auto', 'combs', 'full'}
         The recursion of levels, which takes any period; that of matrices (P, P); or the first where it holds.
+    width_terms : bool
+        Whether maps make lines of the leading terms of finite width, where the limit of wide layers has none: see
+        `dspref.expected.spread`.
 
     Returns
     -------
@@ -168,12 +173,12 @@ def expected_spectrum(steps: Network | Iterable[Step], source: Source, *, route:
     net = network(steps)
     if route != "full":
         try:
-            return _of_levels(walk(started(Levels.of(source), source), net))
+            return _of_levels(walk(started(Levels.of(source, width_terms=width_terms), source), net))
         except NotAnalysable:
             if route == "combs":
                 raise
     walk(started(Extent(1, LARGEST), source), net)  # refuses before any work
-    return _of_moments(walk(started(Moments.of(source), source), net))
+    return _of_moments(walk(started(Moments.of(source, width_terms=width_terms), source), net))
 
 
 def _of_levels(x: Signal[Levels]) -> Expected:
