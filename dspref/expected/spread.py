@@ -27,6 +27,9 @@ from dspref.expected.filters import Fixed
 from dspref.expected.kernelmaps import KernelMap, kernel_map, mean_map
 from dspref.expected.network import Drawn, Gate
 
+FARTHEST = 1024
+"""Lags of T that are kept: convolutions of one rate that span as many samples, and no others, would ask for more."""
+
 
 @value
 class Spread:
@@ -47,8 +50,9 @@ class Spread:
     fresh: bool
 
     def __post_init__(self) -> None:
-        last = np.flatnonzero(self.T.any(axis=0)).max(initial=0)
-        set_field(self, "T", frozen(self.T[:, : last + 1]))
+        T = self.T[:, :FARTHEST]
+        last = np.flatnonzero(T.any(axis=0)).max(initial=0)
+        set_field(self, "T", frozen(T[:, : last + 1]))
         set_field(self, "excess", frozen(self.excess))
 
     @classmethod
@@ -129,13 +133,13 @@ class Spread:
         V, both = kernel_map(stage), q1 * q2
         seen = self.T[:, 0] + (0 if _paired(stage) else self.excess)
         relative = (seen / both.mean(axis=1))[:, None]
-        rise = -sway(V, q1, q2, c, relative.max() * both)[0] if mean else np.zeros(c.shape)
+        level = sway(V, q1, q2, c, relative.max() * both)[0] if mean else V(q1, q2, c)
         at = np.flatnonzero(self.T[:, 0])
-        q1, q2, c, both = q1[at], q2[at], c[at], both[at]
-        gain, slopes = sway(V, q1, q2, c, relative[at] * both)
+        swayed, slopes = sway(V, q1[at], q2[at], c[at], relative[at] * both[at])
         if self.excess.any():  # which counts in front of this map alone
-            slopes = sway(V, q1, q2, c, self.T[at, :1] * both / both.mean(axis=1, keepdims=True))[1]
-        rise[at] += gain
+            slopes = sway(V, q1[at], q2[at], c[at], self.T[at, :1] * both[at] / both[at].mean(axis=1, keepdims=True))[1]
+        rise = (V(q1, q2, c) if mean else level) - level
+        rise[at] = swayed - level[at]
         T[at] = slopes.mean(axis=1, keepdims=True) * self.T[at]
         return rise, Spread(T - T[T[:, 0].argmin()] if mean else T, own, self.fresh and not mean)
 
@@ -160,20 +164,20 @@ def _has_mean(stage: Pointwise | Gate, q: Array) -> bool:
 
 
 def sway(V: KernelMap, q1: Array, q2: Array, c: Array, T: Array) -> tuple[Array, Array]:
-    """Return ``E V(q₁, q₂, c + δ) − V(q₁, q₂, c)`` and ``Var V/T``, for δ = ±√T in half of cases each.
+    """Return ``E V(q₁, q₂, c + δ)`` and ``Var V/T``, for δ = ±√T in half of cases each.
 
-    To first order in T they are ``½ V″(c) T`` and ``V'(c)²``, and no covariance is beyond ``√(q₁q₂)``.
+    To first order in T they are ``V(c) + ½ V″(c) T`` and ``V'(c)²``, and no covariance is beyond ``√(q₁q₂)``.
 
     Examples
     --------
     >>> square = lambda q1, q2, c: c**2
     >>> [float(x) for x in sway(square, *map(np.array, (1.0, 1.0, 0.5, 0.0625)))]
-    [0.0625, 1.0]
+    [0.3125, 1.0]
     """
     t = np.minimum(np.sqrt(T), np.maximum(np.sqrt(q1) * np.sqrt(q2) - np.abs(c), 0))
     up, down = V(q1, q2, c + t), V(q1, q2, c - t)
     slope = np.divide(up - down, 2 * t, out=np.zeros(np.shape(t)), where=t > 0)
-    return np.asarray((up + down) / 2 - V(q1, q2, c)), slope**2
+    return np.asarray((up + down) / 2), slope**2
 
 
 def _overlaps(h: Array, distance: int) -> Array:
