@@ -1,5 +1,8 @@
 """The spectrum to expect of a network before training, without weights and without drawing any."""
 
+from dspref.expected.bands import Comb
+from dspref.expected.dense import Dense, dense_moments
+from dspref.expected.explain import Explanation, explain
 from dspref.expected.filters import Fixed, average_pool, fixed
 from dspref.expected.forecast import Forecast, NotPredicted, forecast
 from dspref.expected.graph import Network, Node, network
@@ -7,14 +10,16 @@ from dspref.expected.kernelmaps import kernel_map, mean_map
 from dspref.expected.known import known_spectrum
 from dspref.expected.laws import initialised, rescaled
 from dspref.expected.network import Concat, Drawn, Gate, Source, Step, Sum, Unknown
-from dspref.expected.spectrum import Comb, Expected, expected_spectrum
+from dspref.expected.spectrum import Expected, expected_spectrum
 from dspref.expected.width import glu_offset, relu_line
 
 __all__ = [
     "Comb",
     "Concat",
+    "Dense",
     "Drawn",
     "Expected",
+    "Explanation",
     "Fixed",
     "Forecast",
     "Gate",
@@ -26,7 +31,9 @@ __all__ = [
     "Sum",
     "Unknown",
     "average_pool",
+    "dense_moments",
     "expected_spectrum",
+    "explain",
     "fixed",
     "forecast",
     "glu_offset",

@@ -15,11 +15,14 @@ less; with fewer channels in the last layers, one line varies more: then it is a
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from fractions import Fraction
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 
-from dspref.arrays import as_real, complaint
+from dspref.arrays import as_rate, as_real, complaint
 
 ANGLES = (np.arange(512) + 0.5) * math.pi / 512
 """Angles that the distribution is a mean over; the mean of a smooth periodic function at equally spaced places is exact
@@ -27,6 +30,79 @@ to rounding as soon as they resolve it."""
 
 ROUNDEST = 0.999
 """Largest r that they resolve; beyond it the law is taken for that of r = 1."""
+
+EPS = 1e-9
+"""Smallest r that is not rounding of F: quantiles differ by as much from those of r = 0."""
+
+BAND = (0.05, 0.95)
+"""Shares of draws below the ends of a band."""
+
+
+@dataclass(frozen=True)
+class Comb:
+    """The lines at multiples of sr/M that are on no coarser comb.
+
+    Attributes
+    ----------
+    divisor : int
+        M.
+    power : float
+        ``E abs(c_k)²``, the mean over these lines.
+    r : float
+        ``abs(E c_k²)/E abs(c_k)²`` of these lines but DC and Nyquist: 0 where c_k is as much imaginary as real.
+
+    Examples
+    --------
+    >>> [round(x, 1) for x in (Comb(4, 1.0).low, Comb(4, 1.0).high)]
+    [-12.9, 4.8]
+    """
+
+    divisor: int
+    power: float
+    r: float = 0.0
+
+    @property
+    def every(self) -> Fraction:
+        """Distance of the lines, 1/M in cycles per output sample."""
+        return Fraction(1, self.divisor)
+
+    def every_hz(self, sr: Any) -> float:
+        """Distance of the lines in Hz, for an output rate in Hz."""
+        return float(as_rate(sr) / self.divisor)
+
+    @property
+    def db(self) -> float | None:
+        """10·log10 of the power; None where there are no lines."""
+        return 10 * math.log10(self.power) if self.power > 0 else None
+
+    @property
+    def law(self) -> str:
+        """Law of ``abs(c_k)²`` from draw to draw, of wide networks: "exponential" (r = 0), "chi2_1" (r = 1), "between".
+
+        DC and Nyquist, all that there is for M = 1 and 2, are real. On a finer comb Nyquist may be one line of many:
+        the law is that of the others.
+        """
+        r = self._r
+        return "exponential" if r < EPS else "chi2_1" if r > ROUNDEST else "between"
+
+    def quantile_db(self, q: float) -> float | None:
+        """Return the level below which one line of one channel lies in a share q of draws, 0 < q < 1."""
+        ratio = quantile(q, r=self._r)
+        return None if self.db is None else self.db + 10 * math.log10(ratio)
+
+    @property
+    def low(self) -> float | None:
+        """Level below which one line lies in 5 % of draws, in dB."""
+        return self.quantile_db(BAND[0])
+
+    @property
+    def high(self) -> float | None:
+        """Level below which one line lies in 95 % of draws, in dB."""
+        return self.quantile_db(BAND[1])
+
+    @property
+    def _r(self) -> float:
+        return 1.0 if self.divisor <= 2 else self.r
 
 
 def quantile(q: float, *, r: float = 0.0) -> float:
@@ -53,7 +129,7 @@ def quantile(q: float, *, r: float = 0.0) -> float:
         raise ValueError(complaint("quantile", q, "between 0 and 1, both excluded"))
     if not 0 <= r <= 1:
         raise ValueError(complaint("r", r, "0 to 1"))
-    if r == 0:
+    if r < EPS:
         return -math.log1p(-q)
     real = NormalDist().inv_cdf((1 + q) / 2) ** 2
     return real if r > ROUNDEST else _inverted(q, r, -math.log1p(-q) * 2 + real)
@@ -62,8 +138,8 @@ def quantile(q: float, *, r: float = 0.0) -> float:
 def share(x: float, *, r: float = 0.0) -> float:
     """Return the share of draws in which ``abs(c_k)²/E abs(c_k)²`` is at most x.
 
-    ``1 − E √(1 − r²)/(1 − r cos θ) e^{−x (1 − r cos θ)/(1 − r²)}`` over all angles θ: the density of a complex Gaussian,
-    summed along rays; for r = 1, ``erf(√(x/2))``.
+    ``1 − E √(1 − r²)/(1 − r cos θ) e^{−x (1 − r cos θ)/(1 − r²)}`` over all angles θ: the density of a complex
+    Gaussian, summed along rays; for r = 1, ``erf(√(x/2))``.
 
     Examples
     --------

@@ -49,7 +49,7 @@ class Levels:
         return self.v[-1] + self.noise
 
     @classmethod
-    def of(cls, source: Source, *, width_terms: bool = True) -> Levels:
+    def of(cls, source: Source, *, width_terms: bool = False) -> Levels:
         """Return the levels of an input; coloured noise has none."""
         r = source.covariance or (0.0,)
         if any(r[1:]):
@@ -95,6 +95,10 @@ class Levels:
         """Return the levels times a number, ``a² v``."""
         v = tuple(gain**2 * v for v in self.v)
         return Levels(self.divisors, v, gain**2 * self.noise, gain * self.mean, self.spread.scaled(gain))
+
+    def centred(self) -> Levels:
+        """Return the levels of the signal less its mean, ``v − μ²``."""
+        return Levels(self.divisors, tuple(v - self.mean**2 for v in self.v), self.noise, 0.0, self.spread)
 
     def plus(self, other: Levels) -> Levels:
         """Return the levels of the sum of independent signals."""

@@ -57,7 +57,7 @@ class Moments:
         return np.asarray(self.F.diagonal() + self.D[self.lags == 0].sum(axis=0))
 
     @classmethod
-    def of(cls, source: Source, *, width_terms: bool = True) -> Moments:
+    def of(cls, source: Source, *, width_terms: bool = False) -> Moments:
         """Return the moments of an input."""
         r = source.covariance or (0.0,)
         F, D, mean = np.full((1, 1), float(source.constant) ** 2), np.array(r, float)[:, None], float(source.constant)
@@ -95,6 +95,10 @@ class Moments:
     def scaled(self, gain: float) -> Moments:
         """Return the moments times a number, ``a² K``."""
         return Moments(gain**2 * self.F, self.lags, gain**2 * self.D, gain * self.mean, self.spread.scaled(gain))
+
+    def centred(self) -> Moments:
+        """Return the moments of the signal less its mean, ``F − μμᵀ``."""
+        return Moments(self.F - np.outer(self.mean, self.mean), self.lags, self.D, np.zeros(self.period), self.spread)
 
     def plus(self, other: Moments) -> Moments:
         """Return the moments of the sum of independent signals: ``K₁ + K₂ + μ₁μ₂ᵀ + μ₂μ₁ᵀ``."""
@@ -223,6 +227,14 @@ def lines(x: Moments) -> Array:
     n = np.arange(P)
     along = np.array([x.F[n, (n + lag) % P].sum() for lag in range(P)])
     return np.asarray(np.fft.fft(along).real / P**2)
+
+
+def pseudo(x: Moments) -> Array:
+    """Return ``E c_k² = P⁻² Σ F[n, m] e^{−j2πk(n+m)/P}``, k = 0 … P − 1, complex; 0 where c_k has a random phase."""
+    P = x.period
+    n = np.arange(P)
+    across = np.array([x.F[n, (total - n) % P].sum() for total in range(P)])
+    return np.asarray(np.fft.fft(across) / P**2)
 
 
 def covariance(x: Moments) -> tuple[Array, Array]:

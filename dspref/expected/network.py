@@ -5,16 +5,16 @@ Nothing here has weights: of a kernel only its shape counts, and the variances �
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from dspref.arrays import NotAnalysable, as_choice, as_integer, as_real, complaint, set_field
+from dspref.arrays import BORDERS, NotAnalysable, as_choice, as_integer, as_real, complaint, set_field
 from dspref.chain import POINTWISE, Pointwise
 from dspref.expected.filters import Fixed
+from dspref.expected.source import Source as Source  # what comes in is named beside the layers that it enters
 from dspref.outline import KERNELS
 
 
@@ -40,6 +40,11 @@ class Drawn:
         κ₄ = E w⁴/(E w²)² of the weights: 9/5, as of uniform ones, 3 of normal ones. It counts in narrow layers.
     icnr : bool
         Whether "shuffle" begins with the same kernel in each of its phases; their biases differ nonetheless.
+    padding_mode : {'zeros', 'reflect', 'replicate', 'circular'}
+        What "conv" and "shuffle" put beside the input. The steady state has no ends, and ignores this: only
+        `dspref.expected.dense` heeds it.
+    output_padding : int
+        Samples that "convt" makes beyond its last one; ignored likewise.
 
     Examples
     --------
@@ -59,6 +64,8 @@ class Drawn:
     weight: Any = None
     bias: Any = None
     icnr: bool = False
+    padding_mode: str = "zeros"
+    output_padding: int = 0
     kurtosis: Any = Fraction(9, 5)
 
     def __post_init__(self) -> None:
@@ -82,6 +89,11 @@ class Drawn:
             )
         if self.icnr and self.op != "shuffle":
             raise ValueError(complaint("icnr", self.op, "a shuffle", "it repeats the kernels of phases"))
+        as_choice("padding_mode", self.padding_mode, BORDERS if self.op != "convt" else BORDERS[:1])
+        if as_integer("output_padding", self.output_padding, 0):
+            most = max(self.factor, self.dilation) - 1 if self.op == "convt" else 0
+            if self.output_padding > most:
+                raise ValueError(complaint("output_padding", self.output_padding, f"at most {most} for {self.op}"))
 
     @property
     def fans(self) -> tuple[int, int]:
@@ -185,45 +197,6 @@ class Unknown:
 
 
 Step: TypeAlias = Drawn | Fixed | Pointwise | Gate | Sum | Concat | Unknown
-
-
-@dataclass(frozen=True)
-class Source:
-    """What comes in: the same constant in each channel, plus zero-mean noise.
-
-    Whether channels carry one noise or each its own does not count: drawn kernels have mean zero.
-
-    Parameters
-    ----------
-    channels : int
-    constant : float
-        Its value.
-    covariance : tuple of float
-        Autocovariance r₀, r₁, … of the noise at lags 0, 1, …; ``(1.0,)`` is white, of unit power.
-
-    Examples
-    --------
-    >>> Source(80, constant=1.0).power, Source(1, covariance=(1.0,)).power
-    (1.0, 1.0)
-    """
-
-    channels: int
-    constant: float = 0.0
-    covariance: tuple[float, ...] = ()
-
-    def __post_init__(self) -> None:
-        as_integer("channels", self.channels, 1)
-        as_real("constant", self.constant)
-        r = as_real("covariance", self.covariance) if self.covariance else np.zeros(1)
-        density = r[0] + 2 * np.cos(np.outer(np.linspace(0, math.pi, 8 * len(r)), np.arange(1, len(r)))) @ r[1:]
-        if density.min() < -1e-9 * abs(r[0]) or r[0] < 0:
-            allowed = "an autocovariance, whose spectrum is >= 0"
-            raise ValueError(complaint("covariance", self.covariance, allowed))
-
-    @property
-    def power(self) -> float:
-        """Mean square of one channel."""
-        return self.constant**2 + (self.covariance[0] if self.covariance else 0.0)
 
 
 def refuse(step: Unknown) -> NotAnalysable:

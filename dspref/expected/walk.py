@@ -9,7 +9,7 @@ or an identity skip around one, values are not Gaussian, and what a map makes of
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import reduce
@@ -158,14 +158,15 @@ def _attempt(node: Node, inputs: list[Signal[C] | NotAnalysable]) -> Signal[C] |
     if refused is not None:
         return refused
     try:
-        return _after(node, [each for each in inputs if isinstance(each, Signal)])
+        return after(node, [each for each in inputs if isinstance(each, Signal)])
     except NotAnalysable as error:
         return NotAnalysable(f"{node.name}: {error}")
     except ValueError as error:
         raise ValueError(f"{node.name}: {error}") from None
 
 
-def _after(node: Node, inputs: list[Signal[C]]) -> Signal[C]:
+def after(node: Node, inputs: Sequence[Signal[C]]) -> Signal[C]:
+    """Return the signal behind a place, of those of its inputs."""
     match node.op:
         case Drawn():
             return _drawn(inputs[0], node.op, node.name)
@@ -205,8 +206,7 @@ def _resampled(divisors: tuple[int, ...], up: int, down: int) -> tuple[int, ...]
 def _fixed(x: Signal[C], u: Fixed) -> Signal[C]:
     if u.gain is not None:
         return replace(x, parts={key: replace(p, gain=u.gain * p.gain) for key, p in x.parts.items()})
-    own = (u.h.tobytes(), u.factor, u.offset, u.stride)
-    parts: dict[Hashable, Part[C]] = {(key, own): replace(p, moments=p.moments.fixed(u)) for key, p in x.parts.items()}
+    parts: dict[Hashable, Part[C]] = {(key, u): replace(p, moments=p.moments.fixed(u)) for key, p in x.parts.items()}
     d = _resampled(x.divisors, u.factor, u.stride)
     return replace(x, parts=parts, rate=x.rate * u.factor / u.stride, divisors=d)
 

@@ -263,7 +263,7 @@ def test_bands_are_quantiles_of_the_laws() -> None:
     assert Comb(4, 1.0).quantile_db(0.95) == pytest.approx(4.8, abs=0.05)
     assert Comb(4, 0.0).quantile_db(0.05) is None
     with pytest.raises(ValueError, match="quantile"):
-        Comb(4, 1.0).quantile_db(0.5)
+        Comb(4, 1.0).quantile_db(1.0)
 
 
 REFUSED: dict[str, tuple[Step, Source]] = {
