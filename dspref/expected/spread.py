@@ -183,7 +183,7 @@ def sway(V: KernelMap, q1: Array, q2: Array, c: Array, T: Array) -> tuple[Array,
 def _overlaps(h: Array, distance: int) -> Array:
     """Return the autocorrelation of taps so far apart, at lags −(K−1)d … (K−1)d."""
     wide = _stretched(h[None], distance)[0]
-    return np.correlate(wide, wide, "full")
+    return np.asarray(np.correlate(wide, wide, "full"))
 
 
 def _stretched(T: Array, L: int) -> Array:
