@@ -10,6 +10,7 @@ from dspref import __version__
 from dspref.commands.advise import advise
 from dspref.commands.architecture import read_architecture
 from dspref.commands.claims import claim_command, claims_command
+from dspref.commands.expect import expect
 from dspref.commands.findings import findings
 from dspref.commands.gradient import gradient
 from dspref.commands.leakage import leakage
@@ -163,6 +164,7 @@ for _command in (
     gradient,
     leakage,
     advise,
+    expect,
     findings,
     rules,
     explain,

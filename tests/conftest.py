@@ -19,8 +19,9 @@ NO_GPU = "this machine has no CUDA device that Torch can use"
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--require-gpu", action="store_true", help="fail, and do not skip, where there is no GPU")
     parser.addoption(
-        "--record", nargs="?", const="docs/validation", metavar="FOLDER", help="write what the GPU suite saw"
+        "--record", nargs="?", const="docs/validation", metavar="FOLDER", help="write what a suite for the record saw"
     )
+    parser.addoption("--resume", metavar="FOLDER", help="keep finished draws of expected spectra there, and go on")
     parser.addoption("--benchmarks", action="store_true", help="run tests/benchmarks, and nothing else")
 
 

@@ -13,6 +13,7 @@ from dspref.pages import doctor_page
 from torchparity.apart import apart
 from torchparity.audit_command import audit, require_torch
 from torchparity.campaign_command import campaign
+from torchparity.expect_command import expect
 from torchparity.findings_command import findings
 from torchparity.isolation import Lost, as_seconds
 from torchparity.leakage_command import leakage
@@ -48,6 +49,7 @@ def main() -> None:
 
 main.add_command(audit)
 main.add_command(campaign)
+main.add_command(expect)
 main.add_command(findings)
 main.add_command(leakage)
 main.add_command(mutants)

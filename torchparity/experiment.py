@@ -15,14 +15,16 @@ import torch
 from torch import Tensor, nn
 
 from dspref.arrays import Array, NotAnalysable, as_choice, as_integer, complaint
+from dspref.expected.source import Source
 from torchparity.calls import own_channels
 from torchparity.comblines import Combs, band_sizes, floor_densities, line_powers
 from torchparity.reach import borders, rate_of
 from torchparity.spine import run
 
-INPUTS = ("ones", "white", "mono")
+INPUTS = ("ones", "white", "mono", "coloured")
 """Kinds of input, each of power 1 in every channel: a constant; white Gaussian noise, independent in the channels;
-and the same white Gaussian noise in all of them. "ones+white" is their sum."""
+the same white Gaussian noise in all of them; and Gaussian noise of a given autocovariance, independent in the channels.
+"ones+white" is their sum."""
 
 DTYPES = ("float64", "float32")
 
@@ -53,6 +55,7 @@ class Experiment:
     seed: int
     dtype: str
     margins: tuple[int, int]
+    covariance: tuple[float, ...] = ()
 
     @property
     def noisy(self) -> bool:
@@ -78,6 +81,8 @@ class Experiment:
         for kind in self.inputs:
             if kind == "ones":
                 x += 1
+            elif kind == "coloured":
+                x += coloured(shape, self.covariance, generator)
             else:
                 wide = shape if kind == "white" else (self.records, 1, self.samples)
                 x += torch.randn(wide, generator=generator, dtype=torch.float64)
@@ -106,7 +111,7 @@ class Experiment:
         digest = blake2b(repr(net).encode(), digest_size=16)
         for name, tensor in net.state_dict().items():
             digest.update(name.encode() + np.asarray(tensor.numpy()).tobytes())
-        names = ("inputs", "channels", "step", "periods", "records", "bands", "seed", "dtype", "margins")
+        names = ("inputs", "channels", "step", "periods", "records", "bands", "seed", "dtype", "margins", "covariance")
         plain = {n: list(v) if isinstance(v := getattr(self, n), tuple) else v for n in names}
         versions = {name: version(name) for name in ("dspref", "numpy", "torch")}
         return plain | {"factors": list(self.combs.factors), "network": digest.hexdigest(), "versions": versions}
@@ -126,6 +131,7 @@ class Options(TypedDict, total=False):
     seed: int
     dtype: str
     step: int | None
+    covariance: tuple[float, ...]
 
 
 def prepared(
@@ -140,6 +146,7 @@ def prepared(
     seed: int = 0,
     dtype: str = "float64",
     step: int | None = None,
+    covariance: tuple[float, ...] = (),
 ) -> Experiment:
     """Return the experiment, having looked how a few networks take their input and how far its borders reach.
 
@@ -154,6 +161,9 @@ def prepared(
     words = tuple(sorted((as_choice("input", word, INPUTS) for word in inputs.split("+")), key=INPUTS.index))
     if len(set(words)) < len(words):
         raise ValueError(complaint("input", inputs, f"some of {', '.join(INPUTS)}, each once, with + between"))
+    if ("coloured" in words) != bool(covariance):
+        allowed = "an autocovariance with coloured input, none without it"
+        raise ValueError(complaint("covariance", f"{covariance} with {inputs}", allowed))
     combs, noisy = Combs(tuple(factors)), words != ("ones",)
     enough = max(3, -(-SAMPLES // combs.period))
     periods = enough if periods is None else as_integer("periods", periods, 3, "phases are averaged over")
@@ -169,7 +179,30 @@ def prepared(
     looks = [borders(blank.network(i), width, combs.period, as_integer("step", step, 1), seed=i) for i in range(LOOKS)]
     left, right = (max(side) for side in zip(*looks, strict=True))
     measured = (periods, records, bands) if noisy else (1, 1, 1)
-    return Experiment(factory, combs, words, width, step, *measured, seed, dtype, (left, right))
+    return Experiment(factory, combs, words, width, step, *measured, seed, dtype, (left, right), tuple(covariance))
+
+
+def coloured(shape: tuple[int, ...], covariance: Sequence[float], generator: torch.Generator) -> Tensor:
+    """Return Gaussian noise (..., time) of an autocovariance r₀, …, r_q, zero beyond: exactly, in every record.
+
+    White noise on a circle of N ≥ time + q samples is filtered by √S, ``S[i] = r₀ + 2 Σ_τ r_τ cos 2πiτ/N``: there its
+    autocovariance is r_τ + r_{N−τ}, and no two of `time` samples in a row are N − q or more apart.
+
+    Raises
+    ------
+    ValueError
+        If it is none: its spectrum must be >= 0.
+
+    Examples
+    --------
+    >>> coloured((2, 3), (1.0, 0.5), torch.Generator().manual_seed(0)).shape
+    torch.Size([2, 3])
+    """
+    r = torch.tensor(Source(1, covariance=tuple(covariance)).covariance, dtype=torch.float64)
+    N = shape[-1] + len(r) - 1
+    S = (2 * torch.fft.rfft(r, N).real - r[0]).clamp(min=0)
+    white = torch.randn((*shape[:-1], N), generator=generator, dtype=torch.float64)
+    return torch.as_tensor(torch.fft.irfft(torch.fft.rfft(white) * S.sqrt(), N)[..., : shape[-1]])
 
 
 def _step(rate: Fraction, period: int) -> int:

@@ -162,6 +162,8 @@ def sampled(
     dtype : {'float64', 'float32'}
     step : int, optional
         Input samples that make one period of the output; found, where not given, from the shapes of the output.
+    covariance : tuple of float
+        Autocovariance of "coloured" input at lags 0, 1, …, zero beyond.
 
     Raises
     ------

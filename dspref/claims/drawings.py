@@ -5,12 +5,10 @@ A drawing is data; `dspref.claims.figures` draws it. `DRAWINGS` says which claim
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +17,8 @@ from dspref.arrays import Array
 from dspref.artifacts.noise import phase_powers, rectified_db
 from dspref.boundary import border_values, overlap_counts
 from dspref.chain import POINTWISE, Chain, Pointwise
+from dspref.claims.curves import FLOOR, Curve, Draw, Drawing, decibels, spikes
+from dspref.claims.expectations import comb_theorem, handed_on, late_biases, second_moments
 from dspref.designs import tone_free
 from dspref.gradients import gradient_lines, phase_shuffle_attenuation, stft_gradient_lines
 from dspref.heads import Unsqueeze
@@ -28,51 +28,6 @@ from dspref.interpolators import FilterInterp, Linear, Nearest, ZeroStuff
 from dspref.layers import Conv, SubpixelConv, TransposedConv
 from dspref.lines import images, tone_lines
 from dspref.spectrum.noise import cyclic_variance
-
-if TYPE_CHECKING:
-    pass
-
-FLOOR = -80.0
-"""dB: what is lower, nulls among it, is drawn at the foot of the picture."""
-
-
-@dataclass(frozen=True)
-class Curve:
-    """One curve: a formula is joined, a computation is points.
-
-    Examples
-    --------
-    >>> Curve("nothing", np.arange(3), np.zeros(3)).joined
-    False
-    """
-
-    name: str
-    x: Array
-    y: Array
-    joined: bool = False
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """The data of a figure: the axes in words, and the curves."""
-
-    x: str
-    y: str
-    curves: tuple[Curve, ...]
-
-
-Draw: TypeAlias = Callable[[], Drawing]
-
-
-def decibels(amplitude: Any) -> Array:
-    """Return ``20 log10 abs(a)``, held at `FLOOR`."""
-    return np.asarray(np.maximum(20 * np.log10(np.maximum(np.abs(amplitude), 1e-300)), FLOOR))
-
-
-def spikes(freqs: Any, levels: Any) -> tuple[Array, Array]:
-    """Return a spectrum that is nothing but lines, as points to be joined."""
-    x = np.repeat(np.asarray(freqs, float), 3)
-    return x, np.stack([np.full(len(levels), FLOOR), levels, np.full(len(levels), FLOOR)], axis=-1).ravel()
 
 
 def comb(chain: Chain, *, offset: Any = 1) -> Drawing:
@@ -288,5 +243,9 @@ DRAWINGS: dict[tuple[str, str], Draw] = {
     ("UA-T20", "cure"): cure,
     ("UA-T21", "shuffle"): shuffle,
     ("UA-T22", "rectified"): rectified,
+    ("UA-T23", "moments"): second_moments,
+    ("UA-T24", "combs"): comb_theorem,
+    ("UA-T25", "lengths"): handed_on,
+    ("UA-T26", "biases"): late_biases,
 }
 """The drawing of each claim, by its id and name."""

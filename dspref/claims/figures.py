@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from dspref.arrays import complaint
 from dspref.claims import claim
-from dspref.claims.drawings import DRAWINGS, Drawing
+from dspref.claims.curves import Drawing
+from dspref.claims.drawings import DRAWINGS
 from dspref.console import write
 
 if TYPE_CHECKING:

@@ -24,15 +24,20 @@ def read_architecture(sr: Fraction | None, example: str, /, **sources: str | Non
     **sources : str or None
         By the name of the argument or option: "--preset" and "--config" are read as such, all others as words.
     """
+    name, chain, rate = read_chain(example, **sources)
+    if (rate := sr or rate) is None:
+        raise click.UsageError(f"no output rate: {name} says none, so --sr HZ is needed, as --sr 22050.")
+    return chain, rate
+
+
+def read_chain(example: str, /, **sources: str | None) -> tuple[str, Chain, Fraction | None]:
+    """Return the name of the one source that is given, its chain, and the output rate if it has one."""
     given = {name: words for name, words in sources.items() if words is not None}
     if len(given) != 1:
         got = " and ".join(given) or "no architecture"
         raise click.UsageError(f"got {got}; give exactly one of {', '.join(sources)}, {example}.")
     ((name, words),) = given.items()
-    chain, rate = _read(name, words)
-    if (rate := sr or rate) is None:
-        raise click.UsageError(f"no output rate: {name} says none, so --sr HZ is needed, as --sr 22050.")
-    return chain, rate
+    return name, *_read(name, words)
 
 
 def _read(name: str, words: str) -> tuple[Chain, Fraction | None]:

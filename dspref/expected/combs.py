@@ -54,7 +54,7 @@ class Levels:
         r = source.covariance or (0.0,)
         if any(r[1:]):
             raise NotAnalysable(complaint("combs", "coloured noise", "constants and white noise", HINT))
-        spread = Spread.start(fresh=width_terms and not source.constant)
+        spread = Spread.of(source, width_terms=width_terms)
         return cls((1,), (float(source.constant) ** 2,), float(r[0]), float(source.constant), spread)
 
     def drawn(self, layer: Drawn) -> Levels:

@@ -98,8 +98,9 @@ class Account:
     biases: tuple[Cause, ...]
 
     def to_text(self, sr: Any) -> str:
-        """Return it in words, for an output rate in Hz: what moves the comb by half a decibel or more."""
-        name = "offset" if self.comb.divisor == 1 else f"{self.comb.every_hz(sr):.10g} Hz comb"
+        """Return it in words, for an output rate in Hz, or None: what moves the comb by half a decibel or more."""
+        every = f"sr/{self.comb.divisor}" if sr is None else f"{self.comb.every_hz(sr):.10g} Hz"
+        name = "offset" if self.comb.divisor == 1 else f"{every} comb"
         if not self.causes:
             return f"{name}: none"
         rows = [f"{name}: {self.comb.db:.1f} dB", *(f"  {row}" for row in self._ladder(f"the {name}"))]
@@ -116,10 +117,10 @@ class Account:
             yield f"silencing {listed(more)} as well {next_.moves()}"
 
     def to_dict(self, sr: Any) -> dict[str, Any]:
-        """Return it as plain data, for an output rate in Hz."""
+        """Return it as plain data, for an output rate in Hz, or None."""
         return {
             "divisor": self.comb.divisor,
-            "every_hz": self.comb.every_hz(sr),
+            "every_hz": None if sr is None else self.comb.every_hz(sr),
             "db": self.comb.db if self.causes else None,
             "causes": [cause.to_dict() for cause in self.causes],
             "biases": [cause.to_dict() for cause in self.biases],
@@ -141,11 +142,11 @@ class Explanation:
     accounts: tuple[Account, ...]
 
     def to_text(self, sr: Any) -> str:
-        """Return all accounts in words, for an output rate in Hz."""
+        """Return all accounts in words, for an output rate in Hz, or None."""
         return "\n".join(account.to_text(sr) for account in self.accounts)
 
     def to_dict(self, sr: Any) -> dict[str, Any]:
-        """Return all accounts as plain data, for an output rate in Hz."""
+        """Return all accounts as plain data, for an output rate in Hz, or None."""
         return {"route": self.expected.route, "combs": [account.to_dict(sr) for account in self.accounts]}
 
 

@@ -61,7 +61,7 @@ class Moments:
         """Return the moments of an input."""
         r = source.covariance or (0.0,)
         F, D, mean = np.full((1, 1), float(source.constant) ** 2), np.array(r, float)[:, None], float(source.constant)
-        spread = Spread.start(fresh=width_terms and not source.constant)
+        spread = Spread.of(source, width_terms=width_terms)
         return cls(F, np.arange(len(r)), D, np.full(1, mean), spread)
 
     def drawn(self, layer: Drawn) -> Moments:

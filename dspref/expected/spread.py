@@ -13,6 +13,8 @@ if n and m have a kernel in common, else 0; a map T' = V'(c)² T. Kernels are Ga
 T[n, m; 0], in front of the very next map, half their fourth cumulant: (κ₄ − 3)/2 times the terms j = j' of S.
 
 One layer of n taps per phase on white noise thus has ``T = q²/(Cn)``. Behind relu it is a tone, behind GLU an offset.
+One noise in all channels, or one channel, counts as C = 1, however many kernels see it: then T is no small number, and
+the lines are there in wide layers too, within about 1 dB of these.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from dspref.arrays import Array, frozen, set_field, value
 from dspref.chain import Pointwise
 from dspref.expected.filters import Fixed
 from dspref.expected.kernelmaps import KernelMap, kernel_map, mean_map
-from dspref.expected.network import Drawn, Gate
+from dspref.expected.network import Drawn, Gate, Source
 
 FARTHEST = 1024
 """Lags of T that are kept: convolutions of one rate that span as many samples, and no others, would ask for more."""
@@ -56,9 +58,15 @@ class Spread:
         set_field(self, "excess", frozen(self.excess))
 
     @classmethod
-    def start(cls, *, fresh: bool) -> Spread:
-        """Return the spread of an input of independent channels: none. If it is not to be fresh, none will come."""
-        return cls(np.zeros((1, 1)), np.zeros(1), fresh)
+    def of(cls, source: Source, *, width_terms: bool) -> Spread:
+        """Return the spread of an input: none where channels are independent, and D² where all carry one noise.
+
+        Without width terms, and for constants, none will come.
+        """
+        r = np.array([source.covariance or (0.0,)], float)
+        alike = 1 - 1 / source.channels if source.mono else 0.0
+        fresh = width_terms and not source.constant
+        return cls(fresh * alike * r**2, np.zeros(1), fresh)
 
     def drawn(self, layer: Drawn, noise: Array) -> Spread:
         """Return the spread behind a layer, for n and m that share a kernel: those that do not are rows of zeros.

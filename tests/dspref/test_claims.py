@@ -11,7 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from dspref.claims import claim, claim_page, claims
-from dspref.claims.drawings import DRAWINGS, FLOOR
+from dspref.claims.curves import FLOOR
+from dspref.claims.drawings import DRAWINGS
 from dspref.claims.figures import drawing, plot
 from dspref.cli import dspref
 
@@ -71,6 +72,9 @@ ON_THE_LINE = {
     "UA-T19": 1e-6,
     "UA-T21": 1e-4,
     "UA-T22": 0.5,
+    "UA-T23": 1e-9,
+    "UA-T24": 1e-9,
+    "UA-T25": 1.0,  # lines of power 1/512 come on top
 }
 """What points may differ by from the formula between its points, in the units of the drawing."""
 

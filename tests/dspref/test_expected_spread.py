@@ -157,6 +157,18 @@ def test_a_swayed_kernel_map_is_its_second_derivative() -> None:
     assert float(slope) == 0
 
 
+def test_one_noise_in_all_channels_is_one_channel() -> None:
+    """T is that of a layer with one channel of the same gain, however many there are: lines stay in wide layers."""
+    for r in ((1.0,), (1.0, 0.5)):
+        layers = [Drawn("convt", C, 8, 4, factor=2, weight=Fraction(1, C), bias=0, kurtosis=3) for C in (1, 64)]
+        one, many = (
+            Moments.of(Source(C, 0.0, r, mono=C > 1), width_terms=True).drawn(layer).spread.T
+            for C, layer in zip((1, 64), layers, strict=True)
+        )
+        assert np.allclose(one, many, rtol=1e-14, atol=0)
+        assert one[0, 0] > 0
+
+
 def test_sums_and_gains_of_spreads() -> None:
     x = Levels.of(noise(3), width_terms=True).drawn(Drawn("convt", 3, 3, 4, factor=2))
     y = Levels.of(noise(3), width_terms=True).drawn(Drawn("conv", 3, 3, 3))

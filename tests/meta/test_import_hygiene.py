@@ -64,6 +64,7 @@ COMMANDS = {
     "claims": ["claim", "UA-T5"],
     "gradient": ["gradient", "--stft", "512/50/240", "--sr", "24000"],
     "response": ["response", "linear x2", "--sr", "32000"],
+    "expect": ["expect", "--preset", "melgan", "--input", "ones"],
     "presets as JSON": ["presets", "--format", "json"],
 }
 

@@ -12,6 +12,8 @@ import torch
 from dspref import Chain, TransposedConv, leakage, parse, preset, tone_lines
 from dspref.boundary import boundary
 from dspref.designs import KaiserSinc, kaiser_sinc
+from dspref.expected import Source, expected_spectrum
+from dspref.expected.architectures import hifigan, melgan
 from dspref.gradients import stft_gradient_lines
 from torchparity.demucs import Demucs
 
@@ -40,6 +42,32 @@ def test_combs_of_known_networks(name: str, sr: int, source: int, hz: str) -> No
     assert comb(chain, source=source) * sr == Fraction(hz)
     lines = [line.hz(sr) for line in tone_lines(chain) if line.freq and line.origins[-1] >= source]
     assert all(f % Fraction(hz) == 0 for f in lines)
+
+
+@pytest.mark.parametrize(
+    ("name", "sr", "source", "hz", "over", "under"),
+    [
+        ("melgan", 22050, Source(80, covariance=(1.0,)), "689.0625", 22.4, -2.2),  # zero-mean input
+        ("melgan", 22050, Source(80, constant=1.0, covariance=(1.0,)), "86.1328125", 5.0, None),  # with an offset
+        ("melgan", 22050, Source(80, constant=1.0), "86.1328125", None, None),
+        ("rvc-40k", 40000, Source(192, covariance=(1.0,)), "1000", 8.9, -3.5),
+    ],
+)
+def test_combs_that_random_networks_show(
+    name: str, sr: int, source: Source, hz: str, over: float | None, under: float | None
+) -> None:
+    """The finest comb that stands over the floor in a Hann spectrum of 1024 samples; the next finer one does not."""
+    found = expected_spectrum(melgan() if name == "melgan" else hifigan(), source)
+    heights = {
+        comb.divisor: 10 * np.log10(comb.power / found.noise * 1024 / 1.5) if found.noise else np.inf
+        for comb in found.combs
+        if comb.power
+    }
+    finest = max(divisor for divisor, height in heights.items() if height > 0)
+    assert Fraction(sr, finest) == Fraction(hz)
+    assert over is None or round(heights[finest], 1) == over
+    finer = [round(height, 1) for divisor, height in heights.items() if divisor > finest]
+    assert finer == ([] if under is None else [under])
 
 
 def test_four_bins_of_a_transform_of_1024() -> None:

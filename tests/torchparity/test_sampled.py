@@ -257,7 +257,9 @@ def test_what_cannot_be_measured_is_refused(
 
 
 def test_every_kind_of_input_has_power_1() -> None:
+    """A record of 4000 has 2/8000 of variance, if white: that of (1, ½) in two channels, Σρ² of it, is 1½ · 2/16000."""
     for kind in INPUTS:
-        x = prepared(partial(conv, 1.0), [], inputs=kind, periods=4000, records=2).input(0)
+        r = (1.0, 0.5) if kind == "coloured" else ()
+        x = prepared(partial(conv, 1.0), [], inputs=kind, periods=4000, records=2, covariance=r).input(0)
         power = (x**2).mean().item()
         assert abs(power - 1) <= (0 if kind == "ones" else SIGMAS * math.sqrt(2 / 8000))

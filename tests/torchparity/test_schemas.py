@@ -1,4 +1,4 @@
-"""The schemas of the JSON of campaigns, mutants and findings: real documents are valid, wrong ones are refused."""
+"""The schemas of the JSON of commands: real documents are valid, wrong ones are refused."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ COMMANDS = {
     "campaign": ["--cases", "300", "--dtype", "float32", "--dtype", "autocast-bfloat16"],
     "mutants": ["-k", "nearest: padding", "--seeds", "2", "--clean", "10"],
     "findings": ["--only", FINDINGS[0].id],
+    "expect": ["decoder", "--input", "ones+white", "--channels", "256"],
 }
 
 
@@ -121,6 +122,13 @@ BROKEN: dict[str, tuple[str, Callable[[dict[str, Any]], object]]] = {
     "an unknown status": ("findings", lambda d: d["findings"][0].update(status="gone")),
     "not run for no reason": ("findings", lambda d: d["findings"][0].update(status="not run", answer="")),
     "a finding without a line": ("findings", lambda d: d["findings"][0].update(code="")),
+    "a comb without a band": ("expect", lambda d: d["combs"][0].pop("low")),
+    "a comb of no divisor": ("expect", lambda d: d["combs"][0].update(divisor=0)),
+    "a level in words": ("expect", lambda d: d["combs"][0].update(db="-inf")),
+    "no combs, though there is a period": ("expect", lambda d: d.update(combs=[])),
+    "combs, though the output is refused": ("expect", lambda d: d.update(period=None)),
+    "a gap for no reason": ("expect", lambda d: d["not_predicted"].append({"what": "LSTM", "where": "2", "why": ""})),
+    "one draw": ("expect", lambda d: d.update(check={"draws": 1, "seed": 0, "combs": [], "floor": None})),
     "findings by id": ("findings", lambda d: d.update(findings={"some": d["findings"][0]})),
 }
 
