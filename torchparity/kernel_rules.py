@@ -1,0 +1,124 @@
+"""Rules of calls with a kernel: drawn ones, by convolutions and matrices, and filters that are not drawn."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from dspref.expected.filters import Fixed
+from dspref.expected.network import Drawn
+from torchparity.drafts import Kernel
+from torchparity.readings import Value
+from torchparity.trace import Call, Made
+
+_FIRST = ("input", "weight", "bias", "stride", "padding")
+
+NAMES = {
+    "conv": (*_FIRST, "dilation", "groups"),
+    "conv_transpose": (*_FIRST, "output_padding", "groups", "dilation"),
+    "_convolution": (*_FIRST, "dilation", "transposed", "output_padding", "groups"),
+}
+"""What calls are given, in order; the last one is of modules that were traced."""
+
+
+def convolution(call: Call) -> Made:
+    """Convolve with a kernel, up or down."""
+    names = NAMES[call.name.rstrip("123d")]
+    given = {name: call.given(i, name) for i, name in enumerate(names)}
+    weight, x = given["weight"], call.value(given["input"])
+    transposed = given.get("transposed", "transpose" in call.name)
+    if x is None or call.value(weight) is not None or call.value(given["bias"]) is not None:
+        return None
+    x = call.reader.settled(x)
+    axes = [axis for axis in range(-weight.ndim + 2, 0) if axis != x.time]
+    if any(weight.shape[axis] != 1 or x.shape[axis] != 1 for axis in axes):
+        return None
+    for axis in axes:
+        weight = weight.squeeze(axis)
+    s, d = (_along(given[key], x.time, len(axes) + 1, 1) for key in ("stride", "dilation"))
+    p, groups, K = given["padding"], given["groups"] or 1, weight.shape[-1]
+    if p == "same" and (K - 1) * d % 2:
+        x, p = _uneven(call, x, (K - 1) * d), 0
+    p = {"valid": 0, "same": (K - 1) * d // 2}[p] if isinstance(p, str) else _along(p, x.time, len(axes) + 1, 0)
+    more = _along(given.get("output_padding"), x.time, len(axes) + 1, 0)
+    op, (a, b) = ("convt", (0, 1)) if transposed else ("conv", (1, 0))
+    inputs, outputs = weight.shape[a] * (1 if transposed else groups), weight.shape[b] * (groups if transposed else 1)
+    time = call.shape[x.time]
+    if not call.trace.made_of.get(id(given["weight"])):
+        return _filter(call, x, weight, transposed, s, d, p, groups, given["bias"])
+    if x.whole.channels != inputs or x.shape[1 - len(x.shape)] != inputs:
+        return None
+    drawn = Drawn(op, inputs, outputs, K, s, d, p, groups, output_padding=more)
+    place = call.reader.drafts.add(
+        call.trace.called(op), drawn, [x.whole], outputs, time, _kernel(call, given["weight"], weight, given["bias"])
+    )
+    return [Value(call.shape, place, x.time)]
+
+
+def _uneven(call: Call, x: Value, total: int) -> Value:
+    """Return the input with zeros around it, one more behind than before, as Torch has them."""
+    u, time = Fixed(np.ones(1), 1, -(total // 2), excess=total), x.whole.time + total
+    place = call.reader.drafts.add(call.trace.called("shift"), u, [x.whole], x.whole.channels, time)
+    return replace(x, place=place)
+
+
+def _along(given: Any, time: int, axes: int, default: int) -> int:
+    """Return what is said of the time axis."""
+    if given is None or isinstance(given, int):
+        return default if given is None else int(given)
+    return int(given[time]) if len(given) == axes else int(given[0]) if len(given) else default
+
+
+def _kernel(call: Call, source: Tensor, weight: Tensor, bias: Tensor | None) -> Kernel:
+    path, owner = call.trace.within[-1]
+    call.trace.keep(weight)
+    return Kernel(weight, bias, call.trace.made_of[id(source)], call.trace.recipes[id(source)], owner, path)
+
+
+def _filter(
+    call: Call, x: Value, w: Tensor, transposed: bool, s: int, d: int, p: int, groups: int, bias: Tensor | None
+) -> Made:
+    """Filter every channel alike, by taps that are no parameters."""
+    alone = groups == x.whole.channels or x.shape[1 - len(x.shape)] == 1 == groups
+    if w.is_meta or bias is not None or not alone or w.shape[1] != 1 or not bool((w == w[:1]).all()):
+        return None
+    if call.shape[: len(call.shape) + x.time] != x.shape[: len(x.shape) + x.time]:
+        return None
+    h = np.zeros((w.shape[-1] - 1) * d + 1)
+    h[::d] = w[0, 0].double().numpy()
+    made, time = call.shape[x.time], x.whole.time
+    up, down = (s, 1) if transposed else (1, s)
+    u = Fixed(h if transposed else h[::-1], up, p if transposed else len(h) - 1 - p, down, made * down - time * up)
+    place = call.reader.drafts.add(call.trace.called("filter"), u, [x.whole], x.whole.channels, call.shape[x.time])
+    return [Value(call.shape, place, x.time)]
+
+
+def linear(call: Call) -> Made:
+    """Mix the channels of the last axis: a convolution of length 1."""
+    return _mixed(call, call.value(call.args[0]), call.args[1], call.given(2, "bias"), -1)
+
+
+def matrix(call: Call) -> Made:
+    """Mix channels by a matrix, before or behind the signal."""
+    left, right = call.args[:2]
+    flat = [t if t.ndim == 2 else t[0] if len(t) == 1 else None for t in (left, right)]
+    if call.value(right) is None:
+        w = flat[1]
+        return None if w is None else _mixed(call, call.value(left), w.T, None, -1, right)
+    return None if flat[0] is None else _mixed(call, call.value(right), flat[0], None, -2, left)
+
+
+def _mixed(call: Call, x: Value | None, weight: Tensor, bias: Any, axis: int, source: Tensor | None = None) -> Made:
+    source = weight if source is None else source
+    if x is None or call.value(source) is not None or call.value(bias) is not None:
+        return None
+    x = call.reader.settled(x)
+    if x.time == axis or x.shape[axis] != x.whole.channels or not call.trace.made_of.get(id(source)):
+        return None
+    kernel = _kernel(call, source, weight[..., None], bias)
+    drawn = Drawn("conv", weight.shape[1], weight.shape[0], 1)
+    place = call.reader.drafts.add(call.trace.called("linear"), drawn, [x.whole], len(weight), x.whole.time, kernel)
+    return [Value(call.shape, place, x.time)]
