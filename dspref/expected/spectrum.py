@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dspref.arrays import Array, NotAnalysable, as_choice, as_real, frozen, set_field, value
-from dspref.expected.bands import Comb
+from dspref.expected.bands import Comb as Comb
 from dspref.expected.combs import Levels, heights
 from dspref.expected.extent import Extent
 from dspref.expected.graph import Network, network

@@ -214,4 +214,5 @@ def _along(T: Array, taps: Array) -> Array:
 
 def _sum(x: Array, y: Array) -> Array:
     n = max(x.shape[1], y.shape[1])
-    return np.pad(x, ((0, 0), (0, n - x.shape[1]))) + np.pad(y, ((0, 0), (0, n - y.shape[1])))
+    wide_x, wide_y = (np.pad(each, ((0, 0), (0, n - each.shape[1]))) for each in (x, y))
+    return np.asarray(wide_x + wide_y)
