@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 EXAMPLE = "as 'conv k7 p3 | leaky 0.2 | convt k16 s8 p4', or --preset melgan"
 
-INITS = ("default", "kaiming", "xavier", "normal", "uniform", "icnr")
+INITS = ("default", "kaiming", "kaiming_normal", "xavier", "xavier_normal", "normal", "uniform", "icnr")
 
 
 def expect_options(command: Command) -> Command:

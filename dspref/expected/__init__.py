@@ -1,5 +1,6 @@
 """The spectrum to expect of a network before training, without weights and without drawing any."""
 
+from dspref.expected.bands import Comb
 from dspref.expected.dense import Dense, dense_moments
 from dspref.expected.explain import Explanation, explain
 from dspref.expected.filters import Fixed, average_pool, fixed
@@ -9,7 +10,7 @@ from dspref.expected.kernelmaps import kernel_map, mean_map
 from dspref.expected.known import known_spectrum
 from dspref.expected.laws import initialised, rescaled
 from dspref.expected.network import Concat, Drawn, Gate, Source, Step, Sum, Unknown
-from dspref.expected.spectrum import Comb, Expected, expected_spectrum
+from dspref.expected.spectrum import Expected, expected_spectrum
 from dspref.expected.width import glu_offset, relu_line
 
 __all__ = [

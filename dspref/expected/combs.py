@@ -16,28 +16,32 @@ sr/M_i.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
-from dspref.arrays import Array, NotAnalysable, complaint
+from dspref.arrays import Array, NotAnalysable, complaint, value
 from dspref.chain import Pointwise
 from dspref.expected.filters import Fixed
 from dspref.expected.kernelmaps import kernel_map, mean_map
 from dspref.expected.network import Drawn, Gate, Source
+from dspref.expected.spread import Spread
 
 HINT = "the full recursion has no such limits"
 
 
-@dataclass(frozen=True)
+@value
 class Levels:
-    """Levels v_i at divisors M_i, the variance D of the noise, and the mean, which no phase changes."""
+    """Levels v_i at divisors M_i, the variance D of the noise, and the mean, which no phase changes.
+
+    The spread has a row for each level.
+    """
 
     divisors: tuple[int, ...]
     v: tuple[float, ...]
     noise: float
     mean: float
+    spread: Spread
 
     @property
     def power(self) -> float:
@@ -45,29 +49,33 @@ class Levels:
         return self.v[-1] + self.noise
 
     @classmethod
-    def of(cls, source: Source) -> Levels:
+    def of(cls, source: Source, *, width_terms: bool = False) -> Levels:
         """Return the levels of an input; coloured noise has none."""
         r = source.covariance or (0.0,)
         if any(r[1:]):
             raise NotAnalysable(complaint("combs", "coloured noise", "constants and white noise", HINT))
-        return cls((1,), (float(source.constant) ** 2,), float(r[0]), float(source.constant))
+        spread = Spread.of(source, width_terms=width_terms)
+        return cls((1,), (float(source.constant) ** 2,), float(r[0]), float(source.constant), spread)
 
     def drawn(self, layer: Drawn) -> Levels:
         """Return the levels behind a convolution whose kernel is drawn."""
         s, b, d = layer.factor, float(layer.bias), self.divisors
         g = float(layer.gain) * layer.length
+        spread = self.spread.drawn(layer, np.full((len(d), 1), self.noise**2))
         if layer.op == "conv":
             found = tuple(sorted({M // math.gcd(M, s) for M in d}))
-            return Levels(found, tuple(g * self.at(s * M) + b for M in found), g * self.noise, 0.0)
+            v = tuple(g * self.at(s * M) + b for M in found)
+            return Levels(found, v, g * self.noise, 0.0, spread.rows(np.array([self.level(s * M) for M in found])))
         if layer.op == "convt" and not layer.full_overlap:
             raise NotAnalysable(complaint("combs", "partial overlap", "phases of equally many taps", HINT))
         if layer.icnr and s > 1:
             raise NotAnalysable(complaint("combs", "icnr", "phases of independent kernels", HINT))
         if s == 1:
-            return Levels(d, tuple(g * v + b for v in self.v), g * self.noise, 0.0)
+            return Levels(d, tuple(g * v + b for v in self.v), g * self.noise, 0.0, spread)
         g /= s if layer.op == "convt" else 1
-        between = b if layer.op == "convt" else 0.0
-        return Levels((1, *(s * M for M in d)), (between, *(g * v + b for v in self.v)), g * self.noise, 0.0)
+        v = (b if layer.op == "convt" else 0.0, *(g * v + b for v in self.v))
+        spread = spread.rows(np.arange(-1, len(d)))
+        return Levels((1, *(s * M for M in d)), v, g * self.noise, 0.0, spread)
 
     def fixed(self, u: Fixed) -> Levels:
         """Refuse: a fixed filter correlates neighbours; but for a delay, which moves no level."""
@@ -77,35 +85,46 @@ class Levels:
 
     def mapped(self, stage: Pointwise | Gate) -> Levels:
         """Return the levels behind a map, or gate, of Gaussian values."""
-        q = np.array(self.power)
-        *v, power = kernel_map(stage)(q, q, np.array([*self.v, self.power])).tolist()
-        return Levels(self.divisors, tuple(v), power - v[-1], float(mean_map(stage, np.array([self.power]))[0]))
+        q, v = np.array(self.power), np.array(self.v)
+        *found, power = kernel_map(stage)(q, q, np.array([*v, q])).tolist()
+        rise, spread = self.spread.mapped(stage, *np.broadcast_arrays(q, q, v[self.spread.at, None]))
+        mean = float(mean_map(stage, q[None])[0])
+        return Levels(self.divisors, tuple((found + rise[:, 0]).tolist()), power - found[-1], mean, spread)
 
     def scaled(self, gain: float) -> Levels:
         """Return the levels times a number, ``a² v``."""
         v = tuple(gain**2 * v for v in self.v)
-        return Levels(self.divisors, v, gain**2 * self.noise, gain * self.mean)
+        return Levels(self.divisors, v, gain**2 * self.noise, gain * self.mean, self.spread.scaled(gain))
 
     def centred(self) -> Levels:
         """Return the levels of the signal less its mean, ``v − μ²``."""
-        return Levels(self.divisors, tuple(v - self.mean**2 for v in self.v), self.noise, 0.0)
+        return Levels(self.divisors, tuple(v - self.mean**2 for v in self.v), self.noise, 0.0, self.spread)
 
     def plus(self, other: Levels) -> Levels:
         """Return the levels of the sum of independent signals."""
         d = self._joined(other)
         cross = 2 * self.mean * other.mean
         v = tuple(self.at(M) + other.at(M) + cross for M in d)
-        return Levels(d, v, self.noise + other.noise, self.mean + other.mean)
+        spread = self._spread(d).plus(other._spread(d))
+        return Levels(d, v, self.noise + other.noise, self.mean + other.mean, spread)
 
     def beside(self, other: Levels, a: int, b: int) -> Levels:
         """Return the average over a channels of this and b of the other."""
         d, a, b = self._joined(other), a / (a + b), b / (a + b)  # type: ignore[assignment]
         v = tuple(a * self.at(M) + b * other.at(M) for M in d)
-        return Levels(d, v, a * self.noise + b * other.noise, a * self.mean + b * other.mean)
+        spread = self._spread(d).scaled(a**0.5).plus(other._spread(d).scaled(b**0.5))
+        return Levels(d, v, a * self.noise + b * other.noise, a * self.mean + b * other.mean, spread)
 
     def at(self, lag: int) -> float:
-        """Return F at a lag: v of the last level that divides it."""
-        return next(v for M, v in zip(self.divisors[::-1], self.v[::-1], strict=True) if lag % M == 0)
+        """Return F at a lag."""
+        return self.v[self.level(lag)]
+
+    def level(self, lag: int) -> int:
+        """Return the number of the last level whose divisor divides a lag."""
+        return max(i for i, M in enumerate(self.divisors) if lag % M == 0)
+
+    def _spread(self, divisors: tuple[int, ...]) -> Spread:
+        return self.spread.rows(np.array([self.level(M) for M in divisors]))
 
     def _joined(self, other: Levels) -> tuple[int, ...]:
         d = sorted({*self.divisors, *other.divisors})

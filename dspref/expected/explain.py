@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from dspref.expected.bands import Comb
 from dspref.expected.graph import Network, network
 from dspref.expected.network import Step
 from dspref.expected.silencing import Run, Silenced, started_run
 from dspref.expected.source import Source
-from dspref.expected.spectrum import Comb, Expected
+from dspref.expected.spectrum import Expected
 
 WORTH = 10**0.1
 """Ratio of powers, 1 dB, by which one more stage must lower a comb to be named."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 from dspref.arrays import NotAnalysable, as_choice, complaint
 from dspref.expected.network import Drawn
 
-LAWS = ("default", "kaiming", "xavier", "normal", "uniform", "icnr", "orthogonal")
-"""Initialisations by name. Uniform and normal variants have the same variance, which is all that counts."""
+LAWS = ("default", "kaiming", "kaiming_normal", "xavier", "xavier_normal", "normal", "uniform", "icnr", "orthogonal")
+"""Initialisations by name. Uniform and normal variants have the same variance; κ₄ tells them apart in narrow layers."""
 
 
 def initialised(layer: Drawn, law: str, *, scale: float = 1.0, bias: Any = None) -> Drawn:
@@ -26,6 +27,8 @@ def initialised(layer: Drawn, law: str, *, scale: float = 1.0, bias: Any = None)
     uniform     scale²/3
     icnr        as it was, repeated in each phase of a sub-pixel convolution
     ==========  ==============================
+
+    Weights are uniform, κ₄ = 9/5, but for "normal", "kaiming_normal" and "xavier_normal": κ₄ = 3.
 
     Parameters
     ----------
@@ -64,7 +67,9 @@ def initialised(layer: Drawn, law: str, *, scale: float = 1.0, bias: Any = None)
         "normal": scale**2,
         "uniform": scale**2 / 3,
     }
-    return replace(layer, weight=variances[law], bias=layer.bias if bias is None else bias)
+    kurtosis = 3 if law.endswith("normal") else Fraction(9, 5)
+    weight = variances[law.removesuffix("_normal")]
+    return replace(layer, weight=weight, bias=layer.bias if bias is None else bias, kurtosis=kurtosis)
 
 
 def rescaled(layer: Drawn, reference: float = 0.1) -> Drawn:

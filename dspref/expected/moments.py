@@ -23,6 +23,7 @@ from dspref.chain import Pointwise
 from dspref.expected.filters import Fixed
 from dspref.expected.kernelmaps import kernel_map, mean_map
 from dspref.expected.network import Drawn, Gate, Source
+from dspref.expected.spread import Spread
 
 BLOCK = 256
 """Lags that are mapped at a time, which bounds the memory."""
@@ -30,12 +31,16 @@ BLOCK = 256
 
 @value
 class Moments:
-    """Second moments F (P, P), D (lags, P) at `lags` >= 0, and means (P,): ``D[i, n]`` belongs to n and n + lags[i]."""
+    """Second moments F (P, P), D (lags, P) at `lags` >= 0, and means (P,): ``D[i, n]`` belongs to n and n + lags[i].
+
+    The spread has a row for each m − n = 0 … P − 1.
+    """
 
     F: Array
     lags: Array
     D: Array
     mean: Array
+    spread: Spread
 
     def __post_init__(self) -> None:
         for name in ("F", "lags", "D", "mean"):
@@ -52,11 +57,12 @@ class Moments:
         return np.asarray(self.F.diagonal() + self.D[self.lags == 0].sum(axis=0))
 
     @classmethod
-    def of(cls, source: Source) -> Moments:
+    def of(cls, source: Source, *, width_terms: bool = False) -> Moments:
         """Return the moments of an input."""
         r = source.covariance or (0.0,)
         F, D, mean = np.full((1, 1), float(source.constant) ** 2), np.array(r, float)[:, None], float(source.constant)
-        return cls(F, np.arange(len(r)), D, np.full(1, mean))
+        spread = Spread.of(source, width_terms=width_terms)
+        return cls(F, np.arange(len(r)), D, np.full(1, mean), spread)
 
     def drawn(self, layer: Drawn) -> Moments:
         """Return the moments behind a convolution whose kernel is drawn."""
@@ -70,7 +76,8 @@ class Moments:
         for k, h in enumerate(u.h):
             rows = np.flatnonzero((at + u.offset - k) % L == 0)
             A[rows, (at[rows] + u.offset - k) // L % P] += h
-        return Moments(A @ self.F @ A.T, *_filtered_lags(self, u, at), A @ self.mean)
+        spread = _decimated(self.spread.fixed(u), P * L, s)
+        return Moments(A @ self.F @ A.T, *_filtered_lags(self, u, at), A @ self.mean, spread)
 
     def mapped(self, stage: Pointwise | Gate) -> Moments:
         """Return the moments behind a map, or gate, of Gaussian values."""
@@ -80,33 +87,48 @@ class Moments:
         for i in range(0, len(D), BLOCK):
             m = (n + self.lags[i : i + BLOCK, None]) % self.period
             D[i : i + BLOCK] = V(q[None], q[m], self.F[n, m] + self.D[i : i + BLOCK]) - F[n, m]
-        return Moments(F, self.lags, D, mean_map(stage, q))
+        m = (n + self.spread.at[:, None]) % self.period
+        rise, spread = self.spread.mapped(stage, *np.broadcast_arrays(q, q[m], self.F[n, m]))
+        F[n, m] += rise
+        return Moments(F, self.lags, D, mean_map(stage, q), spread)
 
     def scaled(self, gain: float) -> Moments:
         """Return the moments times a number, ``a² K``."""
-        return Moments(gain**2 * self.F, self.lags, gain**2 * self.D, gain * self.mean)
+        return Moments(gain**2 * self.F, self.lags, gain**2 * self.D, gain * self.mean, self.spread.scaled(gain))
 
     def centred(self) -> Moments:
         """Return the moments of the signal less its mean, ``F − μμᵀ``."""
-        return Moments(self.F - np.outer(self.mean, self.mean), self.lags, self.D, np.zeros(self.period))
+        return Moments(self.F - np.outer(self.mean, self.mean), self.lags, self.D, np.zeros(self.period), self.spread)
 
     def plus(self, other: Moments) -> Moments:
         """Return the moments of the sum of independent signals: ``K₁ + K₂ + μ₁μ₂ᵀ + μ₂μ₁ᵀ``."""
         x, y = self.tiled(other.period), other.tiled(self.period)
         cross = np.outer(x.mean, y.mean)
         lags, D = _sum_of_lags(x, y, 1, 1)
-        return Moments(x.F + y.F + cross + cross.T, lags, D, x.mean + y.mean)
+        return Moments(x.F + y.F + cross + cross.T, lags, D, x.mean + y.mean, x.spread.plus(y.spread))
 
     def beside(self, other: Moments, a: int, b: int) -> Moments:
         """Return the average over a channels of this and b of the other."""
         x, y, a, b = self.tiled(other.period), other.tiled(self.period), a / (a + b), b / (a + b)  # type: ignore[assignment]
         lags, D = _sum_of_lags(x, y, a, b)
-        return Moments(a * x.F + b * y.F, lags, D, a * x.mean + b * y.mean)
+        spread = x.spread.scaled(a**0.5).plus(y.spread.scaled(b**0.5))
+        return Moments(a * x.F + b * y.F, lags, D, a * x.mean + b * y.mean, spread)
 
     def tiled(self, period: int) -> Moments:
         """Return the same with the least common multiple of its period and another."""
         n = math.lcm(self.period, period) // self.period
-        return Moments(np.tile(self.F, (n, n)), self.lags, np.tile(self.D, (1, n)), np.tile(self.mean, n))
+        spread = self.spread.rows(np.arange(n * self.period) % self.period)
+        return Moments(np.tile(self.F, (n, n)), self.lags, np.tile(self.D, (1, n)), np.tile(self.mean, n), spread)
+
+    def noise_squared(self) -> Array:
+        """Return ``D[n, τ] D[m, τ]`` averaged over n, by m − n and τ, (P, lags): as far as the spread asks for it."""
+        if not self.spread.fresh:
+            return np.zeros((self.period, 1))
+        n = np.arange(self.period)
+        found = np.zeros((self.period, int(self.lags[-1]) + 1))
+        for lag in n:
+            found[lag, self.lags] = (self.D * self.D[:, (n + lag) % self.period]).mean(axis=1)
+        return found
 
 
 def _conv(x: Moments, layer: Drawn) -> Moments:
@@ -121,7 +143,19 @@ def _conv(x: Moments, layer: Drawn) -> Moments:
             for to, back in _rolled(P, shift):
                 F[own, to] += x.F[other, back]
     n = np.arange(P // math.gcd(P, s)) * s % P
-    return Moments(g * F[np.ix_(n, n)] + float(layer.bias), x.lags[kept] // s, g * D[:, n], np.zeros(len(n)))
+    spread = _decimated(x.spread.drawn(layer, x.noise_squared()), P, s)
+    return Moments(g * F[np.ix_(n, n)] + float(layer.bias), x.lags[kept] // s, g * D[:, n], np.zeros(len(n)), spread)
+
+
+def _decimated(spread: Spread, P: int, s: int) -> Spread:
+    """Keep every s-th m − n; lags are decimated already."""
+    return spread.rows(np.arange(P // math.gcd(P, s)) * s % P)
+
+
+def _apart(spread: Spread, s: int) -> Spread:
+    """Phases share no kernel: m − n is a multiple of s, or c is 0."""
+    n = np.arange(len(spread.T) * s)
+    return spread.rows(np.where(n % s == 0, n // s, -1))
 
 
 def _rolled(P: int, shift: int) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
@@ -139,7 +173,8 @@ def _transposed(x: Moments, layer: Drawn) -> Moments:
         i = (np.arange(P) + (r + layer.padding - k * layer.dilation) // s) % P
         F[r::s, r::s] += g * x.F[np.ix_(i, i)]
         D[:, r::s] += g * x.D[:, i]
-    return Moments(F + float(layer.bias), x.lags * s, D, np.zeros(P * s))
+    spread = _apart(x.spread.drawn(layer, x.noise_squared()), s)
+    return Moments(F + float(layer.bias), x.lags * s, D, np.zeros(P * s), spread)
 
 
 def _shuffle(x: Moments, layer: Drawn) -> Moments:
@@ -149,9 +184,10 @@ def _shuffle(x: Moments, layer: Drawn) -> Moments:
     own = np.ones((L, L)) if layer.icnr else np.eye(L)
     F = np.kron(y.F, own) + float(layer.bias) * np.kron(np.ones(y.F.shape), np.eye(L))
     if not layer.icnr:
-        return Moments(F, y.lags * L, np.repeat(y.D, L, axis=1), np.zeros(len(F)))
+        spread = _apart(x.spread.drawn(layer, x.noise_squared()), L)
+        return Moments(F, y.lags * L, np.repeat(y.D, L, axis=1), np.zeros(len(F)), spread)
     h = Fixed(np.ones(L), L)
-    return Moments(F, *_filtered_lags(y, h, np.arange(len(F))), np.zeros(len(F)))
+    return Moments(F, *_filtered_lags(y, h, np.arange(len(F))), np.zeros(len(F)), y.spread.fixed(h))
 
 
 _DRAWN: dict[str, Callable[[Moments, Drawn], Moments]] = {"conv": _conv, "convt": _transposed, "shuffle": _shuffle}
@@ -191,6 +227,14 @@ def lines(x: Moments) -> Array:
     n = np.arange(P)
     along = np.array([x.F[n, (n + lag) % P].sum() for lag in range(P)])
     return np.asarray(np.fft.fft(along).real / P**2)
+
+
+def pseudo(x: Moments) -> Array:
+    """Return ``E c_k² = P⁻² Σ F[n, m] e^{−j2πk(n+m)/P}``, k = 0 … P − 1, complex; 0 where c_k has a random phase."""
+    P = x.period
+    n = np.arange(P)
+    across = np.array([x.F[n, (total - n) % P].sum() for total in range(P)])
+    return np.asarray(np.fft.fft(across) / P**2)
 
 
 def covariance(x: Moments) -> tuple[Array, Array]:

@@ -36,6 +36,8 @@ class Drawn:
     dilation, padding, groups : int
     weight, bias : number, optional
         σ_w² and σ_b²; Torch's default, 1/(3 fan_in), if not given. A layer without biases has ``bias=0``.
+    kurtosis : number
+        κ₄ = E w⁴/(E w²)² of the weights: 9/5, as of uniform ones, 3 of normal ones. It counts in narrow layers.
     icnr : bool
         Whether "shuffle" begins with the same kernel in each of its phases; their biases differ nonetheless.
     padding_mode : {'zeros', 'reflect', 'replicate', 'circular'}
@@ -64,6 +66,7 @@ class Drawn:
     icnr: bool = False
     padding_mode: str = "zeros"
     output_padding: int = 0
+    kurtosis: Any = Fraction(9, 5)
 
     def __post_init__(self) -> None:
         as_choice("op", self.op, KERNELS)
@@ -80,6 +83,10 @@ class Drawn:
         if not self.weight:
             hint = "a constant initialisation has no spectrum to expect: ask for the lines of its weights"
             raise ValueError(complaint("variance of the weight", self.weight, "a number > 0", hint))
+        if not as_real("kurtosis", self.kurtosis) >= 1:
+            raise ValueError(
+                complaint("kurtosis", self.kurtosis, "a number >= 1", "uniform weights have 9/5, normal 3")
+            )
         if self.icnr and self.op != "shuffle":
             raise ValueError(complaint("icnr", self.op, "a shuffle", "it repeats the kernels of phases"))
         as_choice("padding_mode", self.padding_mode, BORDERS if self.op != "convt" else BORDERS[:1])

@@ -17,9 +17,10 @@ from dspref.expected.density import autocovariance, spectrum_of
 class Source:
     """What comes in: the same constant in each channel, plus zero-mean noise.
 
-    Whether channels carry one noise or each its own does not count for means over draws of wide layers, or of linear
-    ones of any width: drawn kernels have mean zero, and fixed filters and maps do not mix channels. Of narrow layers it
-    does: one noise through few kernels is louder in one channel than in another, and a map makes more of it.
+    Whether channels carry one noise or each its own does not count for means over draws of linear networks: drawn
+    kernels have mean zero, and fixed filters do not mix channels. Behind maps it does: one noise counts as one channel,
+    however many kernels see it, so that phases differ in loudness, and lines are there, in wide layers too: see
+    `dspref.expected.spread`.
 
     Independent sources add: ``Source(2, constant=1.0) + Source(2, covariance=(1.0,))``.
 

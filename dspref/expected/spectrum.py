@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
-from fractions import Fraction
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dspref.arrays import Array, NotAnalysable, as_choice, as_rate, as_real, complaint, frozen, set_field, value
+from dspref.arrays import Array, NotAnalysable, as_choice, as_real, frozen, set_field, value
+from dspref.expected.bands import Comb as Comb
 from dspref.expected.combs import Levels, heights
 from dspref.expected.extent import Extent
 from dspref.expected.graph import Network, network
-from dspref.expected.moments import Moments, covariance, lines
+from dspref.expected.moments import Moments, covariance, lines, pseudo
 from dspref.expected.network import Source, Step
 from dspref.expected.walk import Signal, started, walk
 
@@ -23,54 +23,6 @@ LARGEST = 4096
 """Longest period of the full recursion: matrices of 128 MiB."""
 
 ROUTES = ("auto", "combs", "full")
-
-CHI2 = {0.05: 0.003932140000019523, 0.95: 3.841458820694124}
-"""Quantiles of χ² of one degree of freedom."""
-
-
-@dataclass(frozen=True)
-class Comb:
-    """The lines at multiples of sr/M that are on no coarser comb.
-
-    Attributes
-    ----------
-    divisor : int
-        M.
-    power : float
-        ``E abs(c_k)²``, the mean over these lines.
-    """
-
-    divisor: int
-    power: float
-
-    @property
-    def every(self) -> Fraction:
-        """Distance of the lines, 1/M in cycles per output sample."""
-        return Fraction(1, self.divisor)
-
-    def every_hz(self, sr: Any) -> float:
-        """Distance of the lines in Hz, for an output rate in Hz."""
-        return float(as_rate(sr) / self.divisor)
-
-    @property
-    def db(self) -> float | None:
-        """10·log10 of the power; None where there are no lines."""
-        return 10 * math.log10(self.power) if self.power > 0 else None
-
-    @property
-    def law(self) -> str:
-        """Law of ``abs(c_k)²`` from draw to draw, of wide networks: "exponential", or "chi2_1" where c is real.
-
-        That is χ² of one degree of freedom, at DC and Nyquist; on a finer comb, Nyquist may be one line of many.
-        """
-        return "chi2_1" if self.divisor <= 2 else "exponential"
-
-    def quantile_db(self, q: float) -> float | None:
-        """Return the level below which one line lies in a share q of draws: 0.05 or 0.95."""
-        if q not in CHI2:
-            raise ValueError(complaint("quantile", q, ", ".join(map(str, CHI2))))
-        ratio = CHI2[q] if self.law == "chi2_1" else -math.log1p(-q)
-        return None if self.db is None else self.db + 10 * math.log10(ratio)
 
 
 @value
@@ -131,7 +83,9 @@ class Expected:
         return next(comb.power for comb in self.combs if k * comb.divisor % self.period == 0)
 
 
-def expected_spectrum(steps: Network | Iterable[Step], source: Source, *, route: str = "auto") -> Expected:
+def expected_spectrum(
+    steps: Network | Iterable[Step], source: Source, *, route: str = "auto", width_terms: bool = True
+) -> Expected:
     """Return the spectrum to expect of a network whose weights are drawn, averaged over draws.
 
     Linear networks: exact at any width. Maps between drawn convolutions: in the limit of wide layers.
@@ -142,6 +96,9 @@ def expected_spectrum(steps: Network | Iterable[Step], source: Source, *, route:
     source : Source
     route : {'auto', 'combs', 'full'}
         The recursion of levels, which takes any period; that of matrices (P, P); or the first where it holds.
+    width_terms : bool
+        Whether maps make lines of the leading terms of finite width, where the limit of wide layers has none: see
+        `dspref.expected.spread`.
 
     Returns
     -------
@@ -168,12 +125,12 @@ def expected_spectrum(steps: Network | Iterable[Step], source: Source, *, route:
     net = network(steps)
     if route != "full":
         try:
-            return of_levels(walk(started(Levels.of(source), source), net))
+            return of_levels(walk(started(Levels.of(source, width_terms=width_terms), source), net))
         except NotAnalysable:
             if route == "combs":
                 raise
     _ = walk(started(Extent(1, LARGEST), source), net).moments  # refuses before any work
-    return of_moments(walk(started(Moments.of(source), source), net))
+    return of_moments(walk(started(Moments.of(source, width_terms=width_terms), source), net))
 
 
 def of_levels(x: Signal[Levels]) -> Expected:
@@ -184,14 +141,48 @@ def of_levels(x: Signal[Levels]) -> Expected:
 
 
 def of_moments(x: Signal[Moments]) -> Expected:
-    """Return what a signal's matrices say."""
-    power, k = lines(x.moments), np.arange(x.moments.period)
+    """Return what a signal's moments say."""
+    power, other, k = lines(x.moments), np.abs(pseudo(x.moments)), np.arange(x.moments.period)
     first = np.array([(k * M % len(k)) == 0 for M in x.divisors]).argmax(axis=0)
-    combs = tuple(Comb(M, float(power[first == i].mean())) for i, M in enumerate(x.divisors) if (first == i).any())
-    return _result(x, combs, power, *covariance(x.moments), "full")
+    complex_ = 2 * k % len(k) != 0
+    combs = []
+    for i, M in enumerate(x.divisors):
+        own, inner = first == i, (first == i) & complex_
+        if own.any():
+            total = power[inner].sum()
+            r = min(float(other[inner].sum() / total), 1.0) if total > 0 else 0.0
+            combs.append(Comb(M, float(power[own].mean()), r))
+    return _result(x, tuple(combs), power, *covariance(x.moments), "full")
 
 
 def _result(
     x: Signal[Any], combs: tuple[Comb, ...], power: Array | None, lags: Array, r: Array, route: str
 ) -> Expected:
     return Expected(combs, power, lags, r, x.divisors[-1], x.channels, x.narrowest, x.linear, route)
+
+
+def width_terms(steps: Network | Iterable[Step], source: Source, *, route: str = "auto") -> tuple[Comb, ...]:
+    """Return by how much each line changes for the leading terms of finite width: `dspref.expected.spread`.
+
+    Their sizes say down to which level the limit of wide layers alone would hold.
+
+    Parameters
+    ----------
+    steps, source, route :
+        As of `expected_spectrum`.
+
+    Returns
+    -------
+    tuple of Comb
+        Of the power with these terms less that without, in size.
+
+    Examples
+    --------
+    >>> from dspref.chain import Pointwise
+    >>> from dspref.expected import Drawn, Source
+    >>> net = [Drawn("convt", 16, 16, 8, factor=4, bias=0), Pointwise("relu"), Drawn("conv", 16, 1, 3, bias=0)]
+    >>> [(comb.divisor, round(comb.db, 1)) for comb in width_terms(net, Source(16, covariance=(1.0,)))]
+    [(1, -46.8), (4, -51.6)]
+    """
+    found, plain = (expected_spectrum(steps, source, route=route, width_terms=on) for on in (True, False))
+    return tuple(replace(a, power=abs(a.power - b.power)) for a, b in zip(found.combs, plain.combs, strict=True))

@@ -106,7 +106,7 @@ def test_a_map_without_its_mean() -> None:
     assert isinstance(levels, Levels)
     mean = float(mean_map(RELU, np.array([before.power]))[0])
     assert mean > 0.1
-    assert levels.centred() == Levels((1,), (levels.v[0] - mean**2,), levels.noise, 0.0)
+    assert levels.centred() == Levels((1,), (levels.v[0] - mean**2,), levels.noise, 0.0, levels.spread)
     moments = started_run(network([fixed(Linear(4)), CONV, RELU]), WHITE, "full").signals["3"].moments
     assert isinstance(moments, Moments)
     assert moments.centred().D.tolist() == moments.D.tolist()

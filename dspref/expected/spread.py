@@ -1,0 +1,218 @@
+"""How far one draw's covariances lie from their mean: the leading terms of finite width, for noise.
+
+Of two inputs with independent noise, and the same weights, take the covariance c[n, m] of sample n of one output with
+sample m of the other: the mean of c over draws is F[n, m], which makes the lines. With C channels it is spread,
+
+    T[n, m; τ] = E δc[n, m] δc[n + τ, m + τ],    E V(c + δc) = V(c) + ½ V″(c) T[n, m; 0] + …,
+
+so that a map makes lines where F has none. A drawn convolution gives, to first order in 1/C, from the noise D before it
+
+    T' = g² Σ_{j, j'} (T + S)[…; τ + (j' − j)d],    S[n, m; τ] = D[n, τ] D[m, τ]/C
+
+if n and m have a kernel in common, else 0; a map T' = V'(c)² T. Kernels are Gaussian here. Other laws add to
+T[n, m; 0], in front of the very next map, half their fourth cumulant: (κ₄ − 3)/2 times the terms j = j' of S.
+
+One layer of n taps per phase on white noise thus has ``T = q²/(Cn)``. Behind relu it is a tone, behind GLU an offset.
+One noise in all channels, or one channel, counts as C = 1, however many kernels see it: then T is no small number, and
+the lines are there in wide layers too, within about 1 dB of these.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from dspref.arrays import Array, frozen, set_field, value
+from dspref.chain import Pointwise
+from dspref.expected.filters import Fixed
+from dspref.expected.kernelmaps import KernelMap, kernel_map, mean_map
+from dspref.expected.network import Drawn, Gate, Source
+
+FARTHEST = 1024
+"""Lags of T that are kept: convolutions of one rate that span as many samples, and no others, would ask for more."""
+
+
+@value
+class Spread:
+    """T by classes of n − m (rows) and lags τ >= 0, averaged over n.
+
+    Attributes
+    ----------
+    T : array (rows, lags)
+    excess : array (rows,)
+        What is added to ``T[:, 0]`` in front of a map that comes next, for weights that are not Gaussian.
+    fresh : bool
+        Whether layers add to T: as long as the signal is noise of mean zero. Behind constants, and maps that have a
+        mean, the limit of wide layers has lines of its own, of which these terms are a share of 1/C: left out.
+    """
+
+    T: Array
+    excess: Array
+    fresh: bool
+
+    def __post_init__(self) -> None:
+        T = self.T[:, :FARTHEST]
+        last = np.flatnonzero(T.any(axis=0)).max(initial=0)
+        set_field(self, "T", frozen(T[:, : last + 1]))
+        set_field(self, "excess", frozen(self.excess))
+
+    @classmethod
+    def of(cls, source: Source, *, width_terms: bool) -> Spread:
+        """Return the spread of an input: none where channels are independent, and D² where all carry one noise.
+
+        Without width terms, and for constants, none will come.
+        """
+        r = np.array([source.covariance or (0.0,)], float)
+        alike = 1 - 1 / source.channels if source.mono else 0.0
+        fresh = width_terms and not source.constant
+        return cls(fresh * alike * r**2, np.zeros(1), fresh)
+
+    def drawn(self, layer: Drawn, noise: Array) -> Spread:
+        """Return the spread behind a layer, for n and m that share a kernel: those that do not are rows of zeros.
+
+        Parameters
+        ----------
+        layer : Drawn
+        noise : array (rows, lags)
+            ``D[n, τ] D[m, τ]``, averaged over n.
+        """
+        S = noise / layer.width if self.fresh else np.zeros((len(noise), 1))
+        X, K, s, g2 = _sum(self.T, S), layer.length, layer.factor, float(layer.gain) ** 2
+        taps = _overlaps(np.ones(K), layer.dilation)
+        own = g2 * (float(layer.kurtosis) - 3) / 2 * K * S[:, 0]
+        if layer.op == "conv":
+            return replace(self, T=g2 * _along(X, taps)[:, ::s], excess=own)
+        if layer.op == "convt":
+            return replace(self, T=g2 / s * _along(_stretched(X, s), taps), excess=own / s)
+        T = _stretched(g2 * _along(X, taps), s)
+        return replace(self, T=_along(T, _overlaps(np.ones(s), 1)) / s, excess=own)
+
+    def fixed(self, u: Fixed) -> Spread:
+        """Return the spread behind a fixed filter, for n − m = 0 … L − 1 in turn in each row.
+
+        ``T'[b] = Q_b ∗ T``, ``Q_b[w] = 1/L Σ_r R_r[w] R_{r+b}[w]``, R_r the autocorrelation of the taps, the first of
+        them in phase r: as if T varied slowly with n − m.
+        """
+        L, h = u.factor, np.asarray(u.h, float)
+        later = np.pad(h, len(h))
+        R = np.zeros((L, 2 * len(h) - 1))
+        for k in range(len(h)):
+            R[(k - u.offset) % L] += h[k] * later[k + 1 : k + 2 * len(h)]
+        Q = np.array([(R * np.roll(R, -b, axis=0)).mean(axis=0) for b in range(L)])
+        T, excess = self.T.repeat(L, axis=0), self.excess.repeat(L)
+        part = np.tile(np.arange(L) / L, len(self.T))  # n − m = aL + b: of a and a + 1, by their shares
+        T, excess = (
+            (1 - part).reshape(-1, *(1,) * (x.ndim - 1)) * x
+            + part.reshape(-1, *(1,) * (x.ndim - 1)) * np.roll(x, -L, axis=0)
+            for x in (T, excess)
+        )
+        T = np.concatenate([_along(_stretched(row[None], L), Q[i % L]) for i, row in enumerate(T)])
+        return replace(self, T=T[:, :: u.stride], excess=excess * np.tile(Q[:, len(h) - 1], len(self.T)))
+
+    def rows(self, at: Array) -> Spread:
+        """Return rows in another order; −1 is a row of zeros."""
+        T, excess = self.T[at], self.excess[at]
+        T[at < 0], excess[at < 0] = 0, 0
+        return replace(self, T=T, excess=excess)
+
+    @property
+    def at(self) -> Array:
+        """Numbers of the rows that a map asks for: all, or none where there is no spread."""
+        return np.arange(len(self.T) if self.T[:, 0].any() else 0)
+
+    def mapped(self, stage: Pointwise | Gate, q1: Array, q2: Array, c: Array) -> tuple[Array, Spread]:
+        """Return what F rises by behind a map, and the spread there.
+
+        Where the map has a mean, its offset is as strong in one draw as in another, to the order of these terms: what
+        n = m would gain, all lose, and only what differs from row to row counts from there.
+
+        Parameters
+        ----------
+        stage : Pointwise or Gate
+        q1, q2 : arrays that broadcast to (rows, n)
+            Variances; T is taken to be in proportion to their product along a row.
+        c : array (rows, n)
+            Covariance, in the rows `at`; n = m is where T is largest.
+        """
+        mean, T, own = _has_mean(stage, q1), np.zeros(self.T.shape), np.zeros(len(self.T))
+        if not len(self.at):
+            return np.zeros((1, 1)), Spread(T, own, self.fresh and not mean)
+        V, both = kernel_map(stage), q1 * q2
+        seen = self.T[:, 0] + (0 if _paired(stage) else self.excess)
+        relative = (seen / both.mean(axis=1))[:, None]
+        level = sway(V, q1, q2, c, relative.max() * both)[0] if mean else V(q1, q2, c)
+        at = np.flatnonzero(self.T[:, 0])
+        swayed, slopes = sway(V, q1[at], q2[at], c[at], relative[at] * both[at])
+        if self.excess.any():  # which counts in front of this map alone
+            slopes = sway(V, q1[at], q2[at], c[at], self.T[at, :1] * both[at] / both[at].mean(axis=1, keepdims=True))[1]
+        rise = (V(q1, q2, c) if mean else level) - level
+        rise[at] = swayed - level[at]
+        T[at] = slopes.mean(axis=1, keepdims=True) * self.T[at]
+        return rise, Spread(T - T[T[:, 0].argmin()] if mean else T, own, self.fresh and not mean)
+
+    def scaled(self, gain: float) -> Spread:
+        """Return the spread of a signal times a number."""
+        return replace(self, T=gain**4 * self.T, excess=gain**4 * self.excess)
+
+    def plus(self, other: Spread) -> Spread:
+        """Return the spread of an independent sum, whose rows are the same."""
+        return Spread(_sum(self.T, other.T), self.excess + other.excess, self.fresh and other.fresh)
+
+
+def _paired(stage: Pointwise | Gate) -> bool:
+    """Whether halves have kernels of their own: fourth cumulants of either are not in the product's leading term."""
+    return isinstance(stage, Gate) or stage.name == "glu"
+
+
+def _has_mean(stage: Pointwise | Gate, q: Array) -> bool:
+    """Whether ``(E φ)²`` is more than rounding of the power ``E φ²``."""
+    q = np.atleast_1d(q).ravel()
+    return bool((mean_map(stage, q) ** 2 > np.finfo(float).eps * kernel_map(stage)(q, q, q)).any())
+
+
+def sway(V: KernelMap, q1: Array, q2: Array, c: Array, T: Array) -> tuple[Array, Array]:
+    """Return ``E V(q₁, q₂, c + δ)`` and ``Var V/T``, for δ = ±√T in half of cases each.
+
+    To first order in T they are ``V(c) + ½ V″(c) T`` and ``V'(c)²``, and no covariance is beyond ``√(q₁q₂)``.
+
+    Examples
+    --------
+    >>> square = lambda q1, q2, c: c**2
+    >>> [float(x) for x in sway(square, *map(np.array, (1.0, 1.0, 0.5, 0.0625)))]
+    [0.3125, 1.0]
+    """
+    t = np.minimum(np.sqrt(T), np.maximum(np.sqrt(q1) * np.sqrt(q2) - np.abs(c), 0))
+    up, down = V(q1, q2, c + t), V(q1, q2, c - t)
+    slope = np.divide(up - down, 2 * t, out=np.zeros(np.shape(t)), where=t > 0)
+    return np.asarray((up + down) / 2), slope**2
+
+
+def _overlaps(h: Array, distance: int) -> Array:
+    """Return the autocorrelation of taps so far apart, at lags −(K−1)d … (K−1)d."""
+    wide = _stretched(h[None], distance)[0]
+    return np.asarray(np.correlate(wide, wide, "full"))
+
+
+def _stretched(T: Array, L: int) -> Array:
+    """Return lags τL."""
+    wide = np.zeros((len(T), (T.shape[1] - 1) * L + 1))
+    wide[:, ::L] = T
+    return wide
+
+
+def _along(T: Array, taps: Array) -> Array:
+    """Return the convolution along lags, of which T has those >= 0, with taps at −w … w; both are even."""
+    w, n, at = len(taps) // 2, T.shape[1], np.flatnonzero(T.any(axis=1))
+    both = np.pad(np.concatenate([T[at, :0:-1], T[at]], axis=1), ((0, 0), (w, 2 * w)))
+    found = np.zeros((len(T), n + w))
+    for u in np.flatnonzero(taps):
+        start = 2 * w + n - 1 - u
+        found[at] += taps[u] * both[:, start : start + n + w]
+    return found
+
+
+def _sum(x: Array, y: Array) -> Array:
+    n = max(x.shape[1], y.shape[1])
+    wide_x, wide_y = (np.pad(each, ((0, 0), (0, n - each.shape[1]))) for each in (x, y))
+    return np.asarray(wide_x + wide_y)
