@@ -87,7 +87,7 @@ class Levels:
         """Return the levels behind a map, or gate, of Gaussian values."""
         q, v = np.array(self.power), np.array(self.v)
         *found, power = kernel_map(stage)(q, q, np.array([*v, q])).tolist()
-        rise, spread = self.spread.mapped(stage, *np.broadcast_arrays(q, q, v[self.spread.at, None]))
+        rise, spread = self.spread.mapped(stage, q[None], *np.broadcast_arrays(q, v[self.spread.at, None]))
         mean = float(mean_map(stage, q[None])[0])
         return Levels(self.divisors, tuple((found + rise[:, 0]).tolist()), power - found[-1], mean, spread)
 

@@ -88,7 +88,7 @@ class Moments:
             m = (n + self.lags[i : i + BLOCK, None]) % self.period
             D[i : i + BLOCK] = V(q[None], q[m], self.F[n, m] + self.D[i : i + BLOCK]) - F[n, m]
         m = (n + self.spread.at[:, None]) % self.period
-        rise, spread = self.spread.mapped(stage, *np.broadcast_arrays(q, q[m], self.F[n, m]))
+        rise, spread = self.spread.mapped(stage, q, q[m], self.F[n, m])
         F[n, m] += rise
         return Moments(F, self.lags, D, mean_map(stage, q), spread)
 

@@ -68,6 +68,11 @@ class Spread:
         fresh = width_terms and not source.constant
         return cls(fresh * alike * r**2, np.zeros(1), fresh)
 
+    @property
+    def none(self) -> bool:
+        """Whether there is no spread, nor will there be one."""
+        return not self.fresh and not self.T.any()
+
     def drawn(self, layer: Drawn, noise: Array) -> Spread:
         """Return the spread behind a layer, for n and m that share a kernel: those that do not are rows of zeros.
 
@@ -77,6 +82,8 @@ class Spread:
         noise : array (rows, lags)
             ``D[n, τ] D[m, τ]``, averaged over n.
         """
+        if self.none:
+            return self
         S = noise / layer.width if self.fresh else np.zeros((len(noise), 1))
         X, K, s, g2 = _sum(self.T, S), layer.length, layer.factor, float(layer.gain) ** 2
         taps = _overlaps(np.ones(K), layer.dilation)
@@ -121,7 +128,7 @@ class Spread:
         """Numbers of the rows that a map asks for: all, or none where there is no spread."""
         return np.arange(len(self.T) if self.T[:, 0].any() else 0)
 
-    def mapped(self, stage: Pointwise | Gate, q1: Array, q2: Array, c: Array) -> tuple[Array, Spread]:
+    def mapped(self, stage: Pointwise | Gate, q: Array, q2: Array, c: Array) -> tuple[Array, Spread]:
         """Return what F rises by behind a map, and the spread there.
 
         Where the map has a mean, its offset is as strong in one draw as in another, to the order of these terms: what
@@ -130,14 +137,18 @@ class Spread:
         Parameters
         ----------
         stage : Pointwise or Gate
-        q1, q2 : arrays that broadcast to (rows, n)
-            Variances; T is taken to be in proportion to their product along a row.
-        c : array (rows, n)
-            Covariance, in the rows `at`; n = m is where T is largest.
+        q : array (n,)
+            Variances of the samples n.
+        q2, c : array (rows, n)
+            Variances of the samples m, and covariances, in the rows `at`; n = m is where T is largest. T is taken to be
+            in proportion to the product of variances along a row.
         """
-        mean, T, own = _has_mean(stage, q1), np.zeros(self.T.shape), np.zeros(len(self.T))
+        if self.none:
+            return np.zeros((1, 1)), self
+        mean, T, own = _has_mean(stage, q), np.zeros(self.T.shape), np.zeros(len(self.T))
         if not len(self.at):
             return np.zeros((1, 1)), Spread(T, own, self.fresh and not mean)
+        q1 = np.broadcast_to(q, q2.shape)
         V, both = kernel_map(stage), q1 * q2
         seen = self.T[:, 0] + (0 if _paired(stage) else self.excess)
         relative = (seen / both.mean(axis=1))[:, None]
@@ -157,6 +168,8 @@ class Spread:
 
     def plus(self, other: Spread) -> Spread:
         """Return the spread of an independent sum, whose rows are the same."""
+        if other.none and self.fresh == other.fresh:
+            return self
         return Spread(_sum(self.T, other.T), self.excess + other.excess, self.fresh and other.fresh)
 
 
@@ -167,7 +180,6 @@ def _paired(stage: Pointwise | Gate) -> bool:
 
 def _has_mean(stage: Pointwise | Gate, q: Array) -> bool:
     """Whether ``(E φ)²`` is more than rounding of the power ``E φ²``."""
-    q = np.atleast_1d(q).ravel()
     return bool((mean_map(stage, q) ** 2 > np.finfo(float).eps * kernel_map(stage)(q, q, q)).any())
 
 
