@@ -118,8 +118,7 @@ def reported(
     from dspref.expected.report import Report
 
     fed = source.source(channels)
-    options: dict[str, Any] = {} if width_terms else {"width_terms": False}
-    found = forecast(net, fed, **options)
+    found = forecast(net, fed, width_terms=width_terms)
     explanation = None
     if explain and found.expected is not None:
         from dspref.expected.explain import explain as explained

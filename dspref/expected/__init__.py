@@ -10,8 +10,8 @@ from dspref.expected.kernelmaps import kernel_map, mean_map
 from dspref.expected.known import known_spectrum
 from dspref.expected.laws import initialised, rescaled
 from dspref.expected.network import Concat, Drawn, Gate, Source, Step, Sum, Unknown
-from dspref.expected.spectrum import Expected, expected_spectrum
-from dspref.expected.width import glu_offset, relu_line
+from dspref.expected.spectrum import Expected, expected_spectrum, width_terms
+from dspref.expected.width import glu_offset, narrow_db, narrow_warning, relu_line
 
 __all__ = [
     "Comb",
@@ -41,7 +41,10 @@ __all__ = [
     "kernel_map",
     "known_spectrum",
     "mean_map",
+    "narrow_db",
+    "narrow_warning",
     "network",
     "relu_line",
     "rescaled",
+    "width_terms",
 ]

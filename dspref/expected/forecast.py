@@ -7,11 +7,25 @@ from dataclasses import dataclass
 from typing import Any
 
 from dspref.arrays import NotAnalysable
+from dspref.expected.bands import Comb
 from dspref.expected.extent import Extent
 from dspref.expected.graph import INPUT, Network, Node, network
 from dspref.expected.network import Source, Step, Unknown
 from dspref.expected.spectrum import Expected, expected_spectrum
 from dspref.expected.walk import places, started
+from dspref.expected.width import narrow_warning
+
+MADE = "terms of order 1/width make all of these lines: there may be more, of higher orders"
+ADDED = "terms of order 1/width add this much to each line, or take it away"
+LEFT = "terms of order 1/width, which were left out, would change each line by this much"
+MONO = (
+    "noise of one channel, or the same in all, is not averaged over channels in the first layers: lines that noise makes "
+    "may be off by 0.2 to 0.9 dB, however wide the network is"
+)
+"""Why something is not predicted."""
+
+EPS = 1e-12
+"""Share of the strongest line below which a term is rounding."""
 
 ENDLESS = 1 << 62
 """Longest period of a walk that only asks where the theory ends."""
@@ -63,13 +77,16 @@ class Forecast:
     not_predicted: tuple[NotPredicted, ...]
 
 
-def forecast(steps: Network | Iterable[Step], source: Source, *, route: str = "auto") -> Forecast:
+def forecast(
+    steps: Network | Iterable[Step], source: Source, *, route: str = "auto", width_terms: bool = True
+) -> Forecast:
     """Return the spectrum to expect of a network, or of its parts in front of what the theory does not cover.
 
     Parameters
     ----------
-    steps, source, route :
-        As of `expected_spectrum`.
+    steps, source, route, width_terms :
+        As of `expected_spectrum`. What the terms of finite width make of each line is listed, whether they are added or
+        not.
 
     Raises
     ------
@@ -91,7 +108,10 @@ def forecast(steps: Network | Iterable[Step], source: Source, *, route: str = "a
     net = network(steps)
     refused = tuple(_refused(net, source))
     if not refused:
-        return Forecast(expected_spectrum(net, source, route=route), (), ())
+        on = expected_spectrum(net, source, route=route)
+        plain = on.exact or bool(source.constant) or not source.covariance  # then there are no such terms
+        off = on if plain else expected_spectrum(net, source, route=route, width_terms=False)
+        return Forecast(on if width_terms else off, (), tuple(_limits(net.output, source, on, off, added=width_terms)))
     names = dict.fromkeys(name for node, _ in refused for name in node.inputs if name != INPUT)
     stopped = {node.name for node, _ in refused}
     partial = [(name, net.before(name)) for name in names]
@@ -99,8 +119,24 @@ def forecast(steps: Network | Iterable[Step], source: Source, *, route: str = "a
     if net.output not in stopped:
         why = f"it depends on {', '.join(node.name for node, _ in refused)}"
         told.append(NotPredicted("output", net.output, why))
-    reached = tuple((name, expected_spectrum(part, source, route=route)) for name, part in partial)
+    reached = tuple(
+        (name, expected_spectrum(part, source, route=route, width_terms=width_terms)) for name, part in partial
+    )
     return Forecast(None, reached, tuple(told))
+
+
+def _limits(where: str, source: Source, on: Expected, off: Expected, *, added: bool) -> Iterator[NotPredicted]:
+    """Yield what finite widths do to a prediction: with these terms, and without."""
+    strongest = max(on.noise, *(comb.power for comb in on.combs))
+    for a, b in zip(on.combs, off.combs, strict=True):
+        term = Comb(a.divisor, abs(a.power - b.power))
+        if term.power > EPS * strongest:
+            why = LEFT if not added else ADDED if b.power > EPS * strongest else MADE
+            yield NotPredicted("1/width", where, why, term.divisor, term.db)
+    if source.covariance and (source.mono or source.channels == 1) and not on.exact:
+        yield NotPredicted("mono noise", INPUT, MONO)
+    if warning := narrow_warning(on.narrowest):
+        yield NotPredicted("narrow layers", where, warning)
 
 
 def _refused(net: Network, source: Source) -> Iterator[tuple[Node, NotAnalysable]]:

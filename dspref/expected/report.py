@@ -141,8 +141,8 @@ def _comb_data(comb: Comb, sr: Fraction | None) -> dict[str, Any]:
         "divisor": comb.divisor,
         "every_hz": None if sr is None else comb.every_hz(sr),
         "db": _rounded(comb.db),
-        "low": _rounded(comb.quantile_db(0.05)),
-        "high": _rounded(comb.quantile_db(0.95)),
+        "low": _rounded(comb.low),
+        "high": _rounded(comb.high),
     }
 
 
@@ -172,7 +172,7 @@ def _table(found: Expected, sr: Fraction | None) -> RenderableType:
 
 
 def _row(found: Expected, comb: Comb, sr: Fraction | None) -> tuple[str, ...]:
-    levels = (comb.db, comb.quantile_db(0.05), comb.quantile_db(0.95), over_floor(found, comb))
+    levels = (comb.db, comb.low, comb.high, over_floor(found, comb))
     every = f"{comb.every}" if sr is None else hertz(sr * comb.every)
     return "offset" if comb.divisor == 1 else f"sr/{comb.divisor}", every, *(decibels(level) for level in levels)
 

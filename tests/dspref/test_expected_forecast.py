@@ -19,7 +19,9 @@ from dspref.expected import (
     expected_spectrum,
     forecast,
     network,
+    width_terms,
 )
+from dspref.expected.forecast import ADDED, LEFT, MADE
 
 NOISE, ONES = Source(4, covariance=(1.0,)), Source(4, constant=1.0)
 CONV, UP, RELU = Drawn("conv", 4, 4, 3), Drawn("convt", 4, 4, 4, factor=2), Pointwise("relu")
@@ -29,7 +31,34 @@ def test_all_of_a_network_that_is_covered() -> None:
     steps = (CONV, RELU, UP)
     found = forecast(steps, ONES)
     assert found.expected == expected_spectrum(steps, ONES)
-    assert (found.partial, found.not_predicted) == ((), ())
+    assert found.partial == ()
+    assert [(each.what, each.where) for each in found.not_predicted] == [("narrow layers", "3")]
+    assert forecast((CONV, UP), ONES).not_predicted == ()
+
+
+def test_terms_of_finite_width_are_listed_line_by_line() -> None:
+    """With the level that they make, or would make: the difference of both spectra."""
+    up = Drawn("convt", 64, 64, 8, factor=4, bias=0)
+    steps, noise = (up, RELU, up, Drawn("conv", 64, 1, 3, bias=0)), Source(64, covariance=(1.0,))
+    found, plain = forecast(steps, noise), forecast(steps, noise, width_terms=False)
+    assert found.expected == expected_spectrum(steps, noise)
+    assert plain.expected == expected_spectrum(steps, noise, width_terms=False)
+    terms = {comb.divisor: comb.db for comb in width_terms(steps, noise)}
+    for each in (found, plain):
+        assert {gap.divisor: gap.db for gap in each.not_predicted if gap.what == "1/width"} == terms
+    assert [gap.why for gap in found.not_predicted] == [ADDED, ADDED, MADE]
+    assert [gap.why for gap in plain.not_predicted] == [LEFT] * 3
+    assert terms.keys() == {1, 4, 16}
+
+
+def test_noise_of_one_channel_is_told_of() -> None:
+    wide = (Drawn("conv", 1, 64, 3), RELU, Drawn("conv", 64, 64, 3))
+    for source, told in ((Source(1, covariance=(1.0,)), True), (Source(1, constant=1.0), False)):
+        assert any(gap.what == "mono noise" for gap in forecast(wide, source).not_predicted) == told
+    alike = (replace(wide[2], inputs=2), RELU, wide[2])
+    assert (
+        "not averaged over channels" in forecast(alike, Source(2, covariance=(1.0,), mono=True)).not_predicted[-1].why
+    )
 
 
 def test_what_lies_before_is_predicted_and_what_lies_behind_is_refused() -> None:
