@@ -118,7 +118,8 @@ def law(name: str, op: Drawn, kernel: Kernel, asked: Asked) -> tuple[Drawn | Unk
 
 def _measured(op: Drawn, w: Tensor, bias: Any) -> Drawn:
     """Return the layer with the moments of its draw; the only place that knows them."""
-    return replace(op, weight=float(w.square().mean()), bias=bias)
+    square = float(w.square().mean())
+    return replace(op, weight=square, bias=bias, kurtosis=float(w.pow(4).mean()) / square**2)
 
 
 def _own(kernel: Kernel) -> bool:

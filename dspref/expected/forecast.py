@@ -19,8 +19,8 @@ MADE = "terms of order 1/width make all of these lines: there may be more, of hi
 ADDED = "terms of order 1/width add this much to each line, or take it away"
 LEFT = "terms of order 1/width, which were left out, would change each line by this much"
 MONO = (
-    "noise of one channel, or the same in all, is not averaged over channels in the first layers: lines that noise makes "
-    "may be off by 0.2 to 0.9 dB, however wide the network is"
+    "noise of one channel, or the same in all, is not averaged over channels in the first layers: lines that noise "
+    "makes may be off by 0.2 to 0.9 dB, however wide the network is"
 )
 """Why something is not predicted."""
 
