@@ -80,19 +80,13 @@ def _melgans() -> Iterator[Row]:
         yield Row(name, made, steps, (8, 8, 2, 2), 80, inputs, draws)
 
 
-WIDTH = "what 64 channels have beyond the limit of wide layers, a power of order 1/width, is as strong"
-PHASES = f"lines of phases of unequal variance in front of ReLU: {WIDTH}"
-QUIET = f"bands 45 to 85 dB under the lowest, of noise that maps fold back from higher powers: {WIDTH}"
-GLUS = (
-    "in one draw the halves of GLU depend on each other, by a share 1/width and by one of 1/8, as the first layer sums "
-    "8 taps of one channel: an offset that no ReLU covers"
-)
-
 BEYOND = {
-    "Decoder ×3, transposed, white": {"sr/64": PHASES},
-    "Decoder ×3, linear, white": {"floor by band": QUIET},
-    "U-Net, without biases and outermost ReLUs, white": {"sr/1": GLUS, "sr/4": GLUS},
+    "Decoder ×3, linear, white": {
+        "floor by band": "bands 45 to 85 dB under the lowest, of noise that maps fold back from higher powers: there, what "
+        "64 channels have beyond the limit of wide layers counts"
+    },
 }
+"""Levels that differ, and why, as far as it is known."""
 
 
 def _decoders() -> Iterator[Row]:

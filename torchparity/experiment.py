@@ -111,8 +111,8 @@ class Experiment:
         digest = blake2b(repr(net).encode(), digest_size=16)
         for name, tensor in net.state_dict().items():
             digest.update(name.encode() + np.asarray(tensor.numpy()).tobytes())
-        names = ("inputs", "channels", "step", "periods", "records", "bands", "seed", "dtype", "margins")
-        names += ("covariance",) if self.covariance else ()
+        names = ["inputs", "channels", "step", "periods", "records", "bands", "seed", "dtype", "margins"]
+        names += ["covariance"] if self.covariance else []
         plain = {n: list(v) if isinstance(v := getattr(self, n), tuple) else v for n in names}
         versions = {name: version(name) for name in ("dspref", "numpy", "torch")}
         return plain | {"factors": list(self.combs.factors), "network": digest.hexdigest(), "versions": versions}
