@@ -82,8 +82,8 @@ def _melgans() -> Iterator[Row]:
 
 BEYOND = {
     "Decoder ×3, linear, white": {
-        "floor by band": "bands 45 to 85 dB under the lowest, of noise that maps fold back from higher powers: there, what "
-        "64 channels have beyond the limit of wide layers counts"
+        "floor by band": "bands 45 to 85 dB under the lowest, of noise that maps fold back from higher powers: there, "
+        "what 64 channels have beyond the limit of wide layers counts"
     },
 }
 """Levels that differ, and why, as far as it is known."""
