@@ -128,7 +128,8 @@ class Table:
             f"{', '.join(f'{n} {word}' for word, n in self.verdicts.items())}.",
             "Levels are in dB re the input's power, 1 in each channel: of a comb, the mean over its lines that are on "
             "no coarser comb. Theory is the limit of wide networks and the leading terms of order 1/width; draws are "
-            "Torch's own modules as they are initialised. ± is the standard error of the mean over draws. Levels agree that differ by at most "
+            "Torch's own modules as they are initialised. ± is the standard error of the mean over draws. Levels agree "
+            "that differ by at most "
             f"{LIMITS['comb']} dB (floors: {LIMITS['floor']} dB) and two standard errors.",
             f"{made}; commit {self.commit}.",
         ]

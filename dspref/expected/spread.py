@@ -89,7 +89,7 @@ class Spread:
         taps = _overlaps(np.ones(K), layer.dilation)
         own = g2 * (float(layer.kurtosis) - 3) / 2 * K * S[:, 0]
         if layer.op == "conv":
-            return replace(self, T=g2 * _along(X, taps)[:, ::s], excess=own)
+            return replace(self, T=g2 * _along(X, taps, farthest=s * FARTHEST)[:, ::s], excess=own)
         if layer.op == "convt":
             return replace(self, T=g2 / s * _along(_stretched(X, s), taps), excess=own / s)
         T = _stretched(g2 * _along(X, taps), s)
@@ -213,14 +213,15 @@ def _stretched(T: Array, L: int) -> Array:
     return wide
 
 
-def _along(T: Array, taps: Array) -> Array:
+def _along(T: Array, taps: Array, *, farthest: int = FARTHEST) -> Array:
     """Return the convolution along lags, of which T has those >= 0, with taps at −w … w; both are even."""
     w, n, at = len(taps) // 2, T.shape[1], np.flatnonzero(T.any(axis=1))
+    kept = min(n + w, farthest)
     both = np.pad(np.concatenate([T[at, :0:-1], T[at]], axis=1), ((0, 0), (w, 2 * w)))
-    found = np.zeros((len(T), n + w))
+    found = np.zeros((len(T), kept))
     for u in np.flatnonzero(taps):
         start = 2 * w + n - 1 - u
-        found[at] += taps[u] * both[:, start : start + n + w]
+        found[at] += taps[u] * both[:, start : start + kept]
     return found
 
 

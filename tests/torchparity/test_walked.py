@@ -715,7 +715,7 @@ def test_other_initialisations_are_measured_and_said_so() -> None:
 def test_a_law_that_is_asked_for_takes_the_place_of_what_weights_show() -> None:
     made = walked(nn.Sequential(conv(), nn.ReLU(), conv(bias=False)), init=("normal", 0.02), rescale=0.1)
     first, _, last = (node.op for node in made.network)
-    due = Drawn("conv", 8, 8, 3, padding=1, weight=0.02**2, bias=1 / 72)
+    due = Drawn("conv", 8, 8, 3, padding=1, weight=0.02**2, bias=1 / 72, kurtosis=3)
     assert first == rescaled(due, 0.1)
     assert isinstance(last, Drawn)
     assert last.bias == 0
