@@ -5,15 +5,16 @@ Levels are those of one line, in dB re power 1, which is that of each kind of in
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import groupby
 from typing import Any, Protocol
 
 from rich.console import RenderableType
 
 from dspref import __version__
-from dspref.expected.forecast import Forecast
+from dspref.expected.forecast import Forecast, NotPredicted
 from dspref.expected.spectrum import Comb, Expected
 from dspref.expected.visible import DIGITS, SAMPLES, finest, lost, over_floor
 from dspref.tables import hertz, table, text
@@ -98,7 +99,7 @@ class Report:
         if said := self._remarks():
             yield from ("", "Remarks:", *(f"- {words}" for words in said))
         if self.forecast.not_predicted:
-            yield from ("", "Not predicted:", *(f"- {_gap(each, sr)}" for each in self.forecast.not_predicted))
+            yield from ("", "Not predicted:", *(f"- {words}" for words in _gaps(self.forecast.not_predicted, sr)))
 
     def _remarks(self) -> list[str]:
         """Return the remarks, and which combs are lost in rounding."""
@@ -213,9 +214,13 @@ def _width(found: Expected) -> str:
     return f"In the limit of wide layers; the narrowest behind a map sums over {found.narrowest} channels."
 
 
-def _gap(each: Any, sr: Fraction | None) -> str:
-    """Return what is not predicted, where and why, and below which level."""
-    comb = "" if each.divisor is None else f", lines of sr/{each.divisor}"
-    comb += f" ({hertz(sr / each.divisor)})" if sr is not None and each.divisor is not None else ""
-    below = "" if each.db is None else f", below {decibels(each.db)} dB"
-    return f"{each.what}, {each.where}{comb}{below}: {each.why}"
+def _gaps(found: Iterable[NotPredicted], sr: Fraction | None) -> Iterator[str]:
+    """Yield what is not predicted, where and why; with the levels of all combs that it is said of."""
+    for (what, where, why), same in groupby(found, key=lambda gap: (gap.what, gap.where, gap.why)):
+        levels = ", ".join(_level(gap, sr) for gap in same if gap.divisor is not None)
+        yield f"{what}, {where}: {why}{f': {levels}' if levels else ''}"
+
+
+def _level(gap: NotPredicted, sr: Fraction | None) -> str:
+    every = f"sr/{gap.divisor}" if sr is None or gap.divisor is None else hertz(sr / gap.divisor)
+    return f"{every} {decibels(gap.db)} dB"

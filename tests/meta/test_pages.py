@@ -1,4 +1,4 @@
-"""The commands of docs/verify.md, run in their order on the layers that the page shows; and that this can fail."""
+"""The commands of docs/verify.md and docs/expected.md, run in their order on what they show; and that this can fail."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ import pytest
 from dspref.chain import POINTWISE
 from dspref.spec import LETTERS, parse
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "verify.md").read_text("utf-8")
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGE = (DOCS / "verify.md").read_text("utf-8")
 FILES = ("my/upsampler.py", "test_mine.py", "my/mutants.py")
 """What the page's blocks of Python without prompts are to be called, in their order."""
 
 
-def blocks() -> list[tuple[str, str]]:
-    """Return the page's blocks as (language, text), in their order."""
-    return re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+def blocks(page: str) -> list[tuple[str, str]]:
+    """Return a page's blocks as (language, text), in their order."""
+    return re.findall(r"^```(\w+)\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
 
 
 def grammar() -> dict[str, str]:
@@ -55,9 +56,12 @@ def run(command: str, folder: Path) -> str:
     return str(done.stdout or done.stderr)
 
 
-def test_every_command_of_the_page_does_what_the_page_says(tmp_path: Path) -> None:
-    left, ran = list(FILES), 0
-    for language, text in blocks():
+@pytest.mark.parametrize(("name", "files", "count"), [("verify.md", FILES, 8), ("expected.md", ("my/decoder.py",), 3)])
+def test_every_command_of_a_page_does_what_it_says(
+    name: str, files: tuple[str, ...], count: int, tmp_path: Path
+) -> None:
+    page, left, ran = (DOCS / name).read_text("utf-8"), list(files), 0
+    for language, text in blocks(page):
         if language == "python" and ">>>" not in text:
             file = tmp_path / left.pop(0)
             file.parent.mkdir(exist_ok=True)
@@ -66,7 +70,7 @@ def test_every_command_of_the_page_does_what_the_page_says(tmp_path: Path) -> No
             output = run(command, tmp_path)
             assert alike(output, due), f"{command}\n{output}"
             ran += 1
-    assert ran == PAGE.count("\n$ ") == 8
+    assert ran == page.count("\n$ ") == count
     assert not left
 
 
