@@ -16,6 +16,9 @@ from dspref.expected.source import Source
 from dspref.expected.spectrum import expected_spectrum
 from dspref.interpolators import Linear
 
+EPS = 1e-15
+"""Power of a line over that of DC below which it is rounding."""
+
 
 def second_moments() -> Drawing:
     """Draw lines of a constant through a transposed layer ×4 against its length, over all patterns of signs of ±σ."""
@@ -50,18 +53,24 @@ def comb_theorem() -> Drawing:
 def handed_on() -> Drawing:
     """Draw the line at sr/4 of noise behind linear ×4, a convolution and ReLU, against its length."""
     rng, K, C = np.random.default_rng(2), np.arange(1, 13), 512
-    h, told, seen = np.array(Linear(4).normal.h, float), [], []
+    h, seen = np.array(Linear(4).normal.h, float), []
+    told: dict[bool, list[float]] = {False: [], True: []}
     hits = np.array([[h[n + 4 - 4 * i] if 0 <= n + 4 - 4 * i < 8 else 0.0 for i in range(8)] for n in range(16)])
     for n in K:
         steps = fixed(Linear(4)), Drawn("conv", C, C, int(n), bias=0), Pointwise("relu")
-        lines = expected_spectrum(steps, Source(C, covariance=(1.0,))).lines
-        assert lines is not None
-        told.append(np.sqrt(lines[1] / lines[0]))
+        for on, ratios in told.items():
+            found = expected_spectrum(steps, Source(C, covariance=(1.0,)), width_terms=on)
+            power = found.line(1) / found.line(0)
+            ratios.append(np.sqrt(power) if power > EPS else np.nan)
         w = rng.uniform(-1, 1, (64, C, n))
         q = [((w @ hits[r : r + n]) ** 2).sum(axis=(1, 2)) for r in range(4)]  # variances of each kernel's output
         c = (np.abs(np.fft.fft(np.sqrt(q), axis=0)) ** 2).mean(axis=1)
         seen.append(np.sqrt(c[1] / c[0]))
-    curves = Curve("wide layers", K, decibels(told), True), Curve(f"kernels of {C} channels", K, decibels(seen))
+    curves = (
+        Curve("limit of wide layers", K, decibels(told[False]), True),
+        Curve(f"with terms of order 1/{C}", K, decibels(told[True])),
+        Curve(f"kernels of {C} channels", K, decibels(seen)),
+    )
     return Drawing("taps of the convolution between", "line at sr/4, dB re DC", curves)
 
 
