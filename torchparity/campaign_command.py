@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from concurrent.futures import BrokenExecutor
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from dspref.arrays import complaint
 from dspref.console import FINDINGS, emit, form_option, output_option, with_exit_codes, writable
-from torchparity.interruption import Interrupted, interruptible, progress
+from torchparity.interruption import Interrupted, ending, interruptible, progress
 
 if TYPE_CHECKING:
     from torchparity.campaign_report import Campaign
@@ -98,7 +97,7 @@ def campaign(
             if asked() and seen.cases < due:
                 raise Interrupted(f"after {seen.cases} of {due} cases")
 
-        try:
+        with ending(asked, resumes=resume is not None):
             made = library.campaign(
                 cases,
                 seed=seed,
@@ -110,12 +109,6 @@ def campaign(
                 note=lambda words: click.echo(words, err=True),
                 **options,
             )
-        except (Interrupted, KeyboardInterrupt, BrokenExecutor) as end:  # broken: processes got the signal as well
-            if not asked():
-                raise
-            again = "the same command goes on" if resume else "nothing was kept: there was no --resume FILE"
-            click.echo(f"interrupted {end if isinstance(end, Interrupted) else 'at once'}; {again}", err=True)
-            raise click.exceptions.Exit(asked()) from None
     _tell(made, form, file)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
-from concurrent.futures import BrokenExecutor
 from contextlib import ExitStack, redirect_stdout
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,7 +17,7 @@ import click
 from dspref.arrays import as_integer, complaint, did_you_mean
 from dspref.commands.expect import expect_options, reported, tell
 from dspref.console import hertz_parameter, with_exit_codes, writable, write
-from torchparity.interruption import Interrupted, interruptible, progress
+from torchparity.interruption import Interrupted, ending, interruptible, progress
 from torchparity.known import NETWORKS, network_named
 
 if TYPE_CHECKING:
@@ -190,7 +189,7 @@ def _checked(
             if asked() and done < due:
                 raise Interrupted(f"after {done} of {due} draws")
 
-        try:
+        with ending(asked, resumes=resume is not None):
             found = sampled(
                 looked.factory,
                 factors_of(expected),
@@ -200,12 +199,6 @@ def _checked(
                 progress=told,
                 **_drawing(source, channels, seed),
             )
-        except (Interrupted, KeyboardInterrupt, BrokenExecutor) as end:  # broken: processes got the signal as well
-            if not asked():
-                raise
-            again = "the same command goes on" if resume else "nothing was kept: there was no --resume FILE"
-            click.echo(f"interrupted {end if isinstance(end, Interrupted) else 'at once'}; {again}", err=True)
-            raise click.exceptions.Exit(asked()) from None
     return checked(expected, found)
 
 

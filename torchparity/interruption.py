@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -57,6 +58,27 @@ def interruptible() -> Iterator[Callable[[], int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, signal.SIG_IGN if came else handler)
+
+
+@contextmanager
+def ending(asked: Callable[[], int], *, resumes: bool) -> Iterator[None]:
+    """End a command that was asked to end: say when it did, and how to go on, and exit with the code that is due.
+
+    Parameters
+    ----------
+    asked : function
+        What `interruptible` yields.
+    resumes : bool
+        Whether what is done is kept.
+    """
+    try:
+        yield
+    except (Interrupted, KeyboardInterrupt, BrokenExecutor) as end:  # broken: processes got the signal as well
+        if not asked():
+            raise
+        again = "the same command goes on" if resumes else "nothing was kept: there was no --resume FILE"
+        click.echo(f"interrupted {end if isinstance(end, Interrupted) else 'at once'}; {again}", err=True)
+        raise click.exceptions.Exit(asked()) from None
 
 
 @contextmanager

@@ -61,7 +61,7 @@ def handed_on() -> Drawing:
         for on, ratios in told.items():
             found = expected_spectrum(steps, Source(C, covariance=(1.0,)), width_terms=on)
             power = found.line(1) / found.line(0)
-            ratios.append(np.sqrt(power) if power > EPS else np.nan)
+            ratios.append(np.sqrt(power) if power > EPS else 0.0)
         w = rng.uniform(-1, 1, (64, C, n))
         q = [((w @ hits[r : r + n]) ** 2).sum(axis=(1, 2)) for r in range(4)]  # variances of each kernel's output
         c = (np.abs(np.fft.fft(np.sqrt(q), axis=0)) ** 2).mean(axis=1)
