@@ -100,6 +100,7 @@ _MODULES = (
     "boundary",
     "claims",
     "designs",
+    "expected",
     "gradients",
     "heads",
     "initial",

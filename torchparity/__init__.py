@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from torchparity.parity import check
     from torchparity.probe import probe
     from torchparity.roundoff import roundoff
+    from torchparity.sampled import sampled
     from torchparity.streams import check_stream
     from torchparity.verdict import Verdict
+    from torchparity.walked import walked
 
 __all__ = [
     "PixelShuffle1d",
@@ -39,6 +41,8 @@ __all__ = [
     "probe",
     "register",
     "roundoff",
+    "sampled",
+    "walked",
 ]
 
 _HOME = {
