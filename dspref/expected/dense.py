@@ -160,9 +160,9 @@ class Dense:
             self.K + other.K + cross, self.F + other.F + cross, self.mean + other.mean, *self._both_steady(other)
         )
 
-    def beside(self, other: Dense, a: int, b: int) -> Dense:
-        """Return the average over a channels of this and b of the other."""
-        a, b = a / (a + b), b / (a + b)  # type: ignore[assignment]
+    def beside(self, other: Dense, a: float) -> Dense:
+        """Return the average over channels, of which a share a is of this signal."""
+        b = 1 - a
         K, F, mean = (a * x + b * y for x, y in ((self.K, other.K), (self.F, other.F), (self.mean, other.mean)))
         return Dense(K, F, mean, *self._both_steady(other))
 

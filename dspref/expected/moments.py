@@ -107,9 +107,9 @@ class Moments:
         lags, D = _sum_of_lags(x, y, 1, 1)
         return Moments(x.F + y.F + cross + cross.T, lags, D, x.mean + y.mean, x.spread.plus(y.spread))
 
-    def beside(self, other: Moments, a: int, b: int) -> Moments:
-        """Return the average over a channels of this and b of the other."""
-        x, y, a, b = self.tiled(other.period), other.tiled(self.period), a / (a + b), b / (a + b)  # type: ignore[assignment]
+    def beside(self, other: Moments, a: float) -> Moments:
+        """Return the average over channels, of which a share a is of this signal."""
+        x, y, b = self.tiled(other.period), other.tiled(self.period), 1 - a
         lags, D = _sum_of_lags(x, y, a, b)
         spread = x.spread.scaled(a**0.5).plus(y.spread.scaled(b**0.5))
         return Moments(a * x.F + b * y.F, lags, D, a * x.mean + b * y.mean, spread)

@@ -41,8 +41,8 @@ class Carrier(Protocol):
     def plus(self, other: Self) -> Self:
         """Plus an independent signal."""
 
-    def beside(self, other: Self, a: int, b: int) -> Self:
-        """With the channels of another."""
+    def beside(self, other: Self, a: float) -> Self:
+        """Beside another's channels; a share a of all is its own."""
 
 
 C = TypeVar("C", bound=Carrier)
@@ -244,7 +244,7 @@ def _independent(parts: Iterable[Part[C]]) -> None:
 
 
 def _concat(x: Signal[C], y: Signal[C]) -> Signal[C]:
-    moments = x.moments.beside(y.moments, x.channels, y.channels)
+    moments = x.moments.beside(y.moments, x.channels / (x.channels + y.channels))
     part = Part(moments, 1.0, False, x.roots | y.roots)
     key = ("concat", *((key, p.gain) for each in (x, y) for key, p in each.parts.items()))
     return replace(_common(x, y), parts={key: part}, channels=x.channels + y.channels, alike=False)

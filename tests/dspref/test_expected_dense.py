@@ -252,7 +252,7 @@ def test_sums_gains_and_filters_are_those_of_finite_ensembles() -> None:
     u = Fixed(np.array([0.5, 1.0, -0.2]), offset=1)
     agree(dense(x).fixed(u), filtered := np.array([np.convolve(row, u.h)[1:6] for row in x]))
     assert np.ptp(filtered.mean(axis=0)) > 0.1
-    mixed = dense(x, 2).beside(dense(y, 3), 1, 3)
+    mixed = dense(x, 2).beside(dense(y, 3), 0.25)
     assert np.abs(mixed.K - dense(x).K / 4 - 3 * dense(y).K / 4).max() <= 1e-15 * 8
     assert np.abs(mixed.mean - x.mean(axis=0) / 4 - 3 * y.mean(axis=0) / 4).max() <= 1e-15
     assert dense(x, 2).plus(dense(y, 3)).period == mixed.period == 6

@@ -175,7 +175,7 @@ def test_sums_and_gains_of_spreads() -> None:
     assert x.scaled(2.0).spread.T.tolist() == (16 * x.spread.T).tolist()
     both = x.plus(y)
     assert both.spread.T[:, 0].tolist() == (x.spread.T[:, 0] + y.spread.T[0, 0]).tolist()
-    beside = x.beside(y, 1, 3)
+    beside = x.beside(y, 0.25)
     assert np.allclose(beside.spread.T[:, 0], x.spread.T[:, 0] / 16 + y.spread.T[0, 0] * 9 / 16, rtol=1e-15, atol=0)
 
 
