@@ -62,12 +62,16 @@ class Part(Generic[C]):
         Whether each channel is a Gaussian process of these moments, in the limit of wide layers.
     roots : frozenset of str
         Places of the drawn convolutions, or the input, that it is a function of, channel by channel.
+    stage, before : Pointwise or Gate, Carrier, optional
+        The map that this is directly behind, and the moments in front of it.
     """
 
     moments: C
     gain: float
     gaussian: bool
     roots: frozenset[str]
+    stage: Pointwise | Gate | None = None
+    before: C | None = None
 
 
 @dataclass(frozen=True)
@@ -206,7 +210,9 @@ def _resampled(divisors: tuple[int, ...], up: int, down: int) -> tuple[int, ...]
 def _fixed(x: Signal[C], u: Fixed) -> Signal[C]:
     if u.gain is not None:
         return replace(x, parts={key: replace(p, gain=u.gain * p.gain) for key, p in x.parts.items()})
-    parts: dict[Hashable, Part[C]] = {(key, u): replace(p, moments=p.moments.fixed(u)) for key, p in x.parts.items()}
+    parts: dict[Hashable, Part[C]] = {
+        (key, u): replace(p, moments=p.moments.fixed(u), stage=None, before=None) for key, p in x.parts.items()
+    }
     d = _resampled(x.divisors, u.factor, u.stride)
     return replace(x, parts=parts, rate=x.rate * u.factor / u.stride, divisors=d)
 
@@ -220,7 +226,8 @@ def _mapped(x: Signal[C], stage: Pointwise | Gate) -> Signal[C]:
     if halves and x.channels % 2:
         raise ValueError(complaint("channels", x.channels, f"an even number, for {name}"))
     key = (stage, frozenset((key, p.gain) for key, p in x.parts.items()))
-    part = Part(x.moments.mapped(stage), 1.0, False, x.roots)
+    before = x.moments
+    part = Part(before.mapped(stage), 1.0, False, x.roots, stage, before)
     return replace(x, parts={key: part}, channels=x.channels // 2 if halves else x.channels, linear=False)
 
 
