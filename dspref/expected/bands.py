@@ -97,8 +97,8 @@ class Comb:
     def law(self) -> str:
         """Law of ``abs(c_k)²`` from draw to draw, of wide networks: "exponential" (r = 0), "chi2_1" (r = 1), "between".
 
-        "unknown" where c_k is not Gaussian. DC and Nyquist, all that there is for M = 1 and 2, are real. On a finer comb
-        Nyquist may be one line of many: the law is that of the others.
+        "unknown" where c_k is not Gaussian. DC and Nyquist, all that there is for M = 1 and 2, are real. On a finer
+        comb Nyquist may be one line of many: the law is that of the others.
         """
         if not self.gaussian:
             return "unknown"

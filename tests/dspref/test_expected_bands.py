@@ -10,7 +10,7 @@ from scipy import integrate, stats
 
 from dspref import Linear
 from dspref.chain import Pointwise
-from dspref.expected import Comb, Drawn, Source, expected_spectrum, fixed
+from dspref.expected import Comb, Drawn, Source, Step, expected_spectrum, fixed
 from dspref.expected.bands import quantile, share
 from dspref.expected.kernelmaps import slope
 from dspref.expected.moments import Moments, pseudo
@@ -112,7 +112,8 @@ def test_no_band_behind_a_map_but_one_behind_a_kernel(route: str) -> None:
     assert [(comb.low, comb.high, comb.law) for comb in behind] == [(None, None, "unknown")] * 2
     with pytest.raises(ValueError, match="quantile"):
         behind[0].quantile_db(2.0)
-    for net in ([up], [up, Pointwise("relu"), Drawn("conv", 8, 8, 3)]):
+    nets: tuple[list[Step], ...] = ([up], [up, Pointwise("relu"), Drawn("conv", 8, 8, 3)])
+    for net in nets:
         assert all(comb.low is not None for comb in expected_spectrum(net, source, route=route).combs)
 
 
@@ -124,7 +125,7 @@ def test_no_band_for_constants_that_are_known() -> None:
 def test_a_band_behind_a_map_that_is_nearly_linear(route: str) -> None:
     """Behind tanh, of 10⁴ constants drawn: the linear part makes 90 % of a line, and moves no end by more than 1 dB."""
     rng, n, q = np.random.default_rng(5), 10**4, 0.2
-    net = [Drawn("convt", 1, 1, 4, factor=4, weight=q, bias=0), Pointwise("tanh")]
+    net: list[Step] = [Drawn("convt", 1, 1, 4, factor=4, weight=q, bias=0), Pointwise("tanh")]
     comb = expected_spectrum(net, Source(1, 1.0), route=route).combs[1]
     c = np.fft.fft(np.tanh(math.sqrt(q) * rng.standard_normal((n, 4))))[:, 1] / 4
     assert comb.low is not None
@@ -132,7 +133,7 @@ def test_a_band_behind_a_map_that_is_nearly_linear(route: str) -> None:
     for end, due in ((comb.low, 0.05), (comb.high, 0.95)):
         below, above = ((np.abs(c) ** 2 < 10 ** ((end + move) / 10)).mean() for move in (-1, 1))
         assert below < due < above
-    loud = [Drawn("convt", 1, 1, 4, factor=4, weight=2, bias=0), Pointwise("tanh")]
+    loud: list[Step] = [Drawn("convt", 1, 1, 4, factor=4, weight=2, bias=0), Pointwise("tanh")]
     assert all(comb.low is None for comb in expected_spectrum(loud, Source(1, 1.0), route=route).combs)
 
 
