@@ -242,7 +242,7 @@ def _width(found: Expected) -> str:
         return "The network is linear: exact at any width."
     if not found.narrowest:
         return "In the limit of wide layers."
-    return f"In the limit of wide layers; the narrowest behind a map sums over {found.narrowest} channels."
+    return f"In the limit of wide layers; the narrowest around a map sums over {found.narrowest} channels."
 
 
 def _gaps(found: Iterable[NotPredicted], sr: Fraction | None) -> Iterator[str]:

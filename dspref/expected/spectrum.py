@@ -48,7 +48,8 @@ class Expected:
     lags, covariance : array (n,)
         Autocovariance of the noise, at lags >= 0.
     period, channels, narrowest : int
-        P; of the output; fewest channels that a convolution behind a map sums over, 0 if there is none.
+        P; of the output; fewest channels that a convolution behind a map sums over, or channels times taps in front of
+        the first map, 0 if there is no map.
     exact : bool
         Whether the network is linear, and all this exact at any width.
     route : str
@@ -99,7 +100,8 @@ def expected_spectrum(
 ) -> Expected:
     """Return the spectrum to expect of a network whose weights are drawn, averaged over draws.
 
-    Linear networks: exact at any width. Maps between drawn convolutions: in the limit of wide layers.
+    Linear networks: exact at any width. Maps between drawn convolutions: in the limit of wide layers, for Gaussian
+    biases; Torch's are uniform, which moves lines by 0.1 to 0.3 dB in networks of relu, and by up to 1 dB with tanh.
 
     Parameters
     ----------

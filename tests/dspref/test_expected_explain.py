@@ -132,7 +132,7 @@ def test_the_mean_of_one_of_two_equal_maps(route: str) -> None:
 
 
 def test_a_comb_that_finite_width_makes() -> None:
-    net = [Drawn("convt", 16, 16, 8, factor=4, bias=0), RELU, Drawn("conv", 16, 1, 3, bias=0)]
+    net: list[Step] = [Drawn("convt", 16, 16, 8, factor=4, bias=0), RELU, Drawn("conv", 16, 1, 3, bias=0)]
     source = Source(16, covariance=(1.0,))
     found, due = explain(net, source), expected_spectrum(net, source).combs[1]
     assert [account.width for account in found.accounts] == [None, due.db]
