@@ -96,9 +96,9 @@ class Levels:
         v = tuple(gain**2 * v for v in self.v)
         return Levels(self.divisors, v, gain**2 * self.noise, gain * self.mean, self.spread.scaled(gain))
 
-    def centred(self) -> Levels:
-        """Return the levels of the signal less its mean, ``v − μ²``."""
-        return Levels(self.divisors, tuple(v - self.mean**2 for v in self.v), self.noise, 0.0, self.spread)
+    def constant(self) -> Levels:
+        """Return the levels of the mean alone, ``v = μ²``."""
+        return Levels(self.divisors, (self.mean**2,) * len(self.v), 0.0, self.mean, self.spread.scaled(0.0))
 
     def plus(self, other: Levels) -> Levels:
         """Return the levels of the sum of independent signals."""

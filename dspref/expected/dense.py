@@ -73,9 +73,10 @@ class Dense:
 
     @property
     def interior(self) -> range:
-        """The steady samples from the first to the last."""
-        n = np.flatnonzero(self.steady)
-        return range(int(n[0]), int(n[-1]) + 1) if n.size else range(0)
+        """The longest run of steady samples, the first of such."""
+        edges = np.flatnonzero(np.diff(self.steady.astype(int), prepend=0, append=0))
+        runs = (range(a, b) for a, b in edges.reshape(-1, 2).tolist())
+        return max(runs, key=len, default=range(0))
 
     @property
     def lines(self) -> Array:

@@ -100,9 +100,10 @@ class Moments:
         """Return the moments times a number, ``a² K``."""
         return Moments(gain**2 * self.F, self.lags, gain**2 * self.D, gain * self.mean, self.spread.scaled(gain))
 
-    def centred(self) -> Moments:
-        """Return the moments of the signal less its mean, ``F − μμᵀ``."""
-        return Moments(self.F - np.outer(self.mean, self.mean), self.lags, self.D, np.zeros(self.period), self.spread)
+    def constant(self) -> Moments:
+        """Return the moments of the mean alone, ``F = μμᵀ``."""
+        F, lags, D = np.outer(self.mean, self.mean), np.zeros(1, int), np.zeros((1, self.period))
+        return Moments(F, lags, D, self.mean, self.spread.scaled(0.0))
 
     def plus(self, other: Moments) -> Moments:
         """Return the moments of the sum of independent signals: ``K₁ + K₂ + μ₁μ₂ᵀ + μ₂μ₁ᵀ``."""
