@@ -37,6 +37,8 @@ class Kernel:
         Of the channels, for a sub-pixel convolution.
     also : Kernel or None
         Another, of as many channels, that is drawn alike.
+    computed : bool
+        Whether it is more than a parameter, or one under a norm, times a number.
     """
 
     weight: Tensor
@@ -48,6 +50,7 @@ class Kernel:
     start: int = 0
     order: str = "crd"
     also: Kernel | None = None
+    computed: bool = False
 
     @property
     def key(self) -> tuple[Any, ...]:
@@ -140,10 +143,10 @@ class Drafts:
             return None
         channels = 2 * x.channels
         if isinstance(x.op, Drawn) and x.op == y.op and x.inputs == y.inputs and x.kernel and y.kernel:
-            kernel = replace(x.kernel, start=min(x.kernel.start, y.kernel.start))
-            if not x.kernel.sources & y.kernel.sources:
-                kernel = replace(x.kernel, also=y.kernel)
-            elif abs(x.kernel.start - y.kernel.start) != x.channels:
+            kernel = replace(x.kernel, also=y.kernel)
+            if x.kernel.sources & y.kernel.sources:
+                kernel = replace(x.kernel, start=min(x.kernel.start, y.kernel.start))
+            if kernel.also is None and abs(x.kernel.start - y.kernel.start) != x.channels:
                 return None
             name = x.name if x.name == y.name else f"{x.name}+{y.name}"
             return self.add(name, replace(x.op, outputs=channels), x.inputs, channels, x.time, kernel)
