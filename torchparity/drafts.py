@@ -60,7 +60,10 @@ class Kernel:
 
 @dataclass(frozen=True, eq=False)
 class Draft:
-    """One place: (channels, time) samples, numbered from `base` on; `dark` if nothing is predicted there."""
+    """One place: (channels, time) samples, numbered from `base` on; `dark` if nothing is predicted there.
+
+    `noted` is what was noted on the way, of the network as a whole.
+    """
 
     name: str
     op: Op
@@ -70,6 +73,7 @@ class Draft:
     base: int
     kernel: Kernel | None = None
     dark: bool = False
+    noted: dict[str, str] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -83,6 +87,7 @@ class Drafts:
 
     places: list[Draft] = field(default_factory=list)
     known: dict[Any, Draft] = field(default_factory=dict)
+    noted: dict[str, str] = field(default_factory=dict)
 
     def add(
         self, name: str, op: Op, inputs: Iterable[Draft], channels: int, time: int, kernel: Kernel | None = None
@@ -94,7 +99,7 @@ class Drafts:
         if key not in self.known:
             base = self.places[-1].base + self.places[-1].size if self.places else 0
             dark = isinstance(op, Unknown) or any(each.dark for each in inputs)
-            self.known[key] = Draft(name, op, inputs, channels, time, base, kernel, dark)
+            self.known[key] = Draft(name, op, inputs, channels, time, base, kernel, dark, self.noted)
             self.places.append(self.known[key])
         return self.known[key]
 

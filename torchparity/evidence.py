@@ -80,34 +80,36 @@ def _tilted() -> tuple[Any, Any]:
 def centred(w: Tensor, u: float) -> bool:
     """Return whether numbers may be draws of a symmetric law: of mean zero.
 
-    Given their sizes, signs are free: all n are the same in 2^{1−n}, and ``x = |Σw|/√Σw²`` is beyond x in at most
-    ``2e^{−x²/2}`` of all cases (Hoeffding). Few numbers that are near each other: of uniform ones, Student's t is
-    beyond t in at most ``2 V_{n−1} (n − 1)^{(n−1)/2} n^{n/2−1} (2t)^{−(n−1)}/2`` of all cases, V the volume of the
-    ball: that of the cone about the diagonal of their cube. Normal numbers are there less often.
+    Given their sizes, signs are free: all n are the same in 2^{1−n} of all cases, and ``x = |Σw|/√Σw²`` is beyond x in
+    at most ``2e^{−x²/2}`` of them (Hoeffding). Few numbers may be too near each other: uniform ones lie within an
+    angle θ of the diagonal of their cube, ``tan θ = √(n−1)/t`` with Student's t, in at most
+    ``2 V_{n−1} tan^{n−1}θ n^{n/2−1}/2ⁿ`` of all cases, the volume of the cone, V that of the ball. Normal ones do so
+    less often.
     """
-    n, mean = w.numel(), abs(float(w.mean()))
-    square = float(w.square().mean())
-    mean = max(0.0, mean - u * math.sqrt(square))  # numbers that are drawn with few bits lean by half of one
-    if n < 2 or not mean:
+    n, square = w.numel(), float(w.square().mean())
+    mean = abs(float(w.mean())) - u * math.sqrt(square)  # numbers that are drawn with few bits lean by half of one
+    if n < 2 or mean <= 0:
         return True
     one_sign = bool((w > 0).all()) or bool((w < 0).all())
     if (one_sign and (1 - n) * math.log(2) < math.log(RARE)) or n * mean**2 / square > 2 * math.log(2 / RARE):
         return False
-    spread = max(square - mean**2, (u * mean) ** 2)
+    tangent = math.sqrt(max(float((w - w.mean()).square().mean()), u**2 * square)) / mean
     ball = (n - 1) / 2 * math.log(math.pi) - math.lgamma((n + 1) / 2)
-    cone = (n - 1) / 2 * math.log(spread / mean**2)  # tan of its angle: √(n−1)/t
-    return math.log(2) + ball + cone + (n / 2 - 1) * math.log(n) - n * math.log(2) >= math.log(RARE)
+    cone = ball + (n - 1) * math.log(max(tangent, 1e-300)) + (n / 2 - 1) * math.log(n)
+    return cone - (n - 1) * math.log(2) >= math.log(RARE)
 
 
 def one_variance(squares: Tensor, n: int, u: float) -> bool:
-    """Return whether mean squares, each of n numbers, may be of one variance.
+    """Return whether m mean squares, each of n numbers, may be of one variance.
 
-    Of normal numbers, a mean square is r times its expectation, or beyond, in at most ``e^{−n(r−1−log r)/2}`` of all
-    cases, and of those with lighter tails less often. The expectation is taken from all.
+    Of normal numbers, a mean square is r times the mean of all, or beyond, in at most
+    ``(r ((m − r)/(m − 1))^{m−1})^{n/2}`` of all cases (Chernoff's bound for a part of a sum of Gamma variables), and of
+    those with lighter tails less often. Numbers are known to u of their size: below that, r is u².
     """
-    r = (squares / squares.mean()).clamp(min=1e-300).double()
-    loose = 1 / max(len(squares) - 1, 1)  # of two, each is half of what it is compared with
-    return bool((n * (1 + loose) * (r - 1 - r.log()) / 2 <= -math.log(RARE / len(squares))).all())
+    m = len(squares)
+    r = (squares / squares.mean()).double().clamp(min=u**2)
+    rest = ((m - r) / (m - 1)).clamp(min=u**2)
+    return bool((n / 2 * (r.log() + (m - 1) * rest.log()) >= math.log(RARE / (2 * m))).all())
 
 
 def dependence(w: Tensor, u: float) -> str:
@@ -119,8 +121,10 @@ def dependence(w: Tensor, u: float) -> str:
     zeros, n = int((w == 0).sum()), w.numel()
     if zeros > 1 and zeros * math.log(zeros / (n * u * math.e)) > -math.log(RARE):
         return f"{zeros} weights of {n} that are 0"
-    if n > 1 and bool((w == w.flip(-1)).all()) and w.shape[-1] > 1 and telling(n // 2, u):
-        return "taps that mirror each other"
+    for taps in (w, w[..., 1:], w[..., :-1]):
+        half = taps[..., : taps.shape[-1] // 2]
+        if telling(half.numel(), u) and bool((taps == taps.flip(-1)).all()):
+            return "taps that mirror each other"
     for axis, what in enumerate(("rows", "columns", "taps")):
         squares = w.square().movedim(axis, 0).reshape(w.shape[axis], -1).mean(1)
         each = n // w.shape[axis]
@@ -160,3 +164,15 @@ def orthogonal(rows: Tensor, u: float) -> bool:
     off = gram - torch.eye(m, dtype=gram.dtype, device=gram.device)
     rms = math.sqrt(float(off.triu().square().sum()) / p)
     return rms * math.sqrt(n) < tau and 2 * u < tau
+
+
+def drawn(x: Tensor) -> bool:
+    """Return whether numbers look drawn: not as if three digits had been written for each.
+
+    Examples
+    --------
+    >>> drawn(torch.tensor([0.25, 0.7])), drawn(torch.tensor([0.13712345]))
+    (False, True)
+    """
+    short = torch.tensor([float(f"{v:.3g}") for v in x.detach().double().flatten().tolist()], dtype=x.dtype)
+    return bool((short.double() != x.detach().double().flatten().cpu()).any())

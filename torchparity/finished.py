@@ -36,7 +36,7 @@ def finished(output: Draft, asked: Asked) -> tuple[Network, tuple[Law, ...], tup
             laws += [found] if found else []
             remarks += [remark] if remark else []
         nodes.append(Node(name, op, tuple(names.get(id(each), INPUT) for each in x.inputs)))
-    return Network(tuple(nodes)), tuple(laws), tuple(remarks)
+    return Network(tuple(nodes)), tuple(laws), (*remarks, *output.noted.values())
 
 
 def _own(name: str, taken: Counter[str]) -> str:

@@ -12,7 +12,7 @@ from torch import Tensor
 from dspref.expected.filters import Fixed
 from dspref.expected.network import Drawn
 from torchparity.drafts import Kernel
-from torchparity.evidence import ROUNDINGS, unit
+from torchparity.evidence import ROUNDINGS, drawn, unit
 from torchparity.readings import Value
 from torchparity.trace import Call, Made, Trace
 
@@ -123,6 +123,19 @@ def _multiple(x: Tensor, y: Tensor) -> bool:
     return any(bool(((a - c).abs() <= ROUNDINGS * u * c.abs()).all()) for c in (b, -b.flip(0)))
 
 
+def noted(call: Call, t: Tensor) -> None:
+    """Note the parameters and buffers that enter the network by their values, if these look drawn."""
+    trace, memory = call.trace, t.untyped_storage()._cdata
+    named = dict(trace.module.named_parameters())
+    found = {name: named[name] for name in trace.made_of.get(id(t), ())}
+    found |= {name: b for name, b in trace.module.named_buffers() if b.untyped_storage()._cdata == memory}
+    for name, x in found.items():
+        if x.is_floating_point() and not x.is_meta and name not in call.reader.drafts.noted and drawn(x):
+            first = f"{float(x.detach().flatten()[0]):.3g}"
+            more = f" and {x.numel() - 1} more" if x.numel() > 1 else ""
+            call.reader.drafts.noted[name] = f"{name}: {first}{more} of this draw, taken as constants of the network"
+
+
 def _filter(
     call: Call, x: Value, w: Tensor, transposed: bool, s: int, d: int, p: int, groups: int, bias: Tensor | None
 ) -> Made:
@@ -132,6 +145,8 @@ def _filter(
         return None
     if call.shape[: len(call.shape) + x.time] != x.shape[: len(x.shape) + x.time]:
         return None
+    if not bool((w == w.flip(-1)).all()):  # taps that mirror each other are designed
+        noted(call, w)
     h = np.zeros((w.shape[-1] - 1) * d + 1)
     h[::d] = w[0, 0].double().numpy()
     made, time = call.shape[x.time], x.whole.time
