@@ -46,7 +46,7 @@ def tells(n: int) -> bool:
     >>> tells(17), tells(19)
     (False, True)
     """
-    return FAINT ** (n / 2) < RARE
+    return bool(FAINT ** (n / 2) < RARE)
 
 
 def uniform(w: Tensor, variance: float, u: float) -> bool:
@@ -90,7 +90,8 @@ def centred(w: Tensor, u: float) -> bool:
     mean = abs(float(w.mean())) - u * math.sqrt(square)  # numbers that are drawn with few bits lean by half of one
     if n < 2 or mean <= 0:
         return True
-    one_sign = bool((w > 0).all()) or bool((w < 0).all())
+    least, most = (float(end) for end in w.aminmax())
+    one_sign = least > 0 or most < 0
     if (one_sign and (1 - n) * math.log(2) < math.log(RARE)) or n * mean**2 / square > 2 * math.log(2 / RARE):
         return False
     tangent = math.sqrt(max(float((w - w.mean()).square().mean()), u**2 * square)) / mean
@@ -112,6 +113,15 @@ def one_variance(squares: Tensor, n: int, u: float) -> bool:
     return bool((n / 2 * (r.log() + (m - 1) * rest.log()) >= math.log(RARE / (2 * m))).all())
 
 
+def repeated(x: Tensor, u: float) -> bool:
+    """Return whether too many of n numbers occur again: r of them do in at most ``(e n² u/r)ʳ`` of all cases.
+
+    Two numbers of one binary order are the same in about 2u of all cases; n²/2 pairs are there.
+    """
+    n, r = x.numel(), x.numel() - len(x.unique())
+    return r > 0 and r * math.log(math.e * n**2 * u / r) < math.log(RARE)
+
+
 def dependence(w: Tensor, u: float) -> str:
     """Return why a kernel (outputs, inputs, taps) is no independent draw, in words; "" if it may be one.
 
@@ -123,20 +133,26 @@ def dependence(w: Tensor, u: float) -> str:
         return f"{zeros} weights of {n} that are 0"
     for taps in (w, w[..., 1:], w[..., :-1]):
         half = taps[..., : taps.shape[-1] // 2]
+        first = taps[0]
+        if not bool((first == first.flip(-1)).all()):
+            continue  # most kernels show it at once
         if telling(half.numel(), u) and bool((taps == taps.flip(-1)).all()):
             return "taps that mirror each other"
+    every = w.square()
     for axis, what in enumerate(("rows", "columns", "taps")):
-        squares = w.square().movedim(axis, 0).reshape(w.shape[axis], -1).mean(1)
+        squares = every.mean([other for other in range(3) if other != axis])
         each = n // w.shape[axis]
         if len(squares) > 1 and telling(each, u) and _repeated(squares):
             return f"{what} that repeat"
         if len(squares) > 1 and not one_variance(squares, each, u):
             return f"{what} of different powers"
-    if float(w.abs().max()) > float(w.square().mean().sqrt()) * math.sqrt(2 * math.log(2 * n / RARE)):
+    if float(w.abs().max()) > math.sqrt(float(every.mean()) * 2 * math.log(2 * n / RARE)):
         return "single weights far above the rest"
     for k in range(w.shape[-1]):
         if not centred(w[..., k].flatten(), u) or not centred(w[..., k].diagonal(), u):
             return f"tap {k} of a mean that is not zero, or its diagonal"
+    if n * n * u < 1 and repeated(w, u):
+        return "weights that repeat"
     rows = w.reshape(len(w), -1)
     return "orthogonal rows" if orthogonal(rows if rows.shape[0] <= rows.shape[1] else rows.T, u) else ""
 
@@ -174,5 +190,7 @@ def drawn(x: Tensor) -> bool:
     >>> drawn(torch.tensor([0.25, 0.7])), drawn(torch.tensor([0.13712345]))
     (False, True)
     """
-    short = torch.tensor([float(f"{v:.3g}") for v in x.detach().double().flatten().tolist()], dtype=x.dtype)
+    short = torch.tensor(
+        [float(f"{v:.3g}") for v in x.detach().double().flatten().tolist()], dtype=x.dtype, device="cpu"
+    )
     return bool((short.double() != x.detach().double().flatten().cpu()).any())

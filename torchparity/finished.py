@@ -189,5 +189,5 @@ def _marks(x: Tensor) -> frozenset[Any]:
     memory = (x.untyped_storage()._cdata, x.storage_offset())
     if x.is_meta or not bool(x.any()) or not telling(x.numel(), unit(x)):
         return frozenset((memory,))
-    size = x.detach().abs().double()
-    return frozenset((memory, (x.numel(), float(size.max()), float(size.min()), f"{float(size.square().sum()):.9e}")))
+    ends = sorted(abs(float(end)) for end in x.detach().aminmax())  # of −x, too
+    return frozenset((memory, (x.numel(), *ends, f"{float(x.detach().double().square().sum()):.9e}")))

@@ -12,7 +12,7 @@ from dspref.arrays import NotAnalysable, complaint
 from dspref.expected.laws import initialised, rescaled
 from dspref.expected.network import Drawn, Unknown
 from torchparity.drafts import Kernel
-from torchparity.evidence import centred, dependence, one_variance, tells, uniform, unit
+from torchparity.evidence import centred, dependence, one_variance, repeated, tells, uniform, unit
 
 OWN = (nn.Conv1d.reset_parameters, nn.Linear.reset_parameters)
 """What begins with uniform weights and biases of variance 1/(3 fan_in); all convolutions share the first."""
@@ -167,8 +167,11 @@ def _seen(name: str, op: Drawn, k: Kernel, reference: float | None) -> Seen:
     if why := dependence(w.movedim(1, 0) if op.op == "convt" else w, u):
         hint = "they depend on each other, or have no common law"
         raise NotAnalysable(complaint(f"weight of {name}", why, "independent weights of one law", hint))
-    b = torch.zeros(1, dtype=torch.float64) if k.bias is None else k.bias.detach().double()
+    b = torch.zeros(1, dtype=torch.float64, device="cpu") if k.bias is None else k.bias.detach().double()
     _check(f"bias of {name}", b, u)
+    if k.bias is not None and bool(b.any()) and repeated(b, unit(k.bias)):
+        hint = "constants, or trained? What is expected are draws"
+        raise NotAnalysable(complaint(f"bias of {name}", "biases that repeat", "independent biases of one law", hint))
     undone = [1.0] if reference is None or whole.numel() < 2 else [1.0, float(whole.std()) / reference]
     own, variances = _own(k), (float(op.weight), float(op.bias))
     w_agrees = own and any(uniform(w * scale, variances[0], u) for scale in undone)

@@ -127,7 +127,7 @@ def noted(call: Call, t: Tensor) -> None:
     """Note the parameters and buffers that enter the network by their values, if these look drawn."""
     trace, memory = call.trace, t.untyped_storage()._cdata
     named = dict(trace.module.named_parameters())
-    found = {name: named[name] for name in trace.made_of.get(id(t), ())}
+    found: dict[str, Tensor] = {name: named[name] for name in trace.made_of.get(id(t), ())}
     found |= {name: b for name, b in trace.module.named_buffers() if b.untyped_storage()._cdata == memory}
     for name, x in found.items():
         if x.is_floating_point() and not x.is_meta and name not in call.reader.drafts.noted and drawn(x):

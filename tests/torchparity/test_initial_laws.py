@@ -194,6 +194,16 @@ def test_biases_are_tested_likewise() -> None:
     assert law.bias == pytest.approx(float(layer.bias.detach().double().square().mean()))
 
 
+def test_biases_that_repeat_are_refused_unless_their_precision_makes_them_repeat() -> None:
+    torch.manual_seed(0)
+    layer = nn.Conv1d(8, 16, 3)
+    assert layer.bias is not None
+    layer.bias.data[:] = torch.tensor([0.0, 2.0]).repeat_interleave(8)  # open gates
+    with pytest.raises(NotAnalysable, match="bias of 0: got biases that repeat"):
+        walked(nn.Sequential(layer))
+    assert walked(nn.Conv1d(4, 300, 5, dtype=torch.bfloat16)).laws[0].law == "default"
+
+
 def gate(a: nn.Module, b: nn.Module) -> Walked:
     return walked(Doing(lambda m, x: torch.tanh(m.a(x)) * torch.sigmoid(m.b(x)), a=a, b=b), channels=8)
 
@@ -346,12 +356,12 @@ def noisy_dirac(w: Tensor) -> None:
 
 
 DEPENDENT: dict[str, tuple[nn.Module, Callable[[Tensor], Any], str]] = {
-    "rows": (nn.ConvTranspose1d(8, 8, 4, 2, groups=8, bias=False), bilinear, "that repeat|mirror"),
+    "rows": (nn.ConvTranspose1d(8, 8, 4, 2, groups=8, bias=False), bilinear, "that repeat"),
     "twin": (nn.ConvTranspose1d(16, 16, 8, 4), twin, "taps that repeat"),
     "one row": (conv(16, 16), lambda w: w.copy_(w[:1].expand_as(w).clone()), "rows that repeat|mean"),
     "dirac": (conv(16, 16), nn.init.dirac_, "weights of 768 that are 0"),
     "dirac and noise": (conv(16, 16), noisy_dirac, "different powers|far above|diagonal"),
-    "mirrored": (conv(1, 4, 9), lambda w: w.copy_(w + w.flip(-1)), "mirror"),
+    "mirrored": (conv(1, 4, 9), lambda w: w.copy_(w + w.flip(-1)), "repeat|mirror"),
     "taps of 0": (nn.ConvTranspose1d(16, 16, 8, 2), lambda w: w[..., ::2].zero_(), "that are 0"),
     "decaying": (conv(16, 16, 9), lambda w: w.mul_(torch.exp(-torch.arange(9.0))), "taps of different powers"),
     "orthogonal": (conv(16, 16, 1), nn.init.orthogonal_, "orthogonal rows"),
