@@ -6,13 +6,15 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from dspref.expected.filters import Fixed
 from dspref.expected.network import Drawn
 from torchparity.drafts import Kernel
+from torchparity.evidence import ROUNDINGS, drawn, unit
 from torchparity.readings import Value
-from torchparity.trace import Call, Made
+from torchparity.trace import Call, Made, Trace
 
 _FIRST = ("input", "weight", "bias", "stride", "padding")
 
@@ -75,7 +77,63 @@ def _along(given: Any, time: int, axes: int, default: int) -> int:
 def _kernel(call: Call, source: Tensor, weight: Tensor, bias: Tensor | None) -> Kernel:
     path, owner = call.trace.within[-1]
     call.trace.keep(weight)
-    return Kernel(weight, bias, call.trace.made_of[id(source)], call.trace.recipes[id(source)], owner, path)
+    made, recipe = call.trace.made_of[id(source)], call.trace.recipes[id(source)]
+    return Kernel(weight, bias, made, recipe, owner, path, computed=not _drawn(call.trace, source, made))
+
+
+def _drawn(trace: Trace, source: Tensor, made: frozenset[str]) -> bool:
+    """Return whether a kernel is a parameter, or one under weight norm or spectral norm, times a number."""
+    given = dict(trace.module.named_parameters())
+    parameters = [given[name] for name in sorted(made)]
+    if len(parameters) == 1:
+        return _part(source, parameters[0]) or _multiple(source, parameters[0])
+    if len(parameters) != 2:
+        return False
+    return any(_normed(trace, source, g, v) for g, v in (parameters, parameters[::-1]))
+
+
+def _normed(trace: Trace, source: Tensor, g: Tensor, v: Tensor) -> bool:
+    """Return whether a kernel is made of directions v and lengths g as weight norm makes it, call by call."""
+    sizes = zip(g.shape, v.shape, strict=False)
+    if g.ndim != v.ndim or g.numel() != max(g.shape, default=1) or any(n not in (1, m) for n, m in sizes):
+        return False
+    for dim in range(-1, v.ndim):
+        if g.numel() != (v.shape[dim] if dim >= 0 else 1):
+            continue
+        with trace:
+            made = torch._weight_norm(v, g, dim)
+        if trace.recipes.get(id(made)) == trace.recipes[id(source)] or _multiple(source, made):
+            return True
+    return False
+
+
+def _part(x: Tensor, parameter: Tensor) -> bool:
+    """Return whether a tensor is a view of a parameter that shows none of its numbers twice."""
+    once = all(stride or n == 1 for stride, n in zip(x.stride(), x.shape, strict=True))
+    return once and x.numel() <= parameter.numel() and x.untyped_storage()._cdata == parameter.untyped_storage()._cdata
+
+
+def _multiple(x: Tensor, y: Tensor) -> bool:
+    """Return whether a tensor has the numbers of another, times one number, each once, in any order."""
+    if x.is_meta or y.is_meta or x.numel() != y.numel():
+        return False
+    u = max(unit(x), unit(y))
+    a, b = (t.detach().double().flatten().sort().values for t in (x, y))
+    a, b = (t / t.square().mean().sqrt() for t in (a, b))
+    return any(bool(((a - c).abs() <= ROUNDINGS * u * c.abs()).all()) for c in (b, -b.flip(0)))
+
+
+def noted(call: Call, t: Tensor) -> None:
+    """Note the parameters and buffers that enter the network by their values, if these look drawn."""
+    trace, memory = call.trace, t.untyped_storage()._cdata
+    named = dict(trace.module.named_parameters())
+    found: dict[str, Tensor] = {name: named[name] for name in trace.made_of.get(id(t), ())}
+    found |= {name: b for name, b in trace.module.named_buffers() if b.untyped_storage()._cdata == memory}
+    for name, x in found.items():
+        if x.is_floating_point() and not x.is_meta and name not in call.reader.drafts.noted and drawn(x):
+            first = f"{float(x.detach().flatten()[0]):.3g}"
+            more = f" and {x.numel() - 1} more" if x.numel() > 1 else ""
+            call.reader.drafts.noted[name] = f"{name}: {first}{more} of this draw, taken as constants of the network"
 
 
 def _filter(
@@ -87,6 +145,8 @@ def _filter(
         return None
     if call.shape[: len(call.shape) + x.time] != x.shape[: len(x.shape) + x.time]:
         return None
+    if not bool((w == w.flip(-1)).all()):  # taps that mirror each other are designed
+        noted(call, w)
     h = np.zeros((w.shape[-1] - 1) * d + 1)
     h[::d] = w[0, 0].double().numpy()
     made, time = call.shape[x.time], x.whole.time

@@ -13,7 +13,7 @@ from dspref.chain import Pointwise
 from dspref.expected.filters import Fixed, average_pool, fixed
 from dspref.expected.network import Gate
 from dspref.interpolators import Linear
-from torchparity.kernel_rules import convolution, linear, matrix
+from torchparity.kernel_rules import convolution, linear, matrix, noted
 from torchparity.mapnames import GRID
 from torchparity.movements import OTHER, ZERO
 from torchparity.readings import Value
@@ -110,6 +110,7 @@ def _plain(call: Call) -> list[Tensor]:
 
 def _initial(call: Call, t: Tensor) -> Tensor:
     """Return a parameter in double precision, as the grid is."""
+    noted(call, t)
     return t.double() if t.is_floating_point() else t
 
 

@@ -173,6 +173,7 @@ ORDER: dict[str, Tiers] = {
             "memory",
             "demucs",
             "drafts",
+            "evidence",
             "mapnames",
             "uncovered",
         ),
