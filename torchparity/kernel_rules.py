@@ -47,7 +47,7 @@ def convolution(call: Call) -> Made:
     op, (a, b) = ("convt", (0, 1)) if transposed else ("conv", (1, 0))
     inputs, outputs = weight.shape[a] * (1 if transposed else groups), weight.shape[b] * (groups if transposed else 1)
     time = call.shape[x.time]
-    if not call.trace.made_of.get(id(given["weight"])):
+    if not call.trace.made_of(given["weight"]):
         return _filter(call, x, weight, transposed, s, d, p, groups, given["bias"])
     if x.whole.channels != inputs or x.shape[1 - len(x.shape)] != inputs:
         return None
@@ -74,8 +74,10 @@ def _along(given: Any, time: int, axes: int, default: int) -> int:
 
 def _kernel(call: Call, source: Tensor, weight: Tensor, bias: Tensor | None) -> Kernel:
     path, owner = call.trace.within[-1]
-    call.trace.keep(weight)
-    return Kernel(weight, bias, call.trace.made_of[id(source)], call.trace.recipes[id(source)], owner, path)
+    for t in (weight, bias):
+        if t is not None:
+            call.trace.drawn(t)
+    return Kernel(weight, bias, call.trace.made_of(source), call.trace.recipe(source), owner, path)
 
 
 def _filter(
@@ -116,7 +118,7 @@ def _mixed(call: Call, x: Value | None, weight: Tensor, bias: Any, axis: int, so
     if x is None or call.value(source) is not None or call.value(bias) is not None:
         return None
     x = call.reader.settled(x)
-    if x.time == axis or x.shape[axis] != x.whole.channels or not call.trace.made_of.get(id(source)):
+    if x.time == axis or x.shape[axis] != x.whole.channels or not call.trace.made_of(source):
         return None
     kernel = _kernel(call, source, weight[..., None], bias)
     drawn = Drawn("conv", weight.shape[1], weight.shape[0], 1)
