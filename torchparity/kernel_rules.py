@@ -49,7 +49,7 @@ def convolution(call: Call) -> Made:
     op, (a, b) = ("convt", (0, 1)) if transposed else ("conv", (1, 0))
     inputs, outputs = weight.shape[a] * (1 if transposed else groups), weight.shape[b] * (groups if transposed else 1)
     time = call.shape[x.time]
-    if not call.trace.made_of.get(id(given["weight"])):
+    if not call.trace.made_of(given["weight"]):
         return _filter(call, x, weight, transposed, s, d, p, groups, given["bias"])
     if x.whole.channels != inputs or x.shape[1 - len(x.shape)] != inputs:
         return None
@@ -76,8 +76,10 @@ def _along(given: Any, time: int, axes: int, default: int) -> int:
 
 def _kernel(call: Call, source: Tensor, weight: Tensor, bias: Tensor | None) -> Kernel:
     path, owner = call.trace.within[-1]
-    call.trace.keep(weight)
-    made, recipe = call.trace.made_of[id(source)], call.trace.recipes[id(source)]
+    for t in (weight, bias):
+        if t is not None:
+            call.trace.drawn(t)
+    made, recipe = call.trace.made_of(source), call.trace.recipe(source)
     return Kernel(weight, bias, made, recipe, owner, path, computed=not _drawn(call.trace, source, made))
 
 
@@ -85,8 +87,10 @@ def _drawn(trace: Trace, source: Tensor, made: frozenset[str]) -> bool:
     """Return whether a kernel is a parameter, or one under weight norm or spectral norm, times a number."""
     given = dict(trace.module.named_parameters())
     parameters = [given[name] for name in sorted(made)]
+    if any(_part(source, p) for p in parameters):  # parameters that share their memory have several names
+        return True
     if len(parameters) == 1:
-        return _part(source, parameters[0]) or _multiple(source, parameters[0])
+        return _multiple(source, parameters[0])
     if len(parameters) != 2:
         return False
     return any(_normed(trace, source, g, v) for g, v in (parameters, parameters[::-1]))
@@ -102,7 +106,7 @@ def _normed(trace: Trace, source: Tensor, g: Tensor, v: Tensor) -> bool:
             continue
         with trace:
             made = torch._weight_norm(v, g, dim)
-        if trace.recipes.get(id(made)) == trace.recipes[id(source)] or _multiple(source, made):
+        if trace.recipe(made) == trace.recipe(source) or _multiple(source, made):
             return True
     return False
 
@@ -125,10 +129,10 @@ def _multiple(x: Tensor, y: Tensor) -> bool:
 
 def noted(call: Call, t: Tensor) -> None:
     """Note the parameters and buffers that enter the network by their values, if these look drawn."""
-    trace, memory = call.trace, t.untyped_storage()._cdata
+    trace, home = call.trace, t.untyped_storage()._cdata
     named = dict(trace.module.named_parameters())
-    found: dict[str, Tensor] = {name: named[name] for name in trace.made_of.get(id(t), ())}
-    found |= {name: b for name, b in trace.module.named_buffers() if b.untyped_storage()._cdata == memory}
+    found: dict[str, Tensor] = {name: named[name] for name in trace.made_of(t)}
+    found |= {name: b for name, b in trace.module.named_buffers() if b.untyped_storage()._cdata == home}
     for name, x in found.items():
         if x.is_floating_point() and not x.is_meta and name not in call.reader.drafts.noted and drawn(x):
             first = f"{float(x.detach().flatten()[0]):.3g}"
@@ -176,7 +180,7 @@ def _mixed(call: Call, x: Value | None, weight: Tensor, bias: Any, axis: int, so
     if x is None or call.value(source) is not None or call.value(bias) is not None:
         return None
     x = call.reader.settled(x)
-    if x.time == axis or x.shape[axis] != x.whole.channels or not call.trace.made_of.get(id(source)):
+    if x.time == axis or x.shape[axis] != x.whole.channels or not call.trace.made_of(source):
         return None
     kernel = _kernel(call, source, weight[..., None], bias)
     drawn = Drawn("conv", weight.shape[1], weight.shape[0], 1)

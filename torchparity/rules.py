@@ -29,7 +29,7 @@ def moves(call: Call) -> Made:
         v = call.value(t)
         if v is not None:
             return (v if v.probe is None else call.reader.settled(v)).ids.contiguous()
-        return torch.full(t.shape, ZERO if id(t) in call.trace.zeros else OTHER, dtype=torch.float64, device="cpu")
+        return torch.full(t.shape, ZERO if call.trace.zero(t) else OTHER, dtype=torch.float64, device="cpu")
 
     found = _padded(call, ids) if call.name in ("pad", "constant_pad_nd") else call.again(ids)
     results = found if isinstance(found, (tuple, list)) else [found]
@@ -40,11 +40,12 @@ def moves(call: Call) -> Made:
 
 
 def _padded(call: Call, ids: Any) -> Tensor:
-    """Return the numbers of a padded signal: what is not zero lies at the border only, as padding does."""
+    """Return the numbers of a padded signal."""
     x, widths = ids(call.args[0]), call.args[1]
     mode = call.given(2, "mode", "constant") if call.name == "pad" else "constant"
     if mode == "constant":
-        return torch.nn.functional.pad(x, list(widths), value=ZERO)
+        value = call.given(3 if call.name == "pad" else 2, "value")
+        return torch.nn.functional.pad(x, list(widths), value=OTHER if value else ZERO)
     return torch.nn.functional.pad(x, list(widths), mode=mode)
 
 
@@ -92,7 +93,7 @@ def _mapped(call: Call, first: Value) -> Made:
 
     def grid(t: Tensor) -> Tensor:
         v = call.value(t)
-        if v is None and id(t) not in call.trace.zeros:
+        if v is None and not call.trace.zero(t):
             return _initial(call, t)
         probe = torch.zeros(1, dtype=torch.float64, device="cpu") if v is None else call.reader.found(v).grid
         return probe.expand(wide).clone() if call.written and t.shape == first.shape else probe
@@ -105,7 +106,7 @@ def _mapped(call: Call, first: Value) -> Made:
 
 def _plain(call: Call) -> list[Tensor]:
     """Return the tensors that are neither signals nor zero."""
-    return [t for t in call.tensors if call.value(t) is None and id(t) not in call.trace.zeros]
+    return [t for t in call.tensors if call.value(t) is None and not call.trace.zero(t)]
 
 
 def _initial(call: Call, t: Tensor) -> Tensor:

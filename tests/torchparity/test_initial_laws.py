@@ -255,7 +255,7 @@ def test_the_second_kernel_of_a_gate_is_not_used_again() -> None:
 def tied() -> nn.Module:
     a, b = conv(bias=False), conv(bias=False)
     b.weight = nn.Parameter(a.weight.data)
-    return Doing(lambda m, x: m.a(x) + m.b(x), a=a, b=b)
+    return Doing(lambda m, x: m.b(torch.relu(m.a(x))), a=a, b=b)
 
 
 def copied() -> nn.Module:
