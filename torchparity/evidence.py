@@ -182,12 +182,12 @@ def orthogonal(rows: Tensor, u: float) -> bool:
     return rms * math.sqrt(n) < tau and 2 * u < tau
 
 
-def drawn(x: Tensor) -> bool:
+def looks_drawn(x: Tensor) -> bool:
     """Return whether numbers look drawn: not as if three digits had been written for each.
 
     Examples
     --------
-    >>> drawn(torch.tensor([0.25, 0.7])), drawn(torch.tensor([0.13712345]))
+    >>> looks_drawn(torch.tensor([0.25, 0.7])), looks_drawn(torch.tensor([0.13712345]))
     (False, True)
     """
     short = torch.tensor(
