@@ -8,6 +8,10 @@ general, ``r = abs(E c_k²)/E abs(c_k)²`` says how far they are from it:
 - r = 0: exponential. 5 to 95 % of draws lie −12.9 to +4.8 dB off the mean.
 - r = 1: χ² of one degree of freedom, where c_k is real: at DC and Nyquist. −24.1 to +5.8 dB.
 
+Directly behind a map, an identity skip, or a concatenation c_k is not Gaussian, may have a mean, and a relu may leave
+nothing of it: there is no law, and no band; but where a map is nearly linear, as tanh of weak signals, and so 90 % of
+a line's power is that of the line in front of it, under a gain.
+
 Bands are those of one line of one channel of the output. A mean over the lines of a comb, or over channels, varies
 less; with fewer channels in the last layers, one line varies more: then it is a mixture, of heavier tails.
 """
@@ -22,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from dspref.arrays import as_rate, as_real, complaint
+from dspref.arrays import as_integer, as_rate, as_real, complaint
 
 ANGLES = (np.arange(512) + 0.5) * math.pi / 512
 """Angles that the distribution is a mean over; the mean of a smooth periodic function at equally spaced places is exact
@@ -50,6 +54,10 @@ class Comb:
         ``E abs(c_k)²``, the mean over these lines.
     r : float
         ``abs(E c_k²)/E abs(c_k)²`` of these lines but DC and Nyquist: 0 where c_k is as much imaginary as real.
+    gaussian : bool
+        Whether c_k is Gaussian in the limit of wide layers; if not, there is no band.
+    strongest : float, optional
+        ``max_k E abs(c_k)²`` over these lines, where they differ.
 
     Examples
     --------
@@ -60,6 +68,11 @@ class Comb:
     divisor: int
     power: float
     r: float = 0.0
+    gaussian: bool = True
+    strongest: float | None = None
+
+    def __post_init__(self) -> None:
+        as_integer("divisor", self.divisor, 1)
 
     @property
     def every(self) -> Fraction:
@@ -73,22 +86,32 @@ class Comb:
     @property
     def db(self) -> float | None:
         """10·log10 of the power; None where there are no lines."""
-        return 10 * math.log10(self.power) if self.power > 0 else None
+        return decibels(self.power)
+
+    @property
+    def strongest_db(self) -> float | None:
+        """10·log10 of the strongest line; None where all are equal, or there are none."""
+        return None if self.strongest is None else decibels(self.strongest)
 
     @property
     def law(self) -> str:
         """Law of ``abs(c_k)²`` from draw to draw, of wide networks: "exponential" (r = 0), "chi2_1" (r = 1), "between".
 
-        DC and Nyquist, all that there is for M = 1 and 2, are real. On a finer comb Nyquist may be one line of many:
-        the law is that of the others.
+        "unknown" where c_k is not Gaussian. DC and Nyquist, all that there is for M = 1 and 2, are real. On a finer
+        comb Nyquist may be one line of many: the law is that of the others.
         """
+        if not self.gaussian:
+            return "unknown"
         r = self._r
         return "exponential" if r < EPS else "chi2_1" if r > ROUNDEST else "between"
 
     def quantile_db(self, q: float) -> float | None:
-        """Return the level below which one line of one channel lies in a share q of draws, 0 < q < 1."""
+        """Return the level below which one line of one channel lies in a share q of draws, 0 < q < 1.
+
+        None where there are no lines, or c_k is not Gaussian.
+        """
         ratio = quantile(q, r=self._r)
-        return None if self.db is None else self.db + 10 * math.log10(ratio)
+        return None if self.db is None or not self.gaussian else self.db + 10 * math.log10(ratio)
 
     @property
     def low(self) -> float | None:
@@ -103,6 +126,17 @@ class Comb:
     @property
     def _r(self) -> float:
         return 1.0 if self.divisor <= 2 else self.r
+
+
+def decibels(power: float) -> float | None:
+    """Return 10·log10 of a power; None for nothing.
+
+    Examples
+    --------
+    >>> decibels(100.0), decibels(0.0)
+    (20.0, None)
+    """
+    return 10 * math.log10(power) if power > 0 else None
 
 
 def quantile(q: float, *, r: float = 0.0) -> float:

@@ -139,6 +139,6 @@ class Length:
             raise ValueError(complaint("lengths of branches", both, "equal lengths", "pad or crop one of them"))
         return self
 
-    def beside(self, other: Length, a: int, b: int) -> Length:
+    def beside(self, other: Length, a: float) -> Length:
         """Of a concatenation."""
         return self.plus(other)

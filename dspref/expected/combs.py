@@ -96,9 +96,9 @@ class Levels:
         v = tuple(gain**2 * v for v in self.v)
         return Levels(self.divisors, v, gain**2 * self.noise, gain * self.mean, self.spread.scaled(gain))
 
-    def centred(self) -> Levels:
-        """Return the levels of the signal less its mean, ``v − μ²``."""
-        return Levels(self.divisors, tuple(v - self.mean**2 for v in self.v), self.noise, 0.0, self.spread)
+    def constant(self) -> Levels:
+        """Return the levels of the mean alone, ``v = μ²``."""
+        return Levels(self.divisors, (self.mean**2,) * len(self.v), 0.0, self.mean, self.spread.scaled(0.0))
 
     def plus(self, other: Levels) -> Levels:
         """Return the levels of the sum of independent signals."""
@@ -108,9 +108,9 @@ class Levels:
         spread = self._spread(d).plus(other._spread(d))
         return Levels(d, v, self.noise + other.noise, self.mean + other.mean, spread)
 
-    def beside(self, other: Levels, a: int, b: int) -> Levels:
-        """Return the average over a channels of this and b of the other."""
-        d, a, b = self._joined(other), a / (a + b), b / (a + b)  # type: ignore[assignment]
+    def beside(self, other: Levels, a: float) -> Levels:
+        """Return the average over channels, of which a share a is of this signal."""
+        d, b = self._joined(other), 1 - a
         v = tuple(a * self.at(M) + b * other.at(M) for M in d)
         spread = self._spread(d).scaled(a**0.5).plus(other._spread(d).scaled(b**0.5))
         return Levels(d, v, a * self.noise + b * other.noise, a * self.mean + b * other.mean, spread)

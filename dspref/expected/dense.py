@@ -73,9 +73,10 @@ class Dense:
 
     @property
     def interior(self) -> range:
-        """The steady samples from the first to the last."""
-        n = np.flatnonzero(self.steady)
-        return range(int(n[0]), int(n[-1]) + 1) if n.size else range(0)
+        """The longest run of steady samples, the first of such."""
+        edges = np.flatnonzero(np.diff(self.steady.astype(int), prepend=0, append=0))
+        runs = (range(a, b) for a, b in edges.reshape(-1, 2).tolist())
+        return max(runs, key=len, default=range(0))
 
     @property
     def lines(self) -> Array:
@@ -160,9 +161,9 @@ class Dense:
             self.K + other.K + cross, self.F + other.F + cross, self.mean + other.mean, *self._both_steady(other)
         )
 
-    def beside(self, other: Dense, a: int, b: int) -> Dense:
-        """Return the average over a channels of this and b of the other."""
-        a, b = a / (a + b), b / (a + b)  # type: ignore[assignment]
+    def beside(self, other: Dense, a: float) -> Dense:
+        """Return the average over channels, of which a share a is of this signal."""
+        b = 1 - a
         K, F, mean = (a * x + b * y for x, y in ((self.K, other.K), (self.F, other.F), (self.mean, other.mean)))
         return Dense(K, F, mean, *self._both_steady(other))
 

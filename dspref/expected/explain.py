@@ -3,13 +3,15 @@
 Each is silenced, one at a time, and the recursion run once more. Of a linear network what this takes from a comb adds
 up to the comb: its causes are independent, ``E abs(c_k)² = Σ_i contribution_i``. Behind maps it does not: one cause can
 hide another, and what is silenced in front of a map changes the variances that the map sees.
+
+All this is in the limit of wide layers: combs that only terms of order 1/width make are named, and not accounted for.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -18,7 +20,7 @@ from dspref.expected.graph import Network, network
 from dspref.expected.network import Step
 from dspref.expected.silencing import Run, Silenced, started_run
 from dspref.expected.source import Source
-from dspref.expected.spectrum import Expected
+from dspref.expected.spectrum import Expected, expected_spectrum
 
 WORTH = 10**0.1
 """Ratio of powers, 1 dB, by which one more stage must lower a comb to be named."""
@@ -31,6 +33,11 @@ SLACK = 10**0.01
 
 ROUNDING = 1e-14
 """Power of a line over that of the strongest, below which it is rounding."""
+
+WIDTH = "made by terms of order 1/width"
+"""What feeds a comb that the limit of wide layers does not have."""
+
+WITHOUT = "All this is in the limit of wide layers: terms of order 1/width are left out."
 
 MANY = 4
 """Names that are listed one by one."""
@@ -84,6 +91,7 @@ class Account:
     Attributes
     ----------
     comb : Comb
+        Without terms of order 1/width.
     causes : tuple of Cause
         One for each thing that can be silenced, the strongest first; none if the comb has no lines.
     biases : tuple of Cause
@@ -91,18 +99,21 @@ class Account:
         changes of rate) that lowers the comb by most, until one more would lower it by less than 1 dB, or nothing is
         left. Layers that do not count for it are left out, and sets that leave more than a quarter of its power.
         Empty if all biases together do.
+    width : float, optional
+        Level in dB of the lines that only terms of order 1/width make, where there are no others.
     """
 
     comb: Comb
     causes: tuple[Cause, ...]
     biases: tuple[Cause, ...]
+    width: float | None = None
 
     def to_text(self, sr: Any) -> str:
         """Return it in words, for an output rate in Hz, or None: what moves the comb by half a decibel or more."""
         every = f"sr/{self.comb.divisor}" if sr is None else f"{self.comb.every_hz(sr):.10g} Hz"
         name = "offset" if self.comb.divisor == 1 else f"{every} comb"
         if not self.causes:
-            return f"{name}: none"
+            return f"{name}: {'none' if self.width is None else f'{self.width:.1f} dB, {WIDTH}'}"
         rows = [f"{name}: {self.comb.db:.1f} dB", *(f"  {row}" for row in self._ladder(f"the {name}"))]
         told = [c for c in self.causes if c.lowers_db is None or abs(c.lowers_db) >= 0.5]
         return "\n".join([*rows, *(f"  alone, {cause.to_text()}" for cause in told)])
@@ -136,14 +147,18 @@ class Explanation:
     expected : Expected
         With nothing silenced.
     accounts : tuple of Account
+    narrower : bool
+        Whether there are terms of order 1/width, which are left out.
     """
 
     expected: Expected
     accounts: tuple[Account, ...]
+    narrower: bool = False
 
     def to_text(self, sr: Any) -> str:
         """Return all accounts in words, for an output rate in Hz, or None."""
-        return "\n".join(account.to_text(sr) for account in self.accounts)
+        without = [WITHOUT] if self.narrower else []
+        return "\n".join([*(account.to_text(sr) for account in self.accounts), *without])
 
     def to_dict(self, sr: Any) -> dict[str, Any]:
         """Return all accounts as plain data, for an output rate in Hz, or None."""
@@ -156,7 +171,7 @@ def explain(steps: Network | Iterable[Step], source: Source, *, route: str = "au
     Parameters
     ----------
     steps, source, route :
-        As of `expected_spectrum`.
+        As of `expected_spectrum`; terms of order 1/width are left out, but for `Account.width`.
 
     Raises
     ------
@@ -182,7 +197,18 @@ def explain(steps: Network | Iterable[Step], source: Source, *, route: str = "au
     run = started_run(network(steps), source, route)
     trials = Trials(run, {})
     accounts = tuple(_account(trials, comb) for comb in trials.of(()).combs)
-    return Explanation(trials.of(()), accounts)
+    narrower = bool(source.covariance) and not source.constant and not trials.of(()).exact
+    if narrower:
+        found = expected_spectrum(run.net, source, route=route)
+        accounts = tuple(_made(a, comb, found) for a, comb in zip(accounts, found.combs, strict=True))
+    return Explanation(trials.of(()), accounts, narrower)
+
+
+def _made(account: Account, comb: Comb, found: Expected) -> Account:
+    """Return the account of a comb that has no lines in the limit, with the level that finite width gives it."""
+    strongest = max(found.noise, *(each.power for each in found.combs))
+    there = not account.causes and comb.power > ROUNDING * strongest
+    return replace(account, width=comb.db) if there else account
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ class Extent:
         """Of a sum."""
         return self._checked(math.lcm(self.period, other.period))
 
-    def beside(self, other: Extent, a: int, b: int) -> Extent:
+    def beside(self, other: Extent, a: float) -> Extent:
         """Of a concatenation."""
         return self.plus(other)
 

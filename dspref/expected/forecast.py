@@ -13,15 +13,11 @@ from dspref.expected.graph import INPUT, Network, Node, network
 from dspref.expected.network import Source, Step, Unknown
 from dspref.expected.spectrum import Expected, expected_spectrum
 from dspref.expected.walk import places, started
-from dspref.expected.width import narrow_warning
+from dspref.expected.width import FEW, MONO, narrow_warning
 
 MADE = "terms of order 1/width make all of these lines: there may be more, of higher orders"
 ADDED = "terms of order 1/width add this much to each line, or take it away"
 LEFT = "terms of order 1/width, which were left out, would change each line by this much"
-MONO = (
-    "noise of one channel, or the same in all, is not averaged over channels in the first layers: lines that noise "
-    "makes may be off by 0.2 to 0.9 dB, however wide the network is"
-)
 """Why something is not predicted."""
 
 EPS = 1e-12
@@ -109,7 +105,7 @@ def forecast(
     refused = tuple(_refused(net, source))
     if not refused:
         on = expected_spectrum(net, source, route=route)
-        plain = on.exact or bool(source.constant) or not source.covariance  # then there are no such terms
+        plain = on.exact or not source.covariance  # then there are no such terms
         off = on if plain else expected_spectrum(net, source, route=route, width_terms=False)
         return Forecast(on if width_terms else off, (), tuple(_limits(net.output, source, on, off, added=width_terms)))
     names = dict.fromkeys(name for node, _ in refused for name in node.inputs if name != INPUT)
@@ -133,7 +129,7 @@ def _limits(where: str, source: Source, on: Expected, off: Expected, *, added: b
         if term.power > EPS * strongest:
             why = LEFT if not added else ADDED if b.power > EPS * strongest else MADE
             yield NotPredicted("1/width", where, why, term.divisor, term.db)
-    if source.covariance and (source.mono or source.channels == 1) and not on.exact:
+    if source.covariance and (source.mono or source.channels < FEW) and not on.exact:
         yield NotPredicted("mono noise", INPUT, MONO)
     if warning := narrow_warning(on.narrowest):
         yield NotPredicted("narrow layers", where, warning)

@@ -13,7 +13,7 @@ import numpy as np
 
 from dspref.arrays import Array
 from dspref.chain import POINTWISE, Pointwise
-from dspref.expected.mehler import correlation, series
+from dspref.expected.mehler import WIDEST, coefficients, correlation, series
 from dspref.expected.network import Gate
 
 KernelMap: TypeAlias = Callable[[Array, Array, Array], Array]
@@ -62,6 +62,21 @@ def mean_map(stage: Pointwise | Gate, q: Array) -> Array:
         return np.zeros(q.shape)
     values, places = np.unique(q, return_inverse=True)
     return np.array([gaussian_moments(stage, variance=float(v)).mean for v in values])[places].reshape(q.shape)
+
+
+def slope(stage: Pointwise, q: float) -> float:
+    """Return ``E φ′(x) = E x φ(x)/q`` for a variance q: the map is this times x, and what is uncorrelated with x.
+
+    Examples
+    --------
+    >>> round(slope(Pointwise("relu"), 2.0), 12), slope(Pointwise("tanh"), 1e-6) > 0.999
+    (0.5, True)
+    """
+    if not 0 < q <= WIDEST:
+        return 0.0
+    f, _ = POINTWISE[stage.name]
+    a, _ = coefficients(lambda x: f(x, *stage.parameters), np.array([q]), terms=2)
+    return float(a[0, 1] / q**0.5)
 
 
 def _as_stage(side: Pointwise | str) -> Pointwise:

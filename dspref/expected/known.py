@@ -5,6 +5,8 @@ e^{−j2πkr/s_i}, which is 0 for k ≠ 0 but for sub-pixel convolutions, whose 
 
     c_k = c/P Π_i H_i(A_i k/P) + Σ_{i: k A_i s_i ≡ 0 mod P} B_i[k A_i s_i/P]/A_i · Π_{j>i} H_j(A_j k/P)
     S(ν) = S_x(P ν)/P · Π_i abs(H_i(A_i ν))²                        (delays and the order of matrices apart)
+
+Noise that is the same in all channels passes through the sum of the whole response over inputs.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ def known_spectrum(chain: Chain, source: Source) -> Expected:
     chain : Chain
         Of layers with weights; the factor of each is an integer.
     source : Source
-        Its noise is independent in each channel.
+        Its noise is independent in each channel, or if mono one and the same in all.
 
     Returns
     -------
@@ -55,7 +57,8 @@ def known_spectrum(chain: Chain, source: Source) -> Expected:
     period = as_complex("amplitudes", chain.offset_response(np.full(source.channels, source.constant)))
     c = np.fft.fft(period, axis=-1) / P
     h = np.asarray(u.h, float)
-    rows = h[None] if h.ndim == 1 else h.reshape(-1, h.shape[-1])
+    one = h.sum(axis=1) if source.mono and h.ndim == 3 else h
+    rows = h[None] if h.ndim == 1 else one.reshape(-1, h.shape[-1])
     lags, r = _covariance(rows, P, source.covariance, len(period) if h.ndim == 3 else 1)
     power = np.asarray((abs(c) ** 2).mean(axis=0))
     return Expected((), power, lags, r, P, len(period), 0, True, "weights")

@@ -23,7 +23,7 @@ from dspref.chain import Pointwise
 from dspref.expected.filters import Fixed
 from dspref.expected.kernelmaps import kernel_map, mean_map
 from dspref.expected.network import Drawn, Gate, Source
-from dspref.expected.spread import Spread
+from dspref.expected.spread import FARTHEST, Spread
 
 BLOCK = 256
 """Lags that are mapped at a time, which bounds the memory."""
@@ -87,18 +87,23 @@ class Moments:
         for i in range(0, len(D), BLOCK):
             m = (n + self.lags[i : i + BLOCK, None]) % self.period
             D[i : i + BLOCK] = V(q[None], q[m], self.F[n, m] + self.D[i : i + BLOCK]) - F[n, m]
-        m = (n + self.spread.at[:, None]) % self.period
-        rise, spread = self.spread.mapped(stage, q, q[m], self.F[n, m])
+        P = self.period
+        half = self.spread.rows(n[: P // 2 + 1])  # F[n, m] is F[m, n]
+        m = (n + half.at[:, None]) % P
+        rise, spread = half.mapped(stage, q, q[m], self.F[n, m])
         F[n, m] += rise
-        return Moments(F, self.lags, D, mean_map(stage, q), spread)
+        back = slice(1, (P + 1) // 2)
+        F[m[back], n] += rise[back]
+        return Moments(F, self.lags, D, mean_map(stage, q), spread.rows(np.minimum(n, P - n)))
 
     def scaled(self, gain: float) -> Moments:
         """Return the moments times a number, ``a² K``."""
         return Moments(gain**2 * self.F, self.lags, gain**2 * self.D, gain * self.mean, self.spread.scaled(gain))
 
-    def centred(self) -> Moments:
-        """Return the moments of the signal less its mean, ``F − μμᵀ``."""
-        return Moments(self.F - np.outer(self.mean, self.mean), self.lags, self.D, np.zeros(self.period), self.spread)
+    def constant(self) -> Moments:
+        """Return the moments of the mean alone, ``F = μμᵀ``."""
+        F, lags, D = np.outer(self.mean, self.mean), np.zeros(1, int), np.zeros((1, self.period))
+        return Moments(F, lags, D, self.mean, self.spread.scaled(0.0))
 
     def plus(self, other: Moments) -> Moments:
         """Return the moments of the sum of independent signals: ``K₁ + K₂ + μ₁μ₂ᵀ + μ₂μ₁ᵀ``."""
@@ -107,9 +112,9 @@ class Moments:
         lags, D = _sum_of_lags(x, y, 1, 1)
         return Moments(x.F + y.F + cross + cross.T, lags, D, x.mean + y.mean, x.spread.plus(y.spread))
 
-    def beside(self, other: Moments, a: int, b: int) -> Moments:
-        """Return the average over a channels of this and b of the other."""
-        x, y, a, b = self.tiled(other.period), other.tiled(self.period), a / (a + b), b / (a + b)  # type: ignore[assignment]
+    def beside(self, other: Moments, a: float) -> Moments:
+        """Return the average over channels, of which a share a is of this signal."""
+        x, y, b = self.tiled(other.period), other.tiled(self.period), 1 - a
         lags, D = _sum_of_lags(x, y, a, b)
         spread = x.spread.scaled(a**0.5).plus(y.spread.scaled(b**0.5))
         return Moments(a * x.F + b * y.F, lags, D, a * x.mean + b * y.mean, spread)
@@ -124,10 +129,10 @@ class Moments:
         """Return ``D[n, τ] D[m, τ]`` averaged over n, by m − n and τ, (P, lags): as far as the spread asks for it."""
         if not self.spread.fresh:
             return np.zeros((self.period, 1))
-        n = np.arange(self.period)
-        found = np.zeros((self.period, int(self.lags[-1]) + 1))
-        for lag in n:
-            found[lag, self.lags] = (self.D * self.D[:, (n + lag) % self.period]).mean(axis=1)
+        near = self.lags < FARTHEST
+        seen = np.fft.rfft(self.D[near], axis=1)
+        found = np.zeros((self.period, int(self.lags[near][-1]) + 1))
+        found[:, self.lags[near]] = np.fft.irfft(np.abs(seen) ** 2, self.period, axis=1).T / self.period
         return found
 
 

@@ -109,6 +109,11 @@ class Drawn:
         return self.inputs // self.groups
 
     @property
+    def terms(self) -> int:
+        """Channels times taps that one output sample sums over."""
+        return self.width * max(1, self.length // self.factor if self.op == "convt" else self.length)
+
+    @property
     def gain(self) -> Any:
         """``g = C_in σ_w²`` of one tap, C_in the channels that an output sums over."""
         return self.width * self.weight

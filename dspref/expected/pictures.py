@@ -126,16 +126,17 @@ def expected_png(
 
 
 def _draw_comb(ax: Axes, expected: Expected, comb: Comb, sr: Fraction | float | None, colour: str) -> None:
-    """Draw a point for the mean and a bar for the band of each line that a comb is the first to have."""
+    """Draw a point for the mean and a bar for the band, if any, of each line that a comb is the first to have."""
     k, level = _levels(expected, comb)
     if comb.db is None or not k.size:
         return
     x = k / expected.period * (1 if sr is None else float(sr))
-    low, high = ((comb.quantile_db(q) or 0.0) - comb.db for q in (0.05, 0.95))
     name = "offset" if comb.divisor == 1 else f"sr/{comb.divisor}"
     name += "" if sr is None or comb.divisor == 1 else f": {hertz(Fraction(sr) / comb.divisor)}"
     many = k.size > MANY
-    ax.vlines(x, level + low, level + high, colors=[colour], lw=1 if many else 2, alpha=0.5, zorder=3)
+    if comb.low is not None and comb.high is not None:
+        low, high = comb.low - comb.db, comb.high - comb.db
+        ax.vlines(x, level + low, level + high, colors=[colour], lw=1 if many else 2, alpha=0.5, zorder=3)
     ax.plot(x, level, ls="", marker="o", ms=2.5 if many else 5, color=colour, label=name, zorder=4)
 
 

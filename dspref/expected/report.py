@@ -16,8 +16,11 @@ from rich.console import RenderableType
 from dspref import __version__
 from dspref.expected.forecast import Forecast, NotPredicted
 from dspref.expected.spectrum import Comb, Expected
-from dspref.expected.visible import DIGITS, SAMPLES, finest, lost, over_floor
+from dspref.expected.visible import DIGITS, SAMPLES, finest, lost, over_floor, own_lines
 from dspref.tables import hertz, table, text
+
+UNLIKE = 0.05
+"""Decibels over the mean level of a comb from which on its strongest line is named."""
 
 SCHEMA = "torchparity.expect/1"
 
@@ -102,16 +105,25 @@ class Report:
             yield from ("", "Not predicted:", *(f"- {words}" for words in _gaps(self.forecast.not_predicted, sr)))
 
     def _remarks(self) -> list[str]:
-        """Return the remarks, and which combs are lost in rounding."""
+        """Return the remarks, and what must be known of combs to read their levels."""
         found = self.forecast.expected
-        names = ", ".join(f"sr/{comb.divisor}" for comb in (lost(found) if found is not None else ()))
+        if found is None:
+            return list(self.remarks)
+        names = ", ".join(_name(comb) for comb in lost(found))
         words = f"more than {DIGITS} dB below the strongest line, and so rounding for the most part: {names}"
-        return [*self.remarks, *([words] if names else [])]
+        rough = [words] if names else []
+        return [*self.remarks, *rough, *_unequal(found, self.sr), *([] if _banded(found) else [NO_BAND])]
 
 
 LEGEND = (
     "Levels of one line in dB re the power of the input, 1 for each kind in every channel: the mean over "
     "initialisations, and the band in which 90 % of them put it."
+)
+
+
+NO_BAND = (
+    "no band: the law of a line is known where the last layers are drawn convolutions, or filters and sums of such, or "
+    "a map that is nearly linear, and not directly behind other maps, identity skips, concatenations, depthwise kernels"
 )
 
 
@@ -142,6 +154,7 @@ def _comb_data(comb: Comb, sr: Fraction | None) -> dict[str, Any]:
         "divisor": comb.divisor,
         "every_hz": None if sr is None else comb.every_hz(sr),
         "db": _rounded(comb.db),
+        "strongest_db": _rounded(comb.strongest_db),
         "low": _rounded(comb.low),
         "high": _rounded(comb.high),
     }
@@ -173,9 +186,13 @@ def _table(found: Expected, sr: Fraction | None) -> RenderableType:
 
 
 def _row(found: Expected, comb: Comb, sr: Fraction | None) -> tuple[str, ...]:
-    levels = (comb.db, comb.low, comb.high, over_floor(found, comb))
     every = f"{comb.every}" if sr is None else hertz(sr * comb.every)
-    return "offset" if comb.divisor == 1 else f"sr/{comb.divisor}", every, *(decibels(level) for level in levels)
+    band = [decibels(level) if comb.gaussian else "—" for level in (comb.low, comb.high)]
+    return _name(comb), every, decibels(comb.db), *band, decibels(over_floor(found, comb))
+
+
+def _name(comb: Comb) -> str:
+    return "offset" if comb.divisor == 1 else f"sr/{comb.divisor}"
 
 
 def decibels(level: float | None) -> str:
@@ -195,6 +212,20 @@ def _floor(found: Expected) -> list[str]:
     return [f"Floor: {decibels(found.floor_db)} dB, as a density; white noise of power 1 has 0 dB."]
 
 
+def _banded(found: Expected) -> bool:
+    return all(comb.gaussian for comb in found.combs if comb.db is not None)
+
+
+def _unequal(found: Expected, sr: Fraction | None) -> Iterator[str]:
+    """Yield for each comb whose lines differ which one is strongest."""
+    for comb in found.combs:
+        if comb.strongest_db is None or comb.db is None or comb.strongest_db - comb.db <= UNLIKE or comb in lost(found):
+            continue
+        k = max(own_lines(found, comb).tolist(), key=found.line)
+        where = f"{Fraction(k, found.period)}" if sr is None else hertz(sr * Fraction(k, found.period))
+        yield f"lines of {_name(comb)} differ, its level is their mean: strongest {comb.strongest_db:.1f} dB at {where}"
+
+
 def _standing(found: Expected, sr: Fraction | None) -> list[str]:
     """Return which comb a spectrum shows."""
     best, over = finest(found), f"over the floor, in a spectrum of {SAMPLES} samples (Hann window)"
@@ -211,7 +242,7 @@ def _width(found: Expected) -> str:
         return "The network is linear: exact at any width."
     if not found.narrowest:
         return "In the limit of wide layers."
-    return f"In the limit of wide layers; the narrowest behind a map sums over {found.narrowest} channels."
+    return f"In the limit of wide layers; the narrowest around a map sums over {found.narrowest} channels."
 
 
 def _gaps(found: Iterable[NotPredicted], sr: Fraction | None) -> Iterator[str]:

@@ -20,21 +20,21 @@ from dspref.expected.moments import Moments
 from dspref.expected.network import Drawn, Gate
 from dspref.expected.source import Source
 from dspref.expected.spectrum import LARGEST, ROUTES, Expected, of_levels, of_moments
-from dspref.expected.walk import Carrier, Signal, after, places, started
+from dspref.expected.walk import Carrier, Part, Signal, after, places, started
 
 MEMORY = 2**30
 """Bytes that the matrices of all places may take together."""
 
 
 class Centring(Carrier, Protocol):
-    """A carrier that can take its mean away."""
+    """A carrier that knows its mean."""
 
     @property
     def mean(self) -> Any:
         """Mean, of each phase if they differ."""
 
-    def centred(self) -> Self:
-        """Without it."""
+    def constant(self) -> Self:
+        """Return that alone."""
 
 
 C = TypeVar("C", bound=Centring)
@@ -112,7 +112,9 @@ def _silent(node: Node, inputs: Sequence[Signal[C]], causes: Collection[Silenced
     found = after(node, inputs)
     if Silenced("mean", node.name) not in causes:
         return found
-    return replace(found, parts={key: replace(p, moments=p.moments.centred()) for key, p in found.parts.items()})
+    (part,) = found.parts.values()  # less its mean, a number of each phase that depends on nothing: another may have it
+    away = Part(part.moments.constant(), -part.gain, False, frozenset())
+    return replace(found, parts={**found.parts, ("mean", node.name): away})
 
 
 def started_run(net: Network, source: Source, route: str) -> Run[Any]:

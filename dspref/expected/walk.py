@@ -41,8 +41,8 @@ class Carrier(Protocol):
     def plus(self, other: Self) -> Self:
         """Plus an independent signal."""
 
-    def beside(self, other: Self, a: int, b: int) -> Self:
-        """With the channels of another."""
+    def beside(self, other: Self, a: float) -> Self:
+        """Beside another's channels; a share a of all is its own."""
 
 
 C = TypeVar("C", bound=Carrier)
@@ -62,12 +62,16 @@ class Part(Generic[C]):
         Whether each channel is a Gaussian process of these moments, in the limit of wide layers.
     roots : frozenset of str
         Places of the drawn convolutions, or the input, that it is a function of, channel by channel.
+    stage, before : Pointwise or Gate, Carrier, optional
+        The map that this is directly behind, and the moments in front of it.
     """
 
     moments: C
     gain: float
     gaussian: bool
     roots: frozenset[str]
+    stage: Pointwise | Gate | None = None
+    before: C | None = None
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,10 @@ class Signal(Generic[C]):
     linear : bool
         Whether no map has come yet: then moments are exact at any width.
     narrowest : int
-        Fewest channels that a drawn convolution behind a map sums over; 0 if there is none.
+        Fewest channels that a drawn convolution behind a map sums over, or channels times taps in front of the first
+        map; 0 if there is no map.
+    terms : int
+        Fewest channels times taps so far, in front of the first map.
     """
 
     parts: Mapping[Hashable, Part[C]]
@@ -98,6 +105,7 @@ class Signal(Generic[C]):
     alike: bool = True
     linear: bool = True
     narrowest: int = 0
+    terms: int = 0
 
     @property
     def moments(self) -> C:
@@ -193,7 +201,8 @@ def _drawn(x: Signal[C], layer: Drawn, name: str) -> Signal[C]:
         _resampled(x.divisors, up, down),
         alike=alike,
         linear=x.linear,
-        narrowest=x.narrowest if x.linear else min(x.narrowest or layer.width, layer.width),
+        narrowest=x.narrowest if x.linear else _fewest(x.narrowest, layer.width),
+        terms=_fewest(x.terms, layer.terms) if x.linear else x.terms,
     )
 
 
@@ -206,7 +215,9 @@ def _resampled(divisors: tuple[int, ...], up: int, down: int) -> tuple[int, ...]
 def _fixed(x: Signal[C], u: Fixed) -> Signal[C]:
     if u.gain is not None:
         return replace(x, parts={key: replace(p, gain=u.gain * p.gain) for key, p in x.parts.items()})
-    parts: dict[Hashable, Part[C]] = {(key, u): replace(p, moments=p.moments.fixed(u)) for key, p in x.parts.items()}
+    parts: dict[Hashable, Part[C]] = {
+        (key, u): replace(p, moments=p.moments.fixed(u), stage=None, before=None) for key, p in x.parts.items()
+    }
     d = _resampled(x.divisors, u.factor, u.stride)
     return replace(x, parts=parts, rate=x.rate * u.factor / u.stride, divisors=d)
 
@@ -220,8 +231,10 @@ def _mapped(x: Signal[C], stage: Pointwise | Gate) -> Signal[C]:
     if halves and x.channels % 2:
         raise ValueError(complaint("channels", x.channels, f"an even number, for {name}"))
     key = (stage, frozenset((key, p.gain) for key, p in x.parts.items()))
-    part = Part(x.moments.mapped(stage), 1.0, False, x.roots)
-    return replace(x, parts={key: part}, channels=x.channels // 2 if halves else x.channels, linear=False)
+    before = x.moments
+    part = Part(before.mapped(stage), 1.0, False, x.roots, stage, before)
+    channels = x.channels // 2 if halves else x.channels
+    return replace(x, parts={key: part}, channels=channels, linear=False, narrowest=_fewest(x.narrowest, x.terms))
 
 
 def _sum(x: Signal[C], y: Signal[C]) -> Signal[C]:
@@ -244,7 +257,7 @@ def _independent(parts: Iterable[Part[C]]) -> None:
 
 
 def _concat(x: Signal[C], y: Signal[C]) -> Signal[C]:
-    moments = x.moments.beside(y.moments, x.channels, y.channels)
+    moments = x.moments.beside(y.moments, x.channels / (x.channels + y.channels))
     part = Part(moments, 1.0, False, x.roots | y.roots)
     key = ("concat", *((key, p.gain) for each in (x, y) for key, p in each.parts.items()))
     return replace(_common(x, y), parts={key: part}, channels=x.channels + y.channels, alike=False)
@@ -255,5 +268,10 @@ def _common(x: Signal[C], y: Signal[C]) -> Signal[C]:
         hint = "a skip joins samples of one rate"
         raise ValueError(complaint("rates of branches", f"{x.rate}, {y.rate}", "one rate", hint))
     d = tuple(sorted({*x.divisors, *y.divisors}))
-    narrow = [each for each in (x.narrowest, y.narrowest) if each]
-    return replace(x, divisors=d, linear=x.linear and y.linear, narrowest=min(narrow, default=0))
+    narrowest, terms = _fewest(x.narrowest, y.narrowest), _fewest(x.terms, y.terms)
+    return replace(x, divisors=d, linear=x.linear and y.linear, narrowest=narrowest, terms=terms)
+
+
+def _fewest(*numbers: int) -> int:
+    """Return the least of those that are not 0."""
+    return min(filter(None, numbers), default=0)

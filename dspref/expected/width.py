@@ -27,6 +27,15 @@ KURTOSIS = {"uniform": Fraction(9, 5), "normal": Fraction(3), "sign": Fraction(1
 OFF = 6.0
 """Channels times dB by which lines that the limit has may be off."""
 
+FEW = 8
+"""Fewest channels of independent noise that count as many."""
+
+MONO = (
+    "noise of one channel, or few, or the same in all, is hardly averaged over channels in the first layers: floors "
+    "and lines may be off by up to some dB (seen: 0.1 to 3.8), however wide the network is"
+)
+"""Why lines and floors of such noise are not predicted exactly."""
+
 WIDE = 64
 """Fewest channels for which that is within 0.1 dB, as far as the theory has been measured."""
 
@@ -53,15 +62,15 @@ def narrow_warning(channels: int) -> str | None:
 
     Examples
     --------
-    >>> narrow_warning(8)[:87]
-    'The narrowest layer behind a map sums over 8 channels: lines may be off by about 0.8 dB'
+    >>> narrow_warning(8)[:86]
+    'The narrowest layer around maps sums over 8 channels: lines may be off by about 0.8 dB'
     >>> narrow_warning(64), narrow_warning(0)
     (None, None)
     """
     if not 0 < as_integer("channels", channels, 0) < WIDE:
         return None
     return (
-        f"The narrowest layer behind a map sums over {channels} channels: lines may be off by about"
+        f"The narrowest layer around maps sums over {channels} channels: lines may be off by about"
         f" {narrow_db(channels):.1f} dB, and one draw may lie farther from the mean than its band says."
         f" From {WIDE} channels on it is less than 0.1 dB."
     )

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from dspref import Linear, Nearest, TransposedConv, parse, preset
+from dspref import Linear, TransposedConv, parse, preset
 from dspref.chain import Chain, Pointwise
 from dspref.cli import dspref
 from dspref.commands.expect import INITS
@@ -407,7 +407,28 @@ def test_the_spectrum_of_a_tone_reads_its_power() -> None:
 
 def test_a_report_of_a_network_by_hand() -> None:
     """A name may be anything, a line of power 1 has 0 dB, and its band is that of χ² of one degree of freedom."""
-    made = Report("mine", "ones", None, 1, forecast([fixed(Nearest(1))], Source(1, 1.0)))
+    made = Report("mine", "ones", None, 1, forecast([Drawn("conv", 1, 1, 1, weight=1, bias=0)], Source(1, 1.0)))
     (row,) = made.to_dict()["combs"]
     assert (row["divisor"], row["every_hz"], row["db"]) == (1, None, 0.0)
     assert row["high"] == pytest.approx(10 * math.log10(1.959963984540054**2), abs=1e-6)
+
+
+def test_a_report_says_where_there_is_no_band() -> None:
+    net = [fixed(Linear(4)), Drawn("conv", 64, 64, 1), Pointwise("relu")]
+    made = Report("mine", "ones", Fraction(16000), 64, forecast(net, Source(64, 1.0, (1.0,))))
+    assert [(row["low"], row["high"]) for row in made.to_dict()["combs"]] == [(None, None)] * 2
+    said = made.to_text()
+    assert "no band" in said
+    assert re.search(r"sr/4 +4000 Hz +-42\.8 +— +— ", said)
+
+
+def test_a_report_names_the_strongest_line_of_unequal_ones() -> None:
+    net = [fixed(Linear(4)), Drawn("conv", 512, 512, 1, bias=0), Pointwise("relu"), Drawn("conv", 512, 1, 2, bias=0)]
+    made = Report("mine", "white", Fraction(16000), 512, forecast(net, Source(512, covariance=(1.0,))))
+    found = made.forecast.expected
+    assert found is not None
+    assert found.lines is not None
+    row = made.to_dict()["combs"][1]
+    assert row["strongest_db"] == pytest.approx(10 * math.log10(found.lines[1:].max()), abs=1e-6)
+    assert row["strongest_db"] > row["db"] + 0.05
+    assert f"strongest {row['strongest_db']:.1f} dB at 4000 Hz" in " ".join(made.to_text().split())

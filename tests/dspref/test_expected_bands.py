@@ -10,8 +10,9 @@ from scipy import integrate, stats
 
 from dspref import Linear
 from dspref.chain import Pointwise
-from dspref.expected import Comb, Drawn, Source, expected_spectrum, fixed
+from dspref.expected import Comb, Drawn, Source, Step, expected_spectrum, fixed
 from dspref.expected.bands import quantile, share
+from dspref.expected.kernelmaps import slope
 from dspref.expected.moments import Moments, pseudo
 
 SHARES = (1e-6, 0.05, 0.3, 0.5, 0.95, 0.999)
@@ -102,3 +103,65 @@ def test_r_beyond_its_range_is_refused() -> None:
 
 def test_no_line_has_no_band() -> None:
     assert (Comb(4, 0.0).low, Comb(4, 0.0).high) == (None, None)
+
+
+@pytest.mark.parametrize("route", ["combs", "full"])
+def test_no_band_behind_a_map_but_one_behind_a_kernel(route: str) -> None:
+    up, source = Drawn("convt", 8, 8, 8, factor=4), Source(8, constant=1.0)
+    behind = expected_spectrum([up, Pointwise("relu")], source, route=route).combs
+    assert [(comb.low, comb.high, comb.law) for comb in behind] == [(None, None, "unknown")] * 2
+    with pytest.raises(ValueError, match="quantile"):
+        behind[0].quantile_db(2.0)
+    nets: tuple[list[Step], ...] = ([up], [up, Pointwise("relu"), Drawn("conv", 8, 8, 3)])
+    for net in nets:
+        assert all(comb.low is not None for comb in expected_spectrum(net, source, route=route).combs)
+
+
+def test_no_band_for_constants_that_are_known() -> None:
+    assert expected_spectrum([fixed(Linear(4))], Source(1, 1.0)).combs[0].low is None
+
+
+@pytest.mark.parametrize("route", ["combs", "full"])
+def test_a_band_behind_a_map_that_is_nearly_linear(route: str) -> None:
+    """Behind tanh, of 10⁴ constants drawn: the linear part makes 90 % of a line, and moves no end by more than 1 dB."""
+    rng, n, q = np.random.default_rng(5), 10**4, 0.2
+    net: list[Step] = [Drawn("convt", 1, 1, 4, factor=4, weight=q, bias=0), Pointwise("tanh")]
+    comb = expected_spectrum(net, Source(1, 1.0), route=route).combs[1]
+    c = np.fft.fft(np.tanh(math.sqrt(q) * rng.standard_normal((n, 4))))[:, 1] / 4
+    assert comb.low is not None
+    assert comb.high is not None
+    for end, due in ((comb.low, 0.05), (comb.high, 0.95)):
+        below, above = ((np.abs(c) ** 2 < 10 ** ((end + move) / 10)).mean() for move in (-1, 1))
+        assert below < due < above
+    loud: list[Step] = [Drawn("convt", 1, 1, 4, factor=4, weight=2, bias=0), Pointwise("tanh")]
+    assert all(comb.low is None for comb in expected_spectrum(loud, Source(1, 1.0), route=route).combs)
+
+
+def test_the_linear_part_of_a_map_by_quadrature() -> None:
+    for stage in (Pointwise("relu"), Pointwise("silu"), Pointwise("snake", (2.0,))):
+
+        def weighted(x: float, stage: Pointwise = stage) -> float:
+            return float(x * stage(np.array([[math.sqrt(0.7) * x]]))[0, 0] * stats.norm.pdf(x))
+
+        due = integrate.quad(weighted, -12, 0)[0] + integrate.quad(weighted, 0, 12)[0]
+        assert slope(stage, 0.7) == pytest.approx(due / math.sqrt(0.7), abs=1e-9)
+    assert slope(Pointwise("relu"), 0.0) == 0
+
+
+def test_the_strongest_line_of_a_comb() -> None:
+    """Linear ×4 and relu: nothing at sr/2, so that the two lines at ±sr/4 are 3/2 of the mean."""
+    net = (fixed(Linear(4)), Drawn("conv", 512, 512, 1, bias=0), Pointwise("relu"))
+    found = expected_spectrum(net, Source(512, covariance=(1.0,)))
+    assert found.lines is not None
+    comb = found.combs[1]
+    assert comb.strongest == found.lines[1:].max() == pytest.approx(1.5 * comb.power, rel=1e-6)
+    equal = expected_spectrum([Drawn("convt", 4, 4, 8, factor=4)], Source(4, 1.0), route="full").combs
+    assert [each.strongest_db for each in equal] == [None, None]
+
+
+def test_combs_are_whole_numbers() -> None:
+    with pytest.raises(ValueError, match="divisor: got 0"):
+        Comb(0, 1.0)
+    found = expected_spectrum([Drawn("convt", 1, 1, 2, factor=2)], Source(1, 1.0))
+    with pytest.raises(ValueError, match=r"line: got 0\.5"):
+        found.line(0.5)  # type: ignore[arg-type]

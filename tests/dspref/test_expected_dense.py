@@ -252,7 +252,7 @@ def test_sums_gains_and_filters_are_those_of_finite_ensembles() -> None:
     u = Fixed(np.array([0.5, 1.0, -0.2]), offset=1)
     agree(dense(x).fixed(u), filtered := np.array([np.convolve(row, u.h)[1:6] for row in x]))
     assert np.ptp(filtered.mean(axis=0)) > 0.1
-    mixed = dense(x, 2).beside(dense(y, 3), 1, 3)
+    mixed = dense(x, 2).beside(dense(y, 3), 0.25)
     assert np.abs(mixed.K - dense(x).K / 4 - 3 * dense(y).K / 4).max() <= 1e-15 * 8
     assert np.abs(mixed.mean - x.mean(axis=0) / 4 - 3 * y.mean(axis=0) / 4).max() <= 1e-15
     assert dense(x, 2).plus(dense(y, 3)).period == mixed.period == 6
@@ -352,3 +352,13 @@ def test_skips_through_other_ends_are_not_the_same_part() -> None:
         dense_moments([both], Source(1, covariance=(1.0,)), time=5)
     twice = dense_moments([Sum(((u,), (u,)))], Source(1, covariance=(1.0,)), time=5)
     assert twice.power.tolist() == [8.0, 12.0, 12.0, 12.0, 8.0]
+
+
+def test_the_steady_run_leaves_out_samples_that_meet_an_end_between_others() -> None:
+    """Taps 0 and 5 of a ×4: sample 0 meets its tap, sample 1 has none, 2 and 3 never meet any."""
+    net, source = [Drawn("convt", 4, 4, 2, factor=4, dilation=5, bias=0)], Source(4, constant=1.0)
+    found = dense_moments(net, source, time=16)
+    assert found.interior.start == 2
+    due = expected_spectrum(net, source, route="full").lines
+    assert due is not None
+    np.testing.assert_allclose(found.lines, due, rtol=1e-12)

@@ -68,7 +68,8 @@ def anew(steps: Iterable[Step], silent: Iterable[Silenced], source: Source) -> E
         source = replace(source, constant=0.0)
     if Silenced("noise", INPUT) in silent:
         source = replace(source, covariance=())
-    return expected_spectrum(Network(tuple(nodes)), source, route="full" if source.covariance[1:] else "auto")
+    route = "full" if source.covariance[1:] else "auto"
+    return expected_spectrum(Network(tuple(nodes)), source, route=route, width_terms=False)
 
 
 def power(found: Expected, M: int) -> float:
@@ -106,13 +107,41 @@ def test_a_map_without_its_mean() -> None:
     assert isinstance(levels, Levels)
     mean = float(mean_map(RELU, np.array([before.power]))[0])
     assert mean > 0.1
-    assert levels.centred() == Levels((1,), (levels.v[0] - mean**2,), levels.noise, 0.0, levels.spread)
+    away = levels.constant().scaled(-1)
+    assert levels.plus(away).v[0] == pytest.approx(levels.v[0] - mean**2, rel=1e-12)
+    assert (levels.plus(away).noise, levels.plus(away).mean) == (levels.noise, 0.0)
     moments = started_run(network([fixed(Linear(4)), CONV, RELU]), WHITE, "full").signals["3"].moments
     assert isinstance(moments, Moments)
-    assert moments.centred().D.tolist() == moments.D.tolist()
+    centred = moments.plus(moments.constant().scaled(-1))
+    assert centred.D.tolist() == moments.D.tolist()
     assert np.ptp(moments.mean) > 0.01
-    assert np.abs(moments.centred().F + np.outer(moments.mean, moments.mean) - moments.F).max() <= 1e-16
-    assert not moments.centred().mean.any()
+    assert np.abs(centred.F + np.outer(moments.mean, moments.mean) - moments.F).max() <= 1e-15
+    assert not centred.mean.any()
+
+
+@pytest.mark.parametrize("route", ["combs", "full"])
+def test_the_mean_of_one_of_two_equal_maps(route: str) -> None:
+    """Of φ(x) + φ(x) the power of the offset is 4μ²; of φ(x) + φ(x) − μ it is μ²."""
+    two = (Node("a", RELU, ("c",)), Node("b", RELU, ("c",)), Node("s", "sum", ("a", "b")))
+    c = Node("c", replace(CONV, bias=0), (INPUT,))
+    offset = explain(Network((c, *two)), WHITE, route=route).accounts[0]
+    means = [cause for cause in offset.causes if cause.silenced[0].what == "mean"]
+    assert [cause.silenced[0].where for cause in means] == ["a", "b"]
+    assert [cause.share for cause in means] == pytest.approx([3 / 4] * 2, rel=1e-12)
+    once = explain(Network((c, two[0], Node("s", "sum", ("a", "a")))), WHITE, route=route).accounts[0]
+    assert next(cause for cause in once.causes if cause.silenced[0].what == "mean").after == 0
+
+
+def test_a_comb_that_finite_width_makes() -> None:
+    net: list[Step] = [Drawn("convt", 16, 16, 8, factor=4, bias=0), RELU, Drawn("conv", 16, 1, 3, bias=0)]
+    source = Source(16, covariance=(1.0,))
+    found, due = explain(net, source), expected_spectrum(net, source).combs[1]
+    assert [account.width for account in found.accounts] == [None, due.db]
+    assert found.to_text(None).splitlines()[-2:] == [
+        f"sr/4 comb: {due.db:.1f} dB, made by terms of order 1/width",
+        "All this is in the limit of wide layers: terms of order 1/width are left out.",
+    ]
+    assert "width" not in explain(net, Source(16, 1.0)).to_text(None)
 
 
 def test_a_tone_of_noise_alone_is_made_by_the_mean_of_a_map() -> None:
@@ -126,7 +155,7 @@ def test_a_tone_of_noise_alone_is_made_by_the_mean_of_a_map() -> None:
         assert account.causes[0].lowers_db is None
         assert account.causes[0].share == 1.0
         assert account.biases == ()
-    assert found.to_text(44100).splitlines()[-4:] == [
+    assert found.to_text(44100).splitlines()[-5:-1] == [
         f"11025 Hz comb: {found.accounts[-1].comb.db:.1f} dB",
         "  silencing all biases leaves more than a quarter of the 11025 Hz comb",
         "  alone, silencing the noise of the input leaves nothing of it",
@@ -134,7 +163,7 @@ def test_a_tone_of_noise_alone_is_made_by_the_mean_of_a_map() -> None:
     ]
     odd = explain([fixed(Linear(4)), Drawn("conv", 4, 4, 1, bias=0), Pointwise("tanh")], WHITE)
     assert all(not account.causes for account in odd.accounts)
-    assert odd.to_text(44100) == "offset: none\n11025 Hz comb: none"
+    assert odd.to_text(44100).startswith("offset: none\n11025 Hz comb: none\nAll this is in the limit of wide layers")
     assert odd.to_dict(44100)["combs"][1] == {"divisor": 4, "every_hz": 11025.0, "db": None, "causes": [], "biases": []}
 
 

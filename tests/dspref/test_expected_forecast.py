@@ -56,9 +56,10 @@ def test_noise_of_one_channel_is_told_of() -> None:
     for source, told in ((Source(1, covariance=(1.0,)), True), (Source(1, constant=1.0), False)):
         assert any(gap.what == "mono noise" for gap in forecast(wide, source).not_predicted) == told
     alike = (replace(wide[2], inputs=2), RELU, wide[2])
-    assert (
-        "not averaged over channels" in forecast(alike, Source(2, covariance=(1.0,), mono=True)).not_predicted[-1].why
-    )
+    for channels, mono, told in ((2, True, True), (2, False, True), (8, False, False), (8, True, True)):
+        net = (replace(wide[2], inputs=channels), *alike[1:])
+        gaps = forecast(net, Source(channels, covariance=(1.0,), mono=mono)).not_predicted
+        assert any("floors and lines" in gap.why for gap in gaps) == told
 
 
 def test_what_lies_before_is_predicted_and_what_lies_behind_is_refused() -> None:

@@ -92,3 +92,17 @@ def test_what_has_no_weights_is_refused() -> None:
         known_spectrum(Chain([UP, Pointwise("relu"), Outline("conv", 3)]), Source(2))
     with pytest.raises(ValueError, match="got 3; allowed: 2"):
         known_spectrum(CHAIN, Source(3))
+
+
+def test_noise_that_all_channels_share() -> None:
+    """Of h (out, in, taps), the sum over inputs makes the floor; of two equal inputs, twice what two noises make."""
+    white = Source(2, covariance=(1.0, 0.3), mono=True)
+    one = TransposedConv(np.asarray(UP.weight).sum(axis=0, keepdims=True), stride=3, padding=1)
+    mono, due = known_spectrum(Chain([UP]), white), known_spectrum(Chain([one]), Source(1, covariance=(1.0, 0.3)))
+    np.testing.assert_allclose(mono.covariance, due.covariance, rtol=0, atol=1e-13 * due.covariance[0])
+    twins = Chain([Conv(np.ones((1, 2, 3)))])
+    assert known_spectrum(twins, white).noise == 2 * known_spectrum(twins, Source(2, covariance=(1.0, 0.3))).noise
+    alone = known_spectrum(Chain([Linear(4)]), white)
+    np.testing.assert_allclose(
+        alone.covariance, known_spectrum(Chain([Linear(4)]), Source(2, 0.0, (1.0, 0.3))).covariance
+    )

@@ -251,3 +251,18 @@ def test_gated_halves_and_noise_may_be_mapped_at_once() -> None:
 def test_values_of_filters_are_equal_by_content() -> None:
     assert Fixed(np.ones(2), 2) == fixed(Nearest(2)) == fixed(Nearest(2))
     assert Fixed(np.ones(3), 2) != fixed(Nearest(2))
+
+
+def test_the_narrowest_counts_layers_in_front_of_the_first_map() -> None:
+    """Channels times taps per phase there, channels behind; a linear network has none, however narrow."""
+    source, wide = Source(1, constant=1.0), Drawn("conv", 64, 64, 3)
+    first, bottleneck = Drawn("conv", 1, 64, 7), (Drawn("conv", 64, 2, 1), Drawn("convt", 2, 64, 8, factor=4))
+    relu = Pointwise("relu")
+    for net, narrowest in (
+        ((first, wide), 0),
+        ((first, relu), 7),
+        ((first, *bottleneck, relu, wide), 4),
+        ((first, relu, *bottleneck, relu), 2),
+        ((Drawn("conv", 1, 64, 300), relu, wide), 64),
+    ):
+        assert expected_spectrum(net, source).narrowest == narrowest
