@@ -12,7 +12,7 @@ from torch import Tensor
 from dspref.expected.filters import Fixed
 from dspref.expected.network import Drawn
 from torchparity.drafts import Kernel
-from torchparity.evidence import ROUNDINGS, drawn, unit
+from torchparity.evidence import ROUNDINGS, looks_drawn, unit
 from torchparity.readings import Value
 from torchparity.trace import Call, Made, Trace
 
@@ -134,7 +134,7 @@ def noted(call: Call, t: Tensor) -> None:
     found: dict[str, Tensor] = {name: named[name] for name in trace.made_of(t)}
     found |= {name: b for name, b in trace.module.named_buffers() if b.untyped_storage()._cdata == home}
     for name, x in found.items():
-        if x.is_floating_point() and not x.is_meta and name not in call.reader.drafts.noted and drawn(x):
+        if x.is_floating_point() and not x.is_meta and name not in call.reader.drafts.noted and looks_drawn(x):
             first = f"{float(x.detach().flatten()[0]):.3g}"
             more = f" and {x.numel() - 1} more" if x.numel() > 1 else ""
             call.reader.drafts.noted[name] = f"{name}: {first}{more} of this draw, taken as constants of the network"

@@ -223,6 +223,8 @@ def test_a_gate_is_merged_only_from_halves_of_one_law() -> None:
     assert unknowns(gate(normal(0.02), normal(0.05))) == [two]
     assert unknowns(gate(conv(), normal(0.02))) == unknowns(gate(normal(1), conv())) == [two]
     assert unknowns(gate(conv(), conv(bias=False))) == unknowns(gate(conv(bias=False), conv())) == [half]
+    same_power = filled(conv(), lambda w: nn.init.normal_(w, 0, 1 / math.sqrt(72)))
+    assert unknowns(gate(conv(), same_power)) == [two]
     silent = conv()
     assert silent.bias is not None
     nn.init.zeros_(silent.bias)
@@ -355,12 +357,19 @@ def noisy_dirac(w: Tensor) -> None:
     w += 1e-3 * torch.randn_like(w)
 
 
+def leaning(w: Tensor) -> None:
+    """A part of the identity: all else is as in a draw."""
+    w.normal_(0, 0.1)
+    w[:, :, 0] += 0.25 * torch.eye(len(w))
+
+
 DEPENDENT: dict[str, tuple[nn.Module, Callable[[Tensor], Any], str]] = {
     "rows": (nn.ConvTranspose1d(8, 8, 4, 2, groups=8, bias=False), bilinear, "that repeat"),
     "twin": (nn.ConvTranspose1d(16, 16, 8, 4), twin, "taps that repeat"),
     "one row": (conv(16, 16), lambda w: w.copy_(w[:1].expand_as(w).clone()), "rows that repeat|mean"),
     "dirac": (conv(16, 16), nn.init.dirac_, "weights of 768 that are 0"),
     "dirac and noise": (conv(16, 16), noisy_dirac, "different powers|far above|diagonal"),
+    "a part of the identity": (conv(64, 64, 1), leaning, "its diagonal"),
     "mirrored": (conv(1, 4, 9), lambda w: w.copy_(w + w.flip(-1)), "repeat|mirror"),
     "taps of 0": (nn.ConvTranspose1d(16, 16, 8, 2), lambda w: w[..., ::2].zero_(), "that are 0"),
     "decaying": (conv(16, 16, 9), lambda w: w.mul_(torch.exp(-torch.arange(9.0))), "taps of different powers"),
