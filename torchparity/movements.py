@@ -80,6 +80,9 @@ def _pieces(table: Array, whose: Array, drafts: Drafts, name: Callable[[str], st
     if len(row) < SHORTEST or (whose[:, inner] != row).any():
         return None
     if (row == row[0]).all():
+        ends = whose[0, valid]
+        if ((ends >= 0) & (ends != row[0])).sum() > SHORTEST:
+            return None  # a signal behind another is no border
         return _one(table, inner, drafts.places[row[0]], drafts, name)
     L = _period(row)
     if L is None or ((row < 0).any() and (table[:, inner][:, row < 0] != ZERO).any()):
@@ -87,7 +90,7 @@ def _pieces(table: Array, whose: Array, drafts: Drafts, name: Callable[[str], st
     parts = []
     for r in range(L):
         if row[r] >= 0:
-            first = (inner.start + r) % L
+            first = int(inner.start + r) % L
             part = _pieces(table[:, first::L], whose[:, first::L], drafts, name)
             if part is None:
                 return None

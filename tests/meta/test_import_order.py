@@ -175,9 +175,12 @@ ORDER: dict[str, Tiers] = {
             "drafts",
             "mapnames",
             "uncovered",
+            "writes",
         ),
         (
             "movements",
+            "copies",
+            "lengths",
             "initial_laws",
             "nn",
             "calls",
