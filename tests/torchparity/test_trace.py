@@ -368,3 +368,11 @@ def test_a_matrix_along_time_mixes_no_channels() -> None:
     found = walked(module, length=64).network
     assert found.nodes[1].op == Pointwise("tanh")
     assert whys(found) == ["linear"]
+
+
+def test_what_is_cut_off_before_zeros_are_put_there_is_gone() -> None:
+    found = walked(Doing(lambda m, x: F.pad(x[..., 3:-3], (2, 3)), layer=conv()), channels=2).network
+    cut, padded = (node.op for node in found)
+    assert (cut, padded) == (Fixed(np.ones(1), 1, 3, excess=-6), Fixed(np.ones(1), 1, -2, excess=5))
+    (plain,) = walked(Doing(lambda m, x: F.pad(x, (2, 3)), layer=conv()), channels=2).network
+    assert plain.op == Fixed(np.ones(1), 1, -2, excess=5)
