@@ -142,15 +142,16 @@ def dice_kept() -> Iterator[None]:
 
 def _parameters(module: nn.Module, *, own: bool) -> dict[int, Any]:
     """Return other parameters by the ids of a module's; those that share memory still do."""
-    memories: dict[int, Any] = {}
+    memories: dict[int, torch.UntypedStorage] = {}
     found = {}
     for p in module.parameters():
         t = p.detach()
         if own:
-            storage = memories.setdefault(memory(p), p.untyped_storage().clone())
+            storage = memories.setdefault(memory(p), p.untyped_storage().clone())  # type: ignore[no-untyped-call]
             t = torch.empty(0, dtype=p.dtype, device=p.device)
             t.set_(storage, p.storage_offset(), p.shape, p.stride())
-        found[id(p)] = torch.Tensor._make_subclass(type(p), t, p.requires_grad)
+        with torch.inference_mode(p.is_inference()):
+            found[id(p)] = torch.Tensor._make_subclass(type(p), t, p.requires_grad)
         found[id(p)].__dict__.update(vars(p))
     return found
 

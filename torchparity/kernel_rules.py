@@ -51,7 +51,7 @@ def convolution(call: Call) -> Made:
     time = call.shape[x.time]
     if not call.trace.made_of(given["weight"]):
         return _filter(call, x, weight, transposed, s, d, p, groups, given["bias"])
-    if x.whole.channels != inputs or x.shape[1 - len(x.shape)] != inputs:
+    if not call.trace.is_drawn(given["weight"]) or x.whole.channels != inputs or x.shape[1 - len(x.shape)] != inputs:
         return None
     drawn = Drawn(op, inputs, outputs, K, s, d, p, groups, output_padding=more)
     place = call.reader.drafts.add(
@@ -180,7 +180,7 @@ def _mixed(call: Call, x: Value | None, weight: Tensor, bias: Any, axis: int, so
     if x is None or call.value(source) is not None or call.value(bias) is not None:
         return None
     x = call.reader.settled(x)
-    if x.time == axis or x.shape[axis] != x.whole.channels or not call.trace.made_of(source):
+    if x.time == axis or x.shape[axis] != x.whole.channels or not call.trace.is_drawn(source):
         return None
     kernel = _kernel(call, source, weight[..., None], bias)
     drawn = Drawn("conv", weight.shape[1], weight.shape[0], 1)

@@ -54,13 +54,13 @@ def compared(first: Draft, second: Draft) -> Draft:
     """
     ours, theirs = _forms(first), _forms(second)
     there = {form.key for form in theirs.values()}
-    grown = _grown(ours, theirs)
+    grown, last = _grown(ours, theirs), {form.key: x for x, form in ours.items()}
     fresh: dict[int, Draft] = {}
     refused = False
     for x, form in ours.items():
         inputs = tuple(fresh[id(each)] for each in x.inputs)
         fresh[id(x)] = replace(x, inputs=inputs)
-        bad = (form.key not in there and there.issuperset(form.inputs)) or form.key in grown
+        bad = (form.key not in there and there.issuperset(form.inputs)) or (form.key in grown and x is last[form.key])
         late = x is first and form.key != theirs[second].key and not refused
         if x.inputs and ((bad and not x.dark) or late):
             refused = True
@@ -93,7 +93,7 @@ def _grown(ours: dict[Draft, _Form], theirs: dict[Draft, _Form]) -> set[int]:
         if form.key in later and not x.dark and form.key not in off:
             off[form.key] = later[form.key] - times[form.key] - form.rate * more
             due = [off[key] * form.own for key in form.inputs if key in off] or [Fraction(0)]
-            if min(abs(off[form.key] - each) for each in due) > max(SLACK, form.rate * more / SLACK):
+            if min(abs(off[form.key] - each) for each in due) > max(Fraction(SLACK), form.rate * more / SLACK):
                 found.add(form.key)
     return found
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 from dspref.chain import Pointwise
 from dspref.expected.filters import Fixed, average_pool, fixed
@@ -22,8 +23,8 @@ from torchparity.trace import Call, Made, Rule
 
 def moves(call: Call) -> Made:
     """Do to the numbers of samples what is done to samples."""
-    if call.func._overloadname == "dtype":
-        return None  # bits read as another type
+    if call.func._overloadname == "dtype" or not _whole(call):
+        return None  # bits read as another type; or a factor that shows at some length only
 
     def ids(t: Tensor) -> Tensor:
         v = call.value(t)
@@ -37,6 +38,14 @@ def moves(call: Call) -> Made:
     if call.name in STRETCHES and (read := call.reader.read(values[0])) is not None:
         return [read]  # under the name of its own module
     return values
+
+
+def _whole(call: Call) -> bool:
+    """Return whether the factors that are named, if any, are whole numbers or one by such."""
+    names = [a.name for a in call.func._schema.arguments]
+    given = [call.given(i, name) for i, name in enumerate(names) if name.startswith("scale")]
+    factors = [float(each) for each in tree_leaves(given) if each is not None]
+    return all(L > 0 and any(abs(each - round(each)) < 1e-9 * each for each in (L, 1 / L)) for L in factors)
 
 
 def _padded(call: Call, ids: Any) -> Tensor:
@@ -189,7 +198,7 @@ def interpolation(call: Call) -> Made:
     """Interpolate linearly, by a whole factor."""
     x, corners = call.reader.settled(call.signals[0]), call.given(2, "align_corners", False)
     L = call.shape[-1] // x.shape[-1]
-    if x.time != -1 or corners or L * x.shape[-1] != call.shape[-1]:
+    if x.time != -1 or corners or not _whole(call) or L * x.shape[-1] != call.shape[-1]:
         return None
     return _filtered(call, x, fixed(Linear(L)), "linear")
 

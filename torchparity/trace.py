@@ -39,6 +39,9 @@ ALIKE = frozenset(
 """Calls that give a signal of the same shape on the meta device, where Torch's own way loads its compiler: a second."""
 
 
+PATCHED = "written into in part"
+"""Stands among the parameters that numbers are made of, if they are no draw throughout: it is the name of none."""
+
 ZEROS = frozenset(("zeros", "zeros_like", "new_zeros", "zero"))
 """Calls that make zeros."""
 
@@ -160,9 +163,21 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if value is not None:
             self.values[id(x)] = value
 
+    def signal(self, x: Tensor) -> Value | None:
+        """Return what a signal is, also if it has come to be one by what was written into its memory."""
+        home = memory(x)
+        written_into = home in self._stained or any(i in self.values for i in self._kept.get(home, ()))
+        if id(x) not in self.values and written_into:
+            self.keep(x, self.reader.unknown("a tensor written into", [], x.shape, name="written"))
+        return self.values.get(id(x))
+
     def made_of(self, x: Tensor) -> frozenset[str]:
         """Return the parameters that a tensor which is no signal is made of."""
         return self._made_of.get(memory(x), frozenset())
+
+    def is_drawn(self, x: Tensor) -> bool:
+        """Return whether a tensor is made of parameters throughout."""
+        return bool(self.made_of(x)) and PATCHED not in self.made_of(x)
 
     def recipe(self, x: Tensor) -> int:
         """Return a number for how a tensor is made: that of its memory, and which part of it this is."""
@@ -195,8 +210,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         writes = written(func, args, kwargs)
         self._guarded.check(writes)
         for t in tensors:
-            if id(t) not in self.values and self._touched(t):
-                self.keep(t, self.reader.unknown("a tensor written into", [], t.shape, name="written"))
+            self.signal(t)
         name = func._schema.name.removeprefix("aten::")
         if not any(id(t) in self.values for t in tensors) or name.startswith("new_") or name.endswith("_like"):
             return self._constant(func, name, args, kwargs)
@@ -210,11 +224,6 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._follow(Call(self, func, name, args, kwargs, out), rule)
         return out
 
-    def _touched(self, x: Tensor) -> bool:
-        """Return whether a tensor shares memory that signals were written into, or are in."""
-        home = memory(x)
-        return home in self._stained or any(i in self.values for i in self._kept.get(home, ()))
-
     def _unused(self, writes: Sequence[Tensor]) -> None:
         """Refuse to write into weights behind the layer that they have served in: its law is read off them."""
         if any(memory(t) in self._kernels for t in writes):
@@ -227,11 +236,12 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         given = [] if shaped else _tensors((args, kwargs))
         made = frozenset[str]().union(*map(self.made_of, given))
         recipe = self._how(func, shaped, args, kwargs)
-        writes = {memory(t) for t in written(func, args, kwargs)}
+        into = written(func, args, kwargs)
+        writes = {memory(t) for t in into}
         nothing = name.rstrip("_") in ZEROS or (
             given and self._still(name, args, kwargs) and all(map(self.zero, given))
         )
-        self._unused(written(func, args, kwargs))
+        self._unused(into)
         out = _run(func, args, kwargs)
         for i, t in enumerate(_tensors(out)):
             home = memory(t)
@@ -239,6 +249,8 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.keep(t)
             if new or home in writes:
                 self._made_of[home] = self.made_of(t) | made
+                if home in writes and self._made_of[home] and not all(map(_all_of_it, into)):
+                    self._made_of[home] |= {PATCHED}
                 self._recipes[home] = hash((self._recipes.get(home), recipe, i))
             if new and nothing:
                 self._zeros.add(home)
@@ -326,6 +338,10 @@ class Call:
 
 def _tensors(tree: Any) -> list[Tensor]:
     return [t for t in tree_leaves(tree) if isinstance(t, Tensor)]
+
+
+def _all_of_it(x: Tensor) -> bool:
+    return x.numel() * x.element_size() == x.untyped_storage().nbytes()
 
 
 def _composite(func: Any) -> bool:

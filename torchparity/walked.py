@@ -187,7 +187,8 @@ def _run(copies: Copies, channels: int, time: int, device: str) -> tuple[Draft, 
     x = torch.randn(1, channels, time, generator=torch.Generator().manual_seed(0), device="cpu")
     x = x.to(device, _dtype(copies.module))
     y, trace = copies.run(lambda module, guarded: _followed(module, guarded, x))
-    signals = [trace.values[id(t)] for t in tree_leaves(y) if isinstance(t, Tensor) and id(t) in trace.values]
+    found = [trace.signal(t) for t in tree_leaves(y) if isinstance(t, Tensor)]
+    signals = [each for each in found if each is not None]
     if len(signals) != 1:
         got = f"{len(signals)} tensors that depend on the input"
         hint = "wrap the module so that it returns the waveform alone"

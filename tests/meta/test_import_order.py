@@ -176,9 +176,12 @@ ORDER: dict[str, Tiers] = {
             "evidence",
             "mapnames",
             "uncovered",
+            "writes",
         ),
         (
             "movements",
+            "copies",
+            "lengths",
             "initial_laws",
             "nn",
             "calls",
