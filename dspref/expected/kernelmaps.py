@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from dspref.arrays import Array, as_real, complaint
 from dspref.chain import POINTWISE, Pointwise
@@ -48,7 +49,7 @@ def kernel_map(stage: Pointwise | Gate) -> KernelMap:
     return _arrays(CLOSED[stage.name](*stage.parameters) if stage.name in CLOSED else _series(stage))
 
 
-def mean_map(stage: Pointwise | Gate, q: Array) -> Array:
+def mean_map(stage: Pointwise | Gate, q: ArrayLike) -> Array:
     """Return ``E φ(x)`` for variances q (n,).
 
     Examples
@@ -59,7 +60,7 @@ def mean_map(stage: Pointwise | Gate, q: Array) -> Array:
     from dspref.initial.activations import gaussian_moments  # SciPy's, which costs time
 
     _check_map(stage)
-    q = as_real("variance", q).astype(float)
+    q = np.asarray(as_real("variance", q), float)
     if isinstance(stage, Gate):
         sides = (stage.left, stage.right)
         left, right = (np.zeros(q.shape) if side == "identity" else mean_map(_as_stage(side), q) for side in sides)

@@ -68,8 +68,8 @@ def test_it_is_refused_in_words(name: str) -> None:
 
 
 def test_a_mean_of_one_variance() -> None:
-    assert float(mean_map(RELU, 2 * np.pi)) == pytest.approx(1.0, abs=1e-12)  # type: ignore[arg-type]
-    assert float(mean_map(Gate(RELU, "identity"), 1.0)) == 0  # type: ignore[arg-type]
+    assert float(mean_map(RELU, 2 * np.pi)) == pytest.approx(1.0, abs=1e-12)
+    assert float(mean_map(Gate(RELU, "identity"), 1.0)) == 0
 
 
 @pytest.mark.parametrize(("name", "widest"), list(STEEPEST.items()))
