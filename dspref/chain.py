@@ -71,6 +71,7 @@ class Pointwise:
         if len(self.parameters) > len(defaults):
             allowed = f"at most {len(defaults)} for {self.name}"
             raise ValueError(complaint("parameters", len(self.parameters), allowed))
+        as_numbers(f"parameters of {self.name}", self.parameters or 0)
         full = tuple(float(p) for p in self.parameters) + defaults[len(self.parameters) :]
         object.__setattr__(self, "parameters", full)
 

@@ -20,6 +20,9 @@ from numpy.typing import ArrayLike
 
 from dspref.arrays import Array, as_integer, as_real, complaint
 
+LOUDEST = 1e100
+"""Largest density."""
+
 FINER = 8
 """Points between samples at which the interpolation is looked at."""
 
@@ -87,6 +90,8 @@ def _samples(density: ArrayLike | Callable[[Array], ArrayLike], points: int | No
     S = as_real("density", density).astype(float)
     if S.ndim != 1 or len(S) < 2:
         raise ValueError(complaint("density", f"shape {S.shape}", "two or more samples from 0 to ½", "one axis"))
+    if S.max() > LOUDEST:
+        raise ValueError(complaint("density", f"{S.max():.3g}", f"numbers up to {LOUDEST:g}"))
     if S.min() < 0 or not S.any():
         got = f"{S.min():.3g}" if S.min() < 0 else "zeros alone"
         raise ValueError(complaint("density", got, "numbers >= 0, not all 0", "a source without noise has none"))

@@ -8,6 +8,9 @@ import numpy as np
 
 from dspref.arrays import BORDERS, Array, as_choice, as_integer, as_real, as_taps, complaint, set_field, value
 
+LONGEST = 1 << 20
+"""Most taps of a pooling."""
+
 
 @value
 class Fixed:
@@ -57,7 +60,9 @@ def fixed(layer: Any) -> Fixed:
     >>> fixed(Linear(2))
     Fixed(h=array([0.25, 0.75, 0.75, 0.25]), factor=2, offset=1, stride=1, excess=0, edges='replicate')
     """
-    normal = layer.normal
+    normal = getattr(layer, "normal", None)
+    if normal is None:
+        raise TypeError(complaint("filter", repr(layer), "an interpolator, as Nearest(2)"))
     if normal.h.ndim != 1:
         raise TypeError(complaint("filter", repr(layer), "an interpolator, alike in each channel", "else use Drawn"))
     return Fixed(np.asarray(normal.h, float), normal.L, normal.offset, 1, normal.excess, normal.border)
@@ -71,5 +76,7 @@ def average_pool(length: int, *, stride: int | None = None, padding: int = 0) ->
     >>> average_pool(2)
     Fixed(h=array([0.5, 0.5]), factor=1, offset=1, stride=2, excess=-1, edges='zeros')
     """
+    if as_integer("length", length, 1) > LONGEST:
+        raise ValueError(complaint("length", length, f"at most {LONGEST}"))
     K, p = as_integer("length", length, 1), as_integer("padding", padding, 0)
     return Fixed(np.full(K, 1 / K), 1, K - 1 - p, K if stride is None else stride, 2 * p - K + 1)

@@ -41,6 +41,8 @@ class Node:
     inputs: tuple[str, ...]
 
     def __post_init__(self) -> None:
+        if not isinstance(self.inputs, tuple) or not all(isinstance(name, str) for name in self.inputs):
+            raise TypeError(complaint(f"inputs of {self.name}", repr(self.inputs), "a tuple of names", 'as ("input",)'))
         if isinstance(self.op, str):
             as_choice("join", self.op, JOINS)
             fits, allowed = len(self.inputs) > 1, "two or more"
@@ -72,6 +74,10 @@ class Network:
     nodes: tuple[Node, ...]
 
     def __post_init__(self) -> None:
+        if not isinstance(self.nodes, tuple) or not all(isinstance(node, Node) for node in self.nodes):
+            raise TypeError(
+                complaint("nodes", repr(self.nodes), "a tuple of Node", "for steps in a row: network(steps)")
+            )
         known = {INPUT}
         for node in self.nodes:
             if node.name in known:
@@ -100,6 +106,8 @@ class Network:
 
 def network(steps: Network | Iterable[Step]) -> Network:
     """Return steps as a graph; they are named by their numbers: 3.2.1 is step 1 of branch 2 of step 3."""
+    if not isinstance(steps, Iterable):
+        raise TypeError(complaint("steps", repr(steps), f"a Network, or a row of {STEPS}"))
     return steps if isinstance(steps, Network) else Network(tuple(_nodes(steps, INPUT, "")))
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from dspref.arrays import Array, NotAnalysable, as_complex, complaint
 from dspref.chain import Chain
 from dspref.expected.network import Source
+from dspref.expected.source import check_source
 from dspref.expected.spectrum import Expected
 
 
@@ -48,6 +49,9 @@ def known_spectrum(chain: Chain, source: Source) -> Expected:
     >>> known.lines.tolist()
     [2.25, 0.25]
     """
+    if not isinstance(chain, Chain):
+        raise TypeError(complaint("chain", repr(chain), "Chain", "as Chain([layer])"))
+    check_source(source)
     if not chain.affine:
         names = ", ".join(stage.op for stage in chain.stages if not Chain([stage]).affine)
         raise NotAnalysable(complaint("weights", f"none, or nonlinear: {names}", "linear layers with weights"))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from dspref.arrays import NotAnalysable, as_choice, complaint
+from dspref.arrays import NotAnalysable, as_choice, as_real, complaint
 from dspref.expected.network import Drawn
 
 LAWS = ("default", "kaiming", "kaiming_normal", "xavier", "xavier_normal", "normal", "uniform", "icnr", "orthogonal")
@@ -53,6 +53,8 @@ def initialised(layer: Drawn, law: str, *, scale: float = 1.0, bias: Any = None)
     >>> round(24 * initialised(Drawn("conv", 8, 8, 3), "kaiming", scale=2**0.5, bias=0).weight, 12)
     2.0
     """
+    if not isinstance(layer, Drawn):
+        raise TypeError(complaint("layer", repr(layer), "Drawn"))
     as_choice("initialisation", law, LAWS)
     if law == "orthogonal":
         hint = "its taps depend on each other"
@@ -87,7 +89,9 @@ def rescaled(layer: Drawn, reference: float = 0.1) -> Drawn:
     >>> round(layer.weight, 12), round(layer.bias, 12)
     (0.02, 0.02)
     """
-    if not (math.isfinite(reference) and reference > 0):
+    if not isinstance(layer, Drawn):
+        raise TypeError(complaint("layer", repr(layer), "Drawn"))
+    if not as_real("reference", reference) > 0:
         raise ValueError(complaint("reference", reference, "a number > 0"))
     factor = reference / math.sqrt(layer.weight)
     return replace(layer, weight=float(layer.weight) * factor, bias=float(layer.bias) * factor)

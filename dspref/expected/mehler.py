@@ -100,8 +100,14 @@ def coefficients(f: Map, q: Array, *, terms: int | None = None) -> tuple[Array, 
         J *= 2
 
 
-def series(f: Map) -> Callable[[Array, Array, Array], Array]:
+def series(f: Map, *, widest: float = WIDEST) -> Callable[[Array, Array, Array], Array]:
     """Return V(q₁, q₂, c) of a map by its series; coefficients are found once for each variance that occurs.
+
+    Parameters
+    ----------
+    f : callable
+    widest : float
+        Largest variance that it is asked for.
 
     Examples
     --------
@@ -113,6 +119,9 @@ def series(f: Map) -> Callable[[Array, Array, Array], Array]:
     def V(q1: Array, q2: Array, c: Array) -> Array:
         shape = np.broadcast_shapes(q1.shape, q2.shape, c.shape)
         q, places = np.unique(np.concatenate([q1.ravel(), q2.ravel()]), return_inverse=True)
+        if q.max(initial=0.0) > widest:
+            hint = "beyond it the map is a step, and its terms fall too slowly to be summed; lower the gain before it"
+            raise ValueError(complaint("variance in front of a map", f"{q.max():g}", f"at most {widest:g}", hint))
         a, rest = coefficients(f, q)
         i, j = places[: q1.size].reshape(q1.shape), places[q1.size :].reshape(q2.shape)
         a = np.concatenate([a, np.sqrt(rest)[:, None]], axis=1)

@@ -73,6 +73,8 @@ class Drawn:
         for name in ("inputs", "outputs", "length", "factor", "dilation", "groups"):
             as_integer(name, getattr(self, name), 1)
         as_integer("padding", self.padding, 0)
+        if not isinstance(self.icnr, bool):
+            raise TypeError(complaint("icnr", repr(self.icnr), "True or False"))
         if self.inputs % self.groups or self.outputs % self.groups:
             allowed = f"a divisor of {self.inputs} and {self.outputs} channels"
             raise ValueError(complaint("groups", self.groups, allowed))
@@ -125,10 +127,26 @@ class Drawn:
         return bool((hits == hits[0]).all())
 
 
+SMALLEST, LARGEST = 1e-100, 1e100
+"""Variances that may be multiplied, layer after layer."""
+
+
+def _short(number: Any) -> str:
+    """Return a number in words, whose digits may be very many."""
+    if isinstance(number, float) or SMALLEST <= abs(number) <= LARGEST:
+        return str(number)
+    return f"more than {LARGEST:g} in size" if abs(number) > LARGEST else f"less than {SMALLEST:g} in size"
+
+
 def _variance(name: str, given: Any) -> Any:
-    number = as_real(name, given)[()]
-    if number < 0:
-        raise ValueError(complaint(name, number, "a finite number >= 0"))
+    number = as_real(name, given)
+    if number.ndim:
+        raise ValueError(complaint(name, f"shape {number.shape}", "one number"))
+    number = number[()]
+    if number and not SMALLEST <= number <= LARGEST:
+        raise ValueError(
+            complaint(name, _short(number), f"0, or a finite number >= 0 from {SMALLEST:g} to {LARGEST:g}")
+        )
     return given if isinstance(given, (int, Fraction)) else float(number)
 
 

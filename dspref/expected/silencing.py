@@ -18,7 +18,7 @@ from dspref.expected.extent import Extent
 from dspref.expected.graph import INPUT, Network, Node
 from dspref.expected.moments import Moments
 from dspref.expected.network import Drawn, Gate
-from dspref.expected.source import Source
+from dspref.expected.source import Source, check_source
 from dspref.expected.spectrum import LARGEST, ROUTES, Expected, of_levels, of_moments
 from dspref.expected.walk import Carrier, Part, Signal, after, places, started
 
@@ -125,6 +125,7 @@ def started_run(net: Network, source: Source, route: str) -> Run[Any]:
     NotAnalysable
         Where the theory ends; and if the matrices of all places would take more than `MEMORY`.
     """
+    check_source(source)
     net = net.before(net.output)
     if as_choice("route", route, ROUTES) != "full":
         try:

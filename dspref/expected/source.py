@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dspref.arrays import Array, as_integer, as_real, complaint
-from dspref.expected.density import autocovariance, spectrum_of
+from dspref.expected.density import LOUDEST, autocovariance, spectrum_of
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,18 @@ class Source:
 
     def __post_init__(self) -> None:
         as_integer("channels", self.channels, 1)
-        as_real("constant", self.constant)
+        if as_real("constant", self.constant).ndim or abs(self.constant) > LOUDEST**0.5:
+            allowed = f"one number, of size {LOUDEST**0.5:g} or less"
+            raise ValueError(complaint("constant", self.constant, allowed, "it is the same in all channels"))
         if not isinstance(self.mono, bool):
             raise TypeError(complaint("mono", repr(self.mono), "True or False"))
+        if not isinstance(self.covariance, tuple):
+            raise TypeError(complaint("covariance", repr(self.covariance), "a tuple of numbers", "() for no noise"))
         r = as_real("covariance", self.covariance) if self.covariance else np.zeros(1)
         if r.ndim != 1:
             raise ValueError(complaint("covariance", f"shape {r.shape}", "one axis, of lags"))
+        if np.abs(r).max() > LOUDEST:
+            raise ValueError(complaint("covariance", f"{np.abs(r).max():g}", f"numbers up to {LOUDEST:g} in size"))
         if spectrum_of(r, 16 * len(r)).min() < -1e-9 * abs(r[0]) or r[0] < 0:
             allowed = "an autocovariance, whose spectrum is >= 0"
             raise ValueError(complaint("covariance", self.covariance, allowed))
@@ -92,7 +98,7 @@ class Source:
         >>> [round(r, 3) for r in pink.covariance[:3]]
         [1.0, 0.429, 0.221]
         """
-        if power is not None and not (np.isfinite(power) and power > 0):
+        if power is not None and not as_real("power", power) > 0:
             raise ValueError(complaint("power", power, "a finite number > 0"))
         r = autocovariance(density, points=points, tapered=tapered)
         gain = 1.0 if power is None else power / r[0]
@@ -117,3 +123,9 @@ class Source:
 
 def _added(x: tuple[float, ...], y: tuple[float, ...]) -> tuple[float, ...]:
     return tuple(map(sum, zip_longest(x, y, fillvalue=0.0)))
+
+
+def check_source(source: object) -> None:
+    """Refuse what is no `Source`."""
+    if not isinstance(source, Source):
+        raise TypeError(complaint("source", repr(source), "Source", "as Source(1, covariance=(1.0,))"))

@@ -19,6 +19,7 @@ from dspref.expected.graph import Network, network
 from dspref.expected.kernelmaps import slope
 from dspref.expected.moments import Moments, covariance, lines, pseudo
 from dspref.expected.network import Source, Step
+from dspref.expected.source import check_source
 from dspref.expected.walk import Signal, started, walk
 
 LARGEST = 4096
@@ -135,6 +136,7 @@ def expected_spectrum(
     [(1, 44100.0, 0.020833), (4, 11025.0, 0.020833)]
     """
     as_choice("route", route, ROUTES)
+    check_source(source)
     net = network(steps)
     if route != "full":
         try:

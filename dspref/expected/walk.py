@@ -21,6 +21,7 @@ from dspref.chain import Pointwise
 from dspref.expected.filters import Fixed
 from dspref.expected.graph import INPUT, Network, Node
 from dspref.expected.network import Drawn, Gate, Source, Unknown, refuse
+from dspref.expected.source import check_source
 
 
 class Carrier(Protocol):
@@ -126,6 +127,7 @@ class Signal(Generic[C]):
 
 def started(moments: C, source: Source) -> Signal[C]:
     """Return an input; without a constant it may be mapped at once, as Gaussian noise."""
+    check_source(source)
     return Signal({INPUT: Part(moments, 1.0, not source.constant, frozenset({INPUT}))}, source.channels)
 
 

@@ -414,7 +414,7 @@ def test_a_report_of_a_network_by_hand() -> None:
 
 
 def test_a_report_says_where_there_is_no_band() -> None:
-    net = [fixed(Linear(4)), Drawn("conv", 64, 64, 1), Pointwise("relu")]
+    net: list[Step] = [fixed(Linear(4)), Drawn("conv", 64, 64, 1), Pointwise("relu")]
     made = Report("mine", "ones", Fraction(16000), 64, forecast(net, Source(64, 1.0, (1.0,))))
     assert [(row["low"], row["high"]) for row in made.to_dict()["combs"]] == [(None, None)] * 2
     said = made.to_text()
@@ -423,7 +423,12 @@ def test_a_report_says_where_there_is_no_band() -> None:
 
 
 def test_a_report_names_the_strongest_line_of_unequal_ones() -> None:
-    net = [fixed(Linear(4)), Drawn("conv", 512, 512, 1, bias=0), Pointwise("relu"), Drawn("conv", 512, 1, 2, bias=0)]
+    net: list[Step] = [
+        fixed(Linear(4)),
+        Drawn("conv", 512, 512, 1, bias=0),
+        Pointwise("relu"),
+        Drawn("conv", 512, 1, 2, bias=0),
+    ]
     made = Report("mine", "white", Fraction(16000), 512, forecast(net, Source(512, covariance=(1.0,))))
     found = made.forecast.expected
     assert found is not None
