@@ -12,12 +12,16 @@ from dspref.expected.extent import Extent
 from dspref.expected.graph import INPUT, Network, Node, network
 from dspref.expected.network import Source, Step, Unknown
 from dspref.expected.spectrum import Expected, expected_spectrum
-from dspref.expected.walk import places, started
+from dspref.expected.walk import Signal, places, started
 from dspref.expected.width import FEW, MONO, narrow_warning
 
 MADE = "terms of order 1/width make all of these lines: there may be more, of higher orders"
 ADDED = "terms of order 1/width add this much to each line, or take it away"
 LEFT = "terms of order 1/width, which were left out, would change each line by this much"
+TWICE = (
+    "channels here are made of the same signal, {}, and count as independent: terms of order 1/width, and lines that "
+    "they make, are stronger than is said, by up to the square of how often it is there"
+)
 """Why something is not predicted."""
 
 EPS = 1e-12
@@ -107,7 +111,8 @@ def forecast(
         on = expected_spectrum(net, source, route=route)
         plain = on.exact or not source.covariance  # then there are no such terms
         off = on if plain else expected_spectrum(net, source, route=route, width_terms=False)
-        return Forecast(on if width_terms else off, (), tuple(_limits(net.output, source, on, off, added=width_terms)))
+        limits = (*_limits(net.output, source, on, off, added=width_terms), *(() if plain else _twice(net, source)))
+        return Forecast(on if width_terms else off, (), limits)
     names = dict.fromkeys(name for node, _ in refused for name in node.inputs if name != INPUT)
     stopped = {node.name for node, _ in refused}
     partial = [(name, net.before(name)) for name in names]
@@ -133,6 +138,13 @@ def _limits(where: str, source: Source, on: Expected, off: Expected, *, added: b
         yield NotPredicted("mono noise", INPUT, MONO)
     if warning := narrow_warning(on.narrowest):
         yield NotPredicted("narrow layers", where, warning)
+
+
+def _twice(net: Network, source: Source) -> Iterator[NotPredicted]:
+    """Yield the concatenations in which a signal occurs more than once."""
+    for node, found in places(started(Extent(1, ENDLESS), source), net):
+        if isinstance(found, Signal) and found.twice:
+            yield NotPredicted("shared channels", node.name, TWICE.format(", ".join(sorted(found.twice))))
 
 
 def _refused(net: Network, source: Source) -> Iterator[tuple[Node, NotAnalysable]]:

@@ -68,6 +68,12 @@ class Source:
             allowed = "an autocovariance, whose spectrum is >= 0"
             raise ValueError(complaint("covariance", self.covariance, allowed))
 
+        if self.covariance and self.private:
+            own = as_real("private", self.private)
+            rest = r - np.pad(own, (0, max(len(r) - len(own), 0)))[: len(r)]
+            if not self.mono or len(own) > len(r) or spectrum_of(rest, 16 * len(r)).min() < -1e-9 * abs(r[0]):
+                raise ValueError(complaint("private", self.private, "a part of the covariance of mono noise"))
+
     @classmethod
     def of_density(
         cls,

@@ -74,11 +74,12 @@ class Spread:
         Where they carry one noise and another each, it is the square of what they have in common. Without width terms,
         and without noise, none will come.
         """
-        own = source.private if source.mono else source.covariance
         r = np.array(source.covariance or (0.0,), float)
-        common = r - np.pad(np.array(own, float), (0, len(r) - len(own)))
         fresh = width_terms and bool(r.any())
-        return cls(fresh * (1 - 1 / source.channels) * common[None] ** 2, np.zeros(1), fresh, thin=not r[1:].any())
+        if not (fresh and source.mono):
+            return cls(np.zeros((1, 1)), np.zeros(1), fresh, thin=not r[1:].any())
+        common = r - np.pad(np.array(source.private, float), (0, len(r) - len(source.private)))
+        return cls((1 - 1 / source.channels) * common[None] ** 2, np.zeros(1), fresh, thin=not r[1:].any())
 
     @property
     def none(self) -> bool:

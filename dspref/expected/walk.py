@@ -97,6 +97,8 @@ class Signal(Generic[C]):
         map; 0 if there is no map.
     terms : int
         Fewest channels times taps so far, in front of the first map.
+    twice : frozenset of str
+        Roots that several inputs of the concatenation at this place have in common.
     """
 
     parts: Mapping[Hashable, Part[C]]
@@ -107,6 +109,7 @@ class Signal(Generic[C]):
     linear: bool = True
     narrowest: int = 0
     terms: int = 0
+    twice: frozenset[str] = frozenset()
 
     @property
     def moments(self) -> C:
@@ -181,12 +184,13 @@ def after(node: Node, inputs: Sequence[Signal[C]]) -> Signal[C]:
         case Drawn():
             return _drawn(inputs[0], node.op, node.name)
         case Fixed():
-            return _fixed(inputs[0], node.op)
+            return _fixed(replace(inputs[0], twice=frozenset()), node.op)
         case Pointwise() | Gate():
-            return _mapped(inputs[0], node.op)
+            return _mapped(replace(inputs[0], twice=frozenset()), node.op)
         case Unknown():
             raise refuse(node.op)
-    x = reduce(_sum if node.op == "sum" else _concat, inputs)
+    first, *others = inputs
+    x = reduce(_sum if node.op == "sum" else _concat, others, replace(first, twice=frozenset()))
     return replace(x, divisors=tuple(sorted({*x.divisors, math.lcm(*x.divisors)})))
 
 
@@ -262,7 +266,8 @@ def _concat(x: Signal[C], y: Signal[C]) -> Signal[C]:
     moments = x.moments.beside(y.moments, x.channels / (x.channels + y.channels))
     part = Part(moments, 1.0, False, x.roots | y.roots)
     key = ("concat", *((key, p.gain) for each in (x, y) for key, p in each.parts.items()))
-    return replace(_common(x, y), parts={key: part}, channels=x.channels + y.channels, alike=False)
+    joined = replace(_common(x, y), parts={key: part}, channels=x.channels + y.channels, alike=False)
+    return replace(joined, twice=x.twice | (x.roots & y.roots))
 
 
 def _common(x: Signal[C], y: Signal[C]) -> Signal[C]:

@@ -9,6 +9,7 @@ import pytest
 from dspref.arrays import NotAnalysable
 from dspref.chain import Pointwise
 from dspref.expected import (
+    Concat,
     Drawn,
     Network,
     Node,
@@ -135,3 +136,14 @@ def test_periods_beyond_the_full_recursion() -> None:
     long = Drawn("convt", 4, 4, 3, factor=2)
     with pytest.raises(NotAnalysable, match=r"13: period: got 8192 samples; allowed: at most 4096.*combs"):
         forecast((long,) * 13, ONES)
+
+
+def test_a_signal_that_is_concatenated_twice_is_told_of() -> None:
+    """Its channels are not independent; those of a layer's output beside its input are."""
+    narrowed = Drawn("conv", 8, 4, 3)
+    for ways, told in ((((), ()), 1), (((RELU,), (CONV,)), 0), (((CONV, RELU), ()), 0)):
+        steps = (CONV, Concat(ways), narrowed, RELU)
+        found = [each for each in forecast(steps, NOISE).not_predicted if each.what == "shared channels"]
+        assert len(found) == told
+        assert forecast(steps, ONES).expected is not None
+        assert not any(each.what == "shared channels" for each in forecast(steps, ONES).not_predicted)

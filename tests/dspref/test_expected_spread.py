@@ -73,6 +73,9 @@ CHAINS: dict[str, tuple[Drawn | Fixed, ...]] = {
     "partial overlap, conv": (Drawn("convt", 3, 5, 3, factor=2), Drawn("conv", 5, 5, 2)),
     "linear, conv": (fixed(Linear(2)), Drawn("conv", 3, 3, 3)),
     "conv, nearest, conv": (Drawn("conv", 3, 3, 2), fixed(Nearest(2)), Drawn("conv", 3, 3, 2)),
+    "transposed, filter": (Drawn("convt", 3, 3, 2, factor=2), Fixed((0.25, 0.5, 0.25))),
+    "transposed, box": (Drawn("convt", 3, 3, 4, factor=2), Fixed((0.25,) * 4)),
+    "transposed, linear": (Drawn("convt", 3, 3, 2, factor=2), fixed(Linear(2))),
     "up and down": (Drawn("convt", 3, 3, 4, factor=2), Drawn("conv", 3, 3, 3, factor=2)),
 }
 
@@ -128,6 +131,42 @@ def test_nothing_is_added_without_noise(source: Source) -> None:
     steps = (Drawn("convt", 4, 8, 4, factor=2), GLU, Drawn("convt", 4, 4, 3, factor=2), RELU)
     one, other = (expected_spectrum(steps, source, width_terms=on) for on in (True, False))
     assert one.combs == other.combs
+
+
+def test_a_constant_changes_tones_of_noise_by_its_square() -> None:
+    """Terms of width are there however small it is; of lines of its own they change a share."""
+    steps = (Drawn("shuffle", 64, 64, 1, factor=4, bias=0), RELU)
+    none, tiny, some = (expected_spectrum(steps, Source(64, c, (1.0,))).combs[1].power for c in (0.0, 1e-6, 1e-2))
+    assert none > 0
+    assert tiny == pytest.approx(none, rel=1e-10)  # c² = 1e-12, against T = 1e-2
+    assert none < some < 1.1 * none  # c⁴/T
+    flat = (fixed(Linear(4)), Drawn("conv", 64, 64, 4, bias=0), RELU)
+    on, off = (expected_spectrum(flat, Source(64, 1.0, (1.0,)), width_terms=each) for each in (True, False))
+    assert on.combs[1].power > 1e6 * abs(off.combs[1].power)
+
+
+def test_interpolators_behind_maps_make_tones_of_noise() -> None:
+    """What all rows had behind the map counts too: without it the tone is lower, as behind coloured noise."""
+    steps = (Drawn("conv", 8, 8, 1), RELU, fixed(Nearest(4)), Drawn("conv", 8, 8, 3, padding=1), RELU)
+    on, off = (expected_spectrum(steps, noise(8), width_terms=each) for each in (True, False))
+    assert on.combs[1].power > 1e6 * abs(off.combs[1].power)
+    white = Moments.of(noise(8), width_terms=True).drawn(Drawn("conv", 8, 8, 1)).mapped(RELU).spread
+    pink = Moments.of(Source(8, 0.0, (1.0, 0.5)), width_terms=True).drawn(Drawn("conv", 8, 8, 1)).mapped(RELU).spread
+    assert white.T[0, 0] > 0
+    assert not pink.T.any()
+
+
+def test_noise_in_common_beside_noise_of_its_own() -> None:
+    """T is the square of what channels have in common."""
+    both = Source(8, covariance=(0.25, 0.125), mono=True) + noise(8)
+    assert both.covariance == (1.25, 0.125)
+    assert both.private == (1.0,)
+    T = Moments.of(both, width_terms=True).spread.T
+    assert T[0].tolist() == [0.875 * 0.25**2, 0.875 * 0.125**2]
+    assert ((noise(8) + both).private, noise(8).private) == ((2.0,), ())
+    for r, mono, private in (((1.0,), False, (0.5,)), ((1.0,), True, (2.0,)), ((1.0,), True, (0.5, 0.1))):
+        with pytest.raises(ValueError, match="private"):
+            Source(8, 0.0, r, mono, private)
 
 
 def test_behind_a_map_with_a_mean_only_what_phases_had_goes_on() -> None:
