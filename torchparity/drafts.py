@@ -37,6 +37,8 @@ class Kernel:
         Of the channels, for a sub-pixel convolution.
     also : Kernel or None
         Another, of as many channels, that is drawn alike.
+    computed : bool
+        Whether it is more than a parameter, or one under a norm, times a number.
     """
 
     weight: Tensor
@@ -48,6 +50,7 @@ class Kernel:
     start: int = 0
     order: str = "crd"
     also: Kernel | None = None
+    computed: bool = False
 
     @property
     def key(self) -> tuple[Any, ...]:
@@ -57,7 +60,10 @@ class Kernel:
 
 @dataclass(frozen=True, eq=False)
 class Draft:
-    """One place: (channels, time) samples, numbered from `base` on; `dark` if nothing is predicted there."""
+    """One place: (channels, time) samples, numbered from `base` on; `dark` if nothing is predicted there.
+
+    `noted` is what was noted on the way, of the network as a whole.
+    """
 
     name: str
     op: Op
@@ -67,6 +73,7 @@ class Draft:
     base: int
     kernel: Kernel | None = None
     dark: bool = False
+    noted: dict[str, str] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -80,6 +87,7 @@ class Drafts:
 
     places: list[Draft] = field(default_factory=list)
     known: dict[Any, Draft] = field(default_factory=dict)
+    noted: dict[str, str] = field(default_factory=dict)
 
     def add(
         self, name: str, op: Op, inputs: Iterable[Draft], channels: int, time: int, kernel: Kernel | None = None
@@ -91,7 +99,7 @@ class Drafts:
         if key not in self.known:
             base = self.places[-1].base + self.places[-1].size if self.places else 0
             dark = isinstance(op, Unknown) or any(each.dark for each in inputs)
-            self.known[key] = Draft(name, op, inputs, channels, time, base, kernel, dark)
+            self.known[key] = Draft(name, op, inputs, channels, time, base, kernel, dark, self.noted)
             self.places.append(self.known[key])
         return self.known[key]
 
@@ -140,10 +148,10 @@ class Drafts:
             return None
         channels = 2 * x.channels
         if isinstance(x.op, Drawn) and x.op == y.op and x.inputs == y.inputs and x.kernel and y.kernel:
-            kernel = replace(x.kernel, start=min(x.kernel.start, y.kernel.start))
-            if not x.kernel.sources & y.kernel.sources:
-                kernel = replace(x.kernel, also=y.kernel)
-            elif abs(x.kernel.start - y.kernel.start) != x.channels:
+            kernel = replace(x.kernel, also=y.kernel)
+            if x.kernel.sources & y.kernel.sources:
+                kernel = replace(x.kernel, start=min(x.kernel.start, y.kernel.start))
+            if kernel.also is None and abs(x.kernel.start - y.kernel.start) != x.channels:
                 return None
             name = x.name if x.name == y.name else f"{x.name}+{y.name}"
             return self.add(name, replace(x.op, outputs=channels), x.inputs, channels, x.time, kernel)

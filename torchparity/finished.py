@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from dspref.expected.borders import length_behind
 from dspref.expected.filters import Fixed
 from dspref.expected.graph import INPUT, Network, Node
 from dspref.expected.network import Drawn, Unknown
 from torchparity.drafts import Draft, reached
+from torchparity.evidence import telling, unit
 from torchparity.initial_laws import Asked, Law, law
 
 
@@ -33,7 +36,7 @@ def finished(output: Draft, asked: Asked) -> tuple[Network, tuple[Law, ...], tup
             laws += [found] if found else []
             remarks += [remark] if remark else []
         nodes.append(Node(name, op, tuple(names.get(id(each), INPUT) for each in x.inputs)))
-    return Network(tuple(nodes)), tuple(laws), tuple(remarks)
+    return Network(tuple(nodes)), tuple(laws), (*remarks, *output.noted.values())
 
 
 def _own(name: str, taken: Counter[str]) -> str:
@@ -158,8 +161,11 @@ def _behind(x: Draft, old: Draft, users: dict[int, list[Draft]]) -> Draft:
 
 
 def _twice(places: list[Draft]) -> set[int]:
-    """Return the kernels of which an earlier place has used some channels already: both are drawn together."""
-    used: list[tuple[frozenset[str], int, int]] = []
+    """Return the kernels of which an earlier place has used some channels already: both are drawn together.
+
+    The same are those of one parameter, those that share memory, and those of equal numbers, as copies are.
+    """
+    used: list[tuple[frozenset[Any], int, int]] = []
     found = set()
     for x in places:
         if not isinstance(x.op, Drawn) or x.kernel is None:
@@ -167,8 +173,21 @@ def _twice(places: list[Draft]) -> set[int]:
         for k in (x.kernel, x.kernel.also):
             if k is None:
                 continue
-            stop = k.start + x.op.outputs * (x.op.factor if x.op.op == "shuffle" else 1)
-            if any(k.sources & other and k.start < b and a < stop for other, a, b in used):
+            marks: frozenset[Any] = (
+                k.sources | _marks(k.weight) | (_marks(k.bias) if k.bias is not None else frozenset())
+            )
+            outputs = x.op.outputs if x.kernel.also is None else x.op.outputs // 2
+            stop = k.start + outputs * (x.op.factor if x.op.op == "shuffle" else 1)
+            if any(marks & other and k.start < b and a < stop for other, a, b in used):
                 found.add(id(x))
-            used.append((k.sources, k.start, stop))
+            used.append((marks, k.start, stop))
     return found
+
+
+def _marks(x: Tensor) -> frozenset[Any]:
+    """Return what only tensors of the same memory, or of the same numbers, have in common."""
+    memory = (x.untyped_storage()._cdata, x.storage_offset())
+    if x.is_meta or not bool(x.any()) or not telling(x.numel(), unit(x)):
+        return frozenset((memory,))
+    ends = sorted(abs(float(end)) for end in x.detach().aminmax())  # of −x, too
+    return frozenset((memory, (x.numel(), *ends, f"{float(x.detach().double().square().sum()):.9e}")))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,18 +12,13 @@ from dspref.arrays import NotAnalysable, complaint
 from dspref.expected.laws import initialised, rescaled
 from dspref.expected.network import Drawn, Unknown
 from torchparity.drafts import Kernel
+from torchparity.evidence import centred, dependence, one_variance, repeated, tells, uniform, unit
 
 OWN = (nn.Conv1d.reset_parameters, nn.Linear.reset_parameters)
 """What begins with uniform weights and biases of variance 1/(3 fan_in); all convolutions share the first."""
 
 KEEPING = ({"weight"}, {"weight_g", "weight_v"}, {"original0", "original1"})
 """Last names of the parameters that a plain weight is made of, and one under weight norm, by either interface."""
-
-SIGMAS = 6
-"""Standard errors that a moment of a draw may be off: normal means are in 2 of 10⁹ cases."""
-
-ROWS = 8
-"""Rows of a kernel that are looked at for being orthogonal."""
 
 
 @dataclass(frozen=True)
@@ -76,44 +70,75 @@ class Asked:
 def law(name: str, op: Drawn, kernel: Kernel, asked: Asked) -> tuple[Drawn | Unknown, Law | None, str]:
     """Return a layer with the variances of its law, the law, and a remark if there is something to say.
 
-    The class's law holds if nothing but its own ``reset_parameters`` is known, and its weights agree: all of them
-    within the bound of the uniform law, ``√3 σ``, and their mean square within 6 standard errors of σ²,
-    ``√(4/(5n))`` of it, n their number. Else σ_w² is the mean square of the weights that there are, and σ_b² that of
-    the biases.
+    The class's law holds if nothing but its own ``reset_parameters`` is known, and its weights agree with the uniform
+    law of variance σ² (`torchparity.evidence.uniform`). Else σ_w² is the mean square of the weights that there are,
+    and σ_b² that of the biases. Two kernels that make one gate have to have one law. Unknown is what cannot be said:
+    a kernel that is computed from its parameters, or a gate of two laws.
 
     Raises
     ------
     ValueError
         If weights are not finite, or all the same.
     NotAnalysable
-        If they are no independent draws of mean zero: orthogonal, or of a mean that no such draw has.
+        If they are no independent draws of mean zero: orthogonal, of equal taps, or of a mean that no such draw has.
     """
     kernels = [kernel, *([kernel.also] if kernel.also else [])]
+    if any(k.computed for k in kernels):
+        return Unknown("a kernel computed from its parameters"), None, ""
+    if len({k.bias is None for k in kernels}) > 1:
+        return Unknown("a gate of which one half has a bias"), None, ""
     op = replace(op, bias=op.bias if kernel.bias is not None else 0)
     due, words = asked.of(op)
     if any(k.weight.is_meta for k in kernels):
         if asked.init is None and not all(_own(k) for k in kernels):
             return Unknown(f"weights of {type(kernel.owner).__name__} without values ({name})"), None, ""
         return due, Law(name, words, due.weight, due.bias), ""
-    op, due, w = _checked(name, op, due, kernels)
-    b = torch.cat(
-        [k.bias.detach().double() for k in kernels if k.bias is not None]
-        or [torch.zeros(1, dtype=torch.float64, device="cpu")]
-    )
-    _check(f"bias of {name}", b)
+    found = [_seen(name, op, k, asked.rescale) for k in kernels]
+    op = replace(op, icnr=found[0].icnr)
+    due = replace(due, icnr=op.icnr)
     if asked.init is not None:
         return due, Law(name, words, due.weight, due.bias), ""
-    own, slack = all(_own(k) for k in kernels), 1 if asked.rescale else 0
-    as_due = own and (_agrees(w, due.weight, slack) or _agrees(w, op.weight, 0))
+    if len({each.icnr for each in found}) > 1 or not (_one_law(found, False) and _one_law(found, True)):
+        return Unknown("a gate whose halves are drawn from two laws"), None, ""
+    return _concluded(name, op, due, words, found)
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What one draw of a kernel shows: its numbers, and whether weights and biases agree with their class."""
+
+    weight: Tensor
+    bias: Tensor
+    icnr: bool
+    weight_agrees: bool
+    bias_agrees: bool
+
+
+def _concluded(name: str, op: Drawn, due: Drawn, words: str, found: list[Seen]) -> tuple[Drawn, Law, str]:
+    """Return the law of a layer from what its draws show, and a remark."""
+    w, b = torch.cat([each.weight.flatten() for each in found]), torch.cat([each.bias for each in found])
+    as_due, biased = found[0].weight_agrees, not found[0].bias_agrees
     expected = due.bias if as_due else op.bias
-    biased = not (own and (_agrees(b, expected, slack) or _agrees(b, op.bias, 0)))
     bias = 0 if not b.any() else float(b.square().mean()) if biased else expected
     if as_due:
         words += ", biases measured" if biased and bias else ""
-        return replace(due, bias=bias), Law(name, words, due.weight, bias), ""
-    found = _measured(op, w, bias)
-    remark = f"{name}: weights measured from one draw, σ² = {found.weight:.4g}; not those of reset_parameters"
-    return found, Law(name, "measured", found.weight, found.bias), remark
+        remark = "" if tells(len(w)) else f"{name}: {len(w)} weights, too few to tell their law; that of the class"
+        return replace(due, bias=bias), Law(name, words, due.weight, bias), remark
+    measured = _measured(op, w, bias)
+    remark = f"{name}: weights measured from one draw, σ² = {measured.weight:.4g}; not those of reset_parameters"
+    return measured, Law(name, "measured", measured.weight, measured.bias), remark
+
+
+def _one_law(found: list[Seen], biases: bool) -> bool:
+    """Return whether two kernels, or their biases, may be drawn from one law."""
+    if len(found) < 2:
+        return True
+    agree = {each.bias_agrees if biases else each.weight_agrees for each in found}
+    squares = torch.stack([(each.bias if biases else each.weight).square().mean() for each in found])
+    if len(agree) > 1 or (bool(squares.any()) and not bool(squares.all())):
+        return False
+    u, n = unit(squares), min((each.bias if biases else each.weight).numel() for each in found)
+    return True in agree or not bool(squares.any()) or one_variance(squares, n, u)
 
 
 def _measured(op: Drawn, w: Tensor, bias: Any) -> Drawn:
@@ -130,55 +155,49 @@ def _own(kernel: Kernel) -> bool:
     return inside and last in KEEPING and getattr(type(kernel.owner), "reset_parameters", None) in OWN
 
 
-def _checked(name: str, op: Drawn, due: Drawn, kernels: list[Kernel]) -> tuple[Drawn, Drawn, Tensor]:
-    """Return the layer, told whether its phases begin alike, and the weights that were drawn."""
-    drawn = []
-    for k in kernels:
-        w = k.weight.detach().double()
-        if op.op == "shuffle":
-            L, C = op.factor, op.outputs
-            w = w[k.start : k.start + C * L]
-            phases = w.reshape(C, L, -1).movedim(1, 0) if k.order == "crd" else w.reshape(L, C, -1)
-            if bool((phases == phases[:1]).all()):
-                op, due, w = replace(op, icnr=True), replace(due, icnr=True), phases[0]
-        _check(f"weight of {name}", w)
-        _check_orthogonal(name, w.reshape(len(w), -1))
-        drawn.append(w.flatten())
-    return op, due, torch.cat(drawn)
+def _seen(name: str, op: Drawn, k: Kernel, reference: float | None) -> Seen:
+    """Return what a kernel shows, after refusing what is no draw.
+
+    Demucs's rescaling divides by ``√(s/r)``, s the deviation of the draw itself, and leaves √(sr): it can be undone.
+    """
+    whole = k.weight.detach().double()
+    w, icnr = (whole, False) if op.op != "shuffle" else _phases(whole, op, k)
+    u = unit(k.weight)
+    _check(f"weight of {name}", w, u)
+    if why := dependence(w.movedim(1, 0) if op.op == "convt" else w, u):
+        hint = "they depend on each other, or have no common law"
+        raise NotAnalysable(complaint(f"weight of {name}", why, "independent weights of one law", hint))
+    b = torch.zeros(1, dtype=torch.float64, device="cpu") if k.bias is None else k.bias.detach().double()
+    _check(f"bias of {name}", b, u)
+    if k.bias is not None and bool(b.any()) and repeated(b, unit(k.bias)):
+        hint = "constants, or trained? What is expected are draws"
+        raise NotAnalysable(complaint(f"bias of {name}", "biases that repeat", "independent biases of one law", hint))
+    undone = [1.0] if reference is None or whole.numel() < 2 else [1.0, float(whole.std()) / reference]
+    own, variances = _own(k), (float(op.weight), float(op.bias))
+    w_agrees = own and any(uniform(w * scale, variances[0], u) for scale in undone)
+    b_agrees = own and bool(variances[1]) and any(uniform(b * scale, variances[1], u) for scale in undone)
+    return Seen(w, b, icnr, w_agrees, b_agrees or (own and not variances[1] and not bool(b.any())))
 
 
-def _check(what: str, w: Tensor) -> None:
+def _phases(w: Tensor, op: Drawn, k: Kernel) -> tuple[Tensor, bool]:
+    """Return the weights that were drawn for a sub-pixel convolution, and whether its phases begin alike."""
+    L, C = op.factor, op.outputs
+    w = w[k.start : k.start + C * L]
+    phases = w.reshape(C, L, *w.shape[1:]).movedim(1, 0) if k.order == "crd" else w.reshape(L, C, *w.shape[1:])
+    return (phases[0], True) if bool((phases == phases[:1]).all()) else (w, False)
+
+
+def _check(what: str, w: Tensor, u: float) -> None:
     """Refuse numbers that are no draw of mean zero; biases may all be zero."""
     if not bool(torch.isfinite(w).all()):
         raise ValueError(complaint(what, "NaN or infinite values", "finite numbers", "mend them at their source"))
-    square, mean = float(w.square().mean()), float(w.mean())
-    if not square:
+    mean = float(w.mean())
+    if not bool(w.any()):
         if what.startswith("weight"):
             raise ValueError(complaint(what, "zeros", "numbers that vary", "behind it there is no signal"))
         return
     hint = "a constant initialisation, or trained weights? What is expected are draws of mean zero"
     if w.numel() > 1 and bool((w == w.flatten()[0]).all()):
         raise ValueError(complaint(what, f"{mean:.4g} throughout", "numbers that vary", hint))
-    error = math.sqrt(max(square - mean**2, 0.0) / w.numel())
-    if abs(mean) > SIGMAS * error and w.numel() > SIGMAS**2:
-        raise NotAnalysable(complaint(what, f"mean {mean:.4g} ± {error:.2g}", "a mean of zero", hint))
-
-
-def _check_orthogonal(name: str, w: Tensor) -> None:
-    """Refuse kernels whose rows, or columns, are orthogonal and of one length."""
-    rows = (w if w.shape[0] <= w.shape[1] else w.T)[:ROWS]
-    gram = rows @ rows.T
-    size = float(gram.diagonal().mean())
-    eye = size * torch.eye(len(rows), dtype=gram.dtype, device=gram.device)
-    if len(rows) > 1 and bool((gram - eye).abs().max() < 1e-5 * size):
-        hint = "their taps depend on each other"
-        raise NotAnalysable(complaint(f"weight of {name}", "orthogonal rows", "independent weights", hint))
-
-
-def _agrees(w: Tensor, variance: Any, slack: float) -> bool:
-    """Return whether numbers may be a uniform draw; with slack, one that was scaled by its own deviation."""
-    v, off = float(variance), SIGMAS * math.sqrt(0.8 / w.numel())
-    if not v:
-        return not bool(w.any())
-    bound = math.sqrt(3 * v) * (1 + 2**-10 + slack * off)
-    return bool(w.abs().max() <= bound) and abs(float(w.square().mean()) / v - 1) <= off
+    if not centred(w.flatten(), u):
+        raise NotAnalysable(complaint(what, f"mean {mean:.4g} of {w.numel()}", "a mean of zero", hint))

@@ -6,13 +6,15 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from dspref.expected.filters import Fixed
 from dspref.expected.network import Drawn
 from torchparity.drafts import Kernel
+from torchparity.evidence import ROUNDINGS, looks_drawn, unit
 from torchparity.readings import Value
-from torchparity.trace import Call, Made
+from torchparity.trace import Call, Made, Trace
 
 _FIRST = ("input", "weight", "bias", "stride", "padding")
 
@@ -47,9 +49,9 @@ def convolution(call: Call) -> Made:
     op, (a, b) = ("convt", (0, 1)) if transposed else ("conv", (1, 0))
     inputs, outputs = weight.shape[a] * (1 if transposed else groups), weight.shape[b] * (groups if transposed else 1)
     time = call.shape[x.time]
-    if not call.trace.made_of.get(id(given["weight"])):
+    if not call.trace.made_of(given["weight"]):
         return _filter(call, x, weight, transposed, s, d, p, groups, given["bias"])
-    if x.whole.channels != inputs or x.shape[1 - len(x.shape)] != inputs:
+    if not call.trace.is_drawn(given["weight"]) or x.whole.channels != inputs or x.shape[1 - len(x.shape)] != inputs:
         return None
     drawn = Drawn(op, inputs, outputs, K, s, d, p, groups, output_padding=more)
     place = call.reader.drafts.add(
@@ -74,8 +76,68 @@ def _along(given: Any, time: int, axes: int, default: int) -> int:
 
 def _kernel(call: Call, source: Tensor, weight: Tensor, bias: Tensor | None) -> Kernel:
     path, owner = call.trace.within[-1]
-    call.trace.keep(weight)
-    return Kernel(weight, bias, call.trace.made_of[id(source)], call.trace.recipes[id(source)], owner, path)
+    for t in (weight, bias):
+        if t is not None:
+            call.trace.drawn(t)
+    made, recipe = call.trace.made_of(source), call.trace.recipe(source)
+    return Kernel(weight, bias, made, recipe, owner, path, computed=not _drawn(call.trace, source, made))
+
+
+def _drawn(trace: Trace, source: Tensor, made: frozenset[str]) -> bool:
+    """Return whether a kernel is a parameter, or one under weight norm or spectral norm, times a number."""
+    given = dict(trace.module.named_parameters())
+    parameters = [given[name] for name in sorted(made)]
+    if any(_part(source, p) for p in parameters):  # parameters that share their memory have several names
+        return True
+    if len(parameters) == 1:
+        return _multiple(source, parameters[0])
+    if len(parameters) != 2:
+        return False
+    return any(_normed(trace, source, g, v) for g, v in (parameters, parameters[::-1]))
+
+
+def _normed(trace: Trace, source: Tensor, g: Tensor, v: Tensor) -> bool:
+    """Return whether a kernel is made of directions v and lengths g as weight norm makes it, call by call."""
+    sizes = zip(g.shape, v.shape, strict=False)
+    if g.ndim != v.ndim or g.numel() != max(g.shape, default=1) or any(n not in (1, m) for n, m in sizes):
+        return False
+    for dim in range(-1, v.ndim):
+        if g.numel() != (v.shape[dim] if dim >= 0 else 1):
+            continue
+        with trace:
+            made = torch._weight_norm(v, g, dim)
+        if trace.recipe(made) == trace.recipe(source) or _multiple(source, made):
+            return True
+    return False
+
+
+def _part(x: Tensor, parameter: Tensor) -> bool:
+    """Return whether a tensor is a view of a parameter that shows none of its numbers twice."""
+    once = all(stride or n == 1 for stride, n in zip(x.stride(), x.shape, strict=True))
+    return once and x.numel() <= parameter.numel() and x.untyped_storage()._cdata == parameter.untyped_storage()._cdata
+
+
+def _multiple(x: Tensor, y: Tensor) -> bool:
+    """Return whether a tensor has the numbers of another, times one number, each once, in any order."""
+    if x.is_meta or y.is_meta or x.numel() != y.numel():
+        return False
+    u = max(unit(x), unit(y))
+    a, b = (t.detach().double().flatten().sort().values for t in (x, y))
+    a, b = (t / t.square().mean().sqrt() for t in (a, b))
+    return any(bool(((a - c).abs() <= ROUNDINGS * u * c.abs()).all()) for c in (b, -b.flip(0)))
+
+
+def noted(call: Call, t: Tensor) -> None:
+    """Note the parameters and buffers that enter the network by their values, if these look drawn."""
+    trace, home = call.trace, t.untyped_storage()._cdata
+    named = dict(trace.module.named_parameters())
+    found: dict[str, Tensor] = {name: named[name] for name in trace.made_of(t)}
+    found |= {name: b for name, b in trace.module.named_buffers() if b.untyped_storage()._cdata == home}
+    for name, x in found.items():
+        if x.is_floating_point() and not x.is_meta and name not in call.reader.drafts.noted and looks_drawn(x):
+            first = f"{float(x.detach().flatten()[0]):.3g}"
+            more = f" and {x.numel() - 1} more" if x.numel() > 1 else ""
+            call.reader.drafts.noted[name] = f"{name}: {first}{more} of this draw, taken as constants of the network"
 
 
 def _filter(
@@ -87,6 +149,8 @@ def _filter(
         return None
     if call.shape[: len(call.shape) + x.time] != x.shape[: len(x.shape) + x.time]:
         return None
+    if not bool((w == w.flip(-1)).all()):  # taps that mirror each other are designed
+        noted(call, w)
     h = np.zeros((w.shape[-1] - 1) * d + 1)
     h[::d] = w[0, 0].double().numpy()
     made, time = call.shape[x.time], x.whole.time
@@ -116,7 +180,7 @@ def _mixed(call: Call, x: Value | None, weight: Tensor, bias: Any, axis: int, so
     if x is None or call.value(source) is not None or call.value(bias) is not None:
         return None
     x = call.reader.settled(x)
-    if x.time == axis or x.shape[axis] != x.whole.channels or not call.trace.made_of.get(id(source)):
+    if x.time == axis or x.shape[axis] != x.whole.channels or not call.trace.is_drawn(source):
         return None
     kernel = _kernel(call, source, weight[..., None], bias)
     drawn = Drawn("conv", weight.shape[1], weight.shape[0], 1)

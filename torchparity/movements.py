@@ -80,6 +80,9 @@ def _pieces(table: Array, whose: Array, drafts: Drafts, name: Callable[[str], st
     if len(row) < SHORTEST or (whose[:, inner] != row).any():
         return None
     if (row == row[0]).all():
+        ends = whose[0, valid]
+        if ((ends >= 0) & (ends != row[0])).sum() > SHORTEST:
+            return None  # a signal behind another is no border
         return _one(table, inner, drafts.places[row[0]], drafts, name)
     L = _period(row)
     if L is None or ((row < 0).any() and (table[:, inner][:, row < 0] != ZERO).any()):
@@ -87,7 +90,7 @@ def _pieces(table: Array, whose: Array, drafts: Drafts, name: Callable[[str], st
     parts = []
     for r in range(L):
         if row[r] >= 0:
-            first = (inner.start + r) % L
+            first = int(inner.start + r) % L
             part = _pieces(table[:, first::L], whose[:, first::L], drafts, name)
             if part is None:
                 return None
@@ -109,7 +112,13 @@ def _one(table: Array, inner: slice, x: Draft, drafts: Drafts, name: Callable[[s
     at, steps, width = np.arange(inner.start, inner.stop), np.diff(n[0]), table.shape[1]
     if (steps == steps[0]).all() and steps[0] >= 1:
         s = int(steps[0])
-        u = _ends(Fixed(np.ones(1), 1, int(n[0, 0] - s * at[0]), s), table[0] - x.base - c[0, 0] * x.time, x.time)
+        places = table[0] - x.base - c[0, 0] * x.time
+        if s == 1 and (cut := _cut(table[0], places, x.time)) is not None:
+            part = _shifted(c, x, cut, x.time + int(cut.excess), drafts, name)
+            left = int(np.argmax(table[0] != ZERO))
+            v = Fixed(np.ones(1), 1, -left, excess=width - x.time - cut.excess)
+            return part and drafts.add(name("shift"), v, [part], part.channels, width)
+        u = _ends(Fixed(np.ones(1), 1, int(n[0, 0] - s * at[0]), s), places, x.time)
         return _shifted(c, x, u, width, drafts, name)
     rises = np.flatnonzero(steps) + 1
     if len(rises) < 2 or not np.isin(steps, (0, 1)).all():
@@ -121,6 +130,17 @@ def _one(table: Array, inner: slice, x: Draft, drafts: Drafts, name: Callable[[s
     if (c == c[:, :1]).all():
         return _shifted(c, x, Fixed(np.ones(L), L, o, excess=width - x.time * L), width, drafts, name)
     return _shuffle(c, (at + o) % L, x, L, o, width, drafts, name)
+
+
+def _cut(row: Array, places: Array, time: int) -> Fixed | None:
+    """Return what was cut off before zeros took its place, None if that is not what was done."""
+    there = np.flatnonzero(row != ZERO)
+    a, b = int(there[0]), int(there[-1]) + 1
+    found = places[a:b]
+    lo, hi = int(found[0]), int(found[-1]) + 1
+    whole = lo >= 0 and hi <= time and (found == np.arange(lo, lo + b - a)).all()
+    lost = (a > 0 and lo > 0) or (b < len(row) and hi < time)
+    return Fixed(np.ones(1), 1, lo, excess=hi - lo - time) if whole and lost else None
 
 
 def _ends(u: Fixed, places: Array, time: int) -> Fixed:

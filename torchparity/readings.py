@@ -92,10 +92,6 @@ class Reader:
     drafts: Drafts = field(default_factory=Drafts)
     lost: bool = False
 
-    def all_of(self, place: Draft, shape: Sequence[int], time: int) -> Value:
-        """Return a value that is all of a place."""
-        return Value(tuple(shape), place, time)
-
     def found(self, x: Value) -> Value:
         """Return a value as all of one place, with the map that is done to it since."""
         if isinstance(x.place, Draft):

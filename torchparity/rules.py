@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 from dspref.chain import Pointwise
 from dspref.expected.filters import Fixed, average_pool, fixed
 from dspref.expected.network import Gate
 from dspref.interpolators import Linear
-from torchparity.kernel_rules import convolution, linear, matrix
+from torchparity.kernel_rules import convolution, linear, matrix, noted
 from torchparity.mapnames import GRID
 from torchparity.movements import OTHER, ZERO
 from torchparity.readings import Value
@@ -22,14 +23,14 @@ from torchparity.trace import Call, Made, Rule
 
 def moves(call: Call) -> Made:
     """Do to the numbers of samples what is done to samples."""
-    if call.func._overloadname == "dtype":
-        return None  # bits read as another type
+    if call.func._overloadname == "dtype" or not _whole(call):
+        return None  # bits read as another type; or a factor that shows at some length only
 
     def ids(t: Tensor) -> Tensor:
         v = call.value(t)
         if v is not None:
             return (v if v.probe is None else call.reader.settled(v)).ids.contiguous()
-        return torch.full(t.shape, ZERO if id(t) in call.trace.zeros else OTHER, dtype=torch.float64, device="cpu")
+        return torch.full(t.shape, ZERO if call.trace.zero(t) else OTHER, dtype=torch.float64, device="cpu")
 
     found = _padded(call, ids) if call.name in ("pad", "constant_pad_nd") else call.again(ids)
     results = found if isinstance(found, (tuple, list)) else [found]
@@ -39,12 +40,21 @@ def moves(call: Call) -> Made:
     return values
 
 
+def _whole(call: Call) -> bool:
+    """Return whether the factors that are named, if any, are whole numbers or one by such."""
+    names = [a.name for a in call.func._schema.arguments]
+    given = [call.given(i, name) for i, name in enumerate(names) if name.startswith("scale")]
+    factors = [float(each) for each in tree_leaves(given) if each is not None]
+    return all(L > 0 and any(abs(each - round(each)) < 1e-9 * each for each in (L, 1 / L)) for L in factors)
+
+
 def _padded(call: Call, ids: Any) -> Tensor:
-    """Return the numbers of a padded signal: what is not zero lies at the border only, as padding does."""
+    """Return the numbers of a padded signal."""
     x, widths = ids(call.args[0]), call.args[1]
     mode = call.given(2, "mode", "constant") if call.name == "pad" else "constant"
     if mode == "constant":
-        return torch.nn.functional.pad(x, list(widths), value=ZERO)
+        value = call.given(3 if call.name == "pad" else 2, "value")
+        return torch.nn.functional.pad(x, list(widths), value=OTHER if value else ZERO)
     return torch.nn.functional.pad(x, list(widths), mode=mode)
 
 
@@ -92,7 +102,7 @@ def _mapped(call: Call, first: Value) -> Made:
 
     def grid(t: Tensor) -> Tensor:
         v = call.value(t)
-        if v is None and id(t) not in call.trace.zeros:
+        if v is None and not call.trace.zero(t):
             return _initial(call, t)
         probe = torch.zeros(1, dtype=torch.float64, device="cpu") if v is None else call.reader.found(v).grid
         return probe.expand(wide).clone() if call.written and t.shape == first.shape else probe
@@ -105,11 +115,12 @@ def _mapped(call: Call, first: Value) -> Made:
 
 def _plain(call: Call) -> list[Tensor]:
     """Return the tensors that are neither signals nor zero."""
-    return [t for t in call.tensors if call.value(t) is None and id(t) not in call.trace.zeros]
+    return [t for t in call.tensors if call.value(t) is None and not call.trace.zero(t)]
 
 
 def _initial(call: Call, t: Tensor) -> Tensor:
     """Return a parameter in double precision, as the grid is."""
+    noted(call, t)
     return t.double() if t.is_floating_point() else t
 
 
@@ -187,7 +198,7 @@ def interpolation(call: Call) -> Made:
     """Interpolate linearly, by a whole factor."""
     x, corners = call.reader.settled(call.signals[0]), call.given(2, "align_corners", False)
     L = call.shape[-1] // x.shape[-1]
-    if x.time != -1 or corners or L * x.shape[-1] != call.shape[-1]:
+    if x.time != -1 or corners or not _whole(call) or L * x.shape[-1] != call.shape[-1]:
         return None
     return _filtered(call, x, fixed(Linear(L)), "linear")
 

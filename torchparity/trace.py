@@ -8,6 +8,7 @@ rule (`torchparity.rules`); or it is not covered, and so is nothing behind it.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias
@@ -17,7 +18,10 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
+from dspref.arrays import NotAnalysable, complaint
+from torchparity.copies import Guarded
 from torchparity.readings import Reader, Value
+from torchparity.writes import memory, written
 
 Made: TypeAlias = Sequence[Value] | None
 """What a call makes: a value for each result; None if it is not covered."""
@@ -35,6 +39,13 @@ ALIKE = frozenset(
 """Calls that give a signal of the same shape on the meta device, where Torch's own way loads its compiler: a second."""
 
 
+PATCHED = "written into in part"
+"""Stands among the parameters that numbers are made of, if they are no draw throughout: it is the name of none."""
+
+ZEROS = frozenset(("zeros", "zeros_like", "new_zeros", "zero"))
+"""Calls that make zeros."""
+
+
 class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Follows the calls of one forward.
 
@@ -49,19 +60,20 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         Modules that are not looked into.
     still : set of str
         Calls that only move or copy samples.
+    guarded : Guarded
+        What must not be written into.
 
     Attributes
     ----------
     reader : Reader
     values : dict of Value by id of a tensor
-    made_of : dict of frozenset of str
-        The parameters that tensors which are no signals are made of.
-    recipes : dict of int
-        How they are made: equal, if made alike.
-    zeros : set of int
-        Those that are zero.
     peeked : bool
         Whether the module has asked for values of its signals.
+
+    Notes
+    -----
+    What is no signal is known by its memory, which all views of it share: of which parameters it is made, how (equal
+    numbers, if made alike), and whether it is zero. Whatever is written through one view is so in all of them.
     """
 
     def __init__(
@@ -71,19 +83,26 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         opaque: Mapping[str, str],
         closed: Mapping[type[nn.Module], str],
         still: frozenset[str],
+        guarded: Guarded,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.module, self.rules, self.opaque, self.closed, self.still = module, rules, opaque, closed, still
         self.reader = Reader(self.called)
         self.values: dict[int, Value] = {}
-        self.made_of = {id(p): frozenset((name,)) for name, p in module.named_parameters()}
-        self.recipes = {id(p): hash(name) for name, p in module.named_parameters()}
-        self.zeros: set[int] = set()
+        self._made_of: dict[int, frozenset[str]] = {}
+        self._recipes: dict[int, int] = {}
+        self._zeros: set[int] = set()
+        for name, p in module.named_parameters():
+            self._made_of[memory(p)] = self._made_of.get(memory(p), frozenset()) | {name}
+            self._recipes.setdefault(memory(p), hash(name))
         self.within: list[tuple[str, nn.Module]] = [("", module)]
         self.peeked = False
         self._closed: nn.Module | None = None
-        self._kept: list[Tensor] = []  # a tensor that is gone would leave its id to another
+        self._kept: dict[int, dict[int, Tensor]] = {}  # by memory; what is gone would leave its id to another
         self._stained: set[int] = set()
+        self._draws = itertools.count()
+        self._kernels: set[int] = set()
+        self._guarded = guarded
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -140,9 +159,42 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def keep(self, x: Tensor, value: Value | None = None) -> None:
         """Remember a tensor, and what it is."""
-        self._kept.append(x)
+        self._kept.setdefault(memory(x), {})[id(x)] = x
         if value is not None:
             self.values[id(x)] = value
+
+    def signal(self, x: Tensor) -> Value | None:
+        """Return what a signal is, also if it has come to be one by what was written into its memory."""
+        home = memory(x)
+        written_into = home in self._stained or any(i in self.values for i in self._kept.get(home, ()))
+        if id(x) not in self.values and written_into:
+            self.keep(x, self.reader.unknown("a tensor written into", [], x.shape, name="written"))
+        return self.values.get(id(x))
+
+    def made_of(self, x: Tensor) -> frozenset[str]:
+        """Return the parameters that a tensor which is no signal is made of."""
+        return self._made_of.get(memory(x), frozenset())
+
+    def is_drawn(self, x: Tensor) -> bool:
+        """Return whether a tensor is made of parameters throughout."""
+        return bool(self.made_of(x)) and PATCHED not in self.made_of(x)
+
+    def recipe(self, x: Tensor) -> int:
+        """Return a number for how a tensor is made: that of its memory, and which part of it this is."""
+        home = memory(x)
+        if home not in self._recipes:
+            self.keep(x)
+            self._recipes[home] = home
+        return hash((self._recipes[home], x.storage_offset(), tuple(x.shape), x.stride(), x.dtype))
+
+    def zero(self, x: Tensor) -> bool:
+        """Return whether a tensor is zero, and no signal."""
+        return id(x) not in self.values and memory(x) in self._zeros
+
+    def drawn(self, x: Tensor) -> None:
+        """Remember that these are a kernel's weights: they are looked at when the forward is over."""
+        self.keep(x)
+        self._kernels.add(memory(x))
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -155,9 +207,10 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if self._closed is not None:
             return _run(func, args, kwargs)
         tensors = _tensors((args, kwargs))
+        writes = written(func, args, kwargs)
+        self._guarded.check(writes)
         for t in tensors:
-            if id(t) not in self.values and _memory(t) in self._stained:
-                self.keep(t, self.reader.unknown("a tensor written into", [], t.shape, name="written"))
+            self.signal(t)
         name = func._schema.name.removeprefix("aten::")
         if not any(id(t) in self.values for t in tensors) or name.startswith("new_") or name.endswith("_like"):
             return self._constant(func, name, args, kwargs)
@@ -165,27 +218,58 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if rule is None and name not in self.opaque and _composite(func):
             with self:
                 return func.decompose(*args, **kwargs)
+        self._unused(writes)
         out = _run(func, args, kwargs)
         self.peeked |= not isinstance(out, (Tensor, tuple, list))
         self._follow(Call(self, func, name, args, kwargs, out), rule)
         return out
 
+    def _unused(self, writes: Sequence[Tensor]) -> None:
+        """Refuse to write into weights behind the layer that they have served in: its law is read off them."""
+        if any(memory(t) in self._kernels for t in writes):
+            got = "weights that are written into behind their layer"
+            raise NotAnalysable(complaint(f"module {self.where.rstrip('.')!r}", got, "weights that stay as they are"))
+
     def _constant(self, func: Any, name: str, args: Any, kwargs: Any) -> Any:
-        """Compute what does not depend on the signal, and remember of which parameters it is made."""
-        given, zero = _tensors((args, kwargs)), frozenset(self.zeros)
+        """Compute what does not depend on the signal, and remember of which parameters it is made, and how."""
+        shaped = name.startswith("new_") or name.endswith("_like")  # takes no values
+        given = [] if shaped else _tensors((args, kwargs))
+        made = frozenset[str]().union(*map(self.made_of, given))
+        recipe = self._how(func, shaped, args, kwargs)
+        into = written(func, args, kwargs)
+        writes = {memory(t) for t in into}
+        nothing = name.rstrip("_") in ZEROS or (
+            given and self._still(name, args, kwargs) and all(map(self.zero, given))
+        )
+        self._unused(into)
         out = _run(func, args, kwargs)
-        made = frozenset().union(*(self.made_of.get(id(t), frozenset()) for t in given))
-        leaves = [
-            self.recipes.get(id(v), id(v)) if isinstance(v, Tensor) else repr(v) for v in tree_leaves((args, kwargs))
-        ]
         for i, t in enumerate(_tensors(out)):
+            home = memory(t)
+            new = home not in self._recipes and all(home != memory(x) for x in given)
             self.keep(t)
-            self.made_of.setdefault(id(t), made)
-            self.recipes.setdefault(id(t), hash((str(func), i, *leaves)) if leaves else id(t))
-            self.zeros.discard(id(t))
-            if "zeros" in name or (given and name in self.still and all(id(v) in zero for v in given)):
-                self.zeros.add(id(t))
+            if new or home in writes:
+                self._made_of[home] = self.made_of(t) | made
+                if home in writes and self._made_of[home] and not all(map(_all_of_it, into)):
+                    self._made_of[home] |= {PATCHED}
+                self._recipes[home] = hash((self._recipes.get(home), recipe, i))
+            if new and nothing:
+                self._zeros.add(home)
+        if not nothing:
+            self._zeros -= writes
         return out
+
+    def _still(self, name: str, args: Any, kwargs: Any) -> bool:
+        """Return whether a call of zeros makes zeros."""
+        filled = name.endswith("pad") or name == "constant_pad_nd"
+        return name.rstrip("_") in self.still and not (filled and any(tree_leaves((args[2:], kwargs))))
+
+    def _how(self, func: Any, shaped: bool, args: Any, kwargs: Any) -> int:
+        """Return a number for a call: equal, if it is the same again."""
+        if torch.Tag.nondeterministic_seeded in func.tags:
+            return next(self._draws)
+        leaves = tree_leaves((args, kwargs))
+        told = [repr(v) if not isinstance(v, Tensor) else v.shape if shaped else self.recipe(v) for v in leaves]
+        return hash((str(func), *told))
 
     def _follow(self, call: Call, rule: Rule | None) -> None:
         """Remember what the results of a call are."""
@@ -201,12 +285,13 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _forget(self, x: Tensor) -> None:
         """Forget what tensors are whose memory is written into through another one."""
-        others = [t for t in self._kept if t is not x and _memory(t) == _memory(x)]
-        for t in others:
-            self.values.pop(id(t), None)
-            self.zeros.discard(id(t))
+        home = memory(x)
+        others = [i for i in self._kept.get(home, ()) if i != id(x)]
+        for i in others:
+            self.values.pop(i, None)
+        self._zeros.discard(home)
         if others or id(x) not in self.values:
-            self._stained.add(_memory(x))
+            self._stained.add(home)
 
 
 class Call:
@@ -234,9 +319,7 @@ class Call:
     @property
     def written(self) -> list[Tensor]:
         """The arguments that are written into."""
-        schema = self.func._schema.arguments
-        given = {**dict(zip([a.name for a in schema], self.args, strict=False)), **self.kwargs}
-        return [t for a in schema if a.alias_info and a.alias_info.is_write for t in _tensors(given.get(a.name))]
+        return written(self.func, self.args, self.kwargs)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -257,8 +340,8 @@ def _tensors(tree: Any) -> list[Tensor]:
     return [t for t in tree_leaves(tree) if isinstance(t, Tensor)]
 
 
-def _memory(x: Tensor) -> int:
-    return int(x.untyped_storage()._cdata)
+def _all_of_it(x: Tensor) -> bool:
+    return x.numel() * x.element_size() == x.untyped_storage().nbytes()
 
 
 def _composite(func: Any) -> bool:

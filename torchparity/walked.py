@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import is_lazy
 from torch.utils._pytree import tree_leaves
 
 from dspref.arrays import NotAnalysable, as_integer, complaint
 from dspref.expected.graph import Network
 from torchparity.calls import own_channels
+from torchparity.copies import Copies, Guarded, dice_kept, uncompiled
 from torchparity.drafts import Draft, reached
 from torchparity.finished import finished
 from torchparity.initial_laws import Asked, Law
+from torchparity.lengths import BUDGET, compared, others
 from torchparity.movements import SHORTEST
 from torchparity.rules import RULES, STILL
 from torchparity.trace import Trace
@@ -107,9 +107,17 @@ def walked(
     asked = Asked(init, rescale)
     if not isinstance(module, nn.Module):
         raise TypeError(complaint("module", type(module).__name__, "a torch.nn.Module", "call the factory first"))
+    module = uncompiled(module)
     C = own_channels(module, 1) if channels is None else as_integer("channels", channels, 1)
-    output, peeked = _read(_copied(module), C, None if length is None else as_integer("length", length, 1))
+    copies = Copies(module)
+    with dice_kept():
+        output, peeked, at = _read(copies, C, None if length is None else as_integer("length", length, 1))
     network, laws, remarks = finished(output, asked)
+    if at:
+        remarks = (f"read with {at} samples alone: it takes no other length that was tried", *remarks)
+    if copies.silent:
+        words = ", ".join(copies.silent)
+        remarks = (f"hooks were not called, and are taken to change nothing: those of {words}", *remarks)
     if peeked:
         remarks = ("the module asks for values of its signal: what it does to one draw of noise was followed", *remarks)
     if any(p.is_meta for p in module.parameters()) and laws:
@@ -117,48 +125,53 @@ def walked(
     return Walked(network, C, remarks, laws)
 
 
-def _copied(module: nn.Module) -> nn.Module:
-    """Return a copy in evaluation mode that shares the parameters."""
-    memo: dict[int, Any] = {id(p): p for p in module.parameters()}
-    for name, p in module.named_parameters():
-        if is_lazy(p):
-            raise NotAnalysable(complaint(f"parameter {name}", "not initialised", "weights", "call the module first"))
-    for part in module.modules():
-        for v in vars(part).values():
-            if isinstance(v, Tensor) and not v.is_leaf:
-                memo[id(v)] = v.detach().clone()
-    try:
-        return copy.deepcopy(module, memo).eval()
-    except Exception as error:  # whatever a stranger's module holds
-        raise NotAnalysable(complaint("module", f"no copy of it ({error})", "one that deepcopy copies")) from error
+def _read(copies: Copies, channels: int, length: int | None) -> tuple[Draft, bool, int]:
+    """Return the output as a place, from the first run in which no layer was too short to read, and if it peeked.
 
-
-def _read(module: nn.Module, channels: int, length: int | None) -> tuple[Draft, bool]:
-    """Return the output as a place, from the first run in which no layer was too short to read, and if it peeked."""
+    The third is the number of samples, if there is no other length with which it could be compared.
+    """
     found, shown, errors = None, 0, list[Exception]()
-    for T, device in _tries(module, length):
+    for T, device in _tries(copies.module, length):
         if device == "cpu" and shown == T:
             continue
-        x = torch.randn(1, channels, T, generator=torch.Generator().manual_seed(0), device="cpu")
         try:
-            output, trace = _run(module, x.to(device, _dtype(module)))
+            output, trace = _run(copies, channels, T, device)
         except NotAnalysable:
             raise
         except Exception as error:  # whatever a stranger's forward raises
             errors.append(error)
             continue
-        found, shown = (output, trace.peeked), T
+        found, shown = (output, trace, T, device), T
         if not trace.reader.lost and _long(output):
             break
     if found is None:
         raise _refusal(channels, errors)
-    return found
+    output, trace, T, device = found
+    size = sum(x.size for x in trace.reader.drafts.places) if device == "meta" and not output.dark else BUDGET
+    second = _second(copies, channels, T, device, size)
+    return (output if second is None else compared(output, second)), trace.peeked, 0 if second is not None else T
+
+
+def _second(copies: Copies, channels: int, time: int, device: str, size: int) -> Draft | None:
+    """Return the output at another length, None if there is none that the module takes."""
+    for T in others(time, size):
+        try:
+            return _run(copies, channels, _valid(copies.module, T), device)[0]
+        except Exception:  # whatever a stranger's forward raises at a length that it does not take
+            continue
+    return None
+
+
+def _valid(module: nn.Module, time: int) -> int:
+    """Return the length that a module says it takes."""
+    valid = getattr(module, "valid_length", None)
+    return int(valid(time)) if callable(valid) else time
 
 
 def _tries(module: nn.Module, length: int | None) -> Iterator[tuple[int, str]]:
     """Yield lengths and devices: shapes alone first."""
-    valid, there = getattr(module, "valid_length", None), not any(p.is_meta for p in module.parameters())
-    lengths = [length] if length is not None else [int(valid(T)) if callable(valid) else T for T in LENGTHS]
+    there = not any(p.is_meta for p in module.parameters())
+    lengths = [length] if length is not None else [_valid(module, T) for T in LENGTHS]
     for T in sorted(set(lengths)):
         yield T, "meta"
         if there and (T <= REAL or length is not None):
@@ -169,18 +182,25 @@ def _dtype(module: nn.Module) -> torch.dtype:
     return next((p.dtype for p in module.parameters() if p.is_floating_point()), torch.get_default_dtype())
 
 
-def _run(module: nn.Module, x: Tensor) -> tuple[Draft, Trace]:
+def _run(copies: Copies, channels: int, time: int, device: str) -> tuple[Draft, Trace]:
     """Return the one output as a place, and what was seen on the way."""
-    trace = Trace(module, RULES, OPAQUE, CLOSED, STILL)
-    trace.start(x)
-    with trace.watching():
-        y = module(x)
-    signals = [trace.values[id(t)] for t in tree_leaves(y) if isinstance(t, Tensor) and id(t) in trace.values]
+    x = torch.randn(1, channels, time, generator=torch.Generator().manual_seed(0), device="cpu")
+    x = x.to(device, _dtype(copies.module))
+    y, trace = copies.run(lambda module, guarded: _followed(module, guarded, x))
+    found = [trace.signal(t) for t in tree_leaves(y) if isinstance(t, Tensor)]
+    signals = [each for each in found if each is not None]
     if len(signals) != 1:
         got = f"{len(signals)} tensors that depend on the input"
         hint = "wrap the module so that it returns the waveform alone"
         raise NotAnalysable(complaint("module output", got, "one", hint))
     return trace.reader.settled(signals[0]).whole, trace
+
+
+def _followed(module: nn.Module, guarded: Guarded, x: Tensor) -> tuple[Any, Trace]:
+    trace = Trace(module, RULES, OPAQUE, CLOSED, STILL, guarded)
+    trace.start(x)
+    with trace.watching():
+        return module(x), trace
 
 
 def _long(output: Draft) -> bool:

@@ -105,7 +105,7 @@ def forecast(
     refused = tuple(_refused(net, source))
     if not refused:
         on = expected_spectrum(net, source, route=route)
-        plain = on.exact or bool(source.constant) or not source.covariance  # then there are no such terms
+        plain = on.exact or not source.covariance  # then there are no such terms
         off = on if plain else expected_spectrum(net, source, route=route, width_terms=False)
         return Forecast(on if width_terms else off, (), tuple(_limits(net.output, source, on, off, added=width_terms)))
     names = dict.fromkeys(name for node, _ in refused for name in node.inputs if name != INPUT)

@@ -23,7 +23,7 @@ from dspref.chain import Pointwise
 from dspref.expected.filters import Fixed
 from dspref.expected.kernelmaps import kernel_map, mean_map
 from dspref.expected.network import Drawn, Gate, Source
-from dspref.expected.spread import Spread
+from dspref.expected.spread import FARTHEST, Spread
 
 BLOCK = 256
 """Lags that are mapped at a time, which bounds the memory."""
@@ -87,10 +87,14 @@ class Moments:
         for i in range(0, len(D), BLOCK):
             m = (n + self.lags[i : i + BLOCK, None]) % self.period
             D[i : i + BLOCK] = V(q[None], q[m], self.F[n, m] + self.D[i : i + BLOCK]) - F[n, m]
-        m = (n + self.spread.at[:, None]) % self.period
-        rise, spread = self.spread.mapped(stage, q, q[m], self.F[n, m])
+        P = self.period
+        half = self.spread.rows(n[: P // 2 + 1])  # F[n, m] is F[m, n]
+        m = (n + half.at[:, None]) % P
+        rise, spread = half.mapped(stage, q, q[m], self.F[n, m])
         F[n, m] += rise
-        return Moments(F, self.lags, D, mean_map(stage, q), spread)
+        back = slice(1, (P + 1) // 2)
+        F[m[back], n] += rise[back]
+        return Moments(F, self.lags, D, mean_map(stage, q), spread.rows(np.minimum(n, P - n)))
 
     def scaled(self, gain: float) -> Moments:
         """Return the moments times a number, ``a² K``."""
@@ -125,10 +129,10 @@ class Moments:
         """Return ``D[n, τ] D[m, τ]`` averaged over n, by m − n and τ, (P, lags): as far as the spread asks for it."""
         if not self.spread.fresh:
             return np.zeros((self.period, 1))
-        n = np.arange(self.period)
-        found = np.zeros((self.period, int(self.lags[-1]) + 1))
-        for lag in n:
-            found[lag, self.lags] = (self.D * self.D[:, (n + lag) % self.period]).mean(axis=1)
+        near = self.lags < FARTHEST
+        seen = np.fft.rfft(self.D[near], axis=1)
+        found = np.zeros((self.period, int(self.lags[near][-1]) + 1))
+        found[:, self.lags[near]] = np.fft.irfft(np.abs(seen) ** 2, self.period, axis=1).T / self.period
         return found
 
 

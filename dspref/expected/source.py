@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import zip_longest
 
 import numpy as np
@@ -33,6 +33,8 @@ class Source:
         Autocovariance r₀, r₁, … of the noise at lags 0, 1, …; ``(1.0,)`` is white, of unit power.
     mono : bool
         Whether all channels carry the same noise, or part of it.
+    private : tuple of float
+        If so, the part of the autocovariance that belongs to noise of each channel's own: none, but in sums of sources.
 
     Examples
     --------
@@ -46,6 +48,7 @@ class Source:
     constant: float = 0.0
     covariance: tuple[float, ...] = ()
     mono: bool = False
+    private: tuple[float, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         as_integer("channels", self.channels, 1)
@@ -107,14 +110,19 @@ class Source:
             return NotImplemented
         if self.channels != other.channels:
             raise ValueError(complaint("channels of sources", f"{self.channels} and {other.channels}", "equal numbers"))
-        r = tuple(map(sum, zip_longest(self.covariance, other.covariance, fillvalue=0.0)))
         mono = any(each.mono and any(each.covariance) for each in (self, other))
-        return Source(self.channels, self.constant + other.constant, r, mono)
+        own = _added(*(each.private if each.mono else each.covariance for each in (self, other))) if mono else ()
+        r = _added(self.covariance, other.covariance)
+        return Source(self.channels, self.constant + other.constant, r, mono, own)
 
     @property
     def power(self) -> float:
         """Mean square of one channel."""
         return self.constant**2 + (self.covariance[0] if self.covariance else 0.0)
+
+
+def _added(x: tuple[float, ...], y: tuple[float, ...]) -> tuple[float, ...]:
+    return tuple(map(sum, zip_longest(x, y, fillvalue=0.0)))
 
 
 def check_source(source: object) -> None:

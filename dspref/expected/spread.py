@@ -32,6 +32,9 @@ from dspref.expected.network import Drawn, Gate, Source
 FARTHEST = 1024
 """Lags of T that are kept: convolutions of one rate that span as many samples, and no others, would ask for more."""
 
+ROUNDING = 1e-13
+"""Share of the largest T below which another is the rounding of sums over 4096 rows, and 0."""
+
 
 @value
 class Spread:
@@ -43,13 +46,20 @@ class Spread:
     excess : array (rows,)
         What is added to ``T[:, 0]`` in front of a map that comes next, for weights that are not Gaussian.
     fresh : bool
-        Whether layers add to T: as long as the signal is noise of mean zero. Behind constants, and maps that have a
-        mean, the limit of wide layers has lines of its own, of which these terms are a share of 1/C: left out.
+        Whether layers add to T: as long as there is noise.
+    offset : bool
+        Whether a map had a mean. Behind it the limit of wide layers has lines of its own, of which a T that is the same
+        in all rows is a share of 1/C, and not the only one: left out. What differs from row to row counts.
+    thin : bool
+        Whether δc[n, m] goes with δc[n + τ, m + τ] alone, as behind layers on white noise: then a T that is the same in
+        all rows is kept behind an offset, since fixed filters make rows of it that differ.
     """
 
     T: Array
     excess: Array
     fresh: bool
+    offset: bool = False
+    thin: bool = True
 
     def __post_init__(self) -> None:
         T = self.T[:, :FARTHEST]
@@ -61,12 +71,14 @@ class Spread:
     def of(cls, source: Source, *, width_terms: bool) -> Spread:
         """Return the spread of an input: none where channels are independent, and D² where all carry one noise.
 
-        Without width terms, and for constants, none will come.
+        Where they carry one noise and another each, it is the square of what they have in common. Without width terms,
+        and without noise, none will come.
         """
-        r = np.array([source.covariance or (0.0,)], float)
-        alike = 1 - 1 / source.channels if source.mono else 0.0
-        fresh = width_terms and not source.constant
-        return cls(fresh * alike * r**2, np.zeros(1), fresh)
+        own = source.private if source.mono else source.covariance
+        r = np.array(source.covariance or (0.0,), float)
+        common = r - np.pad(np.array(own, float), (0, len(r) - len(own)))
+        fresh = width_terms and bool(r.any())
+        return cls(fresh * (1 - 1 / source.channels) * common[None] ** 2, np.zeros(1), fresh, thin=not r[1:].any())
 
     @property
     def none(self) -> bool:
@@ -85,37 +97,41 @@ class Spread:
         if self.none:
             return self
         S = noise / layer.width if self.fresh else np.zeros((len(noise), 1))
-        X, K, s, g2 = _sum(self.T, S), layer.length, layer.factor, float(layer.gain) ** 2
-        taps = _overlaps(np.ones(K), layer.dilation)
-        own = g2 * (float(layer.kurtosis) - 3) / 2 * K * S[:, 0]
-        if layer.op == "conv":
-            return replace(self, T=g2 * _along(X, taps, farthest=s * FARTHEST)[:, ::s], excess=own)
-        if layer.op == "convt":
-            return replace(self, T=g2 / s * _along(_stretched(X, s), taps), excess=own / s)
-        T = _stretched(g2 * _along(X, taps), s)
-        return replace(self, T=_along(T, _overlaps(np.ones(s), 1)) / s, excess=own)
+        own = float(layer.gain) ** 2 * (float(layer.kurtosis) - 3) / 2 * layer.length * S[:, 0]
+        own = own / layer.factor if layer.op == "convt" else own
+        thin = self.thin and S.shape[1] == 1
+        T, added = _behind(layer, self.T), _behind(layer, S)
+        if self.offset and not (thin and layer.op == "conv"):
+            least = added[:, 0].argmin()
+            added, own = added - added[least], own - own[least]
+            T = _less_least(T) if thin else T
+        return replace(self, T=_sum(T, added), excess=own, thin=thin)
 
     def fixed(self, u: Fixed) -> Spread:
-        """Return the spread behind a fixed filter, for n − m = 0 … L − 1 in turn in each row.
+        """Return the spread behind a fixed filter, for n − m = 0 … PL − 1.
 
-        ``T'[b] = Q_b ∗ T``, ``Q_b[w] = 1/L Σ_r R_r[w] R_{r+b}[w]``, R_r the autocorrelation of the taps, the first of
-        them in phase r: as if T varied slowly with n − m.
+        With ``a_u[k] = h[k] h[k + u]`` and their autocorrelations ``A_u[e] = Σ_k a_u[k] a_u[k + e]``,
+
+            T'[b; τ] = 1/L Σ_u Σ_e A_u[e] T[(b − e)/L; (τ − u)/L], where both are whole,
+
+        exactly as far as δc[n, m] goes with δc[n + τ, m + τ] alone, as it does behind layers on white noise. The sum
+        over e is a product of spectra.
         """
-        L, h = u.factor, np.asarray(u.h, float)
-        later = np.pad(h, len(h))
-        R = np.zeros((L, 2 * len(h) - 1))
-        for k in range(len(h)):
-            R[(k - u.offset) % L] += h[k] * later[k + 1 : k + 2 * len(h)]
-        Q = np.array([(R * np.roll(R, -b, axis=0)).mean(axis=0) for b in range(L)])
-        T, excess = self.T.repeat(L, axis=0), self.excess.repeat(L)
-        part = np.tile(np.arange(L) / L, len(self.T))  # n − m = aL + b: of a and a + 1, by their shares
-        T, excess = (
-            (1 - part).reshape(-1, *(1,) * (x.ndim - 1)) * x
-            + part.reshape(-1, *(1,) * (x.ndim - 1)) * np.roll(x, -L, axis=0)
-            for x in (T, excess)
-        )
-        T = np.concatenate([_along(_stretched(row[None], L), Q[i % L]) for i, row in enumerate(T)])
-        return replace(self, T=T[:, :: u.stride], excess=excess * np.tile(Q[:, len(h) - 1], len(self.T)))
+        L, h, P, farthest = u.factor, np.asarray(u.h, float), len(self.T) * u.factor, FARTHEST * u.stride
+        wide = np.zeros((P, 2 * self.T.shape[1]))
+        wide[::L] = np.concatenate([self.T[:, :0:-1], self.T, self.excess[:, None]], axis=1)
+        seen = np.fft.rfft(wide, axis=0).T
+        lags, own = seen[:-1], seen[-1]
+        tau = L * np.arange(1 - self.T.shape[1], self.T.shape[1])
+        found = np.zeros((min(int(tau[-1]) + len(h), farthest), len(own)), complex)
+        excess = own * _spectrum(h, 0, P)
+        for v in range(1 - len(h), len(h)):
+            at = np.flatnonzero((tau + v >= 0) & (tau + v < len(found)))
+            if len(at):
+                found[tau[at] + v] += _spectrum(h, abs(v), P) * lags[at]
+        T = np.fft.irfft(found, P, axis=1).T / L
+        T[np.abs(T) <= ROUNDING * T.max()] = 0
+        return replace(self, T=T[:, :: u.stride], excess=np.fft.irfft(excess, P) / L, thin=False)
 
     def rows(self, at: Array) -> Spread:
         """Return rows in another order; −1 is a row of zeros."""
@@ -147,20 +163,22 @@ class Spread:
             return np.zeros((1, 1)), self
         mean, T, own = _has_mean(stage, q), np.zeros(self.T.shape), np.zeros(len(self.T))
         if not len(self.at):
-            return np.zeros((1, 1)), Spread(T, own, self.fresh and not mean)
+            return np.zeros((1, 1)), replace(self, T=T, excess=own, offset=self.offset or mean)
         q1 = np.broadcast_to(q, q2.shape)
         V, both = kernel_map(stage), q1 * q2
-        seen = self.T[:, 0] + (0 if _paired(stage) else self.excess)
+        apart = mean or self.offset
+        seen = np.maximum(self.T[:, 0] + (0 if _paired(stage) else self.excess), 0)
         relative = (seen / both.mean(axis=1))[:, None]
-        level = sway(V, q1, q2, c, relative.max() * both)[0] if mean else V(q1, q2, c)
+        level = sway(V, q1, q2, c, (relative.max() if mean else relative.min()) * both)[0] if apart else V(q1, q2, c)
         at = np.flatnonzero(self.T[:, 0])
         swayed, slopes = sway(V, q1[at], q2[at], c[at], relative[at] * both[at])
         if self.excess.any():  # which counts in front of this map alone
             slopes = sway(V, q1[at], q2[at], c[at], self.T[at, :1] * both[at] / both[at].mean(axis=1, keepdims=True))[1]
-        rise = (V(q1, q2, c) if mean else level) - level
+        rise = (V(q1, q2, c) if apart else level) - level
         rise[at] = swayed - level[at]
         T[at] = slopes.mean(axis=1, keepdims=True) * self.T[at]
-        return rise, Spread(T - T[T[:, 0].argmin()] if mean else T, own, self.fresh and not mean)
+        T = _less_least(T) if mean and not self.thin else T
+        return rise, replace(self, T=T, excess=own, offset=apart)
 
     def scaled(self, gain: float) -> Spread:
         """Return the spread of a signal times a number."""
@@ -168,9 +186,9 @@ class Spread:
 
     def plus(self, other: Spread) -> Spread:
         """Return the spread of an independent sum, whose rows are the same."""
-        if other.none and self.fresh == other.fresh:
-            return self
-        return Spread(_sum(self.T, other.T), self.excess + other.excess, self.fresh and other.fresh)
+        T, excess = _sum(self.T, other.T), self.excess + other.excess
+        offset, thin = self.offset or other.offset, self.thin and other.thin
+        return Spread(T, excess, self.fresh or other.fresh, offset, thin)
 
 
 def _paired(stage: Pointwise | Gate) -> bool:
@@ -198,6 +216,27 @@ def sway(V: KernelMap, q1: Array, q2: Array, c: Array, T: Array) -> tuple[Array,
     up, down = V(q1, q2, c + t), V(q1, q2, c - t)
     slope = np.divide(up - down, 2 * t, out=np.zeros(np.shape(t)), where=t > 0)
     return np.asarray((up + down) / 2), slope**2
+
+
+def _behind(layer: Drawn, X: Array) -> Array:
+    """Return ``g² Σ_{j, j'} X[…; τ + (j' − j)d]`` at the rate behind a layer."""
+    s, g2, taps = layer.factor, float(layer.gain) ** 2, _overlaps(np.ones(layer.length), layer.dilation)
+    if layer.op == "conv":
+        return g2 * _along(X, taps, farthest=s * FARTHEST)[:, ::s]
+    if layer.op == "convt":
+        return g2 / s * _along(_stretched(X, s), taps)
+    return _along(_stretched(g2 * _along(X, taps), s), _overlaps(np.ones(s), 1)) / s
+
+
+def _less_least(T: Array) -> Array:
+    """Return T less what it is in the row where it is least."""
+    return np.asarray(T - T[T[:, 0].argmin()])
+
+
+def _spectrum(h: Array, u: int, P: int) -> Array:
+    """Return the transform of A_u over e, on a circle of P: ``abs(Σ_k h[k] h[k + u] e^{−j2πfk/P})²``."""
+    k = np.arange(len(h) - u)
+    return np.abs(np.fft.rfft(np.bincount(k % P, h[k] * h[k + u], P))) ** 2
 
 
 def _overlaps(h: Array, distance: int) -> Array:

@@ -68,7 +68,8 @@ def anew(steps: Iterable[Step], silent: Iterable[Silenced], source: Source) -> E
         source = replace(source, constant=0.0)
     if Silenced("noise", INPUT) in silent:
         source = replace(source, covariance=())
-    return expected_spectrum(Network(tuple(nodes)), source, route="full" if source.covariance[1:] else "auto")
+    route = "full" if source.covariance[1:] else "auto"
+    return expected_spectrum(Network(tuple(nodes)), source, route=route, width_terms=False)
 
 
 def power(found: Expected, M: int) -> float:
