@@ -123,7 +123,7 @@ def test_inputs_add_up(tmp_path: Path) -> None:
     assert read_input("ones") == Input(("ones",))
     assert read_input(f"coloured:{path}+ones") == Input(("ones", "coloured"), (1.0, 0.5, 0.25))
     mixed = read_input(f"mono+coloured:{path}+white").source(3)
-    assert mixed == Source(3, 0.0, (3.0, 0.5, 0.25), mono=True)
+    assert mixed == Source(3, 0.0, (3.0, 0.5, 0.25), mono=True, private=(2.0, 0.5, 0.25))
     assert read_input("white").source(2) == Source(2, covariance=(1.0,))
     path.write_text(" ".join(str(3 + 2 * math.cos(math.pi * k / 8)) for k in range(9)), "utf-8")
     assert read_input(f"density:{path}").covariance == pytest.approx((1.0, 1 / 3), abs=1e-15)
