@@ -61,9 +61,13 @@ def known_spectrum(chain: Chain, source: Source) -> Expected:
     period = as_complex("amplitudes", chain.offset_response(np.full(source.channels, source.constant)))
     c = np.fft.fft(period, axis=-1) / P
     h = np.asarray(u.h, float)
-    one = h.sum(axis=1) if source.mono and h.ndim == 3 else h
-    rows = h[None] if h.ndim == 1 else one.reshape(-1, h.shape[-1])
-    lags, r = _covariance(rows, P, source.covariance, len(period) if h.ndim == 3 else 1)
+    own = source.private if source.mono else source.covariance  # of each channel; the rest is the same in all
+    own = (*own, *(0.0,) * (len(source.covariance) - len(own)))
+    shared = tuple(r - each for r, each in zip(source.covariance, own, strict=True))
+    rows, outputs = (h.reshape(-1, h.shape[-1]), len(period)) if h.ndim == 3 else (h[None], 1)
+    lags, r = _covariance(rows, P, own, outputs)
+    if any(shared):
+        r = r + _covariance(h.sum(axis=1) if h.ndim == 3 else rows, P, shared, outputs)[1]
     power = np.asarray((abs(c) ** 2).mean(axis=0))
     return Expected((), power, lags, r, P, len(period), 0, True, "weights")
 
