@@ -106,3 +106,9 @@ def test_noise_that_all_channels_share() -> None:
     np.testing.assert_allclose(
         alone.covariance, known_spectrum(Chain([Linear(4)]), Source(2, 0.0, (1.0, 0.3))).covariance
     )
+
+
+def test_noise_of_which_a_part_is_private_is_a_sum_of_two() -> None:
+    shared, private = Source(2, covariance=(1.0, 0.3), mono=True), Source(2, covariance=(0.5,))
+    both, *alone = (known_spectrum(CHAIN, each).floor([0.0, 0.1, 0.37]) for each in (shared + private, shared, private))
+    np.testing.assert_allclose(both, sum(alone), rtol=1e-12)
