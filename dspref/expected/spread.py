@@ -97,11 +97,16 @@ class Spread:
         """
         if self.none:
             return self
-        S = noise / layer.width if self.fresh else np.zeros((len(noise), 1))
-        own = float(layer.gain) ** 2 * (float(layer.kurtosis) - 3) / 2 * layer.length * S[:, 0]
+        S = (
+            noise / layer.inputs if self.fresh else np.zeros((len(noise), 1))
+        )  # of any two channels, in one group or not
+        own = float(layer.gain) ** 2 * (float(layer.kurtosis) - 3) / 2 * layer.length * layer.groups * S[:, 0]
         own = own / layer.factor if layer.op == "convt" else own
         thin = self.thin and S.shape[1] == 1
         T, added = _behind(layer, self.T), _behind(layer, S)
+        own = (
+            own + (layer.groups - 1) * added[:, 0]
+        )  # of a channel with itself, which a map that comes next is asked of
         if self.offset and not (thin and layer.op == "conv"):
             least = added[:, 0].argmin()
             added, own = added - added[least], own - own[least]

@@ -272,7 +272,10 @@ def test_the_same_draw_of_noise_is_not_taken_for_another() -> None:
     def noisy(self: Any, x: Tensor) -> Any:
         return sum(F.conv1d(x, self.layer.weight + torch.randn(8, 8, 3)) for _ in range(2))
 
-    assert whys(walked(Doing(noisy, layer=conv())).network) == ["shared weights"]
+    assert whys(walked(Doing(noisy, layer=conv())).network) == [
+        "a kernel computed from its parameters",
+        "shared weights",
+    ]
 
 
 def test_long_chains_in_place_take_time_in_proportion() -> None:

@@ -25,8 +25,9 @@ def conv(before: int, after: int, K: int) -> tuple[nn.Module, Step]:
     return nn.Conv1d(before, after, K, bias=False), Drawn("conv", before, after, K, bias=0)
 
 
-def transposed(before: int, after: int, K: int, s: int) -> tuple[nn.Module, Step]:
-    return nn.ConvTranspose1d(before, after, K, s, bias=False), Drawn("convt", before, after, K, factor=s, bias=0)
+def transposed(before: int, after: int, K: int, s: int, groups: int = 1) -> tuple[nn.Module, Step]:
+    drawn = Drawn("convt", before, after, K, factor=s, groups=groups, bias=0)
+    return nn.ConvTranspose1d(before, after, K, s, groups=groups, bias=False), drawn
 
 
 def subpixel(before: int, after: int, K: int, L: int) -> tuple[nn.Module, Step]:
@@ -60,6 +61,14 @@ NETS: dict[str, tuple[Pairs, list[int]]] = {
             transposed(C, OUT, 4, 2),
         ],
         [2, 2],
+    ),
+    "transposed in two groups, relu": (
+        lambda: [transposed(C, C, 8, 4, 2), (nn.ReLU(), RELU), conv(C, OUT, 3)],
+        [4],
+    ),
+    "depthwise transposed, conv, relu": (
+        lambda: [transposed(C, C, 8, 4, C), conv(C, C, 1), (nn.ReLU(), RELU), conv(C, OUT, 3)],
+        [4],
     ),
     "nearest, relu": (
         lambda: [(nn.Upsample(scale_factor=2), fixed(Nearest(2))), conv(C, C, 4), (nn.ReLU(), RELU), conv(C, OUT, 3)],
