@@ -107,15 +107,11 @@ class Experiment:
 
     def header(self) -> dict[str, Any]:
         """Return the experiment as plain data, with a digest of network 0 and the versions of what computes."""
-        net = self.network(0)
-        digest = blake2b(repr(net).encode(), digest_size=16)
-        for name, tensor in net.state_dict().items():
-            digest.update(name.encode() + np.asarray(tensor.numpy()).tobytes())
         names = ["inputs", "channels", "step", "periods", "records", "bands", "seed", "dtype", "margins"]
         names += ["covariance"] if self.covariance else []
         plain = {n: list(v) if isinstance(v := getattr(self, n), tuple) else v for n in names}
         versions = {name: version(name) for name in ("dspref", "numpy", "torch")}
-        return plain | {"factors": list(self.combs.factors), "network": digest.hexdigest(), "versions": versions}
+        return plain | {"factors": list(self.combs.factors), "network": _digest(self.network(0)), "versions": versions}
 
     def _seed(self, *words: int) -> int:
         return int(np.random.SeedSequence((self.seed, *words)).generate_state(1, np.uint64)[0] >> np.uint64(1))
@@ -174,6 +170,9 @@ def prepared(
     as_choice("dtype", dtype, DTYPES)
     blank = Experiment(factory, combs, words, 1, 1, 1, 1, 1, as_integer("seed", seed, 0), "float64", (0, 0))
     net = blank.network(0)
+    if list(net.parameters()) and _digest(net) == _digest(blank.network(1)):
+        hint = "does it seed itself, or is it one module? Name what makes a new one of Torch's random numbers"
+        raise ValueError(complaint("networks drawn", "the same one twice", "one anew each time", hint))
     width = own_channels(net, 1) if channels is None else as_integer("channels", channels, 1)
     if step is None:
         step = _step(rate_of(net, width, combs.period), combs.period)
@@ -181,6 +180,13 @@ def prepared(
     left, right = (max(side) for side in zip(*looks, strict=True))
     measured = (periods, records, bands) if noisy else (1, 1, 1)
     return Experiment(factory, combs, words, width, step, *measured, seed, dtype, (left, right), tuple(covariance))
+
+
+def _digest(net: nn.Module) -> str:
+    digest = blake2b(repr(net).encode(), digest_size=16)
+    for name, tensor in net.state_dict().items():
+        digest.update(name.encode() + np.asarray(tensor.numpy()).tobytes())
+    return digest.hexdigest()
 
 
 def coloured(shape: tuple[int, ...], covariance: Sequence[float], generator: torch.Generator) -> Tensor:

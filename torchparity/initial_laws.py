@@ -123,6 +123,9 @@ def _concluded(name: str, op: Drawn, due: Drawn, words: str, found: list[Seen]) 
     if as_due:
         words += ", biases measured" if biased and bias else ""
         remark = "" if tells(len(w)) else f"{name}: {len(w)} weights, too few to tell their law; that of the class"
+        if biased:
+            told = f"σ² = {float(bias):.4g} of {len(b)}; not those of reset_parameters"
+            remark = f"{name}: biases measured from one draw, {told}"
         return replace(due, bias=bias), Law(name, words, due.weight, bias), remark
     measured = _measured(op, w, bias)
     remark = f"{name}: weights measured from one draw, σ² = {measured.weight:.4g}; not those of reset_parameters"

@@ -29,6 +29,12 @@ EXAMPLE = "as 'conv k7 p3 | leaky 0.2 | convt k16 s8 p4', or --preset melgan"
 INITS = ("default", "kaiming", "kaiming_normal", "xavier", "xavier_normal", "normal", "uniform", "icnr")
 
 
+WITHOUT = (
+    "presets and configs name the layers that change the rate: residual blocks and skips, which change levels, are not "
+    "among them; torchparity expect reads a whole network"
+)
+
+
 def expect_options(command: Command) -> Command:
     """Add the options that both commands share."""
     for option in (
@@ -96,7 +102,14 @@ def expect(
     widths = default_channels(chain) if channels is None else integers("channels", channels)
     net = network_of(chain, widths, init=init, scale=scale, bias=bias)
     made = reported(
-        net, source, target=spelt(chain), sr=sr or rate, channels=widths[0], width_terms=width_terms, explain=explain
+        net,
+        source,
+        target=spelt(chain),
+        sr=sr or rate,
+        channels=widths[0],
+        width_terms=width_terms,
+        explain=explain,
+        remarks=() if spec is not None else (WITHOUT,),
     )
     tell(made, form, target)
 

@@ -56,6 +56,10 @@ def initialised(layer: Drawn, law: str, *, scale: float = 1.0, bias: Any = None)
     if not isinstance(layer, Drawn):
         raise TypeError(complaint("layer", repr(layer), "Drawn"))
     as_choice("initialisation", law, LAWS)
+    if not (math.isfinite(scale) and scale >= 0):
+        raise ValueError(complaint("scale", scale, "a number > 0"))
+    if scale != 1 and law in ("default", "icnr"):
+        raise ValueError(complaint("scale", scale, f"none for {law}", "say another initialisation"))
     if law == "orthogonal":
         hint = "its taps depend on each other"
         raise NotAnalysable(complaint("initialisation", law, ", ".join(LAWS[:-1]), hint))

@@ -103,7 +103,9 @@ def test_channels_are_halved_by_what_raises_the_rate() -> None:
 @pytest.mark.parametrize("init", INITS)
 def test_every_law_is_that_of_torch(init: str) -> None:
     """The variances by hand, for 4 channels to 6 with 5 taps: fan_in 20, fan_out 30."""
-    (node,) = network_of(parse("conv k5"), [4, 6], init=init, scale=2.0, bias=0.25)
+    (node,) = network_of(
+        parse("conv k5"), [4, 6], init=init, scale=1.0 if init in ("default", "icnr") else 2.0, bias=0.25
+    )
     due = {"default": 1 / 60, "icnr": 1 / 60, "kaiming": 4 / 20, "xavier": 8 / 50, "normal": 4.0, "uniform": 4 / 3}
     assert isinstance(node.op, Drawn)
     assert float(node.op.weight) == pytest.approx(due[init.removesuffix("_normal")], rel=1e-15)
@@ -176,8 +178,10 @@ def test_other_inputs_are_refused_before_any_work(
     ("arguments", "match"),
     [
         (["conv k3", "--init", "normal", "--scale", "0"], "a constant initialisation has no spectrum to expect"),
-        (["conv k3", "--init", "normal", "--scale", "nan"], "variance of the weight"),
-        (["conv k3", "--init", "uniform", "--scale", "inf"], "variance of the weight"),
+        (["conv k3", "--init", "normal", "--scale", "nan"], "scale: got nan"),
+        (["conv k3", "--init", "uniform", "--scale", "inf"], "scale: got inf"),
+        (["conv k3", "--init", "normal", "--scale=-1"], "scale: got -1.0"),
+        (["conv k3", "--scale", "2"], "none for default"),
         (["conv k3", "--init", "orthogonal"], "--init"),
         (["conv k3", "--bias", "-1"], "variance of the bias: got -1.0"),
         (["conv k3", "--bias", "nan"], "variance of the bias"),

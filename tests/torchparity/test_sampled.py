@@ -263,3 +263,16 @@ def test_every_kind_of_input_has_power_1() -> None:
         x = prepared(partial(conv, 1.0), [], inputs=kind, periods=4000, records=2, covariance=r).input(0)
         power = (x**2).mean().item()
         assert abs(power - 1) <= (0 if kind == "ones" else SIGMAS * math.sqrt(2 / 8000))
+
+
+def test_a_factory_that_makes_one_network_again_and_again_is_told_of() -> None:
+    one = nn.Conv1d(2, 2, 3)
+
+    def seeded() -> nn.Module:
+        torch.manual_seed(0)
+        return nn.Conv1d(2, 2, 3)
+
+    for factory in (lambda: one, seeded):
+        with pytest.raises(ValueError, match=r"the same one twice.*seed itself"):
+            sampled(factory, [], draws=2)
+    assert not one.weight.is_meta
