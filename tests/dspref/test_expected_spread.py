@@ -74,7 +74,7 @@ CHAINS: dict[str, tuple[Drawn | Fixed, ...]] = {
     "linear, conv": (fixed(Linear(2)), Drawn("conv", 3, 3, 3)),
     "conv, nearest, conv": (Drawn("conv", 3, 3, 2), fixed(Nearest(2)), Drawn("conv", 3, 3, 2)),
     "transposed, filter": (Drawn("convt", 3, 3, 2, factor=2), Fixed(np.array([0.25, 0.5, 0.25]))),
-    "transposed, box": (Drawn("convt", 3, 3, 4, factor=2), Fixed((0.25,) * 4)),
+    "transposed, box": (Drawn("convt", 3, 3, 4, factor=2), Fixed(np.full(4, 0.25))),
     "transposed, linear": (Drawn("convt", 3, 3, 2, factor=2), fixed(Linear(2))),
     "up and down": (Drawn("convt", 3, 3, 4, factor=2), Drawn("conv", 3, 3, 3, factor=2)),
 }
