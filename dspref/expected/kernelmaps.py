@@ -7,6 +7,7 @@ tanh, sigmoid, silu, softplus and elu are summed by Mehler's series. A gate of t
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -160,6 +161,7 @@ CLOSED: dict[str, Callable[..., KernelMap]] = {
 """Maps whose V is a closed form of the variances and the covariance."""
 
 
+@lru_cache(maxsize=32)
 def _series(stage: Pointwise) -> KernelMap:
     f, _ = POINTWISE[stage.name]
     return series(lambda x: f(x, *stage.parameters), widest=STEEPEST.get(stage.name, WIDEST))

@@ -32,6 +32,9 @@ ROUNDING = 1e-12
 REACH = 26.0
 """End of the integrals: a Hermite function times what is left of the Gaussian is below 1e−70 there."""
 
+SMALL = 1 << 13
+"""Terms that are summed at once; of more, one after the other is faster, and takes less memory."""
+
 WIDEST = 1e8
 """Largest variance that is summed."""
 
@@ -116,16 +119,21 @@ def series(f: Map, *, widest: float = WIDEST) -> Callable[[Array, Array, Array],
     0.394294
     """
 
+    @lru_cache(maxsize=4)
+    def found(variances: bytes) -> Array:
+        a, rest = coefficients(f, np.frombuffer(variances))
+        return np.concatenate([a, np.sqrt(rest)[:, None]], axis=1)
+
     def V(q1: Array, q2: Array, c: Array) -> Array:
         shape = np.broadcast_shapes(q1.shape, q2.shape, c.shape)
         q, places = np.unique(np.concatenate([q1.ravel(), q2.ravel()]), return_inverse=True)
         if q.max(initial=0.0) > widest:
             hint = "beyond it the map is a step, and its terms fall too slowly to be summed; lower the gain before it"
             raise ValueError(complaint("variance in front of a map", f"{q.max():g}", f"at most {widest:g}", hint))
-        a, rest = coefficients(f, q)
-        i, j = places[: q1.size].reshape(q1.shape), places[q1.size :].reshape(q2.shape)
-        a = np.concatenate([a, np.sqrt(rest)[:, None]], axis=1)
+        a, i, j = found(q.tobytes()), places[: q1.size].reshape(q1.shape), places[q1.size :].reshape(q2.shape)
         rho = correlation(q1, q2, c)
+        if rho.size * a.shape[1] <= SMALL:
+            return np.asarray((a[i] * a[j] * rho[..., None] ** np.arange(a.shape[1])).sum(axis=-1))
         total = np.zeros(shape)
         for term in a.T[::-1]:  # Horner's rule: the series in ρ from its last term
             total = total * rho + term[i] * term[j]

@@ -219,7 +219,7 @@ def sway(V: KernelMap, q1: Array, q2: Array, c: Array, T: Array) -> tuple[Array,
     [0.3125, 1.0]
     """
     t = np.minimum(np.sqrt(T), np.maximum(np.sqrt(q1) * np.sqrt(q2) - np.abs(c), 0))
-    up, down = V(q1, q2, c + t), V(q1, q2, c - t)
+    up, down = V(q1, q2, np.stack([c + t, c - t]))
     slope = np.divide(up - down, 2 * t, out=np.zeros(np.shape(t)), where=t > 0)
     return np.asarray((up + down) / 2), slope**2
 
@@ -262,7 +262,8 @@ def _along(T: Array, taps: Array, *, farthest: int = FARTHEST) -> Array:
     """Return the convolution along lags, of which T has those >= 0, with taps at −w … w; both are even."""
     w, n, at = len(taps) // 2, T.shape[1], np.flatnonzero(T.any(axis=1))
     kept = min(n + w, farthest)
-    both = np.pad(np.concatenate([T[at, :0:-1], T[at]], axis=1), ((0, 0), (w, 2 * w)))
+    both = np.zeros((len(at), 2 * n - 1 + 3 * w))
+    both[:, w : w + 2 * n - 1] = np.concatenate([T[at, :0:-1], T[at]], axis=1)
     found = np.zeros((len(T), kept))
     for u in np.flatnonzero(taps):
         start = 2 * w + n - 1 - u
@@ -271,6 +272,7 @@ def _along(T: Array, taps: Array, *, farthest: int = FARTHEST) -> Array:
 
 
 def _sum(x: Array, y: Array) -> Array:
-    n = max(x.shape[1], y.shape[1])
-    wide_x, wide_y = (np.pad(each, ((0, 0), (0, n - each.shape[1]))) for each in (x, y))
-    return np.asarray(wide_x + wide_y)
+    total = np.zeros((max(len(x), len(y)), max(x.shape[1], y.shape[1])))
+    for each in (x, y):
+        total[:, : each.shape[1]] += each
+    return total
