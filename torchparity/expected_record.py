@@ -79,25 +79,24 @@ def _raised(level: float, by: float) -> float:
 
 @dataclass(frozen=True)
 class Compared:
-    """A network by theory and by draws; `seconds` of the theory; and why some of its levels may differ."""
+    """A network by theory and by draws; and the seconds that the theory took."""
 
     name: str
     inputs: str
     draws: int
     lines: tuple[Line, ...]
     seconds: float
-    beyond: dict[str, str]
 
 
 @dataclass(frozen=True)
 class Height:
-    """By how much a tone stands over the floor, in dB: by theory, of draws, and by theory of a larger network."""
+    """By how much a tone stands over the floor, in dB: by theory, and of draws."""
 
     name: str
+    draws: int
     theory: float
     seen: float
     error: float
-    large: float
 
 
 @dataclass(frozen=True)
@@ -138,8 +137,7 @@ class Table:
 
 def _block(row: Compared) -> str:
     words = f"{row.draws} draws; theory took {1e3 * row.seconds:.1f} ms."
-    notes = [f"\n{what}: {why}." for what, why in row.beyond.items()]
-    return "\n".join([f"## {row.name}, {row.inputs}", "", words, "", *_lines(row.lines), *notes])
+    return "\n".join([f"## {row.name}, {row.inputs}", "", words, "", *_lines(row.lines)])
 
 
 def _lines(lines: tuple[Line, ...]) -> Iterator[str]:
@@ -153,15 +151,15 @@ def _lines(lines: tuple[Line, ...]) -> Iterator[str]:
 
 
 def _figures(heights: tuple[Height, ...]) -> str:
-    rows = [f"| {h.name} | {h.theory:.2f} | {h.seen:.2f} ± {h.error:.2f} | {h.large:.2f} |" for h in heights]
+    rows = [f"| {h.name} | {h.draws} | {h.theory:.2f} | {h.seen:.2f} ± {h.error:.2f} |" for h in heights]
     return "\n".join(
         [
             f"## From Fig. 1 to Fig. 9: sr/4 over the floor of a Hann spectrum of {N} samples, in dB",
             "",
-            "U-Nets fed with white noise in one channel: four levels from 16 channels; by theory alone, six from 100, "
-            "as large as the article's.",
+            "U-Nets fed with white noise in one channel: four levels from 16 channels; and six from 100, as large as the "
+            "article's.",
             "",
-            "| | theory | draws | article's size, theory |",
+            "| | draws | theory | seen |",
             "|---|---|---|---|",
             *rows,
         ]

@@ -38,8 +38,6 @@ class Row:
     draws : int
     options : mapping
         Further ones of `torchparity.sampled.sampled`.
-    beyond : mapping
-        Levels at which networks of this width are not as infinitely wide ones are, each with the reason.
     """
 
     name: str
@@ -50,7 +48,6 @@ class Row:
     inputs: str
     draws: int
     options: dict[str, Any] = field(default_factory=dict)
-    beyond: dict[str, str] = field(default_factory=dict)
 
     @property
     def source(self) -> Source:
@@ -65,9 +62,9 @@ def rows() -> tuple[Row, ...]:
     Examples
     --------
     >>> len(rows()), rows()[0].name
-    (15, 'MelGAN')
+    (19, 'MelGAN')
     """
-    return (*_melgans(), *_decoders(), *_unets())
+    return (*_melgans(), *_decoders(), *_unets(), *_unets(channels=100, depth=6, draws=400))
 
 
 def _melgans() -> Iterator[Row]:
@@ -80,31 +77,21 @@ def _melgans() -> Iterator[Row]:
         yield Row(name, made, steps, (8, 8, 2, 2), 80, inputs, draws)
 
 
-BEYOND = {
-    "Decoder ×3, linear, white": {
-        "floor by band": "bands 45 to 85 dB under the lowest, of noise that maps fold back from higher powers: there, "
-        "what 64 channels have beyond the limit of wide layers counts"
-    },
-}
-"""Levels that differ, and why, as far as it is known."""
-
-
 def _decoders() -> Iterator[Row]:
     for kind in UPSAMPLERS:
         made, steps = partial(decoder, kind=kind, out=OUT), demucs_decoder(kind=kind, out=OUT)
         for inputs, draws in (("ones", 4800), ("white", 4800)):
-            noise = {"periods": 16, "records": 3, "bands": 8} if inputs == "white" else {}
-            beyond = BEYOND.get(f"Decoder ×3, {kind}, {inputs}", {})
-            yield Row(f"Decoder ×3, {kind}", made, steps, (4, 4, 4), 256, inputs, draws, noise, beyond)
+            noise = {"periods": 64, "records": 3, "bands": 8} if inputs == "white" else {}
+            yield Row(f"Decoder ×3, {kind}", made, steps, (4, 4, 4), 256, inputs, draws, noise)
 
 
-def _unets() -> Iterator[Row]:
-    options = {"periods": 8, "records": 3, "dtype": "float32"}
+def _unets(*, channels: int = 16, depth: int = 4, draws: int = 9600) -> Iterator[Row]:
+    periods, records = (8, 3) if draws > 1000 else (3, 2)  # of large networks tones stand out, and each takes seconds
+    options = {"periods": periods, "records": records, "dtype": "float32"}
     for name, told in UNETS.items():
-        made = partial(UNet, channels=16, depth=4, audio=1, out=8, **told)
-        steps = demucs_unet(channels=16, depth=4, **told)
-        beyond = BEYOND.get(f"U-Net, {name}, white", {})
-        yield Row(f"U-Net, {name}", made, steps, (4,) * 4, 1, "white", 9600, options, beyond)
+        made = partial(UNet, channels=channels, depth=depth, audio=1, out=8, **told)
+        steps = demucs_unet(channels=channels, depth=depth, **told)
+        yield Row(f"U-Net {depth} × {channels}, {name}", made, steps, (4,) * depth, 1, "white", draws, options)
 
 
 UNETS: dict[str, dict[str, Any]] = {

@@ -13,11 +13,10 @@ from time import perf_counter
 import numpy as np
 
 from dspref.arrays import Array
-from dspref.expected import Expected, Forecast, Source, expected_spectrum, forecast
-from dspref.expected.architectures import demucs_unet
+from dspref.expected import Expected, Forecast, expected_spectrum, forecast
 from torchparity.comblines import band_of, band_sizes, both_sides
 from torchparity.expected_record import Compared, Height, Line, N, Table
-from torchparity.expected_rows import UNETS, Row
+from torchparity.expected_rows import Row
 from torchparity.sampled import HANN, Sampled, sampled
 from torchparity.validation import commit, versions
 from torchparity.validation_record import slug
@@ -69,7 +68,7 @@ def compared(row: Row, made: Sampled) -> Compared:
     seconds = perf_counter() - begun
     assert told.expected is not None, told.not_predicted
     lines = [*_combs(told, told.expected, made), *(_floors(told.expected, made) if made.experiment.noisy else ())]
-    return Compared(row.name, row.inputs, made.count, tuple(lines), seconds, row.beyond)
+    return Compared(row.name, row.inputs, made.count, tuple(lines), seconds)
 
 
 def _combs(told: Forecast, found: Expected, made: Sampled) -> Iterator[Line]:
@@ -103,19 +102,17 @@ def height_db(found: Expected, divisor: int) -> float:
     return 10 * math.log10(power / found.noise * N / HANN + 1)
 
 
-def height(name: str, row: Row, made: Sampled) -> Height:
-    """Return the tone at sr/4 of a U-Net of `UNETS` over its floor, and that of one as large as the article's."""
+def height(row: Row, made: Sampled) -> Height:
+    """Return the tone at sr/4 of a network over its floor."""
     over, k = made.heights(N), made.combs.period // 4
     seen = float(over.mean[k]) + 1
-    found = expected_spectrum(row.steps, row.source)
-    large = expected_spectrum(demucs_unet(**UNETS[name]), Source(1, covariance=(1.0,)))
     error = 10 / math.log(10) * float(over.error[k]) / seen
-    return Height(name, height_db(found, 4), 10 * math.log10(seen), error, height_db(large, 4))
+    theory = height_db(expected_spectrum(row.steps, row.source), 4)
+    return Height(row.name, made.count, theory, 10 * math.log10(seen), error)
 
 
 def table(rows: Sequence[Row], *, folder: Path | None = None, progress: Progress = quiet) -> Table:
     """Return all rows compared, each by its own number of draws."""
     pairs = [(row, drawn(row, folder=folder, progress=progress)) for row in rows]
-    by_name = {row.name.removeprefix("U-Net, "): (row, made) for row, made in pairs}
-    heights = tuple(height(name, *by_name[name]) for name in UNETS if name in by_name)
+    heights = tuple(height(*pair) for pair in pairs if pair[0].name.startswith("U-Net"))
     return Table(tuple(compared(*pair) for pair in pairs), heights, versions("cpu"), commit())

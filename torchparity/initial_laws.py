@@ -126,8 +126,9 @@ def _concluded(name: str, op: Drawn, due: Drawn, words: str, found: list[Seen]) 
         if biased:
             told = f"σ² = {float(bias):.4g} of {len(b)}; not those of reset_parameters"
             remark = f"{name}: biases measured from one draw, {told}"
-        return replace(due, bias=bias), Law(name, words, due.weight, bias), remark
-    measured = _measured(op, w, bias)
+        drawn = replace(due, bias=bias, bias_law=_bias_law(b) if biased else due.bias_law)
+        return drawn, Law(name, words, due.weight, bias), remark
+    measured = _measured(op, w, bias, _bias_law(b) if biased else op.bias_law)
     remark = f"{name}: weights measured from one draw, σ² = {measured.weight:.4g}; not those of reset_parameters"
     return measured, Law(name, "measured", measured.weight, measured.bias), remark
 
@@ -144,10 +145,15 @@ def _one_law(found: list[Seen], biases: bool) -> bool:
     return True in agree or not bool(squares.any()) or one_variance(squares, n, u)
 
 
-def _measured(op: Drawn, w: Tensor, bias: Any) -> Drawn:
+def _measured(op: Drawn, w: Tensor, bias: Any, bias_law: str) -> Drawn:
     """Return the layer with the moments of its draw; the only place that knows them."""
     square = float(w.square().mean())
-    return replace(op, weight=square, bias=bias, kurtosis=float(w.pow(4).mean()) / square**2)
+    return replace(op, weight=square, bias=bias, kurtosis=float(w.pow(4).mean()) / square**2, bias_law=bias_law)
+
+
+def _bias_law(b: Tensor) -> str:
+    """Return the law whose kurtosis, 9/5 or 3, is nearer to that of biases; few, or all zero, are taken for uniform."""
+    return "normal" if 5 * float(b.pow(4).mean()) > 12 * float(b.square().mean()) ** 2 else "uniform"
 
 
 def _own(kernel: Kernel) -> bool:

@@ -1,7 +1,8 @@
 """The lines to expect of planned layers with random weights, for a constant at the input.
 
 Second moments of the output, averaged over channels and weights: ``F[n, m] = E y[n] y[m]``, both modulo the period P.
-For linear layers exact at any width; a leaky rectifier between layers is taken at infinite width.
+For linear layers exact at any width; a leaky rectifier between layers is taken at infinite width, and meets biases as
+they are, uniform.
 """
 
 from __future__ import annotations
@@ -14,9 +15,13 @@ from numpy.typing import ArrayLike
 from dspref.advice.plans import Plan, triangle_taps
 from dspref.arrays import Array
 from dspref.designs.projection import tone_free
+from dspref.expected.offsets import Offsets, mixed
 
 LARGEST = 1 << 10
 """Periods beyond it are cut: what comes before the last layers is taken for a constant of its mean power."""
+
+
+NONE = Offsets()
 
 
 def expected_lines(plans: tuple[Plan, ...], *, slope: float = 0.2, power: float = 1.0) -> Array:
@@ -51,8 +56,14 @@ def moments(plans: tuple[Plan, ...], slope: float, power: float) -> Array:
     before = moments(plans[:cut], slope, power) if cut else None
     F = np.array([[power if before is None else before.diagonal().mean()]])
     for place, plan in enumerate(plans[cut:], cut):
-        F = upsampled(rectified(F, slope) if place else F, plan)
+        F = upsampled(rectified(F, slope, biases(plans[place - 1])) if place else F, plan)
     return F
+
+
+def biases(plan: Plan) -> Offsets:
+    """Return what is uniform in the output of a layer."""
+    phases = plan.factor if plan.family == "subpixel" and plan.bias != "equal" else 1
+    return Offsets(() if plan.bias == "none" else (1 / (3 * plan.fan_in),), phases)
 
 
 def last(plans: tuple[Plan, ...]) -> tuple[Plan, ...]:
@@ -115,12 +126,17 @@ def _bias(plan: Plan, P: int) -> Array | int:
     return np.asarray(n[:, None] == n, float)
 
 
-def rectified(F: Array, slope: float) -> Array:
-    """Return the second moments behind a leaky rectifier, of Gaussian values: infinite width.
+def rectified(F: Array, slope: float, offsets: Offsets = NONE) -> Array:
+    """Return the second moments behind a leaky rectifier, of values that are Gaussian but for offsets: infinite width.
 
     ``slope·F + (1 − slope)² κ``, ``κ = √(q q')/(2π) · (√(1 − ρ²) + ρ (π − arccos ρ))``, q the diagonal of F.
     """
-    q = np.sqrt(np.outer(F.diagonal(), F.diagonal()))
-    rho = np.clip(np.divide(F, q, out=np.zeros_like(F), where=q > 0), -1, 1)
-    kappa = q / (2 * np.pi) * (np.sqrt(1 - rho**2) + rho * (np.pi - np.arccos(rho)))
-    return np.asarray(slope * F + (1 - slope) ** 2 * kappa)
+    q, n = F.diagonal(), np.arange(len(F)) % offsets.phases
+    together, apart = (mixed(_kappa, offsets, apart=each)(q[:, None], q, F) for each in (False, True))
+    return np.asarray(slope * F + (1 - slope) ** 2 * np.where(n[:, None] == n, together, apart))
+
+
+def _kappa(q: Array, other: Array, c: Array) -> Array:
+    scale = np.sqrt(q * other)
+    rho = np.clip(np.divide(c, scale, out=np.zeros(np.broadcast(c, scale).shape), where=scale > 0), -1, 1)
+    return np.asarray(scale / (2 * np.pi) * (np.sqrt(1 - rho**2) + rho * (np.pi - np.arccos(rho))))

@@ -17,6 +17,7 @@ from dspref.arrays import Array, NotAnalysable, complaint
 from dspref.chain import Pointwise
 from dspref.expected.filters import Fixed
 from dspref.expected.network import Drawn, Gate
+from dspref.expected.offsets import Offsets
 from dspref.multirate import check_border, extend
 
 
@@ -124,7 +125,7 @@ class Length:
         """Behind a fixed filter."""
         return replace(self, samples=length_behind(u, self.samples))
 
-    def mapped(self, stage: Pointwise | Gate) -> Length:
+    def mapped(self, stage: Pointwise | Gate, offsets: Offsets) -> Length:
         """Behind a map."""
         return self
 

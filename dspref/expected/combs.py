@@ -23,8 +23,9 @@ import numpy as np
 from dspref.arrays import Array, NotAnalysable, complaint, value
 from dspref.chain import Pointwise
 from dspref.expected.filters import Fixed
-from dspref.expected.kernelmaps import kernel_map, mean_map
+from dspref.expected.kernelmaps import NONE, kernel_map, mean_map
 from dspref.expected.network import Drawn, Gate, Source
+from dspref.expected.offsets import Offsets
 from dspref.expected.spread import Spread
 
 HINT = "the full recursion has no such limits"
@@ -83,12 +84,15 @@ class Levels:
             return self.scaled(float(u.h[0]))
         raise NotAnalysable(complaint("combs", f"a fixed filter of {len(u.h)} taps", "drawn convolutions", HINT))
 
-    def mapped(self, stage: Pointwise | Gate) -> Levels:
-        """Return the levels behind a map, or gate, of Gaussian values."""
+    def mapped(self, stage: Pointwise | Gate, offsets: Offsets = NONE) -> Levels:
+        """Return the levels behind a map, or gate, of values that are Gaussian but for offsets."""
         q, v = np.array(self.power), np.array(self.v)
-        *found, power = kernel_map(stage)(q, q, np.array([*v, q])).tolist()
-        rise, spread = self.spread.mapped(stage, q[None], *np.broadcast_arrays(q, v[self.spread.at, None]))
-        mean = float(mean_map(stage, q[None])[0])
+        V = kernel_map(stage, offsets)
+        *found, power = V(q, q, np.array([*v, q])).tolist()
+        for i in (i for i, M in enumerate(self.divisors) if M % offsets.phases):
+            found[i] = float(kernel_map(stage, offsets, apart=True)(q, q, v[i]))
+        rise, spread = self.spread.mapped(stage, V, q[None], *np.broadcast_arrays(q, v[self.spread.at, None]))
+        mean = float(mean_map(stage, q[None], offsets)[0])
         return Levels(self.divisors, tuple((found + rise[:, 0]).tolist()), power - found[-1], mean, spread)
 
     def scaled(self, gain: float) -> Levels:

@@ -26,8 +26,9 @@ from dspref.chain import Pointwise
 from dspref.expected.borders import Length, met
 from dspref.expected.filters import Fixed
 from dspref.expected.graph import Network, network
-from dspref.expected.kernelmaps import kernel_map, mean_map
+from dspref.expected.kernelmaps import NONE, kernel_map, mean_map
 from dspref.expected.network import Drawn, Gate, Source, Step
+from dspref.expected.offsets import Offsets
 from dspref.expected.walk import started, walk
 
 LARGEST = 4096
@@ -142,12 +143,15 @@ class Dense:
         period = self._resampled(u.factor, u.stride)
         return Dense(A @ self.K @ A.T, A @ self.F @ A.T, A @ self.mean, found.steady, period)
 
-    def mapped(self, stage: Pointwise | Gate) -> Dense:
-        """Return the moments behind a map, or gate, of Gaussian values."""
-        V, q = kernel_map(stage), self.power
-        blocks = [slice(i, i + BLOCK) for i in range(0, len(q), BLOCK)]
-        K, F = (np.concatenate([V(q[b, None], q[None], each[b]) for b in blocks]) for each in (self.K, self.F))
-        return Dense(K, F, mean_map(stage, q), self.steady, self.period)
+    def mapped(self, stage: Pointwise | Gate, offsets: Offsets = NONE) -> Dense:
+        """Return the moments behind a map, or gate, of values that are Gaussian but for offsets."""
+        q, L = self.power, offsets.phases
+        K, F = np.empty_like(self.K), np.empty_like(self.F)
+        for r, other in ((r, other) for r in range(L) for other in range(L)):
+            V, m = kernel_map(stage, offsets, apart=r != other), slice(other, None, L)
+            for n in (slice(i + r, i + BLOCK * L, L) for i in range(0, len(q), BLOCK * L)):
+                K[n, m], F[n, m] = (V(q[n, None], q[None, m], each[n, m]) for each in (self.K, self.F))
+        return Dense(K, F, mean_map(stage, q, offsets), self.steady, self.period)
 
     def scaled(self, gain: float) -> Dense:
         """Return the moments under a gain."""

@@ -9,6 +9,7 @@ from dspref.arrays import NotAnalysable, complaint
 from dspref.chain import Pointwise
 from dspref.expected.filters import Fixed
 from dspref.expected.network import Drawn, Gate
+from dspref.expected.offsets import Offsets
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Extent:
         """Behind a fixed filter."""
         return self._resampled(u.factor, u.stride)
 
-    def mapped(self, stage: Pointwise | Gate) -> Extent:
+    def mapped(self, stage: Pointwise | Gate, offsets: Offsets) -> Extent:
         """Behind a map."""
         return self
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,20 +16,25 @@ from dspref.arrays import Array, as_real, complaint
 from dspref.chain import POINTWISE, Pointwise
 from dspref.expected.mehler import WIDEST, coefficients, correlation, series
 from dspref.expected.network import Gate
+from dspref.expected.offsets import KernelMap, Offsets, mixed, mixed_mean
 
 SMALLEST, LARGEST = 1e-50, 1e50
 """Parameters of snake whose squares are numbers, also times variances."""
 
-KernelMap: TypeAlias = Callable[[Array, Array, Array], Array]
+NONE = Offsets()
 
 
-def kernel_map(stage: Pointwise | Gate) -> KernelMap:
+def kernel_map(stage: Pointwise | Gate, offsets: Offsets = NONE, *, apart: bool = False) -> KernelMap:
     """Return V of a map, a function of arrays that broadcast.
 
     Parameters
     ----------
     stage : Pointwise or Gate
         "leaky" of slope a is PReLU as it begins (Torch: a = 1/4).
+    offsets : Offsets, optional
+        Uniform biases in x and y, whose variances are in q₁ and q₂.
+    apart : bool
+        Whether x has its own, and y its own.
 
     Returns
     -------
@@ -44,14 +48,19 @@ def kernel_map(stage: Pointwise | Gate) -> KernelMap:
     """
     _check_map(stage)
     if isinstance(stage, Gate):
-        return _product(_side(stage.left), _side(stage.right))
+        left, right = (
+            _identity if side == "identity" else kernel_map(_as_stage(side), offsets, apart=apart)
+            for side in (stage.left, stage.right)
+        )
+        return lambda q1, q2, c: left(q1, q2, c) * right(q1, q2, c)
     if stage.name == "glu":
-        return _product(_identity, _side("sigmoid"))
-    return _arrays(CLOSED[stage.name](*stage.parameters) if stage.name in CLOSED else _series(stage))
+        return kernel_map(Gate("identity", "sigmoid"), offsets, apart=apart)
+    V = CLOSED[stage.name](*stage.parameters) if stage.name in CLOSED else _series(stage)
+    return _arrays(mixed(V, offsets, apart=apart))
 
 
-def mean_map(stage: Pointwise | Gate, q: ArrayLike) -> Array:
-    """Return ``E φ(x)`` for variances q (n,).
+def mean_map(stage: Pointwise | Gate, q: ArrayLike, offsets: Offsets = NONE) -> Array:
+    """Return ``E φ(x)`` for variances q (n,), offsets included.
 
     Examples
     --------
@@ -64,12 +73,17 @@ def mean_map(stage: Pointwise | Gate, q: ArrayLike) -> Array:
     q = np.asarray(as_real("variance", q), float)
     if isinstance(stage, Gate):
         sides = (stage.left, stage.right)
-        left, right = (np.zeros(q.shape) if side == "identity" else mean_map(_as_stage(side), q) for side in sides)
+        left, right = (
+            np.zeros(q.shape) if side == "identity" else mean_map(_as_stage(side), q, offsets) for side in sides
+        )
         return left * right
     if stage.name == "glu":
         return np.zeros(q.shape)
     values, places = np.unique(q, return_inverse=True)
-    return np.array([gaussian_moments(stage, variance=float(v)).mean for v in values])[places].reshape(q.shape)
+    found = mixed_mean(
+        lambda q: np.array([gaussian_moments(stage, variance=v).mean for v in q.tolist()]), offsets, values
+    )
+    return found[places].reshape(q.shape)
 
 
 def _check_map(stage: object) -> None:
@@ -94,14 +108,6 @@ def slope(stage: Pointwise, q: float) -> float:
 
 def _as_stage(side: Pointwise | str) -> Pointwise:
     return side if isinstance(side, Pointwise) else Pointwise(side)
-
-
-def _side(side: Pointwise | str) -> KernelMap:
-    return _identity if side == "identity" else kernel_map(_as_stage(side))
-
-
-def _product(left: KernelMap, right: KernelMap) -> KernelMap:
-    return lambda q1, q2, c: left(q1, q2, c) * right(q1, q2, c)
 
 
 def _arrays(V: KernelMap) -> KernelMap:

@@ -119,7 +119,7 @@ def series(f: Map, *, widest: float = WIDEST) -> Callable[[Array, Array, Array],
     0.394294
     """
 
-    @lru_cache(maxsize=4)
+    @lru_cache(maxsize=16)
     def found(variances: bytes) -> Array:
         a, rest = coefficients(f, np.frombuffer(variances))
         return np.concatenate([a, np.sqrt(rest)[:, None]], axis=1)

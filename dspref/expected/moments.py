@@ -21,8 +21,9 @@ import numpy as np
 from dspref.arrays import Array, frozen, set_field, value
 from dspref.chain import Pointwise
 from dspref.expected.filters import Fixed
-from dspref.expected.kernelmaps import kernel_map, mean_map
+from dspref.expected.kernelmaps import NONE, kernel_map, mean_map
 from dspref.expected.network import Drawn, Gate, Source
+from dspref.expected.offsets import Offsets
 from dspref.expected.spread import FARTHEST, Spread
 
 BLOCK = 256
@@ -79,22 +80,27 @@ class Moments:
         spread = _decimated(self.spread.fixed(u), P * L, s)
         return Moments(A @ self.F @ A.T, *_filtered_lags(self, u, at), A @ self.mean, spread)
 
-    def mapped(self, stage: Pointwise | Gate) -> Moments:
-        """Return the moments behind a map, or gate, of Gaussian values."""
-        V, q = kernel_map(stage), self.power
-        F, n = V(q[:, None], q[None], self.F), np.arange(self.period)
+    def mapped(self, stage: Pointwise | Gate, offsets: Offsets = NONE) -> Moments:
+        """Return the moments behind a map, or gate, of values that are Gaussian but for offsets."""
+        V, q, P, L = kernel_map(stage, offsets), self.power, self.period, offsets.phases
+        F, n = np.empty_like(self.F), np.arange(P)
+        for r in range(L):
+            F[r::L, r::L] = V(q[r::L, None], q[None, r::L], self.F[r::L, r::L])
+        apart = kernel_map(stage, offsets, apart=True)
+        for r, other in ((r, other) for r in range(L) for other in range(L) if other != r):
+            F[r::L, other::L] = apart(q[r::L, None], q[None, other::L], self.F[r::L, other::L])
         D = np.empty_like(self.D)
         for i in range(0, len(D), BLOCK):
-            m = (n + self.lags[i : i + BLOCK, None]) % self.period
-            D[i : i + BLOCK] = V(q[None], q[m], self.F[n, m] + self.D[i : i + BLOCK]) - F[n, m]
-        P = self.period
+            m = (n + self.lags[i : i + BLOCK, None]) % P
+            near = self.F[n, m] + self.D[i : i + BLOCK]
+            D[i : i + BLOCK] = V(q[None], q[m], near) - F[n, m]
         half = self.spread.rows(n[: P // 2 + 1])  # F[n, m] is F[m, n]
         m = (n + half.at[:, None]) % P
-        rise, spread = half.mapped(stage, q, q[m], self.F[n, m])
+        rise, spread = half.mapped(stage, V, q, q[m], self.F[n, m])
         F[n, m] += rise
         back = slice(1, (P + 1) // 2)
         F[m[back], n] += rise[back]
-        return Moments(F, self.lags, D, mean_map(stage, q), spread.rows(np.minimum(n, P - n)))
+        return Moments(F, self.lags, D, mean_map(stage, q, offsets), spread.rows(np.minimum(n, P - n)))
 
     def scaled(self, gain: float) -> Moments:
         """Return the moments times a number, ``a² K``."""

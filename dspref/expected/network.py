@@ -40,6 +40,8 @@ class Drawn:
         κ₄ = E w⁴/(E w²)² of the weights: 9/5, as of uniform ones, 3 of normal ones. It counts in narrow layers.
     icnr : bool
         Whether "shuffle" begins with the same kernel in each of its phases; their biases differ nonetheless.
+    bias_law : {'uniform', 'normal'}
+        Of the biases, which reach the next map as they are, in wide layers too.
     padding_mode : {'zeros', 'reflect', 'replicate', 'circular'}
         What "conv" and "shuffle" put beside the input. The steady state has no ends, and ignores this: only
         `dspref.expected.dense` heeds it.
@@ -67,6 +69,7 @@ class Drawn:
     padding_mode: str = "zeros"
     output_padding: int = 0
     kurtosis: Any = Fraction(9, 5)
+    bias_law: str = "uniform"
 
     def __post_init__(self) -> None:
         as_choice("op", self.op, KERNELS)
@@ -91,6 +94,7 @@ class Drawn:
             )
         if self.icnr and self.op != "shuffle":
             raise ValueError(complaint("icnr", self.op, "a shuffle", "it repeats the kernels of phases"))
+        as_choice("bias_law", self.bias_law, ("uniform", "normal"))
         as_choice("padding_mode", self.padding_mode, BORDERS if self.op != "convt" else BORDERS[:1])
         if as_integer("output_padding", self.output_padding, 0):
             most = max(self.factor, self.dilation) - 1 if self.op == "convt" else 0

@@ -26,8 +26,9 @@ import numpy as np
 from dspref.arrays import Array, frozen, set_field, value
 from dspref.chain import Pointwise
 from dspref.expected.filters import Fixed
-from dspref.expected.kernelmaps import KernelMap, kernel_map, mean_map
+from dspref.expected.kernelmaps import kernel_map, mean_map
 from dspref.expected.network import Drawn, Gate, Source
+from dspref.expected.offsets import KernelMap
 
 FARTHEST = 1024
 """Lags of T that are kept: convolutions of one rate that span as many samples, and no others, would ask for more."""
@@ -150,7 +151,7 @@ class Spread:
         """Numbers of the rows that a map asks for: all, or none where there is no spread."""
         return np.arange(len(self.T) if self.T[:, 0].any() else 0)
 
-    def mapped(self, stage: Pointwise | Gate, q: Array, q2: Array, c: Array) -> tuple[Array, Spread]:
+    def mapped(self, stage: Pointwise | Gate, V: KernelMap, q: Array, q2: Array, c: Array) -> tuple[Array, Spread]:
         """Return what F rises by behind a map, and the spread there.
 
         Where the map has a mean, its offset is as strong in one draw as in another, to the order of these terms: what
@@ -159,6 +160,8 @@ class Spread:
         Parameters
         ----------
         stage : Pointwise or Gate
+        V : callable (q₁, q₂, c) → array
+            Of the map, offsets included.
         q : array (n,)
             Variances of the samples n.
         q2, c : array (rows, n)
@@ -171,7 +174,7 @@ class Spread:
         if not len(self.at):
             return np.zeros((1, 1)), replace(self, T=T, excess=own, offset=self.offset or mean)
         q1 = np.broadcast_to(q, q2.shape)
-        V, both = kernel_map(stage), q1 * q2
+        both = q1 * q2
         apart = mean or self.offset
         seen = np.maximum(self.T[:, 0] + (0 if _paired(stage) else self.excess), 0)
         relative = (seen / both.mean(axis=1))[:, None]

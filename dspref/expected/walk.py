@@ -21,6 +21,7 @@ from dspref.chain import Pointwise
 from dspref.expected.filters import Fixed
 from dspref.expected.graph import INPUT, Network, Node
 from dspref.expected.network import Drawn, Gate, Source, Unknown, refuse
+from dspref.expected.offsets import Offsets, together
 from dspref.expected.source import check_source
 
 
@@ -33,8 +34,8 @@ class Carrier(Protocol):
     def fixed(self, u: Fixed) -> Self:
         """Behind a fixed filter."""
 
-    def mapped(self, stage: Pointwise | Gate) -> Self:
-        """Behind a map of Gaussian values."""
+    def mapped(self, stage: Pointwise | Gate, offsets: Offsets) -> Self:
+        """Behind a map of values that are Gaussian but for offsets."""
 
     def scaled(self, gain: float) -> Self:
         """Under a gain."""
@@ -48,6 +49,8 @@ class Carrier(Protocol):
 
 C = TypeVar("C", bound=Carrier)
 
+NONE = Offsets()
+
 
 @dataclass(frozen=True)
 class Part(Generic[C]):
@@ -60,11 +63,13 @@ class Part(Generic[C]):
     gain : float
         a.
     gaussian : bool
-        Whether each channel is a Gaussian process of these moments, in the limit of wide layers.
+        Whether each channel is a Gaussian process of these moments, in the limit of wide layers, and given its bias.
     roots : frozenset of str
         Places of the drawn convolutions, or the input, that it is a function of, channel by channel.
     stage, before : Pointwise or Gate, Carrier, optional
         The map that this is directly behind, and the moments in front of it.
+    offsets : Offsets
+        What is uniform in it; fixed filters mix it, and it counts as Gaussian behind them.
     """
 
     moments: C
@@ -73,6 +78,7 @@ class Part(Generic[C]):
     roots: frozenset[str]
     stage: Pointwise | Gate | None = None
     before: C | None = None
+    offsets: Offsets = NONE
 
 
 @dataclass(frozen=True)
@@ -121,6 +127,11 @@ class Signal(Generic[C]):
     def gaussian(self) -> bool:
         """Whether a map of it is predicted."""
         return self.alike and all(p.gaussian for p in self.parts.values())
+
+    @property
+    def offsets(self) -> Offsets:
+        """What is uniform in the sum of the parts."""
+        return together(p.offsets.scaled(p.gain) for p in self.parts.values())
 
     @property
     def roots(self) -> frozenset[str]:
@@ -200,8 +211,9 @@ def _drawn(x: Signal[C], layer: Drawn, name: str) -> Signal[C]:
     up, down = (1, layer.factor) if layer.op == "conv" else (layer.factor, 1)
     alike = x.alike or layer.groups == 1
     gaussian = layer.width > 1 or x.channels == 1
+    part = Part(x.moments.drawn(layer), 1.0, gaussian, frozenset({name}), offsets=_biases(layer))
     return Signal(
-        {name: Part(x.moments.drawn(layer), 1.0, gaussian, frozenset({name}))},
+        {name: part},
         layer.outputs,
         x.rate * up / down,
         _resampled(x.divisors, up, down),
@@ -210,6 +222,11 @@ def _drawn(x: Signal[C], layer: Drawn, name: str) -> Signal[C]:
         narrowest=x.narrowest if x.linear else _fewest(x.narrowest, layer.width),
         terms=_fewest(x.terms, layer.terms) if x.linear else x.terms,
     )
+
+
+def _biases(layer: Drawn) -> Offsets:
+    uniform = layer.bias and layer.bias_law == "uniform"
+    return Offsets((float(layer.bias),), layer.factor if layer.op == "shuffle" else 1) if uniform else NONE
 
 
 def _resampled(divisors: tuple[int, ...], up: int, down: int) -> tuple[int, ...]:
@@ -222,7 +239,8 @@ def _fixed(x: Signal[C], u: Fixed) -> Signal[C]:
     if u.gain is not None:
         return replace(x, parts={key: replace(p, gain=u.gain * p.gain) for key, p in x.parts.items()})
     parts: dict[Hashable, Part[C]] = {
-        (key, u): replace(p, moments=p.moments.fixed(u), stage=None, before=None) for key, p in x.parts.items()
+        (key, u): replace(p, moments=p.moments.fixed(u), stage=None, before=None, offsets=NONE)
+        for key, p in x.parts.items()
     }
     d = _resampled(x.divisors, u.factor, u.stride)
     return replace(x, parts=parts, rate=x.rate * u.factor / u.stride, divisors=d)
@@ -238,7 +256,7 @@ def _mapped(x: Signal[C], stage: Pointwise | Gate) -> Signal[C]:
         raise ValueError(complaint("channels", x.channels, f"an even number, for {name}"))
     key = (stage, frozenset((key, p.gain) for key, p in x.parts.items()))
     before = x.moments
-    part = Part(before.mapped(stage), 1.0, False, x.roots, stage, before)
+    part = Part(before.mapped(stage, x.offsets), 1.0, False, x.roots, stage, before)
     channels = x.channels // 2 if halves else x.channels
     return replace(x, parts={key: part}, channels=channels, linear=False, narrowest=_fewest(x.narrowest, x.terms))
 

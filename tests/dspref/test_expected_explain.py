@@ -17,6 +17,7 @@ from dspref.expected.combs import Levels
 from dspref.expected.explain import MOST, ROUNDING, WORTH, Account, Explanation, explain
 from dspref.expected.graph import INPUT, Network, Node, network
 from dspref.expected.moments import Moments
+from dspref.expected.offsets import Offsets
 from dspref.expected.silencing import Silenced, started_run
 from tests.dspref.test_expected_combs import melgan, unet
 
@@ -105,7 +106,7 @@ def test_a_map_without_its_mean() -> None:
     steps: list[Step] = [CONV, RELU]
     before, levels = (started_run(network(steps), source, "combs").signals[name].moments for name in "12")
     assert isinstance(levels, Levels)
-    mean = float(mean_map(RELU, np.array([before.power]))[0])
+    mean = float(mean_map(RELU, np.array([before.power]), Offsets((float(CONV.bias),)))[0])
     assert mean > 0.1
     away = levels.constant().scaled(-1)
     assert levels.plus(away).v[0] == pytest.approx(levels.v[0] - mean**2, rel=1e-12)

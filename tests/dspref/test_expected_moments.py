@@ -28,6 +28,7 @@ from dspref.expected import (
 )
 from dspref.expected.graph import network
 from dspref.expected.moments import Moments
+from dspref.expected.offsets import Offsets
 from dspref.expected.walk import started, walk
 
 
@@ -246,12 +247,15 @@ def test_the_floor_is_that_of_all_patterns_of_signs(bits: int, channels: int, st
 
 def dense(K: Array, steps: Sequence[Step]) -> Array:
     """Return all second moments on a circle, (T, T): the same rules, matrix by matrix, without F, D or periods."""
+    offsets = Offsets()
     for step in steps:
         T = len(K)
         if isinstance(step, (Pointwise, Gate)):
-            q = K.diagonal()
-            K = kernel_map(step)(q[:, None], q[None], K)
+            q, phase = K.diagonal(), np.arange(T) % offsets.phases
+            both = [kernel_map(step, offsets, apart=apart)(q[:, None], q[None], K) for apart in (False, True)]
+            K = np.where(phase[:, None] == phase, *both)
         elif isinstance(step, Fixed):
+            offsets = Offsets()
             A = np.array([filtered(row[None, None], step)[0, 0] for row in np.eye(T)]).T
             K = A @ K @ A.T
         else:
@@ -268,6 +272,7 @@ def dense(K: Array, steps: Sequence[Step]) -> Array:
             elif step.op == "shuffle":
                 K = np.kron(K, np.eye(step.factor)) + float(step.bias) * np.kron(np.ones(K.shape), np.eye(step.factor))
             K = K if step.op == "shuffle" else K + float(step.bias)
+            offsets = Offsets((float(step.bias),), step.factor if step.op == "shuffle" else 1)
     return K
 
 

@@ -16,7 +16,7 @@ from torchparity.expected_rows import rows
 from torchparity.expected_table import table
 from torchparity.interruption import progress
 
-QUICK = {"Decoder ×3, linear": 12, "U-Net, sub-pixel": 12}
+QUICK = {"Decoder ×3, linear": 12, "U-Net 4 × 16, sub-pixel": 12}
 """Networks of the quick suite, and draws."""
 
 SIGMAS = {True: 2.0, False: 4.5}
@@ -45,16 +45,11 @@ def made(request: pytest.FixtureRequest, recorded: bool) -> Table:
 
 
 def test_combs_and_floors_are_those_of_theory(made: Table, recorded: bool) -> None:
-    """Within 0.2 dB, floors 0.1 dB, and so many standard errors, but where the page says why not."""
+    """Within 0.2 dB, floors 0.1 dB, and so many standard errors, but for what 1/width alone makes."""
     compared = 0
     for row in made.rows:
         for line in row.lines:
-            if (
-                line.difference is None
-                or line.error is None
-                or line.verdict == "not predicted"
-                or line.what in row.beyond
-            ):
+            if line.difference is None or line.error is None or line.verdict == "not predicted":
                 continue
             limit = LIMITS["comb" if line.what.startswith("sr") else "floor"]
             assert abs(line.difference) <= limit + SIGMAS[recorded] * line.error, (row.name, row.inputs, line)
@@ -63,11 +58,9 @@ def test_combs_and_floors_are_those_of_theory(made: Table, recorded: bool) -> No
 
 
 def test_tones_of_the_figures_stand_as_high_as_expected(made: Table, recorded: bool) -> None:
-    beyond = {row.name for row in made.rows if "sr/4" in row.beyond}
-    covered = [each for each in made.heights if f"U-Net, {each.name}" not in beyond]
-    for each in covered:
+    assert made.heights
+    for each in made.heights:
         assert abs(each.theory - each.seen) <= LIMITS["comb"] + SIGMAS[recorded] * each.error, each
-    assert covered
 
 
 def test_the_page_has_every_level(made: Table, tmp_path: Path) -> None:
@@ -78,4 +71,4 @@ def test_the_page_has_every_level(made: Table, tmp_path: Path) -> None:
         for line in row.lines:
             assert line.theory is None or f"| {line.what} | {line.theory:.2f} |" in page
     assert f"{made.verdicts['agrees']} agrees" in page
-    assert all(math.isfinite(each.large) and f"{each.large:.2f} |" in page for each in made.heights)
+    assert all(math.isfinite(each.theory) and f"| {each.theory:.2f} |" in page for each in made.heights)

@@ -27,6 +27,7 @@ ORDER: dict[str, Tiers] = {
             "expected.density",
             "expected.filters",
             "expected.mehler",
+            "expected.offsets",
             "multirate",
             "strata",
             "trilinear",

@@ -132,7 +132,7 @@ def test_t24_combs(factors: tuple[int, ...]) -> None:
     steps: list[Step] = []
     v, M, noise = [0.25], [1], 1.0
     for s in factors:
-        layer = Drawn("convt", 4, 4, 2 * s, s)
+        layer = Drawn("convt", 4, 4, 2 * s, s, bias_law="normal")
         steps += [layer, RELU]
         g, b = float(4 * layer.weight), float(layer.bias)
         v, M, noise = [b, *(2 * g * each + b for each in v)], [1, *(s * m for m in M)], 2 * g * noise
