@@ -156,8 +156,8 @@ def _figures(heights: tuple[Height, ...]) -> str:
         [
             f"## From Fig. 1 to Fig. 9: sr/4 over the floor of a Hann spectrum of {N} samples, in dB",
             "",
-            "U-Nets fed with white noise in one channel: four levels from 16 channels; and six from 100, as large as the "
-            "article's.",
+            "U-Nets fed with white noise in one channel: four levels from 16 channels, and six from 100, as large as "
+            "the article's.",
             "",
             "| | draws | theory | seen |",
             "|---|---|---|---|",

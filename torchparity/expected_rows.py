@@ -70,7 +70,7 @@ def rows() -> tuple[Row, ...]:
 def _melgans() -> Iterator[Row]:
     for name, stacks, inputs, draws in (
         ("MelGAN", 3, "ones", 1600),
-        ("MelGAN", 3, "white", 200),
+        ("MelGAN", 3, "white", 800),
         ("MelGAN without residual stacks", 0, "ones", 3200),
     ):
         made, steps = partial(melgan, stacks=stacks, out=OUT), architectures.melgan(stacks=stacks, out=OUT)
@@ -86,7 +86,7 @@ def _decoders() -> Iterator[Row]:
 
 
 def _unets(*, channels: int = 16, depth: int = 4, draws: int = 9600) -> Iterator[Row]:
-    periods, records = (8, 3) if draws > 1000 else (3, 2)  # of large networks tones stand out, and each takes seconds
+    periods, records = (32, 3) if draws > 1000 else (3, 2)  # of large networks tones stand out, and each takes seconds
     options = {"periods": periods, "records": records, "dtype": "float32"}
     for name, told in UNETS.items():
         made = partial(UNet, channels=channels, depth=depth, audio=1, out=8, **told)

@@ -18,7 +18,7 @@ from dspref.artifacts.noise import phase_powers, rectified_db
 from dspref.boundary import border_values, overlap_counts
 from dspref.chain import POINTWISE, Chain, Pointwise
 from dspref.claims.curves import FLOOR, Curve, Draw, Drawing, decibels, spikes
-from dspref.claims.expectations import comb_theorem, handed_on, late_biases, second_moments
+from dspref.claims.expectations import comb_theorem, handed_on, late_biases, second_moments, uniform_biases
 from dspref.designs import tone_free
 from dspref.gradients import gradient_lines, phase_shuffle_attenuation, stft_gradient_lines
 from dspref.heads import Unsqueeze
@@ -247,5 +247,6 @@ DRAWINGS: dict[tuple[str, str], Draw] = {
     ("UA-T24", "combs"): comb_theorem,
     ("UA-T25", "lengths"): handed_on,
     ("UA-T26", "biases"): late_biases,
+    ("UA-T27", "uniform"): uniform_biases,
 }
 """The drawing of each claim, by its id and name."""

@@ -99,3 +99,18 @@ def _silenced(net: Network, first: int, last: int) -> Network:
         return replace(node, op=replace(node.op, bias=0)) if within and isinstance(node.op, Drawn) else node
 
     return Network(tuple(map(quiet, net.nodes)))
+
+
+def uniform_biases() -> Drawing:
+    """Draw the line at sr/4 behind a sub-pixel layer x4 and a map against the share of its biases, and as drawn."""
+    n, share, rng = 100_000, np.linspace(0.05, 0.95, 10), np.random.default_rng(3)
+    x, b = rng.standard_normal((4, n)), rng.uniform(-1, 1, (4, n)) * np.sqrt(3)
+    curves = []
+    for name, phi in (("relu", lambda y: np.maximum(y, 0)), ("sigmoid", lambda y: 1 / (1 + np.exp(-y)))):
+        for law in ("normal", "uniform"):
+            layers = [Drawn("shuffle", 8, 8, 1, 4, weight=(1 - B) / 8, bias=B, bias_law=law) for B in share]
+            told = [expected_spectrum([layer, Pointwise(name)], Source(8, 1.0)).combs[1].power for layer in layers]
+            curves.append(Curve(f"{name}, {law} biases", share, 10 * np.log10(told), joined=True))
+        lines = [np.fft.fft(phi(np.sqrt(1 - B) * x + np.sqrt(B) * b), axis=0)[1] / 4 for B in share]
+        curves.append(Curve(f"{name}, draws", share, 10 * np.log10([np.mean(np.abs(c) ** 2) for c in lines])))
+    return Drawing("share of the biases in the variance", "dB re an offset of 1", tuple(curves))

@@ -259,3 +259,17 @@ def test_t26_the_same_torch_networks_with_and_without_their_input() -> None:
     coarse, fine = np.arange(256) % 64 == 0, np.arange(256) % 8 != 0
     assert np.abs(10 * np.log10(ones / silence))[coarse].max() < 0.1
     assert 10 * math.log10(ones[fine].mean() / silence[fine].mean()) > 10
+
+
+@pytest.mark.parametrize("degree", [2, 4, 6])
+def test_t27_cumulants(degree: int) -> None:
+    """``E bⁿ`` from f(s) = (n − 1)!! s^(n/2) and the three terms of the claim, for a uniform b of variance 7."""
+    B, half = Fraction(7), degree // 2
+    fourth, sixth = -6 * B**2 / 5, 48 * B**3 / 7
+
+    def derivative(order: int) -> Fraction:
+        powers = prod(range(half - order + 1, half + 1))
+        return prod(range(degree - 1, 0, -2)) * powers * B ** (half - order) if order <= half else Fraction(0)
+
+    told = derivative(0) + fourth / 6 * derivative(2) + sixth / 90 * derivative(3)
+    assert told == (3 * B) ** half / (degree + 1)
