@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
+from dspref.arrays import Array
 from dspref.chain import Pointwise
 from dspref.claims.curves import Curve, Drawing, decibels
 from dspref.expected.architectures import melgan
@@ -105,8 +107,9 @@ def uniform_biases() -> Drawing:
     """Draw the line at sr/4 behind a sub-pixel layer x4 and a map against the share of its biases, and as drawn."""
     n, share, rng = 100_000, np.linspace(0.05, 0.95, 10), np.random.default_rng(3)
     x, b = rng.standard_normal((4, n)), rng.uniform(-1, 1, (4, n)) * np.sqrt(3)
+    maps: dict[str, Callable[[Array], Array]] = {"relu": lambda y: np.maximum(y, 0), "sigmoid": _sigmoid}
     curves = []
-    for name, phi in (("relu", lambda y: np.maximum(y, 0)), ("sigmoid", lambda y: 1 / (1 + np.exp(-y)))):
+    for name, phi in maps.items():
         for law in ("normal", "uniform"):
             layers = [Drawn("shuffle", 8, 8, 1, 4, weight=(1 - B) / 8, bias=B, bias_law=law) for B in share]
             told = [expected_spectrum([layer, Pointwise(name)], Source(8, 1.0)).combs[1].power for layer in layers]
@@ -114,3 +117,7 @@ def uniform_biases() -> Drawing:
         lines = [np.fft.fft(phi(np.sqrt(1 - B) * x + np.sqrt(B) * b), axis=0)[1] / 4 for B in share]
         curves.append(Curve(f"{name}, draws", share, 10 * np.log10([np.mean(np.abs(c) ** 2) for c in lines])))
     return Drawing("share of the biases in the variance", "dB re an offset of 1", tuple(curves))
+
+
+def _sigmoid(y: Array) -> Array:
+    return np.asarray(1 / (1 + np.exp(-y)))

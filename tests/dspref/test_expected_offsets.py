@@ -125,7 +125,13 @@ def test_phases_with_offsets_of_their_own_share_means_alone() -> None:
 
 @pytest.mark.parametrize("first", ["convt", "shuffle"])
 def test_combs_are_the_full_matrix(first: str) -> None:
-    steps = [Drawn(first, 4, 4, 8, 4), RELU, Drawn("shuffle", 4, 4, 3, 2), Pointwise("glu"), Drawn("conv", 2, 1, 3)]
+    steps: list[Step] = [
+        Drawn(first, 4, 4, 8, 4),
+        RELU,
+        Drawn("shuffle", 4, 4, 3, 2),
+        Pointwise("glu"),
+        Drawn("conv", 2, 1, 3),
+    ]
     source = Source(4, 1.0, (1.0,))
     one, other = (expected_spectrum(steps, source, route=route, width_terms=False) for route in ("combs", "full"))
     for comb, same in zip(one.combs, other.combs, strict=True):

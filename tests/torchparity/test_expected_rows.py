@@ -95,7 +95,7 @@ def test_verdicts(line: Line, verdict: str) -> None:
 
 def test_a_table_is_data_without_infinities(tmp_path: Path) -> None:
     lines = (Line("sr/1", -3.0, -3.05, 0.1), Line("sr/2", None, None, None))
-    made = Table((Compared("N", "ones", 4, lines, 0.001, {"sr/2": "why"}),), (), {"torch": "0"}, "unknown")
+    made = Table((Compared("N", "ones", 4, lines, 0.001),), (), {"torch": "0"}, "unknown")
     page, data = write(made, tmp_path)
     found = json.loads(data.read_text("utf-8"))
     assert found["verdicts"] == {"agrees": 1, "differs": 0, "not predicted": 0, "none seen": 1}
