@@ -23,9 +23,9 @@ import numpy as np
 from dspref.arrays import Array, NotAnalysable, complaint, value
 from dspref.chain import Pointwise
 from dspref.expected.filters import Fixed
-from dspref.expected.kernelmaps import NONE, kernel_map, mean_map
+from dspref.expected.kernelmaps import kernel_map, mean_map
 from dspref.expected.network import Drawn, Gate, Source
-from dspref.expected.offsets import Offsets
+from dspref.expected.offsets import NONE, Offsets
 from dspref.expected.spread import Spread
 
 HINT = "the full recursion has no such limits"

@@ -21,9 +21,9 @@ import numpy as np
 from dspref.arrays import Array, frozen, set_field, value
 from dspref.chain import Pointwise
 from dspref.expected.filters import Fixed
-from dspref.expected.kernelmaps import NONE, kernel_map, mean_map
+from dspref.expected.kernelmaps import kernel_map, mean_map
 from dspref.expected.network import Drawn, Gate, Source
-from dspref.expected.offsets import Offsets
+from dspref.expected.offsets import NONE, Offsets
 from dspref.expected.spread import FARTHEST, Spread
 
 BLOCK = 256

@@ -60,6 +60,10 @@ class Offsets:
         return Offsets(tuple(gain**2 * v for v in self.variances), self.phases)
 
 
+NONE = Offsets()
+"""No offsets: all is Gaussian."""
+
+
 def together(offsets: Iterable[Offsets]) -> Offsets:
     """Return the offsets of a sum; where some differ from phase to phase and some do not, those count as Gaussian.
 
