@@ -96,11 +96,12 @@ class Moments:
             D[i : i + BLOCK] = V(q[None], q[m], near) - F[n, m]
         half = self.spread.rows(n[: P // 2 + 1])  # F[n, m] is F[m, n]
         m = (n + half.at[:, None]) % P
-        rise, spread = half.mapped(stage, V, q, q[m], self.F[n, m])
+        mean = mean_map(stage, q, offsets)
+        rise, spread = half.mapped(stage, V, mean, q, q[m], self.F[n, m])
         F[n, m] += rise
         back = slice(1, (P + 1) // 2)
         F[m[back], n] += rise[back]
-        return Moments(F, self.lags, D, mean_map(stage, q, offsets), spread.rows(np.minimum(n, P - n)))
+        return Moments(F, self.lags, D, mean, spread.rows(np.minimum(n, P - n)))
 
     def scaled(self, gain: float) -> Moments:
         """Return the moments times a number, ``a² K``."""
