@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -142,7 +142,7 @@ def audit(
     rate = Fraction(sr) if recorded is None else recorded * bench.spine.rate
     progress("expected lines")
     untrained = adaptation if checkpoint is None else how.adapted(fresh)
-    expected = expectations(untrained.module, adaptation.channels, where=name)
+    expected = expectations(untrained.module, adaptation.channels, length=bench.followed, where=name)
     notes = (*_limits(bench), *_silent(wanted, runs))
     kept = str(checkpoint) if checkpoint is not None else None
     made = Audit(name, rate, bench.spine, _lines(bench.spine), tuple(runs), notes, recording, expected)
@@ -171,7 +171,17 @@ def audit_architecture(chain: Chain, *, name: str, sr: Fraction | float) -> Audi
     found = tuple(cures(chain, lines, (), expected))
     bare = Spine(chain, True, (), Fraction(chain.factor))
     note = Finding("note", "an architecture without weights: nothing was run, nothing was measured")
-    return Audit(name, Fraction(sr), bare, lines, (), (note,), None, expected, (), _artifacts(bare, sr), found)
+    notes = (note, *_foreseen(expected, Fraction(sr)))
+    return Audit(name, Fraction(sr), bare, lines, (), notes, None, expected, (), _artifacts(bare, sr), found)
+
+
+def _foreseen(expected: Sequence[Expectation], sr: Fraction) -> Iterator[Finding]:
+    """Yield a warning for the finest comb that is expected to stand over the floor of noise."""
+    for each in expected:
+        if each.input == "noise" and (comb := each.finest) is not None:
+            every, level = comb.every_hz(sr), comb.db
+            text = f"noise input, before training: lines at multiples of {every:.10g} Hz stand over the floor"
+            yield Finding("warning", f"{text}, at {level:.1f} dB on average the finest comb that does")
 
 
 def _made(
@@ -249,10 +259,11 @@ def _limits(bench: Bench) -> tuple[Finding, ...]:
     return tuple(notes)
 
 
-def _silent(wanted: Sequence[str], runs: Sequence[Measured]) -> tuple[Finding, ...]:
-    if "silence" not in wanted or any(r.input == "silence" for r in runs):
-        return ()
-    return (Finding("note", "silence input: silence comes out, so there is nothing to measure"),)
+def _silent(wanted: Sequence[str], runs: Sequence[Measured]) -> Iterator[Finding]:
+    """Yield a note for each signal of which nothing comes out."""
+    for name in wanted:
+        if not any(r.input == name for r in runs):
+            yield Finding("note", f"{name} input: silence comes out, so there is nothing to measure")
 
 
 def _names(found: Spine) -> str:

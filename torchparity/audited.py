@@ -19,7 +19,8 @@ import numpy as np
 from dspref.arrays import Array, frozen, set_field, value
 from dspref.artifacts import Finding as Artifact
 from dspref.expected.forecast import NotPredicted
-from dspref.expected.spectrum import Expected
+from dspref.expected.spectrum import Comb, Expected
+from dspref.expected.visible import finest
 from dspref.lines import Line
 from torchparity.against import Comparison
 from torchparity.judged import Finding, judged, wrong_levels
@@ -57,6 +58,14 @@ class Expectation:
             return None
         power = self.expected.line(int(place))
         return 10 * math.log10(power) if power > 0 else None
+
+    @property
+    def finest(self) -> Comb | None:
+        """The finest comb of lines that stand over the floor, or of any lines where there is no noise; None for none.
+
+        What a spectrum shows: see `dspref.expected.visible`.
+        """
+        return None if self.expected is None else finest(self.expected)
 
 
 @value

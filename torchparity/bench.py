@@ -24,6 +24,9 @@ LEAST_PERIODS, LEAST_SAMPLES = 64, 1 << 14
 GUARDS = (32, 128, 512)
 """Periods tried as margins at both ends, until the steady part is long enough."""
 
+FOLLOWED = 64
+"""Samples of the innermost layer with which a module is followed call by call."""
+
 LARGEST = 1 << 28
 """Samples in or out of one run beyond which it is refused: 1 GiB of float32."""
 
@@ -70,6 +73,11 @@ class Bench:
         """Input samples of whole periods, as networks that lower the rate take them; and what the module asks for."""
         own = (self.period / self.spine.rate).numerator
         return own if self.taken == LENGTHS[0] else math.lcm(own, self.taken)
+
+    @property
+    def followed(self) -> int:
+        """Input samples with which every layer has enough to read patterns from: `FOLLOWED` of the innermost."""
+        return valid_length(self.module, FOLLOWED * self.step)
 
     @property
     def roundoff(self) -> float:

@@ -46,7 +46,8 @@ def cures(
 ) -> Iterator[Cure]:
     """Yield layers without lines, whatever their weights, in place of each that makes any.
 
-    For heads there is a sentence, and no prediction.
+    What earlier layers make reaches the places of later ones through maps, so that they have to go too. Of heads, and
+    behind them, there is a sentence, and no prediction.
 
     Parameters
     ----------
@@ -70,11 +71,12 @@ def cures(
         if level is not None and dc is not None:
             level -= dc
         reference = RE_ONE if dc is None else RE_DC
-        if rule == "UA104":
+        before = [i for i, (_, earlier) in enumerate(chain.upsamplers[: owner - 1], 1) if _rule(earlier) is not None]
+        if any(_rule(earlier) == "UA104" for _, earlier in chain.upsamplers[:owner]):
             yield Cure(owner, rule, rule_of(rule).cure, UNKNOWN, freq, level, None, reference)
             continue
         for better in _without_lines(stage):
-            yield Cure(owner, rule, _words(owner, better, stage), better.promise, freq, level, None, reference)
+            yield Cure(owner, rule, _words(owner, before, better, stage), better.promise, freq, level, None, reference)
 
 
 def _rule(stage: Stage) -> str | None:
@@ -102,15 +104,19 @@ def _without_lines(stage: Stage) -> Iterator[Choice]:
         yield next(choice for choice in found.choices if choice.promise == ANY_WEIGHTS)
 
 
-def _words(owner: int, better: Choice, stage: Stage) -> str:
+def _words(owner: int, before: list[int], better: Choice, stage: Stage) -> str:
     """Return what to do, and what it costs beside a transposed convolution of twice the stride (2s · 2 · 1/s)."""
     ratio = float(better.macs / 4)
     cost = f"{ratio:.3g} times the multiplications of a transposed convolution of length {2 * int(stage.factor)}"
-    return f"{better.name} ({better.words}) as layer {owner}: no line, whatever is learned; {better.note}; {cost}"
+    likewise = f", and its like as layer{'s' * (len(before) > 1)} {', '.join(map(str, before))}" if before else ""
+    head = f"{better.name} ({better.words}) as layer {owner}{likewise}"
+    return f"{head}: no line, whatever is learned; {better.note}; {cost}"
 
 
 def tried(bench: Bench, lines: Sequence[Line], before: Steady) -> Iterator[Cure]:
-    """Yield what tone-free taps would make of the lines of each layer: tried on a copy of the module.
+    """Yield what tone-free taps in one layer would make of its lines: tried on a copy of the module.
+
+    Something is left where earlier layers make lines that maps bring there.
 
     Of the taps of a transposed convolution the nearest are taken whose phases have equal gains; of a sub-pixel
     convolution the nearest filters of equal sums, and one bias for all of its phases.

@@ -23,7 +23,9 @@ SOURCES = {
 """Inputs by name, of power 1 in every channel but for silence."""
 
 
-def expectations(module: nn.Module, channels: int, *, where: str = "module") -> tuple[Expectation, ...]:
+def expectations(
+    module: nn.Module, channels: int, *, length: int | None = None, where: str = "module"
+) -> tuple[Expectation, ...]:
     """Return what a module is expected to do before training, for each of `SOURCES`.
 
     Weights are looked at for the law that they are drawn from, and not otherwise.
@@ -34,11 +36,13 @@ def expectations(module: nn.Module, channels: int, *, where: str = "module") -> 
         From (batch, channel, time) to one tensor.
     channels : int
         Of its input.
+    length : int, optional
+        Input samples to follow; found, if not given, which may take long.
     where : str
         What it is called, where all of it is refused.
     """
     try:
-        found = walked(module, channels=channels)
+        found = walked(module, channels=channels, length=length)
     except (NotAnalysable, ValueError, TypeError) as error:
         return _refused(error, where)
     return _forecasts(found.network, channels, found.remarks, where)

@@ -86,7 +86,7 @@ class Measured:
 
 
 def measure(bench: Bench, signals: Sequence[str] = ("constant", "noise")) -> Iterator[Measured]:
-    """Yield what each signal makes, measured on steady samples alone; nothing for silence that comes out as silence.
+    """Yield what each signal makes, measured on steady samples; nothing for a constant of which silence comes out.
 
     Which samples those are the response to a constant says. Where it never becomes periodic, that is told, and the
     middle is measured.
@@ -108,7 +108,7 @@ def measure(bench: Bench, signals: Sequence[str] = ("constant", "noise")) -> Ite
             y = bench.respond(signal(name, (*bench.sizes, length), bench.seed))
             lead, rest, periodic = constant.start, constant.rest, constant.periodic
             bench.check_length(y, length, constant, name)
-        if name != "silence" and not y.any():
+        if name not in STEADY and not y.any():
             raise NotAnalysable(complaint(f"response to {name}", "silence", "an output", "are the weights all zero?"))
         if y.any():
             yield _run(name, bench, y[..., lead : y.shape[-1] - rest], y, periodic)
