@@ -231,12 +231,12 @@ def _first_taken(module: nn.Module, feeds: list[Laid | Examples]) -> tuple[Laid 
                 raise
             except (Exception, SystemExit) as error:  # whatever a stranger's forward raises
                 errors.append((feed, error))
-    feed, error = errors[0]
+    feed, first = errors[0]
     at = f"(1, {feed.channels}, {LENGTHS[0]})" if isinstance(feed, Laid) else f"as the examples for {LENGTHS[0]}"
-    got = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    got = f"{type(first).__name__}: {' '.join(str(first).split())[:200]}"
     hint = f"say another shape with --input CHANNELS or BATCH,CHANNELS,TIME; or {INPUTS_HINT}"
     what = f"input of shape {at}" if isinstance(feed, Laid) else f"input {at}"
-    raise NotAnalysable(complaint(what, got, "an input that the module takes", hint)) from error
+    raise NotAnalysable(complaint(what, got, "an input that the module takes", hint)) from first
 
 
 def _called(module: nn.Module, feed: Laid | Examples, length: int) -> Any:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from dspref import parse
-from dspref.boundary import steady_range
+from dspref.settling import steady_range
 from torchparity.actual import actual, lines_of
 from torchparity.adapt import Call
 from torchparity.audit import Audit, audit
@@ -109,7 +109,7 @@ def unet() -> Audit:
 
 
 def test_an_encoder_and_decoder_of_rate_one_is_audited_at_whole_periods(unet: Audit) -> None:
-    assert (unet.spine.rate, unet.spine.chain.factor) == (1, 16)
+    assert (unet.spine.rate, unet.spine.chain.factor) == (Fraction(1), 16)
     assert [r.input for r in unet.runs] == ["silence", "constant", "noise", "sweep"]
     assert [f for f in unet.findings if f.level == "error"] == []
     assert [each.period for each in unet.actual] == [16, 16]
