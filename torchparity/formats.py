@@ -87,20 +87,20 @@ def _outcome(verdict: Verdict) -> str:
 
 def _add_case(suite: ET.Element, target: str, verdict: Verdict) -> None:
     place, _, name = target.rpartition(":")
-    case = _added(suite, "testcase", classname=place, name=f"{name} {verdict.dtype} on {verdict.device}")
+    case = added(suite, "testcase", classname=place, name=f"{name} {verdict.dtype} on {verdict.device}")
     kept = ("status", "ratio", "description", "arithmetic", "where", "looks_like", "repro")
     values = {name: getattr(verdict, name) for name in kept} | {"outputs": verdict.coverage.outputs}
-    properties = _added(case, "properties")
+    properties = added(case, "properties")
     for name, content in values.items():
         if content != "":
-            _added(properties, "property", name=name, value=content)
+            added(properties, "property", name=name, value=content)
     if verdict.ok:
-        _added(case, "system-out", text=str(verdict))
+        added(case, "system-out", text=str(verdict))
     else:
-        _added(case, _outcome(verdict), text=str(verdict), message=verdict.headline, type=verdict.status)
+        added(case, _outcome(verdict), text=str(verdict), message=verdict.headline, type=verdict.status)
 
 
-def _added(parent: ET.Element, tag: str, *, text: str | None = None, **attributes: object) -> ET.Element:
+def added(parent: ET.Element, tag: str, *, text: str | None = None, **attributes: object) -> ET.Element:
     """Return a new element; what XML cannot hold stands as U+FFFD."""
     element = ET.SubElement(parent, tag, {k: _NO_XML.sub("\ufffd", str(v)) for k, v in attributes.items()})
     element.text = None if text is None else _NO_XML.sub("\ufffd", text)
@@ -155,13 +155,13 @@ def _result(target: str, verdict: Verdict) -> dict[str, Any]:
         "kind": "pass" if verdict.ok else "fail",
         "level": level,
         "message": {"text": "\n".join([verdict.headline, *filter(None, more)]), "markdown": verdict.to_markdown()},
-        "locations": [_location(target)],
+        "locations": [location(target)],
         "partialFingerprints": {"verdict/v1": sha256(json.dumps(same).encode()).hexdigest()},
         "properties": verdict.to_dict(),
     }
 
 
-def _location(target: str) -> dict[str, Any]:
+def location(target: str) -> dict[str, Any]:
     """Return where a target is: by its name, and by file and line where it is one."""
     place, _, name = target.rpartition(":")
     full = name if place.endswith(".py") or not place else f"{place}.{name}"
