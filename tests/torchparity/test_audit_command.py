@@ -64,7 +64,7 @@ def test_a_module_of_ones_own_is_audited(folder: Path) -> None:
     assert "verdict: every peak is explained by an upsampling layer" in result.output
     assert max(len(row) for row in result.output.splitlines()) <= 80
     assert (folder / "audit-decoders-py-good.png").read_bytes().startswith(b"\x89PNG")
-    assert json.loads((folder / "audit-decoders-py-good.json").read_text())["schema"] == "torchparity.audit/1"
+    assert json.loads((folder / "audit-decoders-py-good.json").read_text())["schema"] == "torchparity.audit/2"
 
 
 def test_json_says_what_the_table_says(folder: Path) -> None:

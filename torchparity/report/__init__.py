@@ -7,7 +7,6 @@ can be written again in every other form: `from_html`, then `WRITERS`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from dspref.arrays import as_choice

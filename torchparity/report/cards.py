@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from dspref.arrays import NotAnalysable
 from dspref.artifacts import SEVERITIES, findings
 from dspref.artifacts import Finding as Artifact
 from dspref.artifacts.rules import Rule
-from dspref.arrays import NotAnalysable
 from dspref.claims import claim
 from dspref.lines import Line
 from dspref.spec import token
@@ -40,6 +40,9 @@ CLAIMS = {
     "UA503": "UA-T18",
 }
 """The claim that each rule rests on: see `dspref.claims`."""
+
+FROM_NOISE = "UA106"
+"""The rule of lines that need no offset: other inputs than noise say nothing of them."""
 
 
 @dataclass(frozen=True)
@@ -164,7 +167,9 @@ def _artifacts(audit: Audit) -> tuple[Artifact, ...]:
 def _card(artifact: Artifact, audit: Audit) -> Card:
     tone = artifact.rule.family == "tones" and artifact.owner is not None
     seen = tuple(_seen(audit, artifact.owner)) if tone else ()
-    cures = tuple(c for c in audit.cures if c.owner == artifact.owner and (c.rule == artifact.rule.id))
+    if artifact.rule.id == FROM_NOISE:
+        seen = tuple(row for row in seen if row.input.startswith("noise"))
+    cures = tuple(c for c in audit.cures if c.owner == artifact.owner and c.rule == artifact.rule.id)
     stands = any(row.kind == "measured" and row.standing for row in seen)
     severity = "warning" if stands and artifact.severity == "note" else artifact.severity
     stages = () if artifact.stage is None else (artifact.stage,)

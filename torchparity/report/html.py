@@ -67,7 +67,7 @@ def to_html(audit: Audit, *, command: str = "", target: str = "") -> str:
     pages.globals["table"] = _table
     text = files("torchparity.report").joinpath("page.html.jinja").read_text("utf-8")
     pictures = {
-        name: [{"svg": Markup(svg), "alt": alt, "caption": caption} for svg, alt, caption in drawn]  # noqa: S704
+        name: [{"svg": Markup(svg), "alt": alt, "caption": caption} for svg, alt, caption in drawn]
         for name, drawn in (("spectra", _spectra(audit)), ("spectrograms", _spectrograms(audit)))
     }
     made = pages.from_string(text).render(
@@ -75,18 +75,18 @@ def to_html(audit: Audit, *, command: str = "", target: str = "") -> str:
         embedded=Markup(embedded(document)),
         **pictures,
         **_facts(document),
-        sounds=sounds(audit),  # noqa: S704
+        sounds=sounds(audit),
     )
     return made + "\n"
 
 
 def embedded(document: dict[str, Any]) -> str:
-    """Return a document as JSON that no HTML parser sees an element in.
+    r"""Return a document as JSON that no HTML parser sees an element in.
 
     Examples
     --------
     >>> embedded({"name": "</script><!--"})
-    '{"name":"\\\\u003c/script\\\\u003e\\\\u003c!--"}'
+    '{"name":"\\u003c/script\\u003e\\u003c!--"}'
     """
     text = json.dumps(document, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
@@ -123,9 +123,9 @@ def _table(title: str, caller: Any) -> Any:
     from markupsafe import Markup
 
     box = (
-        '<div class="scroll" tabindex="0" role="region" aria-label="{0}"><table><caption>{0}</caption>{1}</table></div>'
+        '<div class="scroll" tabindex="0" role="region" aria-label="{0}"><table><caption><span>{0}</span></caption>{1}</table></div>'
     )
-    return Markup(box).format(title, caller())  # noqa: S704
+    return Markup(box).format(title, caller())
 
 
 def _facts(document: dict[str, Any]) -> dict[str, Any]:
@@ -135,6 +135,7 @@ def _facts(document: dict[str, Any]) -> dict[str, Any]:
         "grid": grid(document),
         "layers": upsamplers(document),
         "errors": [f for f in document["findings"] if f["level"] == "error"],
+        "mood": mood(document),
         "standing": _standing(document),
         "columns": [*(f"{kind}, {words}" for kind, words, _ in level_columns(document)), *_measured(document)],
         "owners": [_owner(document, stage) for stage in upsamplers(document)],
@@ -148,6 +149,14 @@ def _facts(document: dict[str, Any]) -> dict[str, Any]:
         "seconds": f"{SECONDS:g}",
         "peak_db": f"{PEAK_DB:g}".replace("-", "−"),
     }
+
+
+def mood(document: dict[str, Any]) -> str:
+    """Return the class of the verdict's box: "good" only where all is explained and no line stands."""
+    if document["verdict"]["status"] == "contradicted":
+        return "bad"
+    quiet = not any(r["lines_standing"] for r in document["runs"])
+    return "good" if quiet and document["verdict"]["status"] == "explained" else "open"
 
 
 def _sections(document: dict[str, Any]) -> list[tuple[str, str]]:
@@ -201,7 +210,7 @@ def _spectra(audit: Audit) -> Iterator[tuple[str, str, str]]:
         alt = f"Spectrum of the output for {r.input}: {len(r.standing)} lines stand over the floor"
         caption = (
             f"{r.input}, seed {r.seed}. Marks: possible lines at their measured level, each layer with a shape of its "
-            "own, filled where a line stands over the floor. Curve: the averaged spectrum."
+            "own, filled where a line stands over the floor, and ticks at the bottom. Curve: the averaged spectrum."
         )
         yield spectrum_svg(audit, r), alt, caption
 

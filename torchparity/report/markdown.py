@@ -8,8 +8,18 @@ from fractions import Fraction
 from typing import Any
 
 from dspref.tables import hertz
-from torchparity.report.words import grid, level_columns, limits, owned, place, settings_of, shown, span, strongest
-from torchparity.report.words import upsamplers
+from torchparity.report.words import (
+    grid,
+    level_columns,
+    limits,
+    owned,
+    place,
+    settings_of,
+    shown,
+    span,
+    strongest,
+    upsamplers,
+)
 
 
 def markdown_of(document: dict[str, Any]) -> str:
@@ -30,12 +40,12 @@ def markdown_of(document: dict[str, Any]) -> str:
 
 
 def plain(words: str) -> str:
-    """Return words in which Markdown sees neither mark-up nor HTML.
+    r"""Return words in which Markdown sees neither mark-up nor HTML.
 
     Examples
     --------
     >>> print(plain("<img> a_b | 2*3"))
-    &lt;img&gt; a\\_b \\| 2\\*3
+    &lt;img&gt; a\_b \| 2\*3
     """
     safe = " ".join(words.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*_\[\]|#~])", r"\\\1", safe)

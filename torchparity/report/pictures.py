@@ -78,8 +78,8 @@ def spectrum_svg(audit: Audit, r: Measured) -> str:
     """Return predicted against measured levels of one run as an SVG drawing.
 
     The curve is the averaged spectrum, the highest bin of each point; marks are the possible lines at their measured
-    level, filled where they stand over the floor. A ring is the level predicted for these weights, a bar that
-    expected before training.
+    level, filled where they stand over the floor, and ticks at the bottom. A ring is the level predicted for these
+    weights, a bar that expected before training.
     """
     with _figure(9, 3.6) as figure:
         ax = figure.subplots()
@@ -89,7 +89,7 @@ def spectrum_svg(audit: Audit, r: Measured) -> str:
         _mark_predicted(ax, audit, r)
         ax.set(xlim=(0, float(audit.sr / 2)), xlabel="frequency (Hz)", ylabel="power of a line (dB re 1)")
         ax.set_ylim(*_limits(level, r))
-        figure.legend(loc="outside upper left", ncols=4, frameon=False, fontsize=8)
+        figure.legend(loc="outside upper left", ncols=8, frameon=False, fontsize=8)
         return _svg(figure, f"spectrum of {r.input}, seed {r.seed}")
 
 
@@ -116,7 +116,7 @@ def _mark_measured(ax: Axes, audit: Audit, r: Measured) -> None:
     up = {m.freq for m in r.standing}
     for owner in sorted({line.owner for line in audit.lines if line.owner is not None}):
         mine = [(line, m) for line, m in zip(audit.lines, r.lines, strict=True) if line.owner == owner and line.freq]
-        style: dict[str, Any] = {"ls": "", "marker": MARKERS[(owner - 1) % len(MARKERS)]}
+        style: dict[str, Any] = {"ls": "", "clip_on": False, "zorder": 3, "marker": MARKERS[(owner - 1) % len(MARKERS)]}
         colour = colormaps["tab10"]((owner - 1) % 10)
         for stands in (True, False):
             points = [(float(line.hz(audit.sr)), m.level_db) for line, m in mine if (line.freq in up) is stands]
@@ -124,6 +124,10 @@ def _mark_measured(ax: Axes, audit: Audit, r: Measured) -> None:
             if points:
                 size, face = (5.5, colour) if stands else (3.5, "none")
                 ax.plot(*zip(*points, strict=True), color=colour, mfc=face, ms=size, label=label, **style)
+        places = [float(line.hz(audit.sr)) for line, _ in mine]
+        ax.plot(
+            places, np.zeros(len(places)), "|", color=colour, ms=9, transform=ax.get_xaxis_transform(), clip_on=False
+        )
 
 
 def _mark_predicted(ax: Axes, audit: Audit, r: Measured) -> None:
@@ -141,7 +145,7 @@ def _mark_predicted(ax: Axes, audit: Audit, r: Measured) -> None:
 def _marks(ax: Axes, lines: Sequence[Line], levels: Sequence[float | None], sr: Fraction, **style: Any) -> None:
     points = [(float(line.hz(sr)), db) for line, db in zip(lines, levels, strict=True) if db is not None and line.freq]
     if points:
-        ax.plot(*zip(*points, strict=True), ls="", color=INK, alpha=0.8, **style)
+        ax.plot(*zip(*points, strict=True), ls="", color=INK, clip_on=False, **style)
 
 
 def _spectrogram(audit: Audit, r: Measured, ax: Axes) -> Axes:
