@@ -1,27 +1,84 @@
-"""Predicted and measured lines of a decoder, side by side."""
+"""Audits: which lines a decoder can make, is expected to make, makes of a constant, and makes of any signal."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
-from dspref.arrays import Array, NotAnalysable, complaint
+from dspref.arrays import Array, NotAnalysable, as_choice, complaint
+from dspref.artifacts import Finding as Artifact
+from dspref.artifacts import findings as artifacts_of
+from dspref.chain import Chain
 from dspref.documents import MOST
-from dspref.lines import tone_lines
+from dspref.lines import Line, tone_lines
+from torchparity.actual import actual
+from torchparity.adapt import LAYOUTS, Adaptation, adapt
 from torchparity.audited import Audit, Cure, Expectation, Steady
+from torchparity.bench import LARGEST, Bench
 from torchparity.calls import private_copy
+from torchparity.checkpoint import load_checkpoint
+from torchparity.cures import cures, tried
+from torchparity.expecting import expectations, expected_of
+from torchparity.flow import unlike
 from torchparity.judged import Finding
-from torchparity.measure import Bench, Measured, channels_of, measure, measure_recording
+from torchparity.measure import Measured, measure, measure_recording
+from torchparity.signals import SIGNALS
 from torchparity.spine import Spine, spine
 
-__all__ = ["Audit", "Cure", "Expectation", "Finding", "Steady", "audit"]
+__all__ = ["Audit", "Call", "Cure", "Expectation", "Finding", "Steady", "audit", "audit_architecture"]
 
-LARGEST = 1 << 28
-"""Output samples of one run beyond which an audit is refused: 1 GiB of float32."""
+
+@dataclass(frozen=True)
+class Call:
+    """How a module is called, where that cannot be guessed.
+
+    Attributes
+    ----------
+    shape : (channels,), (channels, time) or (batch, channels, time)
+        Of the input; guessed from the first convolution where not given.
+    inputs : function or None
+        Example arguments of a length, see `torchparity.examples`.
+    layout : {'BCT', 'BTC', 'BT'} or None
+        Of the input.
+    output : str or None
+        Name of the output to look at, as "waveform" or "0".
+    """
+
+    shape: tuple[int, ...] = ()
+    inputs: Callable[[int], Any] | None = None
+    layout: str | None = None
+    output: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.layout is not None:
+            as_choice("layout", self.layout, LAYOUTS)
+        if self.inputs is not None and (self.shape or self.layout):
+            raise ValueError(complaint("inputs", "together with a shape or a layout", "examples alone: they have both"))
+
+    @property
+    def channels(self) -> int | None:
+        """Channels of the input, if they are given."""
+        return None if not self.shape else self.shape[0 if len(self.shape) < 3 else 1]
+
+    @property
+    def batch(self) -> int:
+        """Size of the batch."""
+        return self.shape[0] if len(self.shape) == 3 else 1
+
+    @property
+    def time(self) -> int | None:
+        """Input samples, if they are given."""
+        return self.shape[-1] if len(self.shape) > 1 else None
+
+    def adapted(self, module: nn.Module) -> Adaptation:
+        """Return the module as one from (batch, channel, time) to (batch, channel, time)."""
+        return adapt(module, channels=self.channels, inputs=self.inputs, layout=self.layout, output=self.output)
 
 
 def audit(
@@ -30,12 +87,14 @@ def audit(
     name: str = "module",
     sr: Fraction | float = 1,
     seeds: Sequence[int] = (0,),
-    shape: tuple[int, ...] = (),
+    call: Call | None = None,
+    signals: Sequence[str] = (),
     recording: Array | None = None,
     recorded: int | None = None,
+    checkpoint: str | Path | None = None,
     progress: Callable[[str], None] = lambda text: None,
 ) -> Audit:
-    """Predict the lines of a decoder, and measure them under a constant, white noise or a recording.
+    """Say which lines a decoder can make, is expected to make, makes of a constant, and makes of signals.
 
     The steady part is where the response to a constant repeats with the period S of the chain, to rounding; the
     same samples are then measured under noise. Each factory call follows ``torch.manual_seed(seed)``.
@@ -47,50 +106,164 @@ def audit(
         Output rate in Hz.
     seeds : sequence of int
         One network and one noise each.
-    shape : (channels,), (channels, time) or (batch, channels, time)
-        Of the input; guessed from the first convolution where not given.
+    call : Call, optional
+        How the module is called.
+    signals : sequence of str
+        Some of `torchparity.signals.SIGNALS`. If none are given: the recording, or constant and noise.
     recording : array (time,), optional
-        Fed in place of constant and noise to a module of one input channel.
+        Fed to a module of one input channel.
     recorded : int, optional
         Its rate in Hz: then `sr` is that times the module's rate.
+    checkpoint : path, optional
+        Weights to load into the module, see `torchparity.checkpoint`.
 
     Raises
     ------
     NotAnalysable
         If the module refuses the input, answers at random, or has no upsampling layer.
+    ValueError
+        If the checkpoint's weights are not those of the module.
     """
+    how = call or Call()
+    wanted = tuple(as_choice("input signal", each, SIGNALS) for each in signals)
+    wanted = wanted or (("constant", "noise") if recording is None else ())
     runs: list[Measured] = []
-    spines: list[Spine] = []
+    first: tuple[Bench, Adaptation, nn.Module, tuple[str, ...]] | None = None
     for seed in seeds:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            module = private_copy(target) if isinstance(target, nn.Module) else target().eval()
-            progress(f"seed {seed}: looking for upsampling layers")
-            found = spine(module, channels_of(module, shape))
-            _check_chain(found, shape)
-            bench = Bench(module, found, seed, shape, progress)
-            runs += measure(bench) if recording is None else [measure_recording(bench, recording)]
-        spines.append(found)
-    first = spines[0]
-    rate = Fraction(sr) if recorded is None else recorded * first.rate
-    return Audit(name, rate, first, tone_lines(first.chain), tuple(runs), _limits(first), recording)
+        module, fresh, remarks = _made(target, seed, checkpoint)
+        progress(f"seed {seed}: looking for upsampling layers")
+        bench, adaptation = _bench(module, how, seed, progress)
+        runs += measure(bench, wanted) if wanted else []
+        runs += [measure_recording(bench, recording)] if recording is not None else []
+        first = first or (bench, adaptation, fresh, remarks)
+    if first is None:
+        raise ValueError(complaint("seeds", "none", "at least one"))
+    bench, adaptation, fresh, remarks = first
+    rate = Fraction(sr) if recorded is None else recorded * bench.spine.rate
+    progress("expected lines")
+    untrained = adaptation if checkpoint is None else how.adapted(fresh)
+    expected = expectations(untrained.module, adaptation.channels, length=bench.followed, where=name)
+    notes = (*_limits(bench), *_silent(wanted, runs))
+    kept = str(checkpoint) if checkpoint is not None else None
+    made = Audit(name, rate, bench.spine, _lines(bench.spine), tuple(runs), notes, recording, expected)
+    return _cured(replace(made, remarks=(*remarks, *adaptation.remarks), checkpoint=kept), bench)
 
 
-def _check_chain(found: Spine, shape: tuple[int, ...]) -> None:
-    if found.chain.factor == 1:
-        hint = f"what ran and was not described: {_names(found) or 'nothing'}"
+def audit_architecture(chain: Chain, *, name: str, sr: Fraction | float) -> Audit:
+    """Return what an architecture says without any weights: possible and expected lines, and what would cure them.
+
+    Parameters
+    ----------
+    chain : Chain
+    name : str
+    sr : number
+        Output rate in Hz.
+
+    Examples
+    --------
+    >>> from dspref import parse
+    >>> made = audit_architecture(parse("conv k7 p3 | leaky | convt k8 s4 p2"), name="small", sr=16000)
+    >>> [float(line.hz(made.sr)) for line in made.lines], made.runs, made.cures[0].hz * made.sr
+    ([0.0, 4000.0, 8000.0], (), Fraction(8000, 1))
+    """
+    _check_chain(chain, "")
+    lines, expected = tone_lines(chain), expected_of(chain, where=name)
+    found = tuple(cures(chain, lines, (), expected))
+    bare = Spine(chain, True, (), Fraction(chain.factor))
+    note = Finding("note", "an architecture without weights: nothing was run, nothing was measured")
+    notes = (note, *_foreseen(expected, Fraction(sr)))
+    return Audit(name, Fraction(sr), bare, lines, (), notes, None, expected, (), _artifacts(bare, sr), found)
+
+
+def _foreseen(expected: Sequence[Expectation], sr: Fraction) -> Iterator[Finding]:
+    """Yield a warning for the finest comb that is expected to stand over the floor of noise."""
+    for each in expected:
+        if each.input == "noise" and (comb := each.finest) is not None:
+            every, level = comb.every_hz(sr), comb.db
+            text = f"noise input, before training: lines at multiples of {every:.10g} Hz stand over the floor"
+            yield Finding("warning", f"{text}, at {level:.1f} dB on average the finest comb that does")
+
+
+def _made(
+    target: nn.Module | Callable[[], nn.Module], seed: int, checkpoint: str | Path | None
+) -> tuple[nn.Module, nn.Module, tuple[str, ...]]:
+    """Return the module, the same before weights were loaded, and what was done to load them."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        module = private_copy(target) if isinstance(target, nn.Module) else target().eval()
+    if checkpoint is None:
+        return module, module, ()
+    fresh = private_copy(module)
+    return module, fresh, load_checkpoint(module, checkpoint)
+
+
+def _bench(module: nn.Module, how: Call, seed: int, progress: Callable[[str], None]) -> tuple[Bench, Adaptation]:
+    """Return a module on the bench, with what upsamples in it, and how it is called."""
+    adaptation = how.adapted(module)
+    found = spine(adaptation.module, adaptation.channels, length=adaptation.length)
+    _check_chain(found.chain, _names(found))
+    if how.time is not None and how.batch * adaptation.channels * how.time * found.rate > LARGEST:
+        got = f"about {how.batch * adaptation.channels * how.time * found.rate} samples"
+        raise NotAnalysable(complaint("output", got, f"at most {LARGEST}"))
+    sizes = (how.batch, adaptation.channels)
+    return Bench(adaptation.module, found, seed, sizes, how.time, adaptation.length, progress), adaptation
+
+
+def _cured(made: Audit, bench: Bench) -> Audit:
+    """Return the audit with the lines of these weights, and what would cure them."""
+    bench.progress("lines of these weights")
+    steady = tuple(actual(bench))
+    found = list(cures(made.spine.chain, made.lines, steady, made.expected))
+    constant = next((each for each in steady if each.input == "constant"), None)
+    if constant is not None:
+        found += tried(bench, made.lines, constant)
+    ordered = tuple(sorted(found, key=lambda cure: cure.owner))
+    return replace(made, actual=steady, artifacts=_artifacts(made.spine, made.sr), cures=ordered)
+
+
+def _lines(found: Spine) -> tuple[Line, ...]:
+    """Return the possible lines, with levels only where the chain is the whole module."""
+    lines = tone_lines(found.chain)
+    return lines if found.whole else tuple(replace(line, amplitude=None) for line in lines)
+
+
+WITHOUT_CONVOLUTIONS = ("UA301", "UA302", "UA402", "UA403")
+"""Rules that a chain of upsampling layers alone says nothing of: other layers have borders, maps and biases."""
+
+
+def _artifacts(found: Spine, sr: Fraction | float) -> tuple[Artifact, ...]:
+    """Return what the chain does besides, as far as it is known."""
+    try:
+        every = artifacts_of(found.chain, sr)
+    except NotAnalysable:
+        return ()
+    return tuple(f for f in every if found.whole or f.rule.id not in WITHOUT_CONVOLUTIONS)
+
+
+def _check_chain(chain: Chain, undescribed: str) -> None:
+    if chain.factor == 1:
+        hint = f"what ran and was not described: {undescribed or 'nothing'}"
         raise NotAnalysable(complaint("upsampling layers", "none", "at least one, called as a module", hint))
-    if found.chain.factor > MOST:
-        raise NotAnalysable(complaint("factor", found.chain.factor, f"at most {MOST}"))
-    if len(shape) > 1 and math.prod(shape) * found.rate > LARGEST:
-        raise NotAnalysable(complaint("output", f"about {math.prod(shape) * found.rate} samples", f"at most {LARGEST}"))
+    if chain.factor > MOST:
+        raise NotAnalysable(complaint("factor", chain.factor, f"at most {MOST}"))
 
 
-def _limits(found: Spine) -> tuple[Finding, ...]:
+def _limits(bench: Bench) -> tuple[Finding, ...]:
     notes = []
-    if found.undescribed:
-        notes.append(Finding("note", f"not described, taken to keep the rate: {_names(found)}"))
+    if bench.spine.undescribed:
+        notes.append(Finding("note", f"not described, taken to keep the rate: {_names(bench.spine)}"))
+    if other := unlike(bench):
+        more = f" and {len(other) - 4} more" if len(other) > 4 else ""
+        text = f"dynamic control flow: {', '.join(other[:4])}{more} run for a constant or for noise, not for both alike"
+        notes.append(Finding("note", f"{text}; possible lines are those of noise"))
     return tuple(notes)
+
+
+def _silent(wanted: Sequence[str], runs: Sequence[Measured]) -> Iterator[Finding]:
+    """Yield a note for each signal of which nothing comes out."""
+    for name in wanted:
+        if not any(r.input == name for r in runs):
+            yield Finding("note", f"{name} input: silence comes out, so there is nothing to measure")
 
 
 def _names(found: Spine) -> str:

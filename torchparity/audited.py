@@ -19,8 +19,10 @@ import numpy as np
 from dspref.arrays import Array, frozen, set_field, value
 from dspref.artifacts import Finding as Artifact
 from dspref.expected.forecast import NotPredicted
-from dspref.expected.spectrum import Expected
+from dspref.expected.spectrum import Comb, Expected
+from dspref.expected.visible import finest
 from dspref.lines import Line
+from torchparity.against import Comparison
 from torchparity.judged import Finding, judged, wrong_levels
 from torchparity.measure import Measured
 from torchparity.spine import Spine
@@ -56,6 +58,14 @@ class Expectation:
             return None
         power = self.expected.line(int(place))
         return 10 * math.log10(power) if power > 0 else None
+
+    @property
+    def finest(self) -> Comb | None:
+        """The finest comb of lines that stand over the floor, or of any lines where there is no noise; None for none.
+
+        What a spectrum shows: see `dspref.expected.visible`.
+        """
+        return None if self.expected is None else finest(self.expected)
 
 
 @value
@@ -173,6 +183,8 @@ class Audit:
         What was chosen for the user: the layout of the input, the output among several, prefixes of a checkpoint.
     checkpoint : str or None
         The file that the weights are from.
+    against : Comparison or None
+        What changed from another audit.
     """
 
     name: str
@@ -188,11 +200,12 @@ class Audit:
     cures: tuple[Cure, ...] = ()
     remarks: tuple[str, ...] = ()
     checkpoint: str | None = None
+    against: Comparison | None = None
 
     @property
     def predicted(self) -> Array | None:
         """Power of each line under the constant input, averaged over channels; None where not all is known."""
-        if any(line.amplitude is None for line in self.lines):
+        if not self.spine.whole or any(line.amplitude is None for line in self.lines):
             return None
         return np.array([np.mean(np.abs(np.asarray(line.amplitude)) ** 2) for line in self.lines])
 

@@ -12,7 +12,8 @@ import numpy as np
 from dspref.arrays import Array, NotAnalysable
 from dspref.chain import Chain
 from torchparity.arithmetic import unit
-from torchparity.measure import ROUNDINGS, Measured
+from torchparity.bench import ROUNDINGS
+from torchparity.measure import Measured
 from torchparity.roundoff import roundoff
 
 MARGIN = 256

@@ -117,7 +117,11 @@ def test_without_soundfile_it_says_what_to_install(folder: Path, monkeypatch: py
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (["decoders"], 2, "allowed: a preset (see 'dspref presets'), pkg.mod:factory or path/file.py:factory"),
+        (
+            ["decoders"],
+            2,
+            "allowed: a network, a preset (see 'dspref presets'), pkg.mod:factory or path/file.py:factory",
+        ),
         (["melgann"], 2, "did you mean 'melgan'?"),
         (["decoders.py"], 2, "name its factory: decoders.py:NAME"),
         (["fig6-nearest", "--wav", "missing.wav", "--sr", "8000"], 2, "--wav-sr resamples the recording"),

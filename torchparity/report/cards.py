@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from dspref.arrays import NotAnalysable
-from dspref.artifacts import SEVERITIES, findings
+from dspref.artifacts import SEVERITIES
 from dspref.artifacts import Finding as Artifact
 from dspref.artifacts.rules import Rule
 from dspref.claims import claim
@@ -145,23 +144,13 @@ def cards(audit: Audit) -> tuple[Card, ...]:
     A layer that is proved to make no line has no card for one. Artifacts that differ by their place alone share one.
     """
     found: dict[tuple[object, ...], Card] = {}
-    for artifact in _artifacts(audit):
+    for artifact in audit.artifacts:
         made = _card(artifact, audit)
         key = (artifact.rule.id, artifact.formula, artifact.level_db, artifact.owner)
         stages = found[key].stages + made.stages if key in found else made.stages
         found[key] = Card(made.artifact, made.severity, stages, made.words, made.seen, made.cures)
     order = {severity: place for place, severity in enumerate(SEVERITIES)}
     return tuple(sorted(found.values(), key=lambda c: (order[c.severity], c.stages, c.rule.id)))
-
-
-def _artifacts(audit: Audit) -> tuple[Artifact, ...]:
-    """Return those of lines by theory; the others as the audit has them, or by theory too."""
-    try:
-        found = findings(audit.spine.chain, audit.sr)
-    except NotAnalysable:
-        return audit.artifacts
-    tones = tuple(f for f in found if f.rule.family == "tones")
-    return tones + tuple(f for f in audit.artifacts or found if f.rule.family != "tones")
 
 
 def _card(artifact: Artifact, audit: Audit) -> Card:

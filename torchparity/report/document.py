@@ -57,6 +57,8 @@ def to_dict(audit: Audit, *, command: str = "", target: str = "") -> dict[str, A
         "cards": [card.to_dict() for card in cards(audit)],
         "cures": [_cure(cure) for cure in audit.cures],
         "remarks": list(audit.remarks),
+        "checkpoint": audit.checkpoint,
+        "against": None if audit.against is None else audit.against.to_dict(),
     }
 
 
@@ -74,7 +76,6 @@ def _reproduce(audit: Audit, command: str, target: str) -> dict[str, Any]:
         "command": command,
         "target": target,
         "seeds": sorted({r.seed for r in audit.runs}),
-        "checkpoint": audit.checkpoint,
         "device": "cpu",
         "processor": device_name("cpu"),
         "threads": torch.get_num_threads(),

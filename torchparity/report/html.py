@@ -20,6 +20,7 @@ from torchparity.report.document import SCHEMA, to_dict
 from torchparity.report.pictures import first_seed, recording_svg, spectrogram_svg, spectrum_svg
 from torchparity.report.sounds import PEAK_DB, SECONDS, sounds
 from torchparity.report.words import (
+    changes,
     grid,
     highest,
     level_columns,
@@ -122,9 +123,7 @@ def _table(title: str, caller: Any) -> Any:
     """Return a table in a box that scrolls where the window is narrow; it can be reached by keyboard."""
     from markupsafe import Markup
 
-    box = (
-        '<div class="scroll" tabindex="0" role="region" aria-label="{0}"><table><caption><span>{0}</span></caption>{1}</table></div>'
-    )
+    box = '<div class="scroll" tabindex="0" role="region" aria-label="{0}"><table><caption><span>{0}</span></caption>{1}</table></div>'
     return Markup(box).format(title, caller())
 
 
@@ -143,6 +142,7 @@ def _facts(document: dict[str, Any]) -> dict[str, Any]:
         "lines": [_line(document, k) for k in (highest(document) if document["runs"] else ())],
         "told": _told(document),
         "places": [place(card) for card in document["cards"]],
+        "changes": [] if document["against"] is None else changes(document),
         "limits": limits(document),
         "settings": settings_of(document),
         "sections": _sections(document),
@@ -161,6 +161,7 @@ def mood(document: dict[str, Any]) -> str:
 
 def _sections(document: dict[str, Any]) -> list[tuple[str, str]]:
     measured = [("spectrograms", "Spectrograms"), ("listen", "Listen")] if document["runs"] else []
+    measured += [("against", "Against")] if document["against"] else []
     rest = [("findings", "Findings"), ("limits", "Not analysed"), ("reproduce", "Reproduce")]
     return [("chain", "Chain"), ("lines", "Lines"), *measured, *rest]
 

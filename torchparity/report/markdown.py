@@ -9,6 +9,7 @@ from typing import Any
 
 from dspref.tables import hertz
 from torchparity.report.words import (
+    changes,
     grid,
     level_columns,
     limits,
@@ -33,6 +34,7 @@ def markdown_of(document: dict[str, Any]) -> str:
         _listed("Findings", (f"**{f['level']}**: {plain(f['text'])}" for f in document["findings"])),
         "## Artifacts",
         *(_card(card) for card in document["cards"]),
+        *_against(document),
         _listed("Not analysed", map(plain, limits(document))),
         _listed("Reproduce", _reproduce(document)),
     ]
@@ -93,6 +95,14 @@ def _card(card: dict[str, Any]) -> str:
     ]
     head = f"**{card['severity']} {card['rule']}** {plain(card['title'])}, {plain(place(card))}{level}"
     return "\n".join([head, "", *rows])
+
+
+def _against(document: dict[str, Any]) -> list[str]:
+    if document["against"] is None:
+        return []
+    rows = [[plain(cell) for cell in row] for row in changes(document)]
+    table = _table(["input", "Hz", "layer", "before", "after", "change"], rows)
+    return [f"## Against {plain(document['against']['before'])}", table if rows else "No line changed."]
 
 
 def _reproduce(document: dict[str, Any]) -> list[str]:

@@ -15,6 +15,7 @@ import numpy as np
 from dspref.arrays import Array
 from torchparity.audit import Audit
 from torchparity.measure import Measured
+from torchparity.signals import STEADY, signal
 
 PEAK_DB = -12.0
 """No sample is higher, in dB of full scale."""
@@ -74,17 +75,20 @@ def _both(audit: Audit, r: Measured) -> Iterator[Sound]:
 def _input(audit: Audit, r: Measured, title: str) -> Sound:
     """Return the recording, or the first channel of noise, resampled to the output's rate without images."""
     rate = audit.sr / audit.spine.rate
-    if r.input in ("constant", "silence"):
+    if r.input in STEADY:
         return Sound(title, "nothing to hear: an input that does not change")
     if rate < HEARD:
         return Sound(title, f"nothing to hear: features at {float(rate):.6g} Hz, not sound")
-    x = audit.recording
+    time = math.ceil(SECONDS * rate)
+    x = audit.recording if r.input == "recording" else _made(r, time)
     if x is None:
-        if r.input != "noise":
-            return Sound(title, "not kept by the audit")
-        x = np.random.default_rng(r.seed).standard_normal(math.ceil(SECONDS * rate))
-        title += " (other noise of that kind)"
-    return _sound(title, _resampled(x[: math.ceil(SECONDS * rate) + 1], audit.spine.rate), audit.sr)
+        return Sound(title, "not kept by the audit")
+    return _sound(title, _resampled(x[:time], audit.spine.rate), audit.sr)
+
+
+def _made(r: Measured, time: int) -> Array:
+    """Return a signal as the audit makes them, of its own length, one channel."""
+    return np.asarray(signal(r.input, (1, 1, time), r.seed)[0, 0].double().numpy())
 
 
 def _resampled(x: Array, factor: Fraction) -> Array:

@@ -6,6 +6,7 @@ import textwrap
 from fractions import Fraction
 
 from dspref.tables import decimal, hertz
+from torchparity.against import Change, Comparison
 from torchparity.report.words import (
     Document,
     grid,
@@ -25,7 +26,7 @@ def text_of(document: Document) -> str:
     if document["runs"]:
         blocks += [_owners(document), _table(document), _inputs(document)]
     blocks += [*_levels(document), *_cures(document), _verdict(document)]
-    return "\n\n".join(blocks) + "\n"
+    return "\n\n".join([*blocks, *_against(document)]) + "\n"
 
 
 def _head(document: Document) -> str:
@@ -100,6 +101,16 @@ def _levels(document: Document) -> list[str]:
 def _cures(document: Document) -> list[str]:
     rows = [f"layer {cure['owner']}, {cure['rule']}: {cure['words']}" for cure in document["cures"]]
     return ["\n".join(["cures:", *(line for row in rows for line in _wrapped(row))])] if rows else []
+
+
+def _against(document: Document) -> list[str]:
+    """Return what changed from another audit, in the words of `Comparison`."""
+    if document["against"] is None:
+        return []
+    fields = ("input", "hz", "owner", "before_db", "after_db")
+    held = document["against"]
+    combs, lines = (tuple(Change(*(row[f] for f in fields)) for row in held[name]) for name in ("combs", "lines"))
+    return [Comparison(held["before"], held["after"], combs, lines, tuple(held["remarks"])).to_text().rstrip()]
 
 
 def _verdict(document: Document) -> str:

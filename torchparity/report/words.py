@@ -73,6 +73,19 @@ def place(card: Document) -> str:
     return f"stage{'s' if len(stages) > 1 else ''} {', '.join(stages)}" if stages else "the whole chain"
 
 
+def changes(document: Document) -> list[tuple[str, ...]]:
+    """Return what changed from another audit: input, Hz, layer, before, after, change; the largest first."""
+    moved = [row for row in document["against"]["lines"] if row["kind"] not in ("same", "none")]
+    moved.sort(key=lambda row: -abs(float("inf") if row["difference_db"] is None else row["difference_db"]))
+    return [_change(row) for row in moved[:ROWS]]
+
+
+def _change(row: Document) -> tuple[str, ...]:
+    levels = ["none" if db is None else f"{db:.1f} dB" for db in (row["before_db"], row["after_db"])]
+    change = row["kind"] if row["difference_db"] is None else f"{row['difference_db']:+.1f} dB"
+    return row["input"], f"{row['hz']:.10g}", str(row["owner"] or "–"), *levels, change
+
+
 def limits(document: Document) -> list[str]:
     """Return in words what was not analysed, and what was assumed."""
     found = [f"{row['name']} ({row['type']}): {row['why']}" for row in document["not_described"]]
@@ -90,7 +103,7 @@ def settings_of(document: Document) -> list[tuple[str, str]]:
     r = document["reproduce"]
     rows = [
         ("Seeds", ", ".join(map(str, r["seeds"])) or "none"),
-        ("Checkpoint", r["checkpoint"] or "none: the weights that the factory made"),
+        ("Checkpoint", document["checkpoint"] or "none: the weights that the factory made"),
         ("Arithmetic", ", ".join(sorted({run["dtype"] for run in document["runs"]})) or "none"),
         ("Device", f"{r['device']}: {r['processor']}, {r['threads']} thread{'s' if r['threads'] > 1 else ''}"),
         ("TF32", f"{'on' if r['tf32'] else 'off'}, as it is set; the CPU has none"),
