@@ -123,7 +123,8 @@ def _table(title: str, caller: Any) -> Any:
     """Return a table in a box that scrolls where the window is narrow; it can be reached by keyboard."""
     from markupsafe import Markup
 
-    box = '<div class="scroll" tabindex="0" role="region" aria-label="{0}"><table><caption><span>{0}</span></caption>{1}</table></div>'
+    inner = "<table><caption><span>{0}</span></caption>{1}</table>"
+    box = '<div class="scroll" tabindex="0" role="region" aria-label="{0}">' + inner + "</div>"
     return Markup(box).format(title, caller())
 
 

@@ -188,8 +188,9 @@ def _svg(figure: Figure, name: str) -> str:
     drawn = drawn[drawn.index("<svg") :]
     drawn = re.sub(r"<metadata>.*?</metadata>", "", drawn, flags=re.DOTALL)
     drawn = re.sub(r'data:image/png;base64,([^"]+)', _paletted, drawn).replace(INK, "currentColor")
-    drawn = re.sub(r"font: (\d+)px [^;\"]*", r"font: \1px inherit; font-size: \1px", drawn)
-    return re.sub(r'<svg ([^>]*?)width="[^"]*pt"', r"<svg \1", re.sub(r'(<svg [^>]*?)height="[^"]*pt"', r"\1", drawn))
+    prefix = re.sub(r"[^a-z0-9]+", "-", name)
+    drawn = re.sub(r'(\bid="|href="#|url\(#)', rf"\1{prefix}-", drawn)
+    return re.sub(r'(<svg [^>]*?)width="[^"]*pt"', r"\1", re.sub(r'(<svg [^>]*?)height="[^"]*pt"', r"\1", drawn))
 
 
 def _paletted(found: re.Match[str]) -> str:

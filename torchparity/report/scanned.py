@@ -1,7 +1,7 @@
 """An audit's document for other programs: SARIF for code scanning, JUnit XML for test reports.
 
-A contradiction of the prediction is a failure in both. A line that stands is a warning in SARIF; in JUnit it fails
-where warnings are asked to fail, as `torchparity audit --fail-on` does. Nothing that was not judged has passed.
+A contradiction of the prediction is a failure in both. A line that stands is a warning in SARIF, and fails in JUnit
+where `--fail-on warning` says so. What was not judged is skipped.
 """
 
 from __future__ import annotations
@@ -10,22 +10,25 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from hashlib import sha256
-from typing import Any, TypeAlias
+from typing import TypeAlias
 from xml.etree import ElementTree as ET
 
 from dspref import __version__
 from dspref.artifacts.rules import RULES, Rule
 from torchparity.formats import added, location
-from torchparity.report.words import limits, place
+from torchparity.report.words import Document, limits, place
 
 CONTRADICTED = ("TP101", "error", "A measurement contradicts the prediction: a peak off the grid, or a wrong level.")
 LEFT_OUT = ("TP102", "note", "Something was not analysed, or was assumed.")
+
+NAMED = 80
+"""Letters of a text that name a case."""
 
 Case: TypeAlias = tuple[str, str, str]
 """Name, outcome ("passed", "failure" or "skipped") and words of a test case."""
 
 
-def sarif_of(document: dict[str, Any]) -> str:
+def sarif_of(document: Document) -> str:
     """Return a document of an audit as SARIF 2.1.0: a result for each contradiction, artifact and limit."""
     rules = [_own_rule(*CONTRADICTED), _own_rule(*LEFT_OUT), *(_rule(r) for r in RULES)]
     ids = [row["id"] for row in rules]
@@ -39,11 +42,11 @@ def sarif_of(document: dict[str, Any]) -> str:
     return json.dumps({"$schema": where, "version": "2.1.0", "runs": [run]}, indent=2, allow_nan=False) + "\n"
 
 
-def _own_rule(id: str, level: str, meaning: str) -> dict[str, Any]:
+def _own_rule(id: str, level: str, meaning: str) -> Document:
     return {"id": id, "shortDescription": {"text": meaning}, "defaultConfiguration": {"level": level}}
 
 
-def _rule(r: Rule) -> dict[str, Any]:
+def _rule(r: Rule) -> Document:
     return {
         "id": r.id,
         "name": "".join(word.capitalize() for word in r.title.replace("-", " ").split()),
@@ -54,7 +57,7 @@ def _rule(r: Rule) -> dict[str, Any]:
     }
 
 
-def _results(document: dict[str, Any]) -> Iterator[tuple[str, str, str, str, dict[str, Any]]]:
+def _results(document: Document) -> Iterator[tuple[str, str, str, str, Document]]:
     """Yield (rule, level, words, where in the network, facts)."""
     for f in document["findings"]:
         if f["level"] == "error":
@@ -67,8 +70,8 @@ def _results(document: dict[str, Any]) -> Iterator[tuple[str, str, str, str, dic
 
 
 def _result(
-    document: dict[str, Any], ids: list[str], rule: str, level: str, words: str, layer: str, facts: dict[str, Any]
-) -> dict[str, Any]:
+    document: Document, ids: list[str], rule: str, level: str, words: str, layer: str, facts: Document
+) -> Document:
     same = (document["name"], rule, layer, "" if facts else words)
     return {
         "ruleId": rule,
@@ -81,7 +84,7 @@ def _result(
     }
 
 
-def _location(document: dict[str, Any], layer: str) -> dict[str, Any]:
+def _location(document: Document, layer: str) -> Document:
     """Return the file and line of the target where it is one, and the place in the network."""
     target = document["reproduce"]["target"]
     found = location(target) if ":" in target else {"logicalLocations": [{"name": document["name"]}]}
@@ -91,14 +94,14 @@ def _location(document: dict[str, Any], layer: str) -> dict[str, Any]:
     return found
 
 
-def junit_of(document: dict[str, Any], *, fail_on: str = "error") -> str:
-    """Return a document of an audit as JUnit XML: a test case for each run, each layer and each limit.
+def junit_of(document: Document, *, fail_on: str = "error") -> str:
+    """Return a document of an audit as JUnit XML: a test case for each run, artifact and limit.
 
     Parameters
     ----------
     document : dict
     fail_on : {'error', 'warning', 'never'}
-        What fails: contradictions; or lines that stand too; or nothing.
+        What fails: contradictions; or lines that stand too; or nothing. A case fails exactly if the command does.
     """
     rows = list(_cases(document, fail_on))
     outcomes = Counter(outcome for _, outcome, _ in rows)
@@ -116,26 +119,33 @@ def junit_of(document: dict[str, Any], *, fail_on: str = "error") -> str:
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
 
-def _cases(document: dict[str, Any], fail_on: str) -> Iterator[Case]:
+def _cases(document: Document, fail_on: str) -> Iterator[Case]:
+    """Yield two cases for each run, one for each other finding, artifact and limit."""
     fails = {"error": ("error",), "warning": ("error", "warning"), "never": ()}[fail_on]
-    errors = [f["text"] for f in document["findings"] if f["level"] == "error"]
+    rest = [f for f in document["findings"] if f["level"] != "note"]
     for r in document["runs"]:
-        mine = [words for words in errors if words.startswith(f"{r['input']} input, seed {r['seed']}:")]
-        errors = [words for words in errors if words not in mine]
-        yield _run(r, mine, fails)
-    for words in errors:
-        yield "prediction", "failure" if "error" in fails else "passed", words
+        mine = [f for f in rest if f["text"].startswith(f"{r['input']} input, seed {r['seed']}:")]
+        rest = [f for f in rest if f not in mine]
+        yield _explained(r, [f["text"] for f in mine if f["level"] == "error"], "error" in fails)
+        yield _quiet(r, [f["text"] for f in mine if f["level"] == "warning"], "warning" in fails)
+    for f in rest:
+        yield f"{f['level']}: {f['text'][:NAMED]}", "failure" if f["level"] in fails else "passed", f["text"]
     for card in document["cards"]:
-        outcome = "failure" if card["seen"] and card["severity"] in fails else "passed"
         words = "\n".join([f"{card['severity']}: {card['formula']}", *card["seen"], *card["cures"], card["fix"]])
-        yield f"{card['rule']} {card['title']}, {place(card)}", outcome, words
+        yield f"{card['rule']} {card['title']}, {place(card)}", "passed", words
     for words in limits(document):
-        yield f"not analysed: {words[:80]}", "skipped", words
+        yield f"not analysed: {words[:NAMED]}", "skipped", words
 
 
-def _run(r: dict[str, Any], errors: list[str], fails: tuple[str, ...]) -> Case:
+def _explained(r: Document, errors: list[str], fails: bool) -> Case:
     name = f"every peak is explained: {r['input']}, seed {r['seed']}"
     if errors:
-        return name, "failure" if "error" in fails else "passed", "\n".join(errors)
-    words = f"{r['peaks']} peaks, {len(r['peaks_off_grid'])} of them off the grid, {r['lines_standing']} lines stand"
+        return name, "failure" if fails else "passed", "\n".join(errors)
+    words = f"{r['peaks']} peaks, {len(r['peaks_off_grid'])} of them off the grid"
     return (name, "passed", words) if r["judged"] else (name, "skipped", f"not judged; {words}")
+
+
+def _quiet(r: Document, warnings: list[str], fails: bool) -> Case:
+    name = f"no line stands: {r['input']}, seed {r['seed']}"
+    words = "\n".join(warnings) or f"0 of {len(r['lines']) - 1} lines stand"
+    return name, "failure" if warnings and fails else "passed", words

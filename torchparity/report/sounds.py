@@ -121,12 +121,12 @@ def limit(y: Array, rate: int) -> tuple[Array, float | None]:
     >>> bool(abs(y).max() <= 10 ** (PEAK_DB / 20)), round(gain_db)
     (True, -21)
     """
-    held = y - y.mean()
+    held = y - y.sum() / max(y.size, 1)
     size = min(held.size // 2, round(FADE * rate))
     ramp = np.sin(np.linspace(0, np.pi / 2, size)) ** 2
     held[:size] *= ramp
     held[held.size - size :] *= ramp[::-1]
-    peak, rms = np.abs(held).max(initial=0.0), math.sqrt(np.mean(held**2)) if held.size else 0.0
+    peak, rms = np.abs(held).max(initial=0.0), math.sqrt((held**2).sum() / max(y.size, 1))
     if peak <= np.finfo(np.float32).eps * np.abs(y).max(initial=0.0):
         return held, None
     gain = min(10 ** (PEAK_DB / 20) / peak, 10 ** (RMS_DB / 20) / rms)
