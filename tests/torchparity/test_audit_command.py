@@ -140,7 +140,7 @@ def test_without_soundfile_it_says_what_to_install(folder: Path, monkeypatch: py
         (["decoders.py:good", "--sr", "0"], 2, "0"),
         (["decoders.py:good", "--sr", "-1"], 2, "-1"),
         (["decoders.py:good", "--sr", "nan"], 2, "nan"),
-        (["decoders.py:good", "-o", "a.wav"], 2, "output: got a.wav; allowed: FILE.json or FILE.png or FILE.txt"),
+        (["decoders.py:good", "-o", "a.wav"], 2, "output: got a.wav; allowed: FILE.html or FILE.json or FILE.md"),
         (["decoders.py:good", "-o", "no/such/folder/a.json"], 2, "no/such/folder/a.json"),
         (["decoders.py:good", "--wav", "missing.wav"], 2, "missing.wav, which is no file"),
         (["decoders.py:good", "--wav-sr", "4000"], 2, "together with --wav FILE"),

@@ -7,9 +7,12 @@ can be written again in every other form: `from_html`, then `WRITERS`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
-from dspref.arrays import as_choice
+from dspref.arrays import as_choice, complaint
+from torchparity.against import read_saved
 from torchparity.audit import Audit
 from torchparity.report.document import SCHEMA, json_of, to_dict
 from torchparity.report.html import from_html, to_html
@@ -24,6 +27,7 @@ __all__ = [
     "WRITERS",
     "from_html",
     "junit_of",
+    "read",
     "render",
     "sarif_of",
     "to_dict",
@@ -77,6 +81,23 @@ def render(audit: Audit, suffix: str, *, command: str = "", target: str = "", fa
     if form == "html":
         return to_html(audit, command=command, target=target)
     return write_document(to_dict(audit, command=command, target=target), form, fail_on=fail_on)
+
+
+def read(path: str | PathLike[str]) -> dict[str, Any]:
+    """Return the document of an audit that was saved as JSON or HTML.
+
+    Raises
+    ------
+    ValueError
+        If there is none of this version in the file.
+    """
+    if Path(path).suffix == ".html":
+        return from_html(path)
+    found = read_saved(path)
+    if found["schema"] != SCHEMA:
+        hint = "audit again with -o FILE.json"
+        raise ValueError(complaint("saved audit", f"{path} with schema {found['schema']!r}", repr(SCHEMA), hint))
+    return found
 
 
 def write_document(document: dict[str, Any], form: str, *, fail_on: str = "error") -> str:
