@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -25,7 +26,11 @@ if TYPE_CHECKING:
 
 __all__ = ["audit", "require_torch", "resolve"]
 
-SUFFIXES = (".json", ".png", ".txt")
+SUFFIXES = (".html", ".json", ".md", ".png", ".sarif", ".txt", ".xml")
+"""Of files, as `torchparity.report.FORMATS` has them."""
+
+DRAWN = {".png": ("picture", "plot"), ".html": ("page", "report")}
+"""What takes matplotlib, and the extra that installs it."""
 
 INPUTS = ("silence", "constant", "noise", "sweep")
 """Signals by name, as `torchparity.signals` has them."""
@@ -70,10 +75,15 @@ class Shape(click.ParamType[tuple[int, ...]]):
     show_default=True,
     help="Exit with 1 if something contradicts the prediction, or if a predicted line stands, or never.",
 )
-@form_option("text", "json")
-@click.option("-o", "--output", multiple=True, metavar="FILE", help="FILE.json, .png or .txt; may be repeated.")
+@click.option("--from", "saved", metavar="FILE", help="A saved audit (.html, .json), to say it again; no TARGET.")
+@form_option("text", "json", "md", "sarif", "junit")
+@click.option(
+    "-o", "--output", multiple=True, metavar="FILE", help="FILE.html, .json, .md, .png, .sarif, .txt, .xml; repeatable."
+)
 @with_exit_codes
-def audit(target: str | None, fail_on: str, form: str, output: tuple[str, ...], **options: Any) -> None:
+def audit(
+    target: str | None, fail_on: str, saved: str | None, form: str, output: tuple[str, ...], **options: Any
+) -> None:
     """Say which lines a decoder can make, should make, and makes: side by side.
 
     \b
@@ -81,26 +91,57 @@ def audit(target: str | None, fail_on: str, form: str, output: tuple[str, ...], 
     pkg.mod:factory, or path/file.py:factory; or there is --config alone, an architecture.
     torchparity audit my/decoder.py:make --sr 24000 --checkpoint last.safetensors
     torchparity audit my/decoder.py:make --inputs my/decoder.py:example --against first.pt
+    torchparity audit --from report.html --format md
     Without -o it leaves audit-NAME.json and audit-NAME.png in the working directory.
     """  # noqa: D301
+    if saved is not None:
+        _again(saved, target, fail_on, form, output)
+        return
     order = ordered(target, **options)
     files = [path for path in (writable(o) for o in _outputs(output, order.name, order.drawn)) if path is not None]
     with _progress() as progress, redirect_stdout(sys.stderr):  # what a target prints is not the answer
         made = order.run(progress)
         progress("writing")
-        _write(made, files)
+        _write(made, files, target or "", fail_on)
     from torchparity import report
 
-    emit(report.to_json(made) if form == "json" else report.to_text(made))
+    document = report.to_dict(made, command=_typed(), target=target or "")
+    emit(report.write_document(document, form, fail_on=fail_on))
     if form == "text":
-        if made.against is not None:
-            emit("\n" + made.against.to_text())
         if order.unsaid:
             emit("note: no --sr given: frequencies are in cycles per output sample\n")
         emit("".join(f"written: {path}\n" for path in files))
-    worst = {f.level for f in made.findings}
-    if ("error" in worst and fail_on != "never") or ("warning" in worst and fail_on == "warning"):
+    _end({f.level for f in made.findings}, fail_on)
+
+
+def _end(levels: set[str], fail_on: str) -> None:
+    """End with the exit code of findings, if some of these levels fail."""
+    if ("error" in levels and fail_on != "never") or ("warning" in levels and fail_on == "warning"):
         raise click.exceptions.Exit(FINDINGS)
+
+
+def _typed() -> str:
+    """Return the command as it was typed."""
+    return shlex.join(["torchparity", *sys.argv[1:]])
+
+
+def _again(saved: str, target: str | None, fail_on: str, form: str, output: tuple[str, ...]) -> None:
+    """Say a saved audit again, in any form that its numbers are enough for."""
+    if target is not None:
+        raise ValueError(complaint("--from with a TARGET", target, "one of them"))
+    for path in output:
+        if Path(path).suffix in DRAWN or Path(path).suffix not in SUFFIXES:
+            allowed = " or ".join(f"FILE{suffix}" for suffix in SUFFIXES if suffix not in DRAWN)
+            raise ValueError(complaint("output", path, allowed, "pictures and sounds are in the page alone"))
+    files = [path for path in map(writable, output) if path is not None]
+    require_torch()
+    from torchparity import report
+
+    document = report.read(saved)
+    for path in files:
+        write(path, report.write_document(document, report.FORMATS[path.suffix], fail_on=fail_on))
+    emit(report.write_document(document, form, fail_on=fail_on))
+    _end({f["level"] for f in document["findings"]}, fail_on)
 
 
 def _outputs(output: tuple[str, ...], name: str, signal: bool) -> tuple[str, ...]:
@@ -108,26 +149,22 @@ def _outputs(output: tuple[str, ...], name: str, signal: bool) -> tuple[str, ...
     for path in output:
         if Path(path).suffix not in SUFFIXES:
             raise ValueError(complaint("output", path, " or ".join(f"FILE{s}" for s in SUFFIXES)))
-    pictures = any(path.endswith(".png") for path in output)
-    if pictures and not signal:
-        raise ValueError(complaint("picture", "an architecture, which was not run", "a TARGET beside --config"))
     drawn = find_spec("matplotlib") is not None
-    if not drawn and pictures:
-        raise ValueError(complaint("picture", "no matplotlib", "matplotlib", "pip install 'dspref[plot]'"))
+    for suffix, (what, extra) in DRAWN.items():
+        if any(path.endswith(suffix) for path in output) and not drawn:
+            raise ValueError(complaint(what, "no matplotlib", "matplotlib", f"pip install 'dspref[{extra}]'"))
+    if any(path.endswith(".html") for path in output) and find_spec("jinja2") is None:
+        raise ValueError(complaint("page", "no jinja2", "jinja2", "pip install 'dspref[report]'"))
+    if any(path.endswith(".png") for path in output) and not signal:
+        raise ValueError(complaint("picture", "an architecture, which was not run", "a TARGET beside --config"))
     return output or (f"audit-{name}.json", *([f"audit-{name}.png"] if drawn and signal else []))
 
 
-def _write(made: Audit, files: list[Path]) -> None:
+def _write(made: Audit, files: list[Path], target: str, fail_on: str) -> None:
     from torchparity import report
 
     for path in files:
-        write(path, report.to_png(made) if path.suffix == ".png" else _text(made, path.suffix))
-
-
-def _text(made: Audit, suffix: str) -> str:
-    from torchparity import report
-
-    return report.to_json(made) if suffix == ".json" else report.to_text(made)
+        write(path, report.render(made, path.suffix, command=_typed(), target=target, fail_on=fail_on))
 
 
 @contextmanager

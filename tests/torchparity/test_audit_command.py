@@ -97,7 +97,7 @@ def test_a_module_of_ones_own_is_audited(folder: Path) -> None:
     assert "verdict: every peak is explained by an upsampling layer" in result.output
     assert max(len(row) for row in result.output.splitlines()) <= 80
     assert (folder / "audit-decoders-py-good.png").read_bytes().startswith(b"\x89PNG")
-    assert json.loads((folder / "audit-decoders-py-good.json").read_text())["schema"] == "torchparity.audit/1"
+    assert json.loads((folder / "audit-decoders-py-good.json").read_text())["schema"] == "torchparity.audit/2"
 
 
 def test_json_says_what_the_table_says(folder: Path) -> None:
@@ -173,7 +173,7 @@ def test_without_soundfile_it_says_what_to_install(folder: Path, monkeypatch: py
         (["decoders.py:good", "--sr", "0"], 2, "0"),
         (["decoders.py:good", "--sr", "-1"], 2, "-1"),
         (["decoders.py:good", "--sr", "nan"], 2, "nan"),
-        (["decoders.py:good", "-o", "a.wav"], 2, "output: got a.wav; allowed: FILE.json or FILE.png or FILE.txt"),
+        (["decoders.py:good", "-o", "a.wav"], 2, "output: got a.wav; allowed: FILE.html or FILE.json or FILE.md"),
         (["decoders.py:good", "-o", "no/such/folder/a.json"], 2, "no/such/folder/a.json"),
         (["decoders.py:good", "--wav", "missing.wav"], 2, "missing.wav, which is no file"),
         (["decoders.py:good", "--wav-sr", "4000"], 2, "together with --wav FILE"),
