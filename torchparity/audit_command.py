@@ -138,8 +138,8 @@ def _again(saved: str, target: str | None, fail_on: str, form: str, output: tupl
     from torchparity import report
 
     document = report.read(saved)
-    for path in files:
-        write(path, report.write_document(document, report.FORMATS[path.suffix], fail_on=fail_on))
+    for file in files:
+        write(file, report.write_document(document, report.FORMATS[file.suffix], fail_on=fail_on))
     emit(report.write_document(document, form, fail_on=fail_on))
     _end({f["level"] for f in document["findings"]}, fail_on)
 
