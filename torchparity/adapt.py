@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dspref.arrays import NotAnalysable, complaint
+from dspref.arrays import NotAnalysable, as_choice, complaint
 from torchparity.calls import own_channels, own_dtype
 from torchparity.examples import LENGTHS, Arguments, Examples, examples
 from torchparity.outputs import Answer, answered, leaves, names
@@ -132,6 +132,53 @@ def adapt(
     return Adaptation(Adapted(module, feed, answer), feed.channels, length, _remarks(feed, answer, short))
 
 
+@dataclass(frozen=True)
+class Call:
+    """How a module is called, where that cannot be guessed.
+
+    Attributes
+    ----------
+    shape : (channels,), (channels, time) or (batch, channels, time)
+        Of the input; guessed from the first convolution where not given.
+    inputs : function or None
+        Example arguments of a length, see `torchparity.examples`.
+    layout : {'BCT', 'BTC', 'BT'} or None
+        Of the input.
+    output : str or None
+        Name of the output to look at, as "waveform" or "0".
+    """
+
+    shape: tuple[int, ...] = ()
+    inputs: Callable[[int], Any] | None = None
+    layout: str | None = None
+    output: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.layout is not None:
+            as_choice("layout", self.layout, LAYOUTS)
+        if self.inputs is not None and (self.shape or self.layout):
+            raise ValueError(complaint("inputs", "together with a shape or a layout", "examples alone: they have both"))
+
+    @property
+    def channels(self) -> int | None:
+        """Channels of the input, if they are given."""
+        return None if not self.shape else self.shape[0 if len(self.shape) < 3 else 1]
+
+    @property
+    def batch(self) -> int:
+        """Size of the batch."""
+        return self.shape[0] if len(self.shape) == 3 else 1
+
+    @property
+    def time(self) -> int | None:
+        """Input samples, if they are given."""
+        return self.shape[-1] if len(self.shape) > 1 else None
+
+    def adapted(self, module: nn.Module) -> Adaptation:
+        """Return the module as one from (batch, channel, time) to (batch, channel, time)."""
+        return adapt(module, channels=self.channels, inputs=self.inputs, layout=self.layout, output=self.output)
+
+
 WORDS = {"BCT": "(batch, channel, time)", "BTC": "(batch, time, channel)", "BT": "(batch, time)"}
 
 
@@ -184,12 +231,12 @@ def _first_taken(module: nn.Module, feeds: list[Laid | Examples]) -> tuple[Laid 
                 raise
             except (Exception, SystemExit) as error:  # whatever a stranger's forward raises
                 errors.append((feed, error))
-    feed, error = errors[0]
+    feed, first = errors[0]
     at = f"(1, {feed.channels}, {LENGTHS[0]})" if isinstance(feed, Laid) else f"as the examples for {LENGTHS[0]}"
-    got = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    got = f"{type(first).__name__}: {' '.join(str(first).split())[:200]}"
     hint = f"say another shape with --input CHANNELS or BATCH,CHANNELS,TIME; or {INPUTS_HINT}"
     what = f"input of shape {at}" if isinstance(feed, Laid) else f"input {at}"
-    raise NotAnalysable(complaint(what, got, "an input that the module takes", hint)) from error
+    raise NotAnalysable(complaint(what, got, "an input that the module takes", hint)) from first
 
 
 def _called(module: nn.Module, feed: Laid | Examples, length: int) -> Any:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -18,7 +17,7 @@ from dspref.chain import Chain
 from dspref.documents import MOST
 from dspref.lines import Line, tone_lines
 from torchparity.actual import actual
-from torchparity.adapt import LAYOUTS, Adaptation, adapt
+from torchparity.adapt import Adaptation, Call
 from torchparity.audited import Audit, Cure, Expectation, Steady
 from torchparity.bench import LARGEST, Bench
 from torchparity.calls import private_copy
@@ -34,53 +33,6 @@ from torchparity.spine import Spine, spine
 __all__ = ["Audit", "Call", "Cure", "Expectation", "Finding", "Steady", "audit", "audit_architecture"]
 
 
-@dataclass(frozen=True)
-class Call:
-    """How a module is called, where that cannot be guessed.
-
-    Attributes
-    ----------
-    shape : (channels,), (channels, time) or (batch, channels, time)
-        Of the input; guessed from the first convolution where not given.
-    inputs : function or None
-        Example arguments of a length, see `torchparity.examples`.
-    layout : {'BCT', 'BTC', 'BT'} or None
-        Of the input.
-    output : str or None
-        Name of the output to look at, as "waveform" or "0".
-    """
-
-    shape: tuple[int, ...] = ()
-    inputs: Callable[[int], Any] | None = None
-    layout: str | None = None
-    output: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.layout is not None:
-            as_choice("layout", self.layout, LAYOUTS)
-        if self.inputs is not None and (self.shape or self.layout):
-            raise ValueError(complaint("inputs", "together with a shape or a layout", "examples alone: they have both"))
-
-    @property
-    def channels(self) -> int | None:
-        """Channels of the input, if they are given."""
-        return None if not self.shape else self.shape[0 if len(self.shape) < 3 else 1]
-
-    @property
-    def batch(self) -> int:
-        """Size of the batch."""
-        return self.shape[0] if len(self.shape) == 3 else 1
-
-    @property
-    def time(self) -> int | None:
-        """Input samples, if they are given."""
-        return self.shape[-1] if len(self.shape) > 1 else None
-
-    def adapted(self, module: nn.Module) -> Adaptation:
-        """Return the module as one from (batch, channel, time) to (batch, channel, time)."""
-        return adapt(module, channels=self.channels, inputs=self.inputs, layout=self.layout, output=self.output)
-
-
 def audit(
     target: nn.Module | Callable[[], nn.Module],
     *,
@@ -92,6 +44,7 @@ def audit(
     recording: Array | None = None,
     recorded: int | None = None,
     checkpoint: str | Path | None = None,
+    measured_only: bool = False,
     progress: Callable[[str], None] = lambda text: None,
 ) -> Audit:
     """Say which lines a decoder can make, is expected to make, makes of a constant, and makes of signals.
@@ -116,6 +69,8 @@ def audit(
         Its rate in Hz: then `sr` is that times the module's rate.
     checkpoint : path, optional
         Weights to load into the module, see `torchparity.checkpoint`.
+    measured_only : bool
+        Whether to leave out what takes most of the time: expected and actual lines, and cures.
 
     Raises
     ------
@@ -128,7 +83,7 @@ def audit(
     wanted = tuple(as_choice("input signal", each, SIGNALS) for each in signals)
     wanted = wanted or (("constant", "noise") if recording is None else ())
     runs: list[Measured] = []
-    first: tuple[Bench, Adaptation, nn.Module, tuple[str, ...]] | None = None
+    first: tuple[Bench, Adaptation, nn.Module | None, tuple[str, ...]] | None = None
     for seed in seeds:
         module, fresh, remarks = _made(target, seed, checkpoint)
         progress(f"seed {seed}: looking for upsampling layers")
@@ -140,13 +95,20 @@ def audit(
         raise ValueError(complaint("seeds", "none", "at least one"))
     bench, adaptation, fresh, remarks = first
     rate = Fraction(sr) if recorded is None else recorded * bench.spine.rate
-    progress("expected lines")
-    untrained = adaptation if checkpoint is None else how.adapted(fresh)
-    expected = expectations(untrained.module, adaptation.channels, length=bench.followed, where=name)
     notes = (*_limits(bench), *_silent(wanted, runs))
-    kept = str(checkpoint) if checkpoint is not None else None
-    made = Audit(name, rate, bench.spine, _lines(bench.spine), tuple(runs), notes, recording, expected)
-    return _cured(replace(made, remarks=(*remarks, *adaptation.remarks), checkpoint=kept), bench)
+    made = Audit(
+        name,
+        rate,
+        bench.spine,
+        _lines(bench.spine),
+        tuple(runs),
+        notes,
+        recording,
+        artifacts=_artifacts(bench.spine, rate),
+        remarks=(*remarks, *adaptation.remarks),
+        checkpoint=None if checkpoint is None else str(checkpoint),
+    )
+    return made if measured_only else _explained(made, bench, adaptation if fresh is None else how.adapted(fresh))
 
 
 def audit_architecture(chain: Chain, *, name: str, sr: Fraction | float) -> Audit:
@@ -186,13 +148,13 @@ def _foreseen(expected: Sequence[Expectation], sr: Fraction) -> Iterator[Finding
 
 def _made(
     target: nn.Module | Callable[[], nn.Module], seed: int, checkpoint: str | Path | None
-) -> tuple[nn.Module, nn.Module, tuple[str, ...]]:
-    """Return the module, the same before weights were loaded, and what was done to load them."""
+) -> tuple[nn.Module, nn.Module | None, tuple[str, ...]]:
+    """Return the module, the same before weights were loaded if any were, and what was done to load them."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         module = private_copy(target) if isinstance(target, nn.Module) else target().eval()
     if checkpoint is None:
-        return module, module, ()
+        return module, None, ()
     fresh = private_copy(module)
     return module, fresh, load_checkpoint(module, checkpoint)
 
@@ -209,16 +171,18 @@ def _bench(module: nn.Module, how: Call, seed: int, progress: Callable[[str], No
     return Bench(adaptation.module, found, seed, sizes, how.time, adaptation.length, progress), adaptation
 
 
-def _cured(made: Audit, bench: Bench) -> Audit:
-    """Return the audit with the lines of these weights, and what would cure them."""
+def _explained(made: Audit, bench: Bench, untrained: Adaptation) -> Audit:
+    """Return the audit with what is expected, the lines of these weights, and what would cure them."""
+    bench.progress("expected lines")
+    expected = expectations(untrained.module, untrained.channels, length=bench.followed, where=made.name)
     bench.progress("lines of these weights")
     steady = tuple(actual(bench))
-    found = list(cures(made.spine.chain, made.lines, steady, made.expected))
+    found = list(cures(made.spine.chain, made.lines, steady, expected))
     constant = next((each for each in steady if each.input == "constant"), None)
     if constant is not None:
         found += tried(bench, made.lines, constant)
     ordered = tuple(sorted(found, key=lambda cure: cure.owner))
-    return replace(made, actual=steady, artifacts=_artifacts(made.spine, made.sr), cures=ordered)
+    return replace(made, expected=expected, actual=steady, cures=ordered)
 
 
 def _lines(found: Spine) -> tuple[Line, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 import torch
@@ -92,7 +93,7 @@ class Bench:
 
     def respond(self, x: Tensor) -> Array:
         """Return the module's output in double precision, (batch, channel, time)."""
-        longest = math.ceil(x.numel() * max(1, self.spine.rate))
+        longest = math.ceil(x.numel() * max(Fraction(1), self.spine.rate))
         if longest > LARGEST:
             raise NotAnalysable(complaint("output", f"about {longest} samples", f"at most {LARGEST}"))
         return np.asarray(run(self.module, x.to(getattr(torch, own_dtype(self.module)))).to(torch.float64).numpy())

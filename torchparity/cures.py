@@ -181,8 +181,10 @@ def _factor(m: nn.Module) -> int:
     """Return by how much a module of a kind that can be cured raises the rate; 1 for all others."""
     if isinstance(m, nn.ConvTranspose1d) and m.dilation == (1,):
         return m.stride[0]
-    plain = isinstance(m, SubpixelConv1d) and isinstance(m.conv, nn.Conv1d) and m.shuffle.order == "crd"
-    return int(m.shuffle.upscale_factor) if plain else 1
+    if isinstance(m, SubpixelConv1d) and isinstance(m.conv, nn.Conv1d):
+        shuffle: Any = m.shuffle
+        return int(shuffle.upscale_factor) if shuffle.order == "crd" else 1
+    return 1
 
 
 def _make_tone_free(module: Any, factor: int) -> None:

@@ -95,8 +95,9 @@ class Examples:
     def __call__(self, x: Tensor) -> Arguments:
         """Return the arguments that carry x; whatever else is real gets its dtype."""
         args, named = called(self.function, x.shape[-1])
-        found: dict[int | str, Any] = {key: _as(x, v) for key, v in (*enumerate(args), *named.items())}
-        parts = x.split([place.channels for place in self.places], 1)
+        found: dict[int | str, Any] = {i: _as(x, v) for i, v in enumerate(args)}
+        found |= {name: _as(x, v) for name, v in named.items()}
+        parts = torch.split(x, [place.channels for place in self.places], 1)
         found |= {place.key: place.filled(part) for place, part in zip(self.places, parts, strict=True)}
         return tuple(found[i] for i in range(len(args))), {name: found[name] for name in named}
 
@@ -168,9 +169,9 @@ def _same(v: Tensor) -> bool:
 def _numbered(v: Tensor) -> bool:
     """Return whether these are token numbers: integers that are neither a mask nor positions."""
     whole = not (v.is_floating_point() or v.is_complex() or v.dtype == torch.bool)
-    return whole and not _same(v) and v.unique().numel() < max(v.shape)
+    return whole and not _same(v) and len(set(v.flatten().tolist())) < max(v.shape)
 
 
 def _place(key: int | str, v: Tensor, axis: int, tokens: bool) -> Place:
     shape = (1, *v.shape[1:]) if axis == 0 else tuple(n for i, n in enumerate(v.shape) if i != axis)
-    return Place(key, axis, shape, tuple(v.unique().tolist()) if tokens else ())
+    return Place(key, axis, shape, tuple(sorted(set(v.flatten().tolist()))) if tokens else ())

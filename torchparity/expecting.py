@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from torch import nn
@@ -15,7 +15,7 @@ from dspref.expected.outlined import default_channels, network_of
 from torchparity.audited import Expectation
 from torchparity.walked import walked
 
-SOURCES = {
+SOURCES: dict[str, Callable[[int], Source]] = {
     "silence": lambda channels: Source(channels),
     "constant": lambda channels: Source(channels, constant=1.0),
     "noise": lambda channels: Source(channels, covariance=(1.0,)),
@@ -73,7 +73,7 @@ def expected_of(chain: Chain, *, where: str = "architecture") -> tuple[Expectati
 
 
 def _forecasts(net: Any, channels: int, remarks: Iterable[str], where: str) -> tuple[Expectation, ...]:
-    found = []
+    found: list[Expectation] = []
     for name, source in SOURCES.items():
         try:
             seen = forecast(net, source(channels))

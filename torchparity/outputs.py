@@ -106,11 +106,10 @@ def _twin(path: Path, there: Mapping[Any, Tensor], grown: Mapping[Any, Any]) -> 
 
 
 def _asked(there: Mapping[Any, Tensor], more: Mapping[Any, Tensor], output: str) -> Answer:
-    names = {".".join(map(str, path)): path for path in there}
-    if output not in names:
-        known = names(there)
-        raise NotAnalysable(complaint("output", repr(output), known, did_you_mean(output, names)))
-    path = names[output]
+    known = {".".join(map(str, path)): path for path in there}
+    if output not in known:
+        raise NotAnalysable(complaint("output", repr(output), names(there), did_you_mean(output, known)))
+    path = known[output]
     axis = _axis(there[path], more.get(path))
     if axis is None:
         got = f"{tuple(there[path].shape)}, {_kind(there[path])}"

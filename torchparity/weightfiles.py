@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 import zipfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -51,7 +52,9 @@ def _pickled(path: Path) -> Any:
         hint = "save state_dict() of the scripted module"
         raise ValueError(complaint("checkpoint", f"{path}, a TorchScript program", PLAIN, hint))
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Torch remarks on protocols; what it can't read it refuses all the same
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         asks = _asked_for(path)
         if not asks:

@@ -237,10 +237,16 @@ class Strange(nn.Module):
         (Strange(lambda y: (y, y + 1)), r"outputs at the highest rate: got 0, 1; allowed: one.*--pick"),
         (Strange(lambda y: "sound"), r"module output: got str; allowed: a tensor"),
         (Strange(lambda y: y.nonsense), r"input of shape \(1, 1, 32\): got AttributeError"),
-        (Strange(lambda y: y[..., :7]), r"output for 32 and 64 samples: got \(1, 1, 7\), float32; allowed: real numbers that grow"),
+        (
+            Strange(lambda y: y[..., :7]),
+            r"output for 32 and 64 samples: got \(1, 1, 7\), float32; allowed: real numbers that grow",
+        ),
         (Strange(lambda y: y + 1e-3 * torch.randn(y.shape)), r"another output for the same input"),
         (Strange(lambda y: y * float("nan")), r"module output: got NaN or infinite samples"),
-        (Strange(lambda y: y * 1j), r"output for 32 and 64 samples: got \(1, 1, 64\), complex64; allowed: real numbers"),
+        (
+            Strange(lambda y: y * 1j),
+            r"output for 32 and 64 samples: got \(1, 1, 64\), complex64; allowed: real numbers",
+        ),
         (Strange(lambda y: y[:0]), r"module output: got float32 of shape \(0, 1, 64\)"),
         (Strange(lambda y: 0 * y), r"response to noise: got silence"),
         (Strange(exit), r"input of shape \(1, 1, 32\): got SystemExit"),
