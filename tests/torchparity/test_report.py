@@ -55,9 +55,10 @@ def hostile() -> Audit:
     seen = Seen(HOSTILE, HOSTILE, None, HOSTILE)
     notes = (Finding("error", HOSTILE), Finding("note", HOSTILE))
     spine = replace(found.spine, seen=(*found.spine.seen, seen))
-    words: dict[str, Any] = {"name": HOSTILE, "remarks": (HOSTILE,), "checkpoint": HOSTILE, "runs": found.runs[1:]}
+    words: dict[str, Any] = {"name": HOSTILE, "remarks": (HOSTILE,), "checkpoint": HOSTILE, "runs": ()}
     changed = replace(found, **words, notes=notes, spine=spine, cures=(made,))
-    return replace(changed, against=compare(report.to_dict(found), report.to_dict(changed)))
+    same = compare(report.to_dict(found), report.to_dict(found))
+    return replace(changed, against=replace(same, before=HOSTILE, remarks=(HOSTILE,)))
 
 
 @cache
