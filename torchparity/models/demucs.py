@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import pairwise
 
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from dspref.arrays import as_integer, complaint
-
-LENGTH, STRIDE = 8, 4
+from torchparity.models.unet import LENGTH, STRIDE, odd, rescale_convolutions
 
 
 class Demucs(nn.Module):
@@ -30,13 +30,14 @@ class Demucs(nn.Module):
         Length of the encoder's second convolution, odd: 1 in the original, 3 in the article's Demucs-like network.
     sources, audio : int
         Sources to separate, and channels of each.
+    rescale : float
+        Reference of its rescaling of new weights (`torchparity.models.unet.rescale_convolutions`); 0 for none.
 
     Source: A. Défossez et al., *Music source separation in the waveform domain*, arXiv 1911.13254, with the sizes of
     J. Pons et al., arXiv 2010.14356, section 6.
 
     Examples
     --------
-    >>> import torch
     >>> import torch
     >>> with torch.device("meta"):
     ...     sizes = [Demucs(encoder_context=n) for n in (1, 3)]
@@ -45,11 +46,17 @@ class Demucs(nn.Module):
     """
 
     def __init__(
-        self, *, channels: int = 100, depth: int = 6, encoder_context: int = 1, sources: int = 4, audio: int = 2
+        self,
+        *,
+        channels: int = 100,
+        depth: int = 6,
+        encoder_context: int = 1,
+        sources: int = 4,
+        audio: int = 2,
+        rescale: float = 0.0,
     ) -> None:
         super().__init__()
-        if as_integer("encoder_context", encoder_context, 1) % 2 == 0:
-            raise ValueError(complaint("encoder_context", encoder_context, "an odd length, so that time is kept"))
+        odd("encoder_context", encoder_context)
         self.depth, self.sources, self.audio = as_integer("depth", depth, 1), sources, audio
         self.encoder, self.decoder = nn.ModuleList(), nn.ModuleList()
         wide = [audio, *(channels * 2**i for i in range(depth))]
@@ -63,6 +70,8 @@ class Demucs(nn.Module):
             self.decoder.insert(0, nn.Sequential(nn.Conv1d(own, 2 * own, 3, padding=1), nn.GLU(dim=1), up, *last))
         self.lstm = nn.LSTM(wide[-1], wide[-1], num_layers=2, bidirectional=True)
         self.linear = nn.Linear(2 * wide[-1], wide[-1])
+        if rescale:
+            rescale_convolutions(self, rescale)
 
     def valid_length(self, time: int) -> int:
         """Return the least length from `time` on of which every layer gets whole frames.
@@ -91,3 +100,27 @@ class Demucs(nn.Module):
         for layer in self.decoder:
             x = layer(x + skips.pop())
         return x.reshape(x.shape[0], self.sources, self.audio, x.shape[-1])
+
+
+class Fitted(nn.Module):
+    """Demucs for an input of any length: it is padded with zeros on both sides, and the output trimmed to it.
+
+    Sources stand among the channels of the output, (batch, sources · audio, time).
+
+    Examples
+    --------
+    >>> import torch
+    >>> Fitted(Demucs(channels=2, depth=2))(torch.zeros(1, 2, 1000)).shape
+    torch.Size([1, 8, 1000])
+    """
+
+    def __init__(self, demucs: Demucs) -> None:
+        super().__init__()
+        self.demucs = demucs
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the sources, of the length of the input."""
+        time = x.shape[-1]
+        excess = self.demucs.valid_length(time) - time
+        y: Tensor = self.demucs(F.pad(x, (excess // 2, excess - excess // 2)))
+        return y.flatten(1, 2)[..., excess // 2 : excess // 2 + time]
