@@ -205,6 +205,8 @@ def odd(name: str, length: int) -> int:
 def rescale_convolutions(module: nn.Module, reference: float) -> None:
     """Divide weight and bias of every convolution by √(σ / reference), σ the deviation of its weights: Demucs's way.
 
+    Weights on the meta device have no values, and stay as they are.
+
     Examples
     --------
     >>> conv = nn.Conv1d(16, 16, 8)
@@ -214,7 +216,7 @@ def rescale_convolutions(module: nn.Module, reference: float) -> None:
     True
     """
     for m in module.modules():
-        if isinstance(m, (nn.Conv1d, nn.ConvTranspose1d)):
+        if isinstance(m, (nn.Conv1d, nn.ConvTranspose1d)) and not m.weight.is_meta:
             with torch.no_grad():
                 scale = (m.weight.std() / reference).sqrt()
                 m.weight /= scale
