@@ -120,10 +120,12 @@ ORDER: dict[str, Tiers] = {
             "gradients.discriminators",
             "gradients.stftloss",
             "leaks",
-            "presets",
+            "architecture_words",
             "spectrum.replica",
             "symbolic.theorems",
         ),
+        ("systems",),
+        ("presets",),
         (
             "advice.ways",
             "artifacts",
