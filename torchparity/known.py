@@ -42,18 +42,18 @@ class Known:
     small: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def factory(self) -> Callable[[], nn.Module]:
+    def factory(self) -> Callable[..., nn.Module]:
         """What makes it of Torch's random numbers."""
         module, _, name = self.place.partition(":")
         return partial(getattr(import_module(module), name), **self.options)
 
     @property
-    def small_factory(self) -> Callable[[], nn.Module]:
+    def small_factory(self) -> Callable[..., nn.Module]:
         """What makes it narrow enough to run."""
         return partial(self.factory, **self.small)
 
 
-NARROW = {"channels": 16}
+NARROW = {"channels": 16, "fitted": True}
 
 
 def _demucs_like(maker: str, kind: str) -> Known:
@@ -64,14 +64,15 @@ NETWORKS = {
     "melgan": Known("torchparity.models:melgan", 22050),
     "unet": Known("torchparity.models.unet:UNet", 44100, {"channels": 16, "depth": 4}, rescale=0.1),
     "decoder": Known("torchparity.models.unet:decoder", 44100),
-    "demucs": Known("torchparity.models:demucs", 44100, rescale=0.1, meta=True, small={**NARROW, "fitted": True}),
+    "demucs": Known("torchparity.models:demucs", 44100, rescale=0.1, meta=True, small=NARROW),
     **{f"demucs-like-{k}": _demucs_like("demucs_like", k) for k in ("transposed", "nearest", "linear", "subpixel")},
     **{f"modified-{k}": _demucs_like("modified", k) for k in ("transposed", "subpixel")},
-    "wave-u-net": Known("torchparity.models:wave_unet", 22050),
+    "wave-u-net": Known("torchparity.models:wave_unet", 22050, small={"fitted": True}),
 }
 """MelGAN of 32 base channels with three residual stacks; the article's U-Net without LSTM, of four layers, 16 channels
 in the first; its decoder of three layers, 64 channels in the last; and, at the article's sizes, Demucs, the networks
-like it, those modified, and Wave-U-Net. Narrow, those have 16 channels in the first of six layers in place of 100."""
+like it, those modified, and Wave-U-Net. Small, those of Demucs have 16 channels in the first of six layers in place of
+100, and all take any length."""
 
 EIGHT = {
     "melgan": "Fig. 1, a",

@@ -198,6 +198,7 @@ ORDER: dict[str, Tiers] = {
         ),
         ("finished", "readings", "interpolation", "heads", "advised", "models.unet"),
         ("models.demucs", "models.waveunet", "models.generators"),
+        ("models.fitted",),
         ("models.article",),
         ("models.table1",),
         ("trace",),

@@ -6,10 +6,14 @@ magnitude after initialization"), see `torchparity.models.unet.rescale_convoluti
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import Any
+
 from torch import nn
 
 from dspref.arrays import as_choice, complaint
-from torchparity.models.demucs import Demucs, Fitted
+from torchparity.models.demucs import Demucs
+from torchparity.models.fitted import Fitted
 from torchparity.models.unet import UPSAMPLERS, UNet
 from torchparity.models.waveunet import WaveUNet
 
@@ -45,8 +49,9 @@ def demucs(
 
     Examples
     --------
-    >>> demucs(channels=2, depth=2).valid_length(1000)
-    1012
+    >>> import torch
+    >>> demucs(channels=2, depth=2, fitted=True)(torch.zeros(1, 2, 1000)).shape
+    torch.Size([1, 8, 1000])
     """
     net = Demucs(channels=channels, depth=depth, rescale=rescale, audio=audio, sources=sources)
     return Fitted(net) if fitted else net
@@ -61,7 +66,8 @@ def demucs_like(
     audio: int = 2,
     sources: int = 4,
     length: int | None = None,
-) -> UNet:
+    fitted: bool = False,
+) -> UNet | Fitted:
     """Return the article's Demucs-like network: Demucs with other upsampling layers, and a longer view.
 
     703.1 million parameters (transposed), 716.8 (nearest, linear) and 730.4 (subpixel). What it has over Demucs's 648.5
@@ -74,6 +80,8 @@ def demucs_like(
         See `torchparity.models.unet.UNet`; the output has sources · audio channels.
     length : int, optional
         Of the upsampling layers' convolutions: `LENGTHS`, if not given.
+    fitted : bool
+        Whether it takes an input of any length (`Fitted`); else 4^depth divides it.
 
     Source: J. Pons et al., arXiv 2010.14356, section 6 and Table 1.
 
@@ -83,7 +91,7 @@ def demucs_like(
     >>> demucs_like("nearest", channels=2, depth=2)(torch.zeros(1, 2, 64)).shape
     torch.Size([1, 8, 64])
     """
-    return UNet(
+    net = UNet(
         channels=channels,
         depth=depth,
         kind=as_choice("upsampler", kind, UPSAMPLERS),
@@ -94,6 +102,7 @@ def demucs_like(
         audio=audio,
         out=sources * audio,
     )
+    return Fitted(net) if fitted else net
 
 
 def modified(
@@ -104,7 +113,8 @@ def modified(
     rescale: float = 0.1,
     audio: int = 2,
     sources: int = 4,
-) -> UNet:
+    fitted: bool = False,
+) -> UNet | Fitted:
     """Return the article's modified network: as `demucs_like`, without the ReLUs of the first layer and without biases.
 
     No offset arises on its way, so that none is replicated: the tones of its figure are much fainter. The LSTM and the
@@ -113,7 +123,7 @@ def modified(
     Parameters
     ----------
     kind : one of `MODIFIED`
-    channels, depth, rescale, audio, sources
+    channels, depth, rescale, audio, sources, fitted
         As for `demucs_like`.
 
     Source: J. Pons et al., arXiv 2010.14356, section 5, Fig. 9 and Table 1.
@@ -125,7 +135,7 @@ def modified(
     >>> bool(net(torch.zeros(1, 2, 64)).any())  # silence stays silence
     False
     """
-    return UNet(
+    net = UNet(
         channels=channels,
         depth=depth,
         kind=as_choice("upsampler", kind, MODIFIED),
@@ -138,20 +148,35 @@ def modified(
         audio=audio,
         out=sources * audio,
     )
+    return Fitted(net) if fitted else net
 
 
 def wave_unet(
-    *, channels: int = 24, depth: int = 12, kind: str = "linear", audio: int = 2, sources: int = 4
-) -> WaveUNet:
+    *,
+    channels: int = 24,
+    depth: int = 12,
+    kind: str = "linear",
+    audio: int = 2,
+    sources: int = 4,
+    fitted: bool = False,
+) -> WaveUNet | Fitted:
     """Return Wave-U-Net with linear interpolation, 10.3 million parameters as its authors' M6.
+
+    Parameters
+    ----------
+    channels, depth, kind, audio, sources
+        See `torchparity.models.waveunet.WaveUNet`.
+    fitted : bool
+        Whether it takes an input of any length (`Fitted`); else 2^depth divides it.
 
     Examples
     --------
     >>> import torch
-    >>> wave_unet(channels=2, depth=3)(torch.zeros(1, 2, 32)).shape
-    torch.Size([1, 8, 32])
+    >>> wave_unet(channels=2, depth=3, fitted=True)(torch.zeros(1, 2, 30)).shape
+    torch.Size([1, 8, 30])
     """
-    return WaveUNet(channels=channels, depth=depth, kind=kind, audio=audio, sources=sources)
+    net = WaveUNet(channels=channels, depth=depth, kind=kind, audio=audio, sources=sources)
+    return Fitted(net) if fitted else net
 
 
 def openunmix(*, bins: int = 2049, heard: int = 1487, hidden: int = 512, layers: int = 3, audio: int = 2) -> nn.Module:
@@ -176,12 +201,14 @@ def openunmix(*, bins: int = 2049, heard: int = 1487, hidden: int = 512, layers:
     F.-R. Stöter, S. Uhlich, A. Liutkus, Y. Mitsufuji, "Open-Unmix", JOSS 2019.
     """
     try:
-        from openunmix.model import OpenUnmix
+        package: Any = import_module("openunmix.model")
     except ModuleNotFoundError as error:  # it needs torchaudio in its turn
         hint = f"pip install {error.name}"
         raise ValueError(complaint("openunmix", f"no module {error.name}", "openunmix installed", hint)) from error
 
-    made: nn.Module = OpenUnmix(nb_bins=bins, nb_channels=audio, hidden_size=hidden, nb_layers=layers, max_bin=heard)
+    made: nn.Module = package.OpenUnmix(
+        nb_bins=bins, nb_channels=audio, hidden_size=hidden, nb_layers=layers, max_bin=heard
+    )
     return made
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import pairwise
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from dspref.arrays import as_integer, complaint
 from torchparity.models.unet import LENGTH, STRIDE, odd, rescale_convolutions
@@ -100,27 +99,3 @@ class Demucs(nn.Module):
         for layer in self.decoder:
             x = layer(x + skips.pop())
         return x.reshape(x.shape[0], self.sources, self.audio, x.shape[-1])
-
-
-class Fitted(nn.Module):
-    """Demucs for an input of any length: it is padded with zeros on both sides, and the output trimmed to it.
-
-    Sources stand among the channels of the output, (batch, sources · audio, time).
-
-    Examples
-    --------
-    >>> import torch
-    >>> Fitted(Demucs(channels=2, depth=2))(torch.zeros(1, 2, 1000)).shape
-    torch.Size([1, 8, 1000])
-    """
-
-    def __init__(self, demucs: Demucs) -> None:
-        super().__init__()
-        self.demucs = demucs
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the sources, of the length of the input."""
-        time = x.shape[-1]
-        excess = self.demucs.valid_length(time) - time
-        y: Tensor = self.demucs(F.pad(x, (excess // 2, excess - excess // 2)))
-        return y.flatten(1, 2)[..., excess // 2 : excess // 2 + time]

@@ -173,6 +173,16 @@ class UNet(nn.Module):
         if rescale:
             rescale_convolutions(self, rescale)
 
+    def valid_length(self, time: int) -> int:
+        """Return the least length from `time` on that 4^depth divides.
+
+        Examples
+        --------
+        >>> UNet(channels=2, depth=2).valid_length(1000)
+        1008
+        """
+        return -(-time // STRIDE**self.depth) * STRIDE**self.depth
+
     def forward(self, x: Tensor) -> Tensor:
         """Return the output, of the length of the input."""
         if x.shape[-1] % STRIDE**self.depth:

@@ -108,6 +108,16 @@ class WaveUNet(nn.Module):
         )
         self.output = nn.ModuleList(nn.Conv1d(wide[0] + audio, audio, 1) for _ in range(sources - 1))
 
+    def valid_length(self, time: int) -> int:
+        """Return the least length from `time` on that 2^depth divides.
+
+        Examples
+        --------
+        >>> WaveUNet(channels=2, depth=3).valid_length(1001)
+        1008
+        """
+        return -(-time // 2**self.depth) * 2**self.depth
+
     def forward(self, x: Tensor) -> Tensor:
         """Return the sources, of the length of the mixture."""
         if x.shape[-1] % 2**self.depth:
