@@ -174,7 +174,7 @@ def rates(module: nn.Module, inputs_of: Inputs, *, output_of: Callable[[Any], An
 
 @dataclass(frozen=True)
 class _Flow:
-    """A run with rates of its tensors, None for those without time, and rates that are carried on where there is none."""
+    """A run with rates of its tensors, None for those without time, and those carried on where there is none."""
 
     record: Record
     own: tuple[Fraction | None, ...]
