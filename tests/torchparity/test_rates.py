@@ -246,7 +246,7 @@ def test_gcd_is_the_largest_common_measure(a: Fraction, b: Fraction) -> None:
 
 
 @QUIET(max_examples=15)
-@given(st.lists(st.tuples(st.booleans(), st.integers(2, 4)), min_size=1, max_size=4))
+@given(st.lists(st.tuples(st.booleans(), st.sampled_from((2, 4))), min_size=1, max_size=4))
 def test_lines_of_plain_chains_are_where_a_constant_puts_them(steps: list[tuple[bool, int]]) -> None:
     """Zero stuffing and decimation of a constant, in exact numbers: all lines there are, are on the grid."""
     layers: list[nn.Module] = []
