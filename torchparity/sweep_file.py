@@ -23,7 +23,7 @@ SWITCH = {"on": True, "true": True, "yes": True, "off": False, "false": False, "
 
 
 def read_rows(path: str) -> tuple[Architecture, ...]:
-    """Return the architectures that a file lists.
+    r"""Return the architectures that a file lists.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def read_rows(path: str) -> tuple[Architecture, ...]:
     --------
     >>> import tempfile
     >>> file = Path(tempfile.mkdtemp()) / "rows.csv"
-    >>> _ = file.write_text("spec,bias\\nconvt k8 s4 p2,off\\n")
+    >>> _ = file.write_text("spec,bias\nconvt k8 s4 p2,off\n")
     >>> [(source.words, source.bias) for source in read_rows(str(file))]
     [('convt k8 s4 p2', False)]
     """

@@ -186,7 +186,7 @@ def widths(chain: Chain, words: str) -> tuple[int, ...]:
     (32, 16, 16, 1)
     """
     said = whole("channels", words)
-    return said if len(said) > 1 else tuple(max(1, said[0] * C // FIRST) for C in default_channels(chain)[:-1]) + (1,)
+    return said if len(said) > 1 else (*(max(1, said[0] * C // FIRST) for C in default_channels(chain)[:-1]), 1)
 
 
 def families(
@@ -225,7 +225,9 @@ def families(
     for family in listed("families", names, str):
         for factors in listed("rates", rates, lambda part: whole("rates", part), by=";"):
             for K in listed("lengths", taps.get(family, conv), str):
-                odd = {"conv": whole("conv", K)[0], "subpixel": whole("subpixel", K)[0]} if family != "transposed" else {}
+                odd = (
+                    {"conv": whole("conv", K)[0], "subpixel": whole("subpixel", K)[0]} if family != "transposed" else {}
+                )
                 layers = [layer_words(family, s, K, **odd) for s in factors]
                 name = f"{family} {','.join(map(str, factors))} k{K}"
                 found.append(Architecture(chain_words(layers, first=first, between=between, last=last), name))

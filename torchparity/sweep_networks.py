@@ -79,7 +79,7 @@ def _outputs(chain: Chain, channels: Sequence[int]) -> tuple[int, ...]:
 
 
 def _backwards(chain: Chain, said: list[int]) -> Iterator[int]:
-    """Yield the channels behind every stage, last to first: a head says how many it takes, "glu" takes twice as many."""
+    """Yield the channels behind every stage, last to first: a head takes what it must, "glu" twice as many."""
     due = 0  # what the stages behind ask for; 0 if they take any number
     for place in range(len(chain.stages) - 1, -1, -1):
         stage = chain.stages[place]

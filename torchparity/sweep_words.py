@@ -148,7 +148,7 @@ def layer_words(family: str, s: int, words: str, *, conv: int = 9, subpixel: int
     if family not in FAMILIES:
         raise ValueError(complaint("family", repr(family), ", ".join(FAMILIES), did_you_mean(family, FAMILIES)))
     K = {"transposed": length(words, s), "subpixel": subpixel}.get(family, conv)
-    if family == "transposed" and K < s:  # some samples stay empty
+    if family == "transposed" and s > K:  # some samples stay empty
         return f"convt k{K} s{s} op{s - K}"
     return Plan(family, s, (1, 1), K).words
 
