@@ -75,7 +75,7 @@ def _outputs(chain: Chain, channels: Sequence[int]) -> tuple[int, ...]:
     if len(channels) != 1 + len(kernels):
         allowed = f"{1 + len(kernels)}: those of the input, and behind each layer with a kernel"
         raise ValueError(complaint("channels", f"{len(channels)} numbers", allowed))
-    return tuple(reversed([*_backwards(chain, list(channels[1:]))]))
+    return tuple(reversed([*_backwards(chain, list(channels))]))
 
 
 def _backwards(chain: Chain, said: list[int]) -> Iterator[int]:
@@ -88,11 +88,11 @@ def _backwards(chain: Chain, said: list[int]) -> Iterator[int]:
             yield due if due else own
             due = 0
             continue
-        yield due or (said[-1] if said else 1)
+        yield due or said[-1]
         if isinstance(stage, Outline):
             due = head_channels(stage, out=due or 1)
         elif stage.op == "glu":
-            due = 2 * (due or (said[-1] if said else 1))
+            due = 2 * (due or said[-1])
     if due:
         raise ValueError(complaint("first layer", chain.stages[0].op, "a layer with a kernel, to make its channels"))
 

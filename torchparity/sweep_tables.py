@@ -91,8 +91,8 @@ def to_text(made: Sweep) -> str:
 
 LEGEND = (
     "Input: {kind}. lines: possible lines that stand 10 dB over the floor, of all possible ones; dB over the floor and "
-    'place of the highest, averaged over networks ({seeds} a row); due: before training, by the theory, "-" if not '
-    "covered."
+    'place of the highest, averaged over networks ({seeds} a row); due: before training, by the theory; "?" if it '
+    'rests on terms of order 1/width alone, "-" if it is not covered.'
 )
 
 
@@ -101,7 +101,7 @@ def _cells(row: Result, kind: str) -> Sequence[object]:
     if not row["measured"]:
         return (row["row"], _label(row), None, row["status"], None, None, None)
     side = next(each for each in row["measured"] if each["input"] == kind)
-    due = side["expected"]["over_floor_db"]
+    due, rests = side["expected"]["over_floor_db"], "?" if side["expected"]["remarks"].startswith("1/width") else ""
     count = f"{side['standing']}/{row['possible_lines']}"
     grid, at = (f"{value:.6g}" for value in (row["grid_hz"], side["hz"]))
     return (
@@ -111,7 +111,7 @@ def _cells(row: Result, kind: str) -> Sequence[object]:
         count,
         f"{side['over_floor_db']:.1f}",
         at,
-        None if due is None else f"{due:.1f}",
+        None if due is None else f"{due:.1f}{rests}",
     )
 
 
@@ -152,8 +152,8 @@ STYLE = (
     "body{font:14px/1.4 system-ui,sans-serif;margin:1.5em;color:#111;background:#fff}"
     "dl{display:grid;grid-template-columns:max-content 1fr;gap:0 1em}dt{color:#555}dd{margin:0}"
     ".w{overflow:auto;max-height:80vh}table{border-collapse:collapse}td,th{padding:.2em .6em;"
-    "border-bottom:1px solid #ddd;text-align:left;vertical-align:top;min-width:3em;max-width:26em}td.n{text-align:right;"
-    "font-variant-numeric:tabular-nums}"
+    "border-bottom:1px solid #ddd;text-align:left;vertical-align:top;min-width:3em;max-width:26em}"
+    "td.n{text-align:right;font-variant-numeric:tabular-nums}"
     "th{position:sticky;top:0;background:#eee}th button{font:inherit;font-weight:600;border:0;background:none;"
     "padding:0;"
     "text-align:left;cursor:pointer}th[aria-sort=ascending] button::after{content:' ▲'}"
