@@ -103,8 +103,7 @@ def _module(stage: Stage, inner: int, outer: int, *, bias: bool) -> nn.Module:
         case Outline(op=op) if op in HEADS:
             return head_module(stage, out=outer)
         case Outline(op="convt", length=K, stride=s, padding=p):
-            more = {"dilation": stage.dilation, "groups": stage.groups, "bias": bias}
-            return nn.ConvTranspose1d(inner, outer, K, s, p, stage.output_padding, **more)
+            return nn.ConvTranspose1d(inner, outer, K, s, p, stage.output_padding, stage.groups, bias, stage.dilation)
         case Outline(op="shuffle"):
             return SubpixelConv1d(_conv(stage, inner, outer * stage.stride, 1, bias=bias), stage.stride)
         case Outline():
@@ -113,8 +112,7 @@ def _module(stage: Stage, inner: int, outer: int, *, bias: bool) -> nn.Module:
 
 
 def _conv(stage: Outline, inner: int, outer: int, stride: int, *, bias: bool) -> nn.Conv1d:
-    more = {"dilation": stage.dilation, "groups": stage.groups, "bias": bias}
-    return nn.Conv1d(inner, outer, stage.length, stride, stage.padding, **more)
+    return nn.Conv1d(inner, outer, stage.length, stride, stage.padding, stage.dilation, stage.groups, bias)
 
 
 def _fill(module: nn.Module, stage: Outline, init: str, scale: float) -> None:

@@ -8,23 +8,26 @@ import json
 from fractions import Fraction
 from html.parser import HTMLParser
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import jsonschema
 import numpy as np
 import pytest
+from joblib import parallel_config
 
 from dspref import NotAnalysable, parse, tone_lines
 from dspref.expected.network import Drawn
 from dspref.expected.source import Source
 from dspref.expected.spectrum import expected_spectrum
 from dspref.spectrum.measure import SEVEN_TERMS, average_spectrum
-from torchparity.audit import audit
+from torchparity.audit import Audit, audit
 from torchparity.formats import schema
 from torchparity.ledger import ledger
+from torchparity.measure import Measured
 from torchparity.sweep import Sweep, merge, sweep
 from torchparity.sweep_expected import as_seen
-from torchparity.sweep_grid import Architecture, Grid, families, rows
+from torchparity.sweep_grid import Architecture, Grid, Row, families, rows
 from torchparity.sweep_row import Asked, done, factory, looked
 from torchparity.sweep_tables import columns, to_csv, to_html, to_jsonl, to_text
 
@@ -45,6 +48,16 @@ number = 3
 def alike(made: Sweep) -> list[dict[str, Any]]:
     """Return the rows without what they took."""
     return [{name: value for name, value in row.items() if name != "seconds"} for row in made.rows]
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows that take no time: what is tested is who does them, and when."""
+
+    def told(row: Row, asked: Asked) -> dict[str, Any]:
+        return {"architecture": row.words, "asked": repr(asked), "status": "ok", "seconds": perf_counter()}
+
+    monkeypatch.setattr("torchparity.sweep.done", told)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +92,8 @@ def test_a_row_is_what_an_audit_of_its_network_says(small: Sweep) -> None:
         assert (m["hz"], m["standing"]) == (8000, int(level >= 10 * floor))
 
 
-def test_rows_stand_in_the_grids_order_whatever_the_order_of_work(small: Sweep, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("quick")
+def test_rows_stand_in_the_grids_order_whatever_the_order_of_work(tmp_path: Path) -> None:
     """Broken off after one row, gone on with, and split into shards: the same rows."""
 
     def stop(done: int, due: int, bad: int) -> None:
@@ -96,19 +110,26 @@ def test_rows_stand_in_the_grids_order_whatever_the_order_of_work(small: Sweep, 
     parts = [tmp_path / f"{i}.jsonl" for i in (1, 2, 3)]
     for i, part in enumerate(parts, 1):
         sweep(SMALL, seeds=2, resume=part, shard=(i, 3))
-    assert alike(resumed) == alike(small) == alike(merge(parts[::-1]))
+    assert alike(resumed) == alike(sweep(SMALL, seeds=2)) == alike(merge(parts[::-1]))
+    assert [row["row"] for row in resumed.rows] == [1, 2, 3, 4]
     assert merge([path]).rows == resumed.rows
     with pytest.raises(ValueError, match="every shard of a sweep, each once"):
         merge(parts[:2])
 
 
-def test_a_torn_row_is_done_again_and_told(small: Sweep, tmp_path: Path) -> None:
+def test_processes_and_threads_find_the_same(small: Sweep) -> None:
+    with parallel_config(backend="threading", n_jobs=2):
+        assert alike(sweep(SMALL, seeds=2)) == alike(small)
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_torn_row_is_done_again_and_told(tmp_path: Path) -> None:
     path, told = tmp_path / "rows.jsonl", list[str]()
     sweep(SMALL, seeds=2, resume=path)
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(ValueError, match="1 rows short"):
         merge([path])
-    assert alike(sweep(SMALL, seeds=2, resume=path, note=told.append)) == alike(small)
+    assert alike(sweep(SMALL, seeds=2, resume=path, note=told.append)) == alike(sweep(SMALL, seeds=2))
     assert told == [f"{path}: 1 unfinished row dropped"]
 
 
@@ -122,6 +143,7 @@ def test_a_torn_row_is_done_again_and_told(small: Sweep, tmp_path: Path) -> None
         (SMALL, {"seeds": 2, "shard": (1, 2)}, "shard .* and not "),
     ],
 )
+@pytest.mark.usefixtures("quick")
 def test_the_file_of_another_sweep_is_refused_and_left(
     grid: Grid, more: dict[str, Any], match: str, tmp_path: Path
 ) -> None:
@@ -199,12 +221,18 @@ def test_what_the_theory_does_not_cover_is_said(mixed: Sweep) -> None:
     assert up["measured"][0]["expected"]["why"] is None  # of a target one draw is read
 
 
-def test_measured_levels_are_those_expected_within_their_errors() -> None:
+def test_measured_levels_are_those_expected_within_their_errors(monkeypatch: pytest.MonkeyPatch) -> None:
     """A linear network: its expected levels are exact. 20 draws, five standard errors of their mean."""
     (row,) = rows(Grid((Architecture("convt k5 s3 | conv k3 p1"),), ("12",), biases=(False,)))
-    draws = range(20)
-    made = looked(row, Asked(seeds=len(draws)))
-    runs = audit(factory(row), seeds=draws).runs
+    runs: list[Measured] = []
+
+    def kept(*given: Any, **options: Any) -> Audit:
+        found = audit(*given, **options)
+        runs.extend(found.runs)
+        return found
+
+    monkeypatch.setattr("torchparity.sweep_row.audit", kept)
+    made = looked(row, Asked(seeds=20))
     for side in made["measured"]:
         levels = np.array([10 ** (r.lines[1].level_db / 10) for r in runs if r.input == side["input"]])
         due = 10 ** (side["expected"]["level_db"] / 10)

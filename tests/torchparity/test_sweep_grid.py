@@ -97,7 +97,7 @@ def test_a_grid_has_every_way_once_in_its_order() -> None:
 def test_presets_and_targets_stand_beside_words() -> None:
     found = rows(Grid((Architecture("melgan"), Architecture("my/net.py:{a,b}"), Architecture("nearest:4 | conv k3"))))
     assert [row.target for row in found] == [False, True, True, False]
-    assert (found[0].sr, found[0].name, found[0].words) == (22050, "melgan", PRESETS["melgan"].spec)
+    assert (float(found[0].sr), found[0].name, found[0].words) == (22050.0, "melgan", PRESETS["melgan"].spec)
     assert [row.words for row in found[1:]] == ["my/net.py:a", "my/net.py:b", "nearest x4 | conv k3"]
 
 
@@ -210,8 +210,8 @@ def test_the_network_is_what_the_theory_is_asked_about(
         assert found is not None
         assert due is not None
         assert [comb.divisor for comb in found.combs] == [comb.divisor for comb in due.combs]
-        power = [[comb.power for comb in each.combs] for each in (found, due)]
-        assert np.allclose(*power, rtol=1e-9, atol=1e-12 * max(power[1]))  # the same numbers, summed in another order
+        a, b = (np.array([comb.power for comb in each.combs]) for each in (found, due))
+        assert np.allclose(a, b, rtol=1e-9, atol=1e-12 * b.max())  # the same numbers, summed in another order
         assert found.noise == pytest.approx(due.noise)
 
 
