@@ -28,7 +28,7 @@ OPTIONAL = {
     "soundfile": ("recordings as the input of an audit", "audio"),
     "onnx": ("reads .onnx files", "onnx"),
     "onnxruntime": ("runs .onnx files", "onnx"),
-    "joblib": ("campaigns on several cores", "sweep"),
+    "joblib": ("campaigns and sweeps on several cores", "sweep"),
     "pytest": ("pytest --upsampler=TARGET, scaffolds", "test"),
     "hypothesis": ("dspref.strategies, scaffolds", "test"),
 }

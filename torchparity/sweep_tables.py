@@ -128,7 +128,8 @@ def to_html(made: Sweep) -> str:
     names = [name for name in columns(made) if name not in ("seconds",)]
     head = "".join(f'<th scope="col"><button>{escape(name.replace("_", " "))}</button></th>' for name in names)
     body = "\n".join(_tr(flat(row), names) for row in made.rows)
-    said = {**made.header, "versions": ", ".join(f"{k} {v}" for k, v in made.header["versions"].items())}
+    said = dict(made.header) | {"versions": ", ".join(f"{k} {v}" for k, v in made.header["versions"].items())}
+    said |= {"inputs": ", ".join(said["inputs"]), "shard": "{} of {}".format(*said["shard"])}
     told = "".join(f"<dt>{escape(str(k))}</dt><dd>{escape(str(v))}</dd>" for k, v in said.items() if k != "work")
     return PAGE.format(headline=escape(made.headline), told=told, head=head, body=body, style=STYLE, script=SCRIPT)
 
@@ -154,6 +155,7 @@ STYLE = (
     ".w{overflow:auto;max-height:80vh}table{border-collapse:collapse}td,th{padding:.2em .6em;"
     "border-bottom:1px solid #ddd;text-align:left;vertical-align:top;min-width:3em;max-width:26em}"
     "td.n{text-align:right;font-variant-numeric:tabular-nums}"
+    "td:nth-child(3),td:nth-child(9){min-width:18em}"
     "th{position:sticky;top:0;background:#eee}th button{font:inherit;font-weight:600;border:0;background:none;"
     "padding:0;"
     "text-align:left;cursor:pointer}th[aria-sort=ascending] button::after{content:' ▲'}"
@@ -183,7 +185,8 @@ PAGE = """<!doctype html>
 <style>{style}</style>
 </head>
 <body>
-<h1>Sweep: {headline}</h1>
+<h1>torchparity sweep</h1>
+<p>{headline}</p>
 <dl>{told}</dl>
 <p>Measured on random networks, beside what is expected before training; over floor and level in dB. A click on the
 head of a column sorts.</p>
