@@ -63,6 +63,10 @@ class Row:
         Field of the module's output that is the waveform; "" where that is all it returns.
     note : str
         What else the source says.
+    silent : str
+        Why a coarser grid explains all that stands for a constant and for noise; "" where none does.
+    drifts : str
+        Why the response to a constant does not repeat to rounding; "" where it does.
     """
 
     name: str
@@ -78,6 +82,8 @@ class Row:
     arguments: Callable[[Tensor], tuple[Tensor, ...]] = field(default=lambda x: (x,))
     output: str = ""
     note: str = ""
+    silent: str = ""
+    drifts: str = ""
 
     @property
     def grid_hz(self) -> Fraction:
@@ -260,6 +266,7 @@ ZOO = (
          Cited("demucs/demucs.py", 432, "resample_frac(x, 2, 1)")),
         inner=(("sinc x2", 1), ("sinc /2", 1), ("conv k8 s4", 6)),
         note="×2, down by 4096, up by 4096, ÷2: the slowest rate is 2·44 100/4096 Hz",
+        silent="a constant is its own mean, which the model takes off; in noise the last layers' combs alone stand",
     ),
     Row(
         "demucs HDemucs", DEMUCS, makers.hdemucs, 2, f"convt k4 s2 | {DECODER} | convt k8 s4", 1, 44100, 2048,
@@ -279,6 +286,7 @@ ZOO = (
          Cited("demucs/spec.py", 38, "th.istft")),
         inner=(("stft /1024 k4096", 1), ("istft x1024 k4096", 1), ("conv k8 s4", 4)),
         note="waveform branch down by 256 and up; spectral branch at hop 1024; they are summed at the end",
+        drifts="the positions that its transformer adds are absolute (demucs/transformer.py)",
     ),
     Row(
         "openunmix", OPENUNMIX, makers.openunmix, 2, "istft x1024 k4096", 1, 44100, 1024,
@@ -286,5 +294,6 @@ ZOO = (
          Cited("openunmix/model.py", 205, "n_hop: int = 1024"), Cited("openunmix/transforms.py", 106, "torch.stft"),
          Cited("openunmix/transforms.py", 168, "torch.istft")),
         inner=(("stft /1024 k4096", 1),), note="a mask of the spectrogram; centred",
+        silent="Hann windows at a quarter of their length overlap evenly: masks make no line in either",
     ),
 )  # fmt: skip
