@@ -1,65 +1,36 @@
-"""Predicted and measured lines of a decoder, side by side."""
+"""Audits: which lines a decoder can make, is expected to make, makes of a constant, and makes of any signal."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
-import numpy as np
 import torch
 from torch import nn
 
-from dspref.arrays import Array, NotAnalysable, complaint
+from dspref.arrays import Array, NotAnalysable, as_choice, complaint
+from dspref.artifacts import Finding as Artifact
+from dspref.artifacts import findings as artifacts_of
 from dspref.chain import Chain
 from dspref.documents import MOST
 from dspref.lines import Line, tone_lines
-from torchparity.arithmetic import unit
+from torchparity.actual import actual
+from torchparity.adapt import Adaptation, Call
+from torchparity.audited import Audit, Cure, Expectation, Steady
+from torchparity.bench import LARGEST, Bench
 from torchparity.calls import private_copy
-from torchparity.measure import ROUNDINGS, Bench, Measured, channels_of, measure, measure_recording
-from torchparity.roundoff import roundoff
+from torchparity.checkpoint import load_checkpoint
+from torchparity.cures import cures, tried
+from torchparity.expecting import expectations, expected_of
+from torchparity.flow import unlike
+from torchparity.judged import Finding
+from torchparity.measure import Measured, measure, measure_recording
+from torchparity.signals import SIGNALS
 from torchparity.spine import Spine, spine
 
-MARGIN = 256
-"""Samples of a constant that show the rounding bound of its steady response."""
-
-LARGEST = 1 << 28
-"""Output samples of one run beyond which an audit is refused: 1 GiB of float32."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something to act on: 'error' contradicts the prediction, 'warning' is a predicted artifact, 'note' a limit."""
-
-    level: str
-    text: str
-
-
-@dataclass(frozen=True)
-class Audit:
-    """The result of an audit; `torchparity.report` prints it."""
-
-    name: str
-    sr: Fraction
-    spine: Spine
-    lines: tuple[Line, ...]
-    runs: tuple[Measured, ...]
-    notes: tuple[Finding, ...]
-    recording: Array | None = field(default=None, repr=False, compare=False)
-
-    @property
-    def predicted(self) -> Array | None:
-        """Power of each line under the constant input, averaged over channels; None where not all is known."""
-        if any(line.amplitude is None for line in self.lines):
-            return None
-        return np.array([np.mean(np.abs(np.asarray(line.amplitude)) ** 2) for line in self.lines])
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        """Everything found, errors first."""
-        found = [*self.notes, *(f for r in self.runs for f in _judge(r, self.sr)), *_wrong_levels(self)]
-        return tuple(sorted(found, key=lambda f: ("error", "warning", "note").index(f.level)))
+__all__ = ["Audit", "Call", "Cure", "Expectation", "Finding", "Steady", "audit", "audit_architecture"]
 
 
 def audit(
@@ -68,12 +39,15 @@ def audit(
     name: str = "module",
     sr: Fraction | float = 1,
     seeds: Sequence[int] = (0,),
-    shape: tuple[int, ...] = (),
+    call: Call | None = None,
+    signals: Sequence[str] = (),
     recording: Array | None = None,
     recorded: int | None = None,
+    checkpoint: str | Path | None = None,
+    measured_only: bool = False,
     progress: Callable[[str], None] = lambda text: None,
 ) -> Audit:
-    """Predict the lines of a decoder, and measure them under a constant, white noise or a recording.
+    """Say which lines a decoder can make, is expected to make, makes of a constant, and makes of signals.
 
     The steady part is where the response to a constant repeats with the period S of the chain, to rounding; the
     same samples are then measured under noise. Each factory call follows ``torch.manual_seed(seed)``.
@@ -85,107 +59,175 @@ def audit(
         Output rate in Hz.
     seeds : sequence of int
         One network and one noise each.
-    shape : (channels,), (channels, time) or (batch, channels, time)
-        Of the input; guessed from the first convolution where not given.
+    call : Call, optional
+        How the module is called.
+    signals : sequence of str
+        Some of `torchparity.signals.SIGNALS`. If none are given: the recording, or constant and noise.
     recording : array (time,), optional
-        Fed in place of constant and noise to a module of one input channel.
+        Fed to a module of one input channel.
     recorded : int, optional
         Its rate in Hz: then `sr` is that times the module's rate.
+    checkpoint : path, optional
+        Weights to load into the module, see `torchparity.checkpoint`.
+    measured_only : bool
+        Whether to leave out what takes most of the time: expected and actual lines, and cures.
 
     Raises
     ------
     NotAnalysable
         If the module refuses the input, answers at random, or has no upsampling layer.
+    ValueError
+        If the checkpoint's weights are not those of the module.
     """
+    how = call or Call()
+    wanted = tuple(as_choice("input signal", each, SIGNALS) for each in signals)
+    wanted = wanted or (("constant", "noise") if recording is None else ())
     runs: list[Measured] = []
-    spines: list[Spine] = []
+    first: tuple[Bench, Adaptation, nn.Module | None, tuple[str, ...]] | None = None
     for seed in seeds:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            module = private_copy(target) if isinstance(target, nn.Module) else target().eval()
-            progress(f"seed {seed}: looking for upsampling layers")
-            found = spine(module, channels_of(module, shape))
-            _check_chain(found, shape)
-            bench = Bench(module, found, seed, shape, progress)
-            runs += measure(bench) if recording is None else [measure_recording(bench, recording)]
-        spines.append(found)
-    first = spines[0]
-    rate = Fraction(sr) if recorded is None else recorded * first.rate
-    return Audit(name, rate, first, tone_lines(first.chain), tuple(runs), _limits(first), recording)
+        module, fresh, remarks = _made(target, seed, checkpoint)
+        progress(f"seed {seed}: looking for upsampling layers")
+        bench, adaptation = _bench(module, how, seed, progress)
+        runs += measure(bench, wanted) if wanted else []
+        runs += [measure_recording(bench, recording)] if recording is not None else []
+        first = first or (bench, adaptation, fresh, remarks)
+    if first is None:
+        raise ValueError(complaint("seeds", "none", "at least one"))
+    bench, adaptation, fresh, remarks = first
+    rate = Fraction(sr) if recorded is None else recorded * bench.spine.rate
+    notes = (*_limits(bench), *_silent(wanted, runs))
+    made = Audit(
+        name,
+        rate,
+        bench.spine,
+        _lines(bench.spine),
+        tuple(runs),
+        notes,
+        recording,
+        artifacts=_artifacts(bench.spine, rate),
+        remarks=(*remarks, *adaptation.remarks),
+        checkpoint=None if checkpoint is None else str(checkpoint),
+    )
+    return made if measured_only else _explained(made, bench, adaptation if fresh is None else how.adapted(fresh))
 
 
-def _check_chain(found: Spine, shape: tuple[int, ...]) -> None:
-    if found.chain.factor == 1:
-        hint = f"what ran and was not described: {_names(found) or 'nothing'}"
-        raise NotAnalysable(complaint("upsampling layers", "none", "at least one, called as a module", hint))
-    if found.chain.factor > MOST:
-        raise NotAnalysable(complaint("factor", found.chain.factor, f"at most {MOST}"))
-    if len(shape) > 1 and math.prod(shape) * found.rate > LARGEST:
-        raise NotAnalysable(complaint("output", f"about {math.prod(shape) * found.rate} samples", f"at most {LARGEST}"))
+def audit_architecture(chain: Chain, *, name: str, sr: Fraction | float) -> Audit:
+    """Return what an architecture says without any weights: possible and expected lines, and what would cure them.
 
+    Parameters
+    ----------
+    chain : Chain
+    name : str
+    sr : number
+        Output rate in Hz.
 
-def _judge(r: Measured, sr: Fraction) -> list[Finding]:
-    """Return what one run has to say: peaks off the grid, and lines on it."""
-    of = f"{r.input} input, seed {r.seed}"
-    found = []
-    if not r.periodic and r.input == "constant":
-        text = f"{of}: the response never becomes periodic, as that of a chain of upsampling layers does"
-        found.append(Finding("error", text))
-    if r.off_grid and r.judged:
-        highest = sorted(r.off_grid, key=lambda p: -p.height_db)[:5]
-        where = ", ".join(f"{p.freq * float(sr):.6g} Hz (+{p.height_db:.0f} dB)" for p in highest)
-        peaks = f"{len(r.off_grid)} peak{'s' if len(r.off_grid) > 1 else ''}"
-        found.append(Finding("error", f"{of}: {peaks} off the predicted grid: {where}"))
-    if not r.judged and r.input == "noise":
-        text = f"{of}: too short to tell tones from noise; leave the length to the audit"
-        found.append(Finding("note", text))
-    if r.standing:
-        top = max(r.standing, key=lambda m: m.height_db)
-        hz = float(top.freq * sr)
-        lines = "1 line stands" if len(r.standing) == 1 else f"{len(r.standing)} lines stand"
-        text = f"{of}: {lines}, the highest {top.height_db:.1f} dB over the floor at {hz:.10g} Hz"
-        found.append(Finding("warning", text))
-    return found
-
-
-def _wrong_levels(audit: Audit) -> list[Finding]:
-    """Return an error for each constant run whose amplitudes are further from the prediction than rounding goes."""
-    found = []
-    for r in audit.runs:
-        if audit.predicted is None or r.input != "constant" or r.seed != audit.runs[0].seed:
-            continue
-        measured = np.array([10 ** (m.level_db / 20) for m in r.lines])
-        apart = np.abs(measured - np.sqrt(audit.predicted))
-        allowed = _rounding(audit.spine.chain, r)
-        if apart.max() > allowed:
-            hz = float(audit.lines[int(apart.argmax())].hz(audit.sr))
-            text = f"constant input, seed {r.seed}: amplitude at {hz:.10g} Hz is {apart.max():.3g} off its prediction"
-            found.append(Finding("error", text))
-    return found
-
-
-def _rounding(chain: Chain, r: Measured) -> float:
-    """Return how far rounding may take an amplitude.
-
-    It is a mean of samples, so no more than the largest rounding bound of a sample, and what the transform of N
-    samples adds, of the order of log₂ N roundings (N. J. Higham, *Accuracy and Stability of Numerical Algorithms*,
-    2002, ch. 24); what lies below the resolution is read as the resolution. Where no bound is known (linear
-    interpolation behind a layer that rounds), `ROUNDINGS` stand for it.
+    Examples
+    --------
+    >>> from dspref import parse
+    >>> made = audit_architecture(parse("conv k7 p3 | leaky | convt k8 s4 p2"), name="small", sr=16000)
+    >>> [float(line.hz(made.sr)) for line in made.lines], made.runs, made.cures[0].hz * made.sr
+    ([0.0, 4000.0, 8000.0], (), Fraction(8000, 1))
     """
-    ones = np.ones((chain.in_channels or 1, MARGIN))
+    _check_chain(chain, "")
+    lines, expected = tone_lines(chain), expected_of(chain, where=name)
+    found = tuple(cures(chain, lines, (), expected))
+    bare = Spine(chain, True, (), Fraction(chain.factor))
+    note = Finding("note", "an architecture without weights: nothing was run, nothing was measured")
+    notes = (note, *_foreseen(expected, Fraction(sr)))
+    return Audit(name, Fraction(sr), bare, lines, (), notes, None, expected, (), _artifacts(bare, sr), found)
+
+
+def _foreseen(expected: Sequence[Expectation], sr: Fraction) -> Iterator[Finding]:
+    """Yield a warning for the finest comb that is expected to stand over the floor of noise."""
+    for each in expected:
+        if each.input == "noise" and (comb := each.finest) is not None:
+            every, level = comb.every_hz(sr), comb.db
+            text = f"noise input, before training: lines at multiples of {every:.10g} Hz stand over the floor"
+            yield Finding("warning", f"{text}, at {level:.1f} dB on average the finest comb that does")
+
+
+def _made(
+    target: nn.Module | Callable[[], nn.Module], seed: int, checkpoint: str | Path | None
+) -> tuple[nn.Module, nn.Module | None, tuple[str, ...]]:
+    """Return the module, the same before weights were loaded if any were, and what was done to load them."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        module = private_copy(target) if isinstance(target, nn.Module) else target().eval()
+    if checkpoint is None:
+        return module, None, ()
+    fresh = private_copy(module)
+    return module, fresh, load_checkpoint(module, checkpoint)
+
+
+def _bench(module: nn.Module, how: Call, seed: int, progress: Callable[[str], None]) -> tuple[Bench, Adaptation]:
+    """Return a module on the bench, with what upsamples in it, and how it is called."""
+    adaptation = how.adapted(module)
+    found = spine(adaptation.module, adaptation.channels, length=adaptation.length)
+    _check_chain(found.chain, _names(found))
+    if how.time is not None and how.batch * adaptation.channels * how.time * found.rate > LARGEST:
+        got = f"about {how.batch * adaptation.channels * how.time * found.rate} samples"
+        raise NotAnalysable(complaint("output", got, f"at most {LARGEST}"))
+    sizes = (how.batch, adaptation.channels)
+    return Bench(adaptation.module, found, seed, sizes, how.time, adaptation.length, progress), adaptation
+
+
+def _explained(made: Audit, bench: Bench, untrained: Adaptation) -> Audit:
+    """Return the audit with what is expected, the lines of these weights, and what would cure them."""
+    bench.progress("expected lines")
+    expected = expectations(untrained.module, untrained.channels, length=bench.followed, where=made.name)
+    bench.progress("lines of these weights")
+    steady = tuple(actual(bench))
+    found = list(cures(made.spine.chain, made.lines, steady, expected))
+    constant = next((each for each in steady if each.input == "constant"), None)
+    if constant is not None:
+        found += tried(bench, made.lines, constant)
+    ordered = tuple(sorted(found, key=lambda cure: cure.owner))
+    return replace(made, expected=expected, actual=steady, cures=ordered)
+
+
+def _lines(found: Spine) -> tuple[Line, ...]:
+    """Return the possible lines, with levels only where the chain is the whole module."""
+    lines = tone_lines(found.chain)
+    return lines if found.whole else tuple(replace(line, amplitude=None) for line in lines)
+
+
+WITHOUT_CONVOLUTIONS = ("UA301", "UA302", "UA402", "UA403")
+"""Rules that a chain of upsampling layers alone says nothing of: other layers have borders, maps and biases."""
+
+
+def _artifacts(found: Spine, sr: Fraction | float) -> tuple[Artifact, ...]:
+    """Return what the chain does besides, as far as it is known."""
     try:
-        bound = float(roundoff(chain, ones, r.dtype).max())
+        every = artifacts_of(found.chain, sr)
     except NotAnalysable:
-        bound = ROUNDINGS * r.resolution
-    largest = r.resolution / unit(r.dtype)
-    return bound + 2 * math.log2(1 / r.bin) * unit(float) * largest + r.resolution
+        return ()
+    return tuple(f for f in every if found.whole or f.rule.id not in WITHOUT_CONVOLUTIONS)
 
 
-def _limits(found: Spine) -> tuple[Finding, ...]:
+def _check_chain(chain: Chain, undescribed: str) -> None:
+    if chain.factor == 1:
+        hint = f"what ran and was not described: {undescribed or 'nothing'}"
+        raise NotAnalysable(complaint("upsampling layers", "none", "at least one, called as a module", hint))
+    if chain.factor > MOST:
+        raise NotAnalysable(complaint("factor", chain.factor, f"at most {MOST}"))
+
+
+def _limits(bench: Bench) -> tuple[Finding, ...]:
     notes = []
-    if found.undescribed:
-        notes.append(Finding("note", f"not described, taken to keep the rate: {_names(found)}"))
+    if bench.spine.undescribed:
+        notes.append(Finding("note", f"not described, taken to keep the rate: {_names(bench.spine)}"))
+    if other := unlike(bench):
+        more = f" and {len(other) - 4} more" if len(other) > 4 else ""
+        text = f"dynamic control flow: {', '.join(other[:4])}{more} run for a constant or for noise, not for both alike"
+        notes.append(Finding("note", f"{text}; possible lines are those of noise"))
     return tuple(notes)
+
+
+def _silent(wanted: Sequence[str], runs: Sequence[Measured]) -> Iterator[Finding]:
+    """Yield a note for each signal of which nothing comes out."""
+    for name in wanted:
+        if not any(r.input == name for r in runs):
+            yield Finding("note", f"{name} input: silence comes out, so there is nothing to measure")
 
 
 def _names(found: Spine) -> str:

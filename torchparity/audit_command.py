@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
-from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,18 +14,26 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
-from dspref.arrays import Array, complaint, did_you_mean
+from dspref.arrays import complaint
 from dspref.console import FINDINGS, emit, form_option, hertz_parameter, with_exit_codes, writable, write
-from dspref.presets import PRESETS, preset
+from torchparity.ordering import ordered
+from torchparity.resolving import require_torch, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from torch import nn
-
     from torchparity.audit import Audit
 
-SUFFIXES = (".json", ".png", ".txt")
+__all__ = ["audit", "require_torch", "resolve"]
+
+SUFFIXES = (".html", ".json", ".md", ".png", ".sarif", ".txt", ".xml")
+"""Of files, as `torchparity.report.FORMATS` has them."""
+
+DRAWN = {".png": ("picture", "plot"), ".html": ("page", "report")}
+"""What takes matplotlib, and the extra that installs it."""
+
+INPUTS = ("silence", "constant", "noise", "sweep")
+"""Signals by name, as `torchparity.signals` has them."""
 
 
 class Shape(click.ParamType[tuple[int, ...]]):
@@ -44,13 +52,22 @@ class Shape(click.ParamType[tuple[int, ...]]):
 
 
 @click.command()
-@click.argument("target")
+@click.argument("target", required=False)
+@click.option("--config", metavar="FILE", help="A config.json of the HiFi-GAN family: alone, or for the rate.")
 @click.option("--sr", metavar="HZ", callback=hertz_parameter(), help="Output rate; presets and recordings have one.")
+@click.option("--checkpoint", metavar="FILE", help="Weights to load: .safetensors, .pt, .pth, .bin, .ckpt.")
 @click.option("--input", "shape", type=Shape(), default=(), metavar="SHAPE", help="As 80 or 1,80,512; else guessed.")
+@click.option(
+    "--inputs", metavar="PLACE:FUNCTION", help="f(length) returns what the module takes: one, a tuple, a dict."
+)
+@click.option("--layout", type=click.Choice(["BCT", "BTC", "BT"]), help="Of the input; else all are tried.")
+@click.option("--pick", metavar="NAME", help="The output to look at, where there are several: as waveform or 0.")
+@click.option("--input-signal", "signals", type=click.Choice(INPUTS), multiple=True, help="May be repeated.")
 @click.option("--wav", metavar="FILE", help="Feed a recording (WAV, FLAC, OGG) to a one-channel module.")
 @click.option("--wav-sr", type=click.IntRange(min=1), metavar="HZ", help="Resample the recording first.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Of the first network.")
 @click.option("--seeds", type=click.IntRange(min=1), help="How many networks: 5 for presets, else 1.")
+@click.option("--against", metavar="B", help="Another TARGET, a checkpoint, or a saved audit (.json, .html).")
 @click.option(
     "--fail-on",
     type=click.Choice(["error", "warning", "never"]),
@@ -58,122 +75,96 @@ class Shape(click.ParamType[tuple[int, ...]]):
     show_default=True,
     help="Exit with 1 if something contradicts the prediction, or if a predicted line stands, or never.",
 )
-@form_option("text", "json")
-@click.option("-o", "--output", multiple=True, metavar="FILE", help="FILE.json, .png or .txt; may be repeated.")
+@click.option("--from", "saved", metavar="FILE", help="A saved audit (.html, .json), to say it again; no TARGET.")
+@form_option("text", "json", "md", "sarif", "junit")
+@click.option(
+    "-o", "--output", multiple=True, metavar="FILE", help="FILE.html, .json, .md, .png, .sarif, .txt, .xml; repeatable."
+)
 @with_exit_codes
 def audit(
-    target: str,
-    sr: Fraction | None,
-    shape: tuple[int, ...],
-    wav: str | None,
-    wav_sr: int | None,
-    seed: int,
-    seeds: int | None,
-    fail_on: str,
-    form: str,
-    output: tuple[str, ...],
+    target: str | None, fail_on: str, saved: str | None, form: str, output: tuple[str, ...], **options: Any
 ) -> None:
-    """Predict the lines of a decoder and measure them: constant and white noise in, side by side.
+    """Say which lines a decoder can make, should make, and makes: side by side.
 
     \b
     TARGET is melgan, another preset (then a one-channel random network of that architecture),
-    pkg.mod:factory, or path/file.py:factory. Upsampling must be done by modules, one after another.
+    pkg.mod:factory, or path/file.py:factory; or there is --config alone, an architecture.
+    torchparity audit my/decoder.py:make --sr 24000 --checkpoint last.safetensors
+    torchparity audit my/decoder.py:make --inputs my/decoder.py:example --against first.pt
+    torchparity audit --from report.html --format md
     Without -o it leaves audit-NAME.json and audit-NAME.png in the working directory.
     """  # noqa: D301
-    if wav is not None and sr is not None:
-        raise ValueError(complaint("--sr with --wav", sr, "one of them", "--wav-sr resamples the recording"))
-    name, factory, rate = resolve(target)
-    files = [path for path in (writable(o) for o in _outputs(output, name)) if path is not None]
-    recording, recorded = _recording(wav, wav_sr)
-    from torchparity.audit import audit as run
-
-    unsaid = sr is None and rate is None and wav is None
-    first, count = seed, seeds or (5 if target in PRESETS and recording is None else 1)
+    if saved is not None:
+        _again(saved, target, fail_on, form, output)
+        return
+    order = ordered(target, **options)
+    files = [path for path in (writable(o) for o in _outputs(output, order.name, order.drawn)) if path is not None]
     with _progress() as progress, redirect_stdout(sys.stderr):  # what a target prints is not the answer
-        made = run(
-            factory,
-            name=name,
-            sr=sr or rate or 1,
-            seeds=range(first, first + count),
-            shape=shape,
-            recording=recording,
-            recorded=recorded,
-            progress=progress,
-        )
+        made = order.run(progress)
         progress("writing")
-        _write(made, files)
+        _write(made, files, target or "", fail_on)
     from torchparity import report
 
-    emit(report.to_json(made) if form == "json" else report.to_text(made))
+    document = report.to_dict(made, command=_typed(), target=target or "")
+    emit(report.write_document(document, form, fail_on=fail_on))
     if form == "text":
-        if unsaid:
+        if order.unsaid:
             emit("note: no --sr given: frequencies are in cycles per output sample\n")
         emit("".join(f"written: {path}\n" for path in files))
-    worst = {f.level for f in made.findings}
-    if ("error" in worst and fail_on != "never") or ("warning" in worst and fail_on == "warning"):
+    _end({f.level for f in made.findings}, fail_on)
+
+
+def _end(levels: set[str], fail_on: str) -> None:
+    """End with the exit code of findings, if some of these levels fail."""
+    if ("error" in levels and fail_on != "never") or ("warning" in levels and fail_on == "warning"):
         raise click.exceptions.Exit(FINDINGS)
 
 
-def require_torch() -> None:
-    """Refuse, in words, to go on without Torch."""
-    if find_spec("torch") is None:
-        raise ValueError(complaint("torch", "not installed", "torch >= 2.6", "pip install 'dspref[torch]'"))
+def _typed() -> str:
+    """Return the command as it was typed."""
+    return shlex.join(["torchparity", *sys.argv[1:]])
 
 
-def resolve(target: str) -> tuple[str, Callable[[], nn.Module], int | Fraction | None]:
-    """Return a name, what makes the module, and its rate where known.
-
-    Raises
-    ------
-    ValueError
-        If the target is neither a preset nor ``place:name``, or gives no module.
-    """
+def _again(saved: str, target: str | None, fail_on: str, form: str, output: tuple[str, ...]) -> None:
+    """Say a saved audit again, in any form that its numbers are enough for."""
+    if target is not None:
+        raise ValueError(complaint("--from with a TARGET", target, "one of them"))
+    for path in output:
+        if Path(path).suffix in DRAWN or Path(path).suffix not in SUFFIXES:
+            allowed = " or ".join(f"FILE{suffix}" for suffix in SUFFIXES if suffix not in DRAWN)
+            raise ValueError(complaint("output", path, allowed, "pictures and sounds are in the page alone"))
+    files = [path for path in map(writable, output) if path is not None]
     require_torch()
-    from torchparity.models import melgan, random_network
-    from torchparity.target import load
+    from torchparity import report
 
-    if ":" not in target:
-        if target not in PRESETS:
-            allowed = "a preset (see 'dspref presets'), pkg.mod:factory or path/file.py:factory"
-            hint = f"name its factory: {target}:NAME" if target.endswith(".py") else did_you_mean(target, PRESETS)
-            raise ValueError(complaint("target", repr(target), allowed, hint))
-        known = preset(target)
-        return target, melgan if target == "melgan" else lambda: random_network(known.chain), known.sr
-    return re.sub(r"\W+", "-", target.rpartition("/")[2]).strip("-"), load(target), None
+    document = report.read(saved)
+    for path in files:
+        write(path, report.write_document(document, report.FORMATS[path.suffix], fail_on=fail_on))
+    emit(report.write_document(document, form, fail_on=fail_on))
+    _end({f["level"] for f in document["findings"]}, fail_on)
 
 
-def _outputs(output: tuple[str, ...], name: str) -> tuple[str, ...]:
-    """Return the files to write: as asked for, else JSON and, where matplotlib is there, a picture."""
+def _outputs(output: tuple[str, ...], name: str, signal: bool) -> tuple[str, ...]:
+    """Return the files to write: as asked for, else JSON and, where there is a signal to draw, a picture."""
     for path in output:
         if Path(path).suffix not in SUFFIXES:
             raise ValueError(complaint("output", path, " or ".join(f"FILE{s}" for s in SUFFIXES)))
     drawn = find_spec("matplotlib") is not None
-    if not drawn and any(path.endswith(".png") for path in output):
-        raise ValueError(complaint("picture", "no matplotlib", "matplotlib", "pip install 'dspref[plot]'"))
-    return output or (f"audit-{name}.json", *([f"audit-{name}.png"] if drawn else []))
+    for suffix, (what, extra) in DRAWN.items():
+        if any(path.endswith(suffix) for path in output) and not drawn:
+            raise ValueError(complaint(what, "no matplotlib", "matplotlib", f"pip install 'dspref[{extra}]'"))
+    if any(path.endswith(".html") for path in output) and find_spec("jinja2") is None:
+        raise ValueError(complaint("page", "no jinja2", "jinja2", "pip install 'dspref[report]'"))
+    if any(path.endswith(".png") for path in output) and not signal:
+        raise ValueError(complaint("picture", "an architecture, which was not run", "a TARGET beside --config"))
+    return output or (f"audit-{name}.json", *([f"audit-{name}.png"] if drawn and signal else []))
 
 
-def _recording(wav: str | None, wav_sr: int | None) -> tuple[Array | None, int | None]:
-    if wav is None:
-        if wav_sr is not None:
-            raise ValueError(complaint("--wav-sr", wav_sr, "together with --wav FILE"))
-        return None, None
-    from torchparity.recording import read_recording
-
-    return read_recording(wav, sr=wav_sr)
-
-
-def _write(made: Audit, files: list[Path]) -> None:
+def _write(made: Audit, files: list[Path], target: str, fail_on: str) -> None:
     from torchparity import report
 
     for path in files:
-        write(path, report.to_png(made) if path.suffix == ".png" else _text(made, path.suffix))
-
-
-def _text(made: Audit, suffix: str) -> str:
-    from torchparity import report
-
-    return report.to_json(made) if suffix == ".json" else report.to_text(made)
+        write(path, report.render(made, path.suffix, command=_typed(), target=target, fail_on=fail_on))
 
 
 @contextmanager

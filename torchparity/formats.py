@@ -35,7 +35,7 @@ RULES = {
 }
 """Rule, level and meaning of each status; what a rule is called never changes."""
 
-SCHEMAS = ("verify", "campaign", "mutants", "findings", "expect")
+SCHEMAS = ("verify", "campaign", "mutants", "findings", "expect", "audit")
 """The commands whose JSON has a schema."""
 
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -46,7 +46,7 @@ def schema(name: str = "verify") -> dict[str, Any]:
 
     Parameters
     ----------
-    name : {'verify', 'campaign', 'mutants', 'findings', 'expect'}
+    name : {'verify', 'campaign', 'mutants', 'findings', 'expect', 'audit'}
         The command; ``dspref expect`` writes what ``torchparity expect`` does.
 
     Examples
@@ -87,20 +87,20 @@ def _outcome(verdict: Verdict) -> str:
 
 def _add_case(suite: ET.Element, target: str, verdict: Verdict) -> None:
     place, _, name = target.rpartition(":")
-    case = _added(suite, "testcase", classname=place, name=f"{name} {verdict.dtype} on {verdict.device}")
+    case = added(suite, "testcase", classname=place, name=f"{name} {verdict.dtype} on {verdict.device}")
     kept = ("status", "ratio", "description", "arithmetic", "where", "looks_like", "repro")
     values = {name: getattr(verdict, name) for name in kept} | {"outputs": verdict.coverage.outputs}
-    properties = _added(case, "properties")
+    properties = added(case, "properties")
     for name, content in values.items():
         if content != "":
-            _added(properties, "property", name=name, value=content)
+            added(properties, "property", name=name, value=content)
     if verdict.ok:
-        _added(case, "system-out", text=str(verdict))
+        added(case, "system-out", text=str(verdict))
     else:
-        _added(case, _outcome(verdict), text=str(verdict), message=verdict.headline, type=verdict.status)
+        added(case, _outcome(verdict), text=str(verdict), message=verdict.headline, type=verdict.status)
 
 
-def _added(parent: ET.Element, tag: str, *, text: str | None = None, **attributes: object) -> ET.Element:
+def added(parent: ET.Element, tag: str, *, text: str | None = None, **attributes: object) -> ET.Element:
     """Return a new element; what XML cannot hold stands as U+FFFD."""
     element = ET.SubElement(parent, tag, {k: _NO_XML.sub("\ufffd", str(v)) for k, v in attributes.items()})
     element.text = None if text is None else _NO_XML.sub("\ufffd", text)
@@ -155,13 +155,13 @@ def _result(target: str, verdict: Verdict) -> dict[str, Any]:
         "kind": "pass" if verdict.ok else "fail",
         "level": level,
         "message": {"text": "\n".join([verdict.headline, *filter(None, more)]), "markdown": verdict.to_markdown()},
-        "locations": [_location(target)],
+        "locations": [location(target)],
         "partialFingerprints": {"verdict/v1": sha256(json.dumps(same).encode()).hexdigest()},
         "properties": verdict.to_dict(),
     }
 
 
-def _location(target: str) -> dict[str, Any]:
+def location(target: str) -> dict[str, Any]:
     """Return where a target is: by its name, and by file and line where it is one."""
     place, _, name = target.rpartition(":")
     full = name if place.endswith(".py") or not place else f"{place}.{name}"

@@ -1,38 +1,25 @@
-"""Measuring a module: its steady response to a constant, to white noise, or a recording."""
+"""Measuring a module: its response to silence, a constant, white noise, a sweep, or a recording."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
 from dspref.arrays import Array, NotAnalysable, complaint
 from dspref.spectrum import SEGMENTS, LineMeasurement, Peak, average_spectrum, finest
-from torchparity.arithmetic import unit
-from torchparity.calls import own_channels, own_dtype
-from torchparity.spine import Spine, run
+from torchparity.bench import Bench, steady
+from torchparity.calls import own_dtype
+from torchparity.signals import STEADY, signal
 
 STANDS_DB = 10.0
 """A line stands if it is this much over its local floor."""
 
 LEAST_SEGMENTS = 5
 """Fewer are no average: single bins of noise would stand out."""
-
-LEAST_PERIODS, LEAST_SAMPLES = 64, 1 << 14
-"""Of the response to a constant, which need not be longer: it repeats."""
-
-GUARDS = (32, 128, 512)
-"""Input samples tried as margins at both ends, until the steady part is long enough."""
-
-ROUNDINGS = 1 << 10
-"""Units of roundoff of the largest sample by which periods may differ and still repeat.
-
-It only says where measuring begins. MelGAN needs 17, EnCodec 36: sums are ordered otherwise from place to place."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +28,7 @@ class Measured:
 
     Attributes
     ----------
-    input : {'constant', 'noise', 'recording'}
+    input : {'silence', 'constant', 'noise', 'sweep', 'recording'}
     seed : int
     lines : tuple of LineMeasurement
         One for each predicted line, DC included.
@@ -85,12 +72,12 @@ class Measured:
     def judged(self) -> bool:
         """Whether peaks off the grid contradict the prediction.
 
-        A recording has peaks of its own; and noise must be averaged, in bins finer than the ripple of kernels,
-        before its humps can be told from tones.
+        A recording or a sweep has peaks of its own; and noise must be averaged, in bins finer than the ripple of
+        kernels, before its humps can be told from tones.
         """
         if self.input == "noise":
             return self.segments >= LEAST_SEGMENTS and self.bin * self.period * finest(self.period) <= 1
-        return self.input == "constant"
+        return self.input in STEADY
 
     @property
     def standing(self) -> tuple[LineMeasurement, ...]:
@@ -98,91 +85,48 @@ class Measured:
         return tuple(m for m in self.lines if m.freq and m.height_db >= STANDS_DB)
 
 
-@dataclass(frozen=True)
-class Bench:
-    """A module on the bench: what is known of it, and what it is fed with."""
+def measure(bench: Bench, signals: Sequence[str] = ("constant", "noise")) -> Iterator[Measured]:
+    """Yield what each signal makes, measured on steady samples; nothing for a constant of which silence comes out.
 
-    module: nn.Module
-    spine: Spine
-    seed: int
-    shape: tuple[int, ...]
-    progress: Callable[[str], None]
+    Which samples those are the response to a constant says. Where it never becomes periodic, that is told, and the
+    middle is measured.
 
-    @property
-    def period(self) -> int:
-        """Period of the steady response to a constant: S."""
-        return self.spine.chain.factor
-
-    @property
-    def roundoff(self) -> float:
-        """Unit roundoff of the module's arithmetic."""
-        return unit(own_dtype(self.module))
-
-    @property
-    def sizes(self) -> tuple[int, int]:
-        """Batch and channels of the input."""
-        return (self.shape[0] if len(self.shape) == 3 else 1), channels_of(self.module, self.shape)
-
-    def inputs(self, samples: int) -> int:
-        """Return how many input samples make so many output samples: those given, if they were."""
-        return self.shape[-1] if len(self.shape) > 1 else math.ceil(samples / self.spine.rate)
-
-    def respond(self, x: Tensor) -> Array:
-        """Return the module's output in double precision, (batch, channel, time)."""
-        return np.asarray(run(self.module, x.to(getattr(torch, own_dtype(self.module)))).to(torch.float64).numpy())
-
-
-def channels_of(module: nn.Module, shape: tuple[int, ...]) -> int:
-    """Return the number of input channels: as given, else as the first convolution asks for."""
-    if not shape:
-        return own_channels(module, 1)
-    return shape[0] if len(shape) < 3 else shape[1]
-
-
-def measure(bench: Bench) -> list[Measured]:
-    """Return what a constant and white noise make, on the steady samples alone.
-
-    Where the response to a constant never becomes periodic, that is told, and the middle is measured.
+    Raises
+    ------
+    NotAnalysable
+        If the module makes nothing of noise or a sweep, or another number of samples than of a constant.
     """
-    constant, lead, tail, periodic = _constant(bench)
-    wanted = bench.period * finest(bench.period) * (SEGMENTS + 3) // 4
-    length = bench.inputs(wanted + lead + tail + bench.period)
-    bench.progress(f"seed {bench.seed}: white noise, {length} samples")
-    x = torch.randn(*bench.sizes, length, generator=torch.Generator().manual_seed(bench.seed))
-    noise = bench.respond(x)
-    if not noise.any():
-        raise NotAnalysable(complaint("response to noise", "silence", "an output", "are the weights all zero?"))
-    return [
-        _run(kind, bench, y[..., lead : y.shape[-1] - tail], y, periodic)
-        for kind, y in (("constant", constant), ("noise", noise))
-    ]
+    constant = steady(bench, "constant")
+    for name in signals:
+        if name in STEADY:
+            found = constant if name == "constant" else steady(bench, name)
+            y, lead, rest, periodic = found.y, found.start, found.rest, found.periodic
+        else:
+            wanted = bench.period * finest(bench.period) * (SEGMENTS + 3) // 4
+            length = bench.inputs(wanted + constant.start + constant.rest + bench.period)
+            bench.progress(f"seed {bench.seed}: {WORDS[name]}, {length} samples")
+            y = bench.respond(signal(name, (*bench.sizes, length), bench.seed))
+            lead, rest, periodic = constant.start, constant.rest, constant.periodic
+            bench.check_length(y, length, constant, name)
+        if name not in STEADY and not y.any():
+            raise NotAnalysable(complaint(f"response to {name}", "silence", "an output", "are the weights all zero?"))
+        if y.any():
+            yield _run(name, bench, y[..., lead : y.shape[-1] - rest], y, periodic)
 
 
-def _constant(bench: Bench) -> tuple[Array, int, int, bool]:
-    """Return the response to a constant, the samples at either end that are not steady, and if it settles."""
-    least = max(LEAST_PERIODS * bench.period, LEAST_SAMPLES)
-    for guard in GUARDS:
-        length = bench.inputs(least) + (0 if bench.shape[1:] else 2 * guard)
-        bench.progress(f"seed {bench.seed}: constant input, {length} samples")
-        y = bench.respond(torch.ones(*bench.sizes, length))
-        steady = settled(y, bench.period, bench.roundoff)
-        if steady.stop - steady.start >= (32 * bench.period if bench.shape[1:] else least):
-            return y, steady.start, y.shape[-1] - steady.stop, True
-    margin = round(bench.spine.rate * min(GUARDS[-1], length // 4))
-    if y.shape[-1] - 2 * margin < 32 * bench.period:
-        got, needed = f"{length} samples", math.ceil(64 * bench.period / bench.spine.rate)
-        raise NotAnalysable(complaint("input", got, f"about {needed} or more", "or leave its length to the audit"))
-    return y, margin, margin, False
+WORDS = {"noise": "white noise", "sweep": "sweep"}
 
 
 def measure_recording(bench: Bench, recording: Array) -> Measured:
     """Return what a recording (time,) makes, borders included."""
-    channels = channels_of(bench.module, bench.shape)
+    channels = bench.sizes[1]
     if channels != 1:
         got, hint = f"{channels} input channels", "a recording has one channel"
         raise NotAnalysable(complaint("module to feed a recording to", got, "one input channel", hint))
-    bench.progress(f"seed {bench.seed}: recording, {recording.size} samples")
-    y = bench.respond(torch.as_tensor(recording)[None, None])
+    step = bench.step
+    whole = np.pad(recording, (0, -len(recording) % step))  # networks that lower the rate take whole periods alone
+    bench.progress(f"seed {bench.seed}: recording, {whole.size} samples")
+    y = bench.respond(torch.as_tensor(whole)[None, None])
     if not y.any() or not recording.any():
         raise NotAnalysable(complaint("recording, or what the module makes of it", "silence", "a signal"))
     return _run("recording", bench, y, y, True)
@@ -205,20 +149,3 @@ def _run(kind: str, bench: Bench, part: Array, y: Array, periodic: bool) -> Meas
         periodic=periodic,
         signal=y.reshape(-1, y.shape[-1])[0],
     )
-
-
-def settled(y: Array, period: int, roundoff: float) -> slice:
-    """Return the samples around the middle where `y` (..., time) repeats with `period`, to rounding.
-
-    Two periods are the same if they differ by at most `ROUNDINGS` units of roundoff of the largest sample.
-    """
-    periods = y.shape[-1] // period
-    if periods == 0:
-        return slice(0, 0)
-    rows = y[..., : periods * period].reshape(-1, periods, period)
-    middle = periods // 2
-    apart = np.abs(rows - rows[:, middle : middle + 1]).max(axis=(0, 2))
-    same = apart <= ROUNDINGS * roundoff * np.abs(y).max()
-    first = middle - int(np.argmin(np.append(same[: middle + 1][::-1], False))) + 1
-    last = middle + int(np.argmin(np.append(same[middle:], False)))
-    return slice(first * period, last * period)

@@ -68,6 +68,36 @@ def load(target: str) -> Factory:
     return make
 
 
+def load_function(target: str, *, what: str) -> Callable[..., Any]:
+    """Return the function that a target names, as ``path/file.py:example``: it finds what lies beside it.
+
+    Parameters
+    ----------
+    target : str
+    what : str
+        What it is for, in the words of an error.
+
+    Raises
+    ------
+    TargetError
+        As `load`; and if the name is no function.
+
+    Examples
+    --------
+    >>> load_function("json:dumps", what="inputs")([1])
+    '[1]'
+    """
+    found, folder = _named(target)
+    if not callable(found):
+        raise TargetError(complaint(what, f"{target}, of type {type(found).__name__}", "a function"))
+
+    def function(*args: Any) -> Any:
+        with _on_path(folder):
+            return found(*args)
+
+    return function
+
+
 def load_layer(target: str) -> Any:
     """Return the layer that a target names, or makes: what `torchparity.check` takes, or what it compares with.
 

@@ -15,13 +15,10 @@ from numpy.typing import ArrayLike
 from dspref.advice.plans import Plan, triangle_taps
 from dspref.arrays import Array
 from dspref.designs.projection import tone_free
-from dspref.expected.offsets import Offsets, mixed
+from dspref.expected.offsets import NONE, Offsets, mixed
 
 LARGEST = 1 << 10
 """Periods beyond it are cut: what comes before the last layers is taken for a constant of its mean power."""
-
-
-NONE = Offsets()
 
 
 def expected_lines(plans: tuple[Plan, ...], *, slope: float = 0.2, power: float = 1.0) -> Array:

@@ -23,9 +23,9 @@ import numpy as np
 from dspref.arrays import Array, NotAnalysable, complaint, value
 from dspref.chain import Pointwise
 from dspref.expected.filters import Fixed
-from dspref.expected.kernelmaps import NONE, kernel_map, mean_map
+from dspref.expected.kernelmaps import kernel_map, mean_map
 from dspref.expected.network import Drawn, Gate, Source
-from dspref.expected.offsets import Offsets
+from dspref.expected.offsets import NONE, Offsets
 from dspref.expected.spread import Spread
 
 HINT = "the full recursion has no such limits"
@@ -91,9 +91,9 @@ class Levels:
         *found, power = V(q, q, np.array([*v, q])).tolist()
         for i in (i for i, M in enumerate(self.divisors) if M % offsets.phases):
             found[i] = float(kernel_map(stage, offsets, apart=True)(q, q, v[i]))
-        rise, spread = self.spread.mapped(stage, V, q[None], *np.broadcast_arrays(q, v[self.spread.at, None]))
-        mean = float(mean_map(stage, q[None], offsets)[0])
-        return Levels(self.divisors, tuple((found + rise[:, 0]).tolist()), power - found[-1], mean, spread)
+        mean = mean_map(stage, q[None], offsets)
+        rise, spread = self.spread.mapped(stage, V, mean, q[None], *np.broadcast_arrays(q, v[self.spread.at, None]))
+        return Levels(self.divisors, tuple((found + rise[:, 0]).tolist()), power - found[-1], float(mean[0]), spread)
 
     def scaled(self, gain: float) -> Levels:
         """Return the levels times a number, ``a² v``."""

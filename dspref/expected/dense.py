@@ -26,9 +26,9 @@ from dspref.chain import Pointwise
 from dspref.expected.borders import Length, met
 from dspref.expected.filters import Fixed
 from dspref.expected.graph import Network, network
-from dspref.expected.kernelmaps import NONE, kernel_map, mean_map
+from dspref.expected.kernelmaps import kernel_map, mean_map
 from dspref.expected.network import Drawn, Gate, Source, Step
-from dspref.expected.offsets import Offsets
+from dspref.expected.offsets import NONE, Offsets
 from dspref.expected.walk import started, walk
 
 LARGEST = 4096

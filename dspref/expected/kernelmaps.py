@@ -16,12 +16,10 @@ from dspref.arrays import Array, as_real, complaint
 from dspref.chain import POINTWISE, Pointwise
 from dspref.expected.mehler import WIDEST, coefficients, correlation, series
 from dspref.expected.network import Gate
-from dspref.expected.offsets import KernelMap, Offsets, mixed, mixed_mean
+from dspref.expected.offsets import NONE, KernelMap, Offsets, mixed, mixed_mean
 
 SMALLEST, LARGEST = 1e-50, 1e50
 """Parameters of snake whose squares are numbers, also times variances."""
-
-NONE = Offsets()
 
 
 def kernel_map(stage: Pointwise | Gate, offsets: Offsets = NONE, *, apart: bool = False) -> KernelMap:

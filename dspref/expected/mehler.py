@@ -29,6 +29,9 @@ FEWEST, MOST = 64, 512
 ROUNDING = 1e-12
 """Share of E φ² below which nothing is left: variances of up to 1, but for maps with a kink."""
 
+NOTHING = 1e-24
+"""Share of E φ² of a term that changes no digit, nor do those behind it."""
+
 REACH = 26.0
 """End of the integrals: a Hermite function times what is left of the Gaussian is below 1e−70 there."""
 
@@ -122,7 +125,8 @@ def series(f: Map, *, widest: float = WIDEST) -> Callable[[Array, Array, Array],
     @lru_cache(maxsize=16)
     def found(variances: bytes) -> Array:
         a, rest = coefficients(f, np.frombuffer(variances))
-        return np.concatenate([a, np.sqrt(rest)[:, None]], axis=1)
+        counts = (a**2 > NOTHING * (a**2).sum(axis=1, keepdims=True)).any(axis=0)
+        return np.concatenate([a[:, : int(np.flatnonzero(counts).max(initial=0)) + 1], np.sqrt(rest)[:, None]], axis=1)
 
     def V(q1: Array, q2: Array, c: Array) -> Array:
         shape = np.broadcast_shapes(q1.shape, q2.shape, c.shape)

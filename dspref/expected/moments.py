@@ -21,9 +21,9 @@ import numpy as np
 from dspref.arrays import Array, frozen, set_field, value
 from dspref.chain import Pointwise
 from dspref.expected.filters import Fixed
-from dspref.expected.kernelmaps import NONE, kernel_map, mean_map
+from dspref.expected.kernelmaps import kernel_map, mean_map
 from dspref.expected.network import Drawn, Gate, Source
-from dspref.expected.offsets import Offsets
+from dspref.expected.offsets import NONE, Offsets
 from dspref.expected.spread import FARTHEST, Spread
 
 BLOCK = 256
@@ -96,11 +96,12 @@ class Moments:
             D[i : i + BLOCK] = V(q[None], q[m], near) - F[n, m]
         half = self.spread.rows(n[: P // 2 + 1])  # F[n, m] is F[m, n]
         m = (n + half.at[:, None]) % P
-        rise, spread = half.mapped(stage, V, q, q[m], self.F[n, m])
+        mean = mean_map(stage, q, offsets)
+        rise, spread = half.mapped(stage, V, mean, q, q[m], self.F[n, m])
         F[n, m] += rise
         back = slice(1, (P + 1) // 2)
         F[m[back], n] += rise[back]
-        return Moments(F, self.lags, D, mean_map(stage, q, offsets), spread.rows(np.minimum(n, P - n)))
+        return Moments(F, self.lags, D, mean, spread.rows(np.minimum(n, P - n)))
 
     def scaled(self, gain: float) -> Moments:
         """Return the moments times a number, ``a² K``."""

@@ -27,6 +27,9 @@ KernelMap: TypeAlias = Callable[[Array, Array, Array], Array]
 SHARES = (0.2, 0.4, 0.7, 1.1, 1.6)
 """s_i/B. Any five near 1 would do; with these Σ abs(w_i) is small, and densities at 0 of x + b are right within 1 %."""
 
+SMALL = 1 << 10
+"""Numbers for which V is asked for all terms at once."""
+
 FARTHEST, POINTS = 400.0, 40001
 """End, in 1/σ, and points of the integral over a characteristic function."""
 
@@ -58,6 +61,10 @@ class Offsets:
     def scaled(self, gain: float) -> Offsets:
         """Return the offsets times a number."""
         return Offsets(tuple(gain**2 * v for v in self.variances), self.phases)
+
+
+NONE = Offsets()
+"""No offsets: all is Gaussian."""
 
 
 def together(offsets: Iterable[Offsets]) -> Offsets:
@@ -110,7 +117,11 @@ def mixed_mean(mean: Callable[[Array], Array], offsets: Offsets, q: Array) -> Ar
 
 
 def _sum(w: Array, V: KernelMap, s1: Array, q1: Array, s2: Array, q2: Array, t: Array, c: Array) -> Array:
-    """Return ``Σ_i w_i V(q₁ + s1_i, q₂ + s2_i, c + t_i)``."""
+    """Return ``Σ_i w_i V(q₁ + s1_i, q₂ + s2_i, c + t_i)``: few numbers at once, of more one term after the other."""
+    size = np.broadcast(q1, q2, c)
+    if size.size <= SMALL:
+        own, a, b, d = (each.reshape(-1, *(1,) * size.ndim) for each in (w, s1, s2, t))
+        return np.asarray((own * V(q1 + a, q2 + b, c + d)).sum(axis=0))
     total: Array | float = 0.0
     for weight, a, b, d in zip(w.tolist(), s1.tolist(), s2.tolist(), t.tolist(), strict=True):
         total = total + weight * V(q1 + a, q2 + b, c + d)

@@ -26,12 +26,14 @@ import numpy as np
 from dspref.arrays import Array, frozen, set_field, value
 from dspref.chain import Pointwise
 from dspref.expected.filters import Fixed
-from dspref.expected.kernelmaps import kernel_map, mean_map
 from dspref.expected.network import Drawn, Gate, Source
 from dspref.expected.offsets import KernelMap
 
 FARTHEST = 1024
 """Lags of T that are kept: convolutions of one rate that span as many samples, and no others, would ask for more."""
+
+EPS = float(np.finfo(float).eps)
+"""Share of the power in front of a map up to which its squared mean is rounding."""
 
 ROUNDING = 1e-13
 """Share of the largest T below which another is the rounding of sums over 4096 rows, and 0."""
@@ -151,7 +153,9 @@ class Spread:
         """Numbers of the rows that a map asks for: all, or none where there is no spread."""
         return np.arange(len(self.T) if self.T[:, 0].any() else 0)
 
-    def mapped(self, stage: Pointwise | Gate, V: KernelMap, q: Array, q2: Array, c: Array) -> tuple[Array, Spread]:
+    def mapped(
+        self, stage: Pointwise | Gate, V: KernelMap, mean: Array, q: Array, q2: Array, c: Array
+    ) -> tuple[Array, Spread]:
         """Return what F rises by behind a map, and the spread there.
 
         Where the map has a mean, its offset is as strong in one draw as in another, to the order of these terms: what
@@ -162,23 +166,23 @@ class Spread:
         stage : Pointwise or Gate
         V : callable (q₁, q₂, c) → array
             Of the map, offsets included.
-        q : array (n,)
-            Variances of the samples n.
+        mean, q : array (n,)
+            Means behind the map, and variances in front of it, of the samples n.
         q2, c : array (rows, n)
             Variances of the samples m, and covariances, in the rows `at`; n = m is where T is largest. T is taken to be
             in proportion to the product of variances along a row.
         """
         if self.none:
             return np.zeros((1, 1)), self
-        mean, T, own = _has_mean(stage, q), np.zeros(self.T.shape), np.zeros(len(self.T))
+        meant, T, own = bool((mean**2 > EPS * q).any()), np.zeros(self.T.shape), np.zeros(len(self.T))
+        apart = meant or self.offset
         if not len(self.at):
-            return np.zeros((1, 1)), replace(self, T=T, excess=own, offset=self.offset or mean)
+            return np.zeros((1, 1)), replace(self, T=T, excess=own, offset=apart)
         q1 = np.broadcast_to(q, q2.shape)
         both = q1 * q2
-        apart = mean or self.offset
         seen = np.maximum(self.T[:, 0] + (0 if _paired(stage) else self.excess), 0)
         relative = (seen / both.mean(axis=1))[:, None]
-        level = sway(V, q1, q2, c, (relative.max() if mean else relative.min()) * both)[0] if apart else V(q1, q2, c)
+        level = sway(V, q1, q2, c, (relative.max() if meant else relative.min()) * both)[0] if apart else V(q1, q2, c)
         at = np.flatnonzero(self.T[:, 0])
         swayed, slopes = sway(V, q1[at], q2[at], c[at], relative[at] * both[at])
         if self.excess.any():  # which counts in front of this map alone
@@ -186,7 +190,7 @@ class Spread:
         rise = (V(q1, q2, c) if apart else level) - level
         rise[at] = swayed - level[at]
         T[at] = slopes.mean(axis=1, keepdims=True) * self.T[at]
-        T = _less_least(T) if mean and not self.thin else T
+        T = _less_least(T) if meant and not self.thin else T
         return rise, replace(self, T=T, excess=own, offset=apart)
 
     def scaled(self, gain: float) -> Spread:
@@ -203,11 +207,6 @@ class Spread:
 def _paired(stage: Pointwise | Gate) -> bool:
     """Whether halves have kernels of their own: fourth cumulants of either are not in the product's leading term."""
     return isinstance(stage, Gate) or stage.name == "glu"
-
-
-def _has_mean(stage: Pointwise | Gate, q: Array) -> bool:
-    """Whether ``(E φ)²`` is more than rounding of the power ``E φ²``."""
-    return bool((mean_map(stage, q) ** 2 > np.finfo(float).eps * kernel_map(stage)(q, q, q)).any())
 
 
 def sway(V: KernelMap, q1: Array, q2: Array, c: Array, T: Array) -> tuple[Array, Array]:

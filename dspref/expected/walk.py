@@ -21,7 +21,7 @@ from dspref.chain import Pointwise
 from dspref.expected.filters import Fixed
 from dspref.expected.graph import INPUT, Network, Node
 from dspref.expected.network import Drawn, Gate, Source, Unknown, refuse
-from dspref.expected.offsets import Offsets, together
+from dspref.expected.offsets import NONE, Offsets, together
 from dspref.expected.source import check_source
 
 
@@ -48,8 +48,6 @@ class Carrier(Protocol):
 
 
 C = TypeVar("C", bound=Carrier)
-
-NONE = Offsets()
 
 
 @dataclass(frozen=True)

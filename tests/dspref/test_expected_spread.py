@@ -217,7 +217,7 @@ def test_sums_and_gains_of_spreads() -> None:
 
 def test_narrow_networks_are_told_of() -> None:
     assert [narrow_warning(channels) is None for channels in (0, 1, 63, 64)] == [True, False, False, True]
-    assert narrow_db(64) < 0.1 < narrow_db(32)
+    assert narrow_db(64) < 0.1 < narrow_db(8)
     with pytest.raises(ValueError, match="channels"):
         narrow_warning(-1)
 

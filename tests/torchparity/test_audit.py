@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from dspref import Chain, Nearest, NotAnalysable, TransposedConv, parse, tone_lines
 from torchparity import register, report
-from torchparity.audit import Audit, audit
-from torchparity.measure import STANDS_DB, settled
+from torchparity.audit import Audit, Call, audit
+from torchparity.bench import settled
+from torchparity.measure import STANDS_DB
 from torchparity.models import melgan, random_network
 
 
@@ -163,14 +164,14 @@ def test_decimation_before_all_upsampling_is_no_hindrance() -> None:
 def test_short_noise_is_not_judged_and_says_so() -> None:
     chain = parse("nearest x8 | conv k9 p4 | nearest x8 | conv k9 p4")
     for time in (40, 60, 80, 120):
-        found = audit(random_network(chain), shape=(1, 1, time))
+        found = audit(random_network(chain), call=Call((1, 1, time)))
         assert [f for f in found.findings if f.level == "error"] == []
         assert any("too short to tell tones from noise" in f.text for f in found.findings)
 
 
 def test_an_input_too_short_to_measure_says_how_long() -> None:
     with pytest.raises(NotAnalysable, match="input: got 8 samples; allowed: about 64 or more"):
-        audit(small(), shape=(1, 4, 8))
+        audit(small(), call=Call((1, 4, 8)))
 
 
 def test_levels_of_an_affine_network_are_predicted_and_met() -> None:
@@ -233,13 +234,19 @@ class Strange(nn.Module):
     ("module", "words"),
     [
         (nn.Conv1d(1, 1, 3, padding=1), r"upsampling layers: got none; allowed: at least one"),
-        (Strange(lambda y: (y, y)), r"module output: got tuple; allowed: one tensor \(batch, channel, time\)"),
-        (Strange(lambda y: y[0, 0]), r"module output: got shape \(\d+,\)"),
+        (Strange(lambda y: (y, y + 1)), r"outputs at the highest rate: got 0, 1; allowed: one.*--pick"),
+        (Strange(lambda y: "sound"), r"module output: got str; allowed: a tensor"),
         (Strange(lambda y: y.nonsense), r"input of shape \(1, 1, 32\): got AttributeError"),
-        (Strange(lambda y: y[..., :7]), r"rate of the module: got 7 → 7 samples"),
+        (
+            Strange(lambda y: y[..., :7]),
+            r"output for 32 and 64 samples: got \(1, 1, 7\), float32; allowed: real numbers that grow",
+        ),
         (Strange(lambda y: y + 1e-3 * torch.randn(y.shape)), r"another output for the same input"),
         (Strange(lambda y: y * float("nan")), r"module output: got NaN or infinite samples"),
-        (Strange(lambda y: y * 1j), r"module output: got complex64 of shape"),
+        (
+            Strange(lambda y: y * 1j),
+            r"output for 32 and 64 samples: got \(1, 1, 64\), complex64; allowed: real numbers",
+        ),
         (Strange(lambda y: y[:0]), r"module output: got float32 of shape \(0, 1, 64\)"),
         (Strange(lambda y: 0 * y), r"response to noise: got silence"),
         (Strange(exit), r"input of shape \(1, 1, 32\): got SystemExit"),
@@ -292,5 +299,5 @@ def test_long_memories_get_longer_margins() -> None:
 
 
 def test_the_input_shape_can_be_given() -> None:
-    found = audit(small(), shape=(1, 4, 200))
+    found = audit(small(), call=Call((1, 4, 200)))
     assert [r.signal.shape[-1] for r in found.runs] == [200 * 256] * 2

@@ -1,0 +1,166 @@
+"""Weights from files: all of them or none, whatever they are wrapped in; and no code is run."""
+
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.utils import parametrizations, weight_norm
+
+from torchparity.checkpoint import load_checkpoint
+from torchparity.weightfiles import read
+
+
+def net() -> nn.Sequential:
+    return nn.Sequential(nn.Conv1d(2, 3, 3), nn.ReLU(), nn.ConvTranspose1d(3, 1, 4, 2))
+
+
+def other(module: nn.Module) -> dict[str, torch.Tensor]:
+    """Return weights of the module's shapes, with other values."""
+    return {key: v + 1 for key, v in module.state_dict().items()}
+
+
+def same(module: nn.Module, weights: dict[str, torch.Tensor]) -> bool:
+    return all(torch.equal(v, weights[key]) for key, v in module.state_dict().items())
+
+
+def prefixed(weights: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    return {prefix + key: v for key, v in weights.items()}
+
+
+@pytest.mark.parametrize("name", ["a.pt", "a.pth", "a.bin", "a.ckpt", "a.safetensors"])
+def test_plain_weights_are_loaded_without_a_remark(tmp_path: Path, name: str) -> None:
+    module, weights = net(), other(net())
+    if name.endswith("safetensors"):
+        pytest.importorskip("safetensors.torch").save_file(weights, tmp_path / name)
+    else:
+        torch.save(weights, tmp_path / name)
+    assert load_checkpoint(module, tmp_path / name) == ()
+    assert same(module, weights)
+
+
+@pytest.mark.parametrize(
+    ("wrap", "remarks"),
+    [
+        (lambda w: {"state_dict": w, "epoch": 3}, ("weights found under state_dict",)),
+        (lambda w: {"a": {"generator": w}, "optimizer": {"m": torch.ones(3)}}, ("weights found under a / generator",)),
+        (lambda w: prefixed(w, "module."), ("prefix 'module.' of the checkpoint's keys is stripped",)),
+        (
+            lambda w: {**prefixed(w, "net.up."), "critic.weight": torch.ones(2), "step": torch.tensor(1)},
+            ("prefix 'net.up.' of the checkpoint's keys is stripped; 2 keys without it are left out",),
+        ),
+        (
+            lambda w: {"model": prefixed(w, "decoder.")},
+            ("weights found under model", "prefix 'decoder.' of the checkpoint's keys is stripped"),
+        ),
+    ],
+)
+def test_the_table_that_fits_best_is_found(tmp_path: Path, wrap: Any, remarks: tuple[str, ...]) -> None:
+    module, weights = net(), other(net())
+    torch.save(wrap(weights), tmp_path / "a.pt")
+    assert load_checkpoint(module, tmp_path / "a.pt") == remarks
+    assert same(module, weights)
+
+
+def test_a_prefix_that_the_module_has_is_put_before(tmp_path: Path) -> None:
+    module, weights = nn.ModuleDict({"decoder": net()}), other(net())
+    torch.save(weights, tmp_path / "a.pt")
+    assert load_checkpoint(module, tmp_path / "a.pt") == ("prefix 'decoder.' is put before the checkpoint's keys",)
+    assert same(module, prefixed(weights, "decoder."))
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")
+@pytest.mark.parametrize("newer_file", [False, True])
+def test_weight_norm_of_the_other_interface_is_understood(tmp_path: Path, newer_file: bool) -> None:
+    old, new = weight_norm(nn.Conv1d(2, 3, 3)), parametrizations.weight_norm(nn.Conv1d(2, 3, 3))
+    saved, loaded = (new, old) if newer_file else (old, new)
+    torch.save({"0." + key: v for key, v in saved.state_dict().items()}, tmp_path / "a.pt")
+    remarks = load_checkpoint(nn.Sequential(loaded), tmp_path / "a.pt")
+    assert any("weight_g and weight_v are original0 and original1" in remark for remark in remarks)
+    x = torch.randn(1, 2, 9)
+    with torch.no_grad():
+        assert torch.equal(saved(x), loaded(x))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda w: w.pop("2.bias"), r"3 of 4 keys fit; 1 missing: 2\.bias"),
+        (lambda w: w.update({"3.weight": torch.ones(1)}), r"4 of 4 keys fit; 1 unexpected: 3\.weight"),
+        (lambda w: w.update({"0.bias": torch.ones(7)}), r"1 of another shape: 0\.bias \(7,\) for \(3,\)"),
+        (lambda w: w.update({"2.bais": w.pop("2.bias")}), r"missing: 2\.bias; 1 unexpected: 2\.bais; .*mean '2\.bais'"),
+    ],
+)
+def test_wrong_keys_are_listed_and_nothing_is_loaded(tmp_path: Path, change: Any, words: str) -> None:
+    module, weights = net(), other(net())
+    before = {key: v.clone() for key, v in module.state_dict().items()}
+    change(weights)
+    torch.save(weights, tmp_path / "a.pt")
+    with pytest.raises(ValueError, match=words):
+        load_checkpoint(module, tmp_path / "a.pt")
+    assert same(module, before)
+
+
+class Trap:
+    """Runs something when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_pickle_with_code_is_refused_with_what_it_asks_for_and_not_run(tmp_path: Path, zipped: bool) -> None:
+    content = {"weights": net().state_dict(), "trap": Trap(tmp_path / "ran")}
+    torch.save(content, tmp_path / "a.pt", _use_new_zipfile_serialization=zipped)
+    asked = "pathlib" if zipped else "asks for"
+    with pytest.raises(ValueError, match=f"{asked}.*allowed: a file of plain weights"):
+        load_checkpoint(net(), tmp_path / "a.pt")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_whole_module_is_refused_by_the_names_of_its_classes(tmp_path: Path) -> None:
+    torch.save(net(), tmp_path / "a.pt")
+    with pytest.raises(ValueError, match=r"a pickle that asks for .*torch\.nn\.modules\.conv\.Conv1d"):
+        load_checkpoint(net(), tmp_path / "a.pt")
+
+
+def test_other_files_are_refused_with_words(tmp_path: Path) -> None:
+    (tmp_path / "text.pt").write_text("weights")
+    (tmp_path / "empty.pth").write_bytes(b"")
+    (tmp_path / "plain.bin").write_bytes(pickle.dumps({"a": 1}))
+    (tmp_path / "short.safetensors").write_bytes(b"\x08\0\0\0\0\0\0\0{")
+    torch.save({"epoch": 3}, tmp_path / "none.pt")
+    torch.save([torch.ones(3)], tmp_path / "list.pt")
+    for name in ("text.pt", "empty.pth", "plain.bin", "none.pt", "list.pt", "missing.pt", "weights.npz"):
+        with pytest.raises(ValueError, match="allowed: "):
+            load_checkpoint(net(), tmp_path / name)
+    pytest.importorskip("safetensors")
+    with pytest.raises(ValueError, match="a file in safetensors' format"):
+        read(tmp_path / "short.safetensors")
+
+
+def test_a_program_of_torchscript_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.pt", "w") as archive:
+        for name in ("a/data.pkl", "a/code/__torch__.py", "a/constants.pkl"):
+            archive.writestr(name, b"")
+    with pytest.raises(ValueError, match="a TorchScript program"):
+        load_checkpoint(net(), tmp_path / "a.pt")
+
+
+def test_without_safetensors_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.safetensors").write_bytes(b"")
+    monkeypatch.setattr("torchparity.weightfiles.find_spec", lambda name: None)
+    with pytest.raises(ValueError, match="pip install safetensors"):
+        read(tmp_path / "a.safetensors")
+
+
+def test_a_module_without_weights_takes_none(tmp_path: Path) -> None:
+    torch.save(net().state_dict(), tmp_path / "a.pt")
+    with pytest.raises(ValueError, match="weights of ReLU: got none"):
+        load_checkpoint(nn.ReLU(), tmp_path / "a.pt")

@@ -1,0 +1,333 @@
+"""Reports of audits: every form says the same, is safe against hostile names, and needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import io
+import json
+import re
+import wave
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import jsonschema
+import numpy as np
+import pytest
+from torch import nn
+
+from dspref import parse
+from dspref.artifacts.rules import RULES
+from dspref.claims import claim
+from torchparity import report
+from torchparity.against import compare
+from torchparity.audit import Audit, audit, audit_architecture
+from torchparity.formats import schema
+from torchparity.judged import Finding
+from torchparity.report.cards import CLAIMS, cards
+from torchparity.report.html import embedded
+from torchparity.report.markdown import plain
+from torchparity.report.sounds import FADE, PEAK_DB, RMS_DB, SECONDS, limit, sounds, wav
+from torchparity.spine import Seen
+
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>'\"&amp;$\\frac{a}$`|\x1b\u2028"
+
+
+def chain() -> nn.Module:
+    return nn.Sequential(nn.ConvTranspose1d(2, 2, 8, 4, 2), nn.LeakyReLU(0.2), nn.ConvTranspose1d(2, 1, 4, 2, 1))
+
+
+@cache
+def small() -> Audit:
+    return audit(chain, name="small", sr=16000)
+
+
+@cache
+def hostile() -> Audit:
+    """Return an audit in which every free text is hostile."""
+    found, made = small(), replace(small().cures[0], words=HOSTILE)
+    seen = Seen(HOSTILE, HOSTILE, None, HOSTILE)
+    notes = (Finding("error", HOSTILE), Finding("note", HOSTILE))
+    spine = replace(found.spine, seen=(*found.spine.seen, seen))
+    words: dict[str, Any] = {"name": HOSTILE, "remarks": (HOSTILE,), "checkpoint": HOSTILE, "runs": found.runs[1:]}
+    changed = replace(found, **words, notes=notes, spine=spine, cures=(made,))
+    return replace(changed, against=compare(report.to_dict(found), report.to_dict(changed)))
+
+
+@cache
+def recorded() -> Audit:
+    tone = np.sin(0.3 * np.arange(6000))
+    return audit(lambda: nn.ConvTranspose1d(1, 1, 4, 2, 1), name="mono", recording=tone, recorded=8000)
+
+
+@cache
+def architecture() -> Audit:
+    return audit_architecture(parse("convt k8 s4 p2 | leaky 0.2 | convt k4 s2 p1"), name="words", sr=16000)
+
+
+MADE: dict[str, Callable[[], Audit]] = {
+    "small": small,
+    "hostile": hostile,
+    "recorded": recorded,
+    "architecture": architecture,
+}
+
+
+@cache
+def page(name: str) -> str:
+    command = f"torchparity audit {HOSTILE}"
+    return str(report.render(MADE[name](), ".html", command=command, target="my/up.py:make"))
+
+
+class Elements(HTMLParser):
+    """What a browser makes of a page: elements with their attributes, and text by element."""
+
+    VOID = ("meta", "link", "img", "br", "path", "use", "rect")
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.text: dict[str, list[str]] = {}
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in self.VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open:
+            self.text.setdefault(self.open[-1], []).append(data)
+
+
+def of(elements: Elements, tag: str) -> list[dict[str, str | None]]:
+    return [attrs for name, attrs in elements.tags if name == tag]
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_real_documents_are_valid(name: str) -> None:
+    document = report.to_dict(MADE[name](), command="torchparity audit", target="a:b")
+    jsonschema.validate(document, schema("audit"), cls=jsonschema.Draft202012Validator)
+    assert json.loads(report.to_json(MADE[name]()))["verdict"] == document["verdict"]
+
+
+BROKEN: dict[str, Callable[[dict[str, Any]], object]] = {
+    "a field more": lambda d: d.update(extra=1),
+    "a field less": lambda d: d["runs"][0].pop("judged"),
+    "another schema": lambda d: d.update(schema="torchparity.audit/1"),
+    "an unknown verdict": lambda d: d["verdict"].update(status="fine"),
+    "contradicted without an error": lambda d: d["verdict"].update(status="contradicted"),
+    "an error without a contradiction": lambda d: d["findings"].append({"level": "error", "text": "no"}),
+    "a rule of another kind": lambda d: d["cards"][0].update(rule="TP001"),
+    "a frequency in words": lambda d: d["lines"][0].update(hz_exact="0 Hz"),
+    "a level that is infinite": lambda d: d["lines"][0].update(predicted_db="-inf"),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_a_wrong_document_is_refused(what: str) -> None:
+    document = copy.deepcopy(report.to_dict(small()))
+    BROKEN[what](document)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(document, schema("audit"), cls=jsonschema.Draft202012Validator)
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_a_page_needs_nothing_and_runs_nothing(name: str) -> None:
+    elements = Elements(page(name))
+    assert elements.open == []
+    assert page(name).startswith("<!DOCTYPE html>")
+    assert len(page(name).encode()) < 1_000_000
+    assert of(elements, "script") == [{"type": "application/json", "id": "audit"}]
+    links = [v for _, a in elements.tags for k, v in a.items() if k in ("src", "href", "xlink:href", "data") and v]
+    assert [link[:40] for link in links if not link.startswith(("data:", "#"))] == []
+    assert [name for _, attrs in elements.tags for name in attrs if name.startswith("on")] == []
+    assert re.findall(r"url\((?!#)", page(name)) == []
+    (policy,) = [a["content"] for a in of(elements, "meta") if a.get("http-equiv") == "Content-Security-Policy"]
+    assert policy == "default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src data:"
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_a_page_can_be_read_by_all(name: str) -> None:
+    """It has a language, one title, headings in order, names for figures and players, heads for columns."""
+    elements = Elements(page(name))
+    assert of(elements, "html") == [{"lang": "en"}]
+    levels = [int(tag[1]) for tag, _ in elements.tags if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    assert all(a.get("aria-label") for tag in ("figure", "audio", "nav") for a in of(elements, tag))
+    assert all(a.get("scope") for a in of(elements, "th"))
+    ids = [a["id"] for _, a in elements.tags if a.get("id")]
+    assert len(ids) == len(set(ids))
+    anchors = {str(a["href"]) for a in of(elements, "a")}
+    assert anchors <= {f"#{id}" for id in ids}
+
+
+def test_a_hostile_name_is_text() -> None:
+    elements = Elements(page("hostile"))
+    assert elements.text["h1"] == [HOSTILE]
+    assert "\n" + HOSTILE not in page("hostile")
+    assert of(elements, "img") == []
+    assert HOSTILE in elements.text["li"]
+    assert any(HOSTILE in text for text in elements.text["pre"])
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_what_a_page_has_in_it_is_read_again(name: str, tmp_path: Path) -> None:
+    """By two routes: as `from_html` does, and as a parser of HTML does."""
+    (tmp_path / "a.html").write_text(page(name), "utf-8")
+    due = report.to_dict(MADE[name](), command=f"torchparity audit {HOSTILE}", target="my/up.py:make")
+    found = report.from_html(tmp_path / "a.html")
+    assert found == json.loads("".join(Elements(page(name)).text["script"])) == due
+    assert report.write_document(found, "text") == report.to_text(MADE[name]())
+    assert report.write_document(found, "json") == json.dumps(due, indent=1) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("<p>", "with no audit in it"),
+        (f'<script type="application/json" id="audit">{embedded({"schema": "x/1"})}</script>', "with schema 'x/1'"),
+        ('<script type="application/json" id="audit">{</script>', "a page as it was written"),
+        ('<script type="application/json" id="audit">[1]</script>', "with no audit in it"),
+        (None, "no file"),
+    ],
+)
+def test_another_page_is_refused(content: str | None, words: str, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / "a.html").write_text(content)
+    with pytest.raises(ValueError, match=words):
+        report.from_html(tmp_path / "a.html")
+
+
+@pytest.mark.parametrize("name", ["small", "recorded"])
+def test_no_sound_is_loud_long_or_empty(name: str) -> None:
+    """The bytes that a browser plays, not what was meant to be written."""
+    found = re.findall(r'src="data:audio/wav;base64,([^"]*)"', page(name))
+    assert len(found) == len([s for s in sounds(MADE[name]()) if s.wav]) >= 2
+    for text in found:
+        with wave.open(io.BytesIO(base64.b64decode(text))) as file:
+            assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, 16000)
+            y = np.frombuffer(file.readframes(file.getnframes()), "<i2") / 2**15
+        assert 0 < y.size <= SECONDS * 16000
+        assert 20 * np.log10(np.abs(y).max()) <= PEAK_DB
+        assert 20 * np.log10(np.sqrt(np.mean(y**2))) <= RMS_DB
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
+def test_a_limit_is_met_whatever_the_level(scale: float) -> None:
+    click = np.zeros(8000)
+    click[4000] = scale
+    peaks = {name: np.abs(limit(y, 8000)[0]).max() for name, y in (("click", click), ("noise", scale * noise()))}
+    assert peaks["click"] == pytest.approx(10 ** (PEAK_DB / 20), rel=1e-12)
+    assert peaks["noise"] < peaks["click"]
+    ends = limit(scale * (noise() + 3), 8000)[0]
+    assert ends[0] == ends[-1] == 0
+    assert np.abs(ends[: round(FADE * 8000)]).max() < np.abs(ends).max()
+
+
+def noise() -> np.ndarray[Any, Any]:
+    return np.random.default_rng(0).standard_normal(8000)
+
+
+@pytest.mark.parametrize("y", [np.zeros(100), np.full(100, 0.1), np.zeros(0)])
+def test_silence_is_not_raised(y: np.ndarray[Any, Any]) -> None:
+    assert limit(y, 8000)[1] is None
+    assert len(wav(y, 8000)) == 44 + 2 * y.size
+
+
+def test_features_and_rates_that_no_one_plays_are_told() -> None:
+    words = {s.title: s.words for s in sounds(replace(small(), sr=small().sr / 16000))}
+    assert words["input: constant, seed 0"].startswith("nothing to hear: an input that does not change")
+    assert words["input: noise, seed 0"].startswith("nothing to hear: features at 0.125 Hz")
+    assert words["output: noise, seed 0"].startswith("no player: browsers play 3000 …")
+
+
+def test_every_rule_has_a_claim() -> None:
+    assert set(CLAIMS) == {rule.id for rule in RULES}
+    assert all(claim(id).statement for id in CLAIMS.values())
+
+
+def test_a_card_says_what_the_audit_says() -> None:
+    """Heights over the floor, from the runs themselves."""
+    (first,) = [c for c in cards(small()) if c.rule.id == "UA101" and c.artifact.owner == 1]
+    seen = {(row.kind, row.input): row for row in first.seen}
+    for r in small().runs:
+        mine = [m for line, m in zip(small().lines, r.lines, strict=True) if line.owner == 1 and m.freq]
+        row = seen["measured", f"{r.input}, seed 0"]
+        assert (row.db, row.lines) == (max(m.height_db for m in mine), len(mine))
+        assert row.standing == sum(m.height_db >= 10 for m in mine)
+    assert {kind for kind, _ in seen} == {"expected", "actual", "measured"}
+    assert [c.owner for c in first.cures] == [1] * len(first.cures) != []
+    assert first.severity != "note"
+
+
+def test_sarif_has_a_result_for_each_contradiction_card_and_limit() -> None:
+    (run,) = json.loads(report.to_sarif(hostile()))["runs"]
+    rules, document = run["tool"]["driver"]["rules"], report.to_dict(hostile())
+    assert all(rules[row["ruleIndex"]]["id"] == row["ruleId"] for row in run["results"])
+    found = [(row["ruleId"], row["level"]) for row in run["results"]]
+    assert found[0] == ("TP101", "error")
+    assert [row for row in found if row[0].startswith("UA")] == [(c["rule"], c["severity"]) for c in document["cards"]]
+    prints = [row["partialFingerprints"]["audit/v1"] for row in run["results"]]
+    assert len(prints) == len(set(prints))
+    assert run["results"][0]["message"]["text"] == HOSTILE
+
+
+@pytest.mark.parametrize("name", MADE)
+@pytest.mark.parametrize(("fail_on", "levels"), [("error", 1), ("warning", 2), ("never", 0)])
+def test_junit_fails_as_the_command_does(name: str, fail_on: str, levels: int) -> None:
+    fails = ("error", "warning")[:levels]
+    root = ET.fromstring(report.junit_of(report.to_dict(MADE[name]()), fail_on=fail_on))
+    failed = [case.attrib["name"] for case in root.iter("testcase") if case.find("failure") is not None]
+    assert str(len(failed)) == root.attrib["failures"] == root[0].attrib["failures"]
+    assert len(failed) == sum(f.level in fails for f in MADE[name]().findings)
+
+
+def test_junit_of_a_contradiction_fails_and_of_a_limit_is_skipped() -> None:
+    root = ET.fromstring(report.to_junit(hostile()))
+    counts = {name: int(root.attrib[name]) for name in ("tests", "failures", "skipped")}
+    assert counts["failures"] >= 1
+    assert counts["skipped"] >= 2
+    assert counts["tests"] == len(list(root.iter("testcase")))
+    clean = HOSTILE.replace("\x1b", "\ufffd")
+    assert clean in [failure.text for failure in root.iter("failure")]
+
+
+def test_markdown_has_no_mark_up_of_strangers() -> None:
+    text = report.to_markdown(hostile())
+    assert "<img" not in text
+    assert "<script" not in text.replace(f"`{HOSTILE}`", "")
+    assert text.startswith(f"# Audit of {plain(HOSTILE)}\n")
+    assert "| 1 | `convt k8 s4 p2` | 2000 Hz | 3 |" in text
+
+
+@pytest.mark.parametrize("suffix", [suffix for suffix in report.FORMATS if suffix != ".html"])
+def test_every_suffix_gives_what_it_says(suffix: str) -> None:
+    begins = {
+        ".json": b'{\n "schema": "torchparity.audit/2"',
+        ".md": b"# Audit of small",
+        ".png": b"\x89PNG",
+        ".sarif": b'{\n  "$schema"',
+        ".txt": b"small at 16000 Hz",
+        ".xml": b"<?xml",
+    }
+    made = report.render(small(), suffix)
+    assert (made if isinstance(made, bytes) else made.encode()).startswith(begins[suffix])
+    with pytest.raises(ValueError, match=r"suffix: got '\.wav'"):
+        report.render(small(), ".wav")

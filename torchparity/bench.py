@@ -1,0 +1,182 @@
+"""A module on the bench: how long its inputs must be, and where its response to a constant is steady."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dspref.arrays import Array, NotAnalysable, complaint
+from torchparity.adapt import valid_length
+from torchparity.arithmetic import unit
+from torchparity.calls import own_dtype
+from torchparity.examples import LENGTHS
+from torchparity.signals import signal
+from torchparity.spine import Spine, run
+
+LEAST_PERIODS, LEAST_SAMPLES = 64, 1 << 14
+"""Of the response to a constant, which need not be longer: it repeats."""
+
+GUARDS = (32, 128, 512)
+"""Periods tried as margins at both ends, until the steady part is long enough."""
+
+FOLLOWED = 64
+"""Samples of the innermost layer with which a module is followed call by call."""
+
+LARGEST = 1 << 28
+"""Samples in or out of one run beyond which it is refused: 1 GiB of float32."""
+
+ROUNDINGS = 1 << 10
+"""Units of roundoff of the largest sample by which periods may differ and still repeat.
+
+It only says where measuring begins. MelGAN needs 17, EnCodec 36: sums are ordered otherwise from place to place."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A module on the bench: what is known of it, and what it is fed with.
+
+    Attributes
+    ----------
+    module : nn.Module
+        From (batch, channel, time) to (batch, channel, time).
+    spine : Spine
+    seed : int
+    sizes : (batch, channels)
+        Of the input.
+    time : int or None
+        Input samples, if the user says how many.
+    taken : int
+        Input samples that the module is known to take.
+    progress : function
+    """
+
+    module: nn.Module
+    spine: Spine
+    seed: int
+    sizes: tuple[int, int]
+    time: int | None
+    taken: int
+    progress: Callable[[str], None]
+
+    @property
+    def period(self) -> int:
+        """Period of the steady response to a constant: S."""
+        return self.spine.chain.factor
+
+    @property
+    def step(self) -> int:
+        """Input samples of whole periods, as networks that lower the rate take them; and what the module asks for."""
+        own = (self.period / self.spine.rate).numerator
+        return own if self.taken == LENGTHS[0] else math.lcm(own, self.taken)
+
+    @property
+    def followed(self) -> int:
+        """Input samples with which every layer has enough to read patterns from: `FOLLOWED` of the innermost."""
+        return valid_length(self.module, FOLLOWED * self.step)
+
+    @property
+    def roundoff(self) -> float:
+        """Unit roundoff of the module's arithmetic."""
+        return unit(own_dtype(self.module))
+
+    def inputs(self, samples: int) -> int:
+        """Return how many input samples make so many output samples: those given, if they were."""
+        if self.time is not None:
+            return self.time
+        return valid_length(self.module, -(-math.ceil(samples / self.spine.rate) // self.step) * self.step)
+
+    def respond(self, x: Tensor) -> Array:
+        """Return the module's output in double precision, (batch, channel, time)."""
+        longest = math.ceil(x.numel() * max(Fraction(1), self.spine.rate))
+        if longest > LARGEST:
+            raise NotAnalysable(complaint("output", f"about {longest} samples", f"at most {LARGEST}"))
+        return np.asarray(run(self.module, x.to(getattr(torch, own_dtype(self.module)))).to(torch.float64).numpy())
+
+    def tried(self, name: str) -> Array:
+        """Return the response to a signal of a length that the module is known to take."""
+        return self.respond(signal(name, (*self.sizes, self.time or self.taken), self.seed))
+
+    def check_length(self, y: Array, length: int, known: Response, name: str) -> None:
+        """Refuse a response that is longer or shorter than the rate says, by what a constant shows."""
+        due = known.y.shape[-1] + self.spine.rate * (length - known.length)
+        if y.shape[-1] != due:
+            got, allowed = f"{y.shape[-1]} samples of {name}", f"{due}, as a constant makes"
+            hint = "the number of samples depends on the values of the input: dynamic control flow"
+            raise NotAnalysable(complaint(f"output of {length} input samples", got, allowed, hint))
+
+
+@dataclass(frozen=True)
+class Response:
+    """The response to a constant, or to silence.
+
+    Attributes
+    ----------
+    y : array (batch, channel, time)
+    length : int
+        Of the input.
+    start, rest : int
+        Samples at either end that are not steady.
+    periodic : bool
+        Whether it becomes steady; if not, `start` and `rest` leave the middle.
+    """
+
+    y: Array
+    length: int
+    start: int
+    rest: int
+    periodic: bool
+
+
+def steady(bench: Bench, name: str, *, least: int = 0) -> Response:
+    """Return the response to a constant or to silence, and where it is steady.
+
+    Parameters
+    ----------
+    bench : Bench
+    name : {'constant', 'silence'}
+    least : int, optional
+        Steady samples wanted; if not given, as many as spectra are measured on.
+
+    Raises
+    ------
+    NotAnalysable
+        If it does not become steady, and the middle is too short to look at.
+    """
+    least = least or max(LEAST_PERIODS * bench.period, LEAST_SAMPLES)
+    for guard in GUARDS:
+        length = bench.inputs(least + (2 * guard * bench.period if bench.time is None else 0))
+        bench.progress(f"seed {bench.seed}: {name}, {length} samples")
+        y = bench.respond(signal(name, (*bench.sizes, length), bench.seed))
+        part = settled(y, bench.period, bench.roundoff)
+        if part.stop - part.start >= (32 * bench.period if bench.time is not None else least):
+            return Response(y, length, part.start, y.shape[-1] - part.stop, True)
+        if bench.time is not None:
+            break
+    margin = round(bench.spine.rate * min(GUARDS[-1], length // 4))
+    if y.shape[-1] - 2 * margin < 32 * bench.period:
+        got, needed = f"{length} samples", math.ceil(64 * bench.period / bench.spine.rate)
+        raise NotAnalysable(complaint("input", got, f"about {needed} or more", "or leave its length to the audit"))
+    return Response(y, length, margin, margin, False)
+
+
+def settled(y: Array, period: int, roundoff: float) -> slice:
+    """Return the samples around the middle where `y` (..., time) repeats with `period`, to rounding.
+
+    Two periods are the same if they differ by at most `ROUNDINGS` units of roundoff of the largest sample.
+    """
+    periods = y.shape[-1] // period
+    if periods == 0:
+        return slice(0, 0)
+    rows = y[..., : periods * period].reshape(-1, periods, period)
+    middle = periods // 2
+    apart = np.abs(rows - rows[:, middle : middle + 1]).max(axis=(0, 2))
+    same = apart <= ROUNDINGS * roundoff * np.abs(y).max()
+    first = middle - int(np.argmin(np.append(same[: middle + 1][::-1], False))) + 1
+    last = middle + int(np.argmin(np.append(same[middle:], False)))
+    return slice(first * period, last * period)

@@ -1,0 +1,120 @@
+"""An audit's document as text of at most 80 columns."""
+
+from __future__ import annotations
+
+import textwrap
+from fractions import Fraction
+
+from dspref.tables import decimal, hertz
+from torchparity.against import Change, Comparison
+from torchparity.report.words import (
+    Document,
+    grid,
+    highest,
+    level_columns,
+    owned,
+    shown,
+    span,
+    strongest,
+    upsamplers,
+)
+
+
+def text_of(document: Document) -> str:
+    """Return a document of an audit as text of at most 80 columns."""
+    blocks = [_head(document)]
+    if document["runs"]:
+        blocks += [_owners(document), _table(document), _inputs(document)]
+    blocks += [*_levels(document), *_cures(document), _verdict(document)]
+    return "\n\n".join([*blocks, *_against(document)]) + "\n"
+
+
+def _head(document: Document) -> str:
+    layers = [row["spec"] for row in upsamplers(document)]
+    count = f"{len(layers)} upsampling layer{'s' if len(layers) > 1 else ''}"
+    head = f"{document['name']} at {hertz(Fraction(document['sr_exact']))}: {count}, ×{document['factor']}"
+    words = f"predicted: lines at multiples of {grid(document)} and nowhere else"
+    return "\n".join([head, *_wrapped(" | ".join(layers)), *_wrapped(words)])
+
+
+def _wrapped(text: str, indent: str = "  ") -> list[str]:
+    return textwrap.wrap(text, 80, initial_indent=indent, subsequent_indent=indent + "  ", break_on_hyphens=False)
+
+
+def _owners(document: Document) -> str:
+    """Return one row per upsampling layer: its lines, and how high they were measured."""
+    runs = shown(document)
+    columns = [f"{r['input']}, dB" for r in runs]
+    rows = [f"{'layer':>5}  {'its lines, multiples of':<24}{'lines':>6}" + "".join(f"{c:>16}" for c in columns)]
+    for stage in upsamplers(document):
+        mine = owned(document, stage["owner"])
+        cells = "".join(f"{span(r, mine):>16}" for r in runs)
+        rows.append(f"{stage['owner']:>5}  {hertz(Fraction(stage['rate_in_exact'])):<24}{len(mine):>6}{cells}")
+    return "over the local floor, median (highest) of each layer's new lines:\n" + "\n".join(rows)
+
+
+def _table(document: Document) -> str:
+    """Return the highest lines, with every input beside."""
+    runs, lines = shown(document), document["lines"]
+    known = runs[0]["input"] == "constant" and all(row["predicted_db"] is not None or row["null"] for row in lines)
+    head = f"{'Hz':>16}  {'owner':>5}" + (f"{'predicted':>14}{'measured':>14}" if known else "")
+    rows = [head + "".join(f"{'over floor,':>14}" for _ in runs)]
+    rows.append(" " * len(head) + "".join(f"{r['input']:>14}" for r in runs))
+    for k in highest(document):
+        levels = f"{_words(lines[k]):>14}{runs[0]['lines'][k]['level_db']:>11.1f} dB" if known else ""
+        cells = "".join(f"{r['lines'][k]['height_db']:>11.1f} dB" for r in runs)
+        rows.append(f"{decimal(Fraction(lines[k]['hz_exact'])):>16}  {lines[k]['owner']:>5}{levels}{cells}")
+    count = len(rows) - 2
+    told = f"the {count} highest of {len(lines) - 1} predicted lines (0 Hz, the offset itself, left out):"
+    return told + "\n" + "\n".join(rows)
+
+
+def _words(line: Document) -> str:
+    return "null" if line["predicted_db"] is None else f"{line['predicted_db']:.1f} dB"
+
+
+def _inputs(document: Document) -> str:
+    rows = []
+    for r in document["runs"]:
+        off = len(r["peaks_off_grid"])
+        words = f"{off} off" + ("" if r["judged"] else " (not judged)")
+        rows.append(f"{r['input']}, seed {r['seed']}: {r['peaks']} peaks, {r['peaks'] - off} on the grid, {words}")
+    head = f"peaks ≥ {document['stands_db']:.0f} dB (0 Hz included), found without looking at the prediction:"
+    return "\n".join([head, *(f"  {row}" for row in rows)])
+
+
+def _levels(document: Document) -> list[str]:
+    """Return the strongest line of each layer: of weights not trained yet on average, and of these weights."""
+    columns = level_columns(document)
+    if not columns:
+        return []
+    rows = [
+        " " * 7 + "".join(f"{kind:>14}" for kind, _, _ in columns),
+        f"{'layer':>5}  " + "".join(f"{words:>14}" for _, words, _ in columns),
+    ]
+    for stage in upsamplers(document):
+        mine = owned(document, stage["owner"])
+        rows.append(f"{stage['owner']:>5}  " + "".join(f"{strongest(db, mine):>14}" for _, _, db in columns))
+    return ["strongest new line of each layer, dB re 1: before training on average, and now:\n" + "\n".join(rows)]
+
+
+def _cures(document: Document) -> list[str]:
+    rows = [f"layer {cure['owner']}, {cure['rule']}: {cure['words']}" for cure in document["cures"]]
+    return ["\n".join(["cures:", *(line for row in rows for line in _wrapped(row))])] if rows else []
+
+
+def _against(document: Document) -> list[str]:
+    """Return what changed from another audit, in the words of `Comparison`."""
+    if document["against"] is None:
+        return []
+    fields = ("input", "hz", "owner", "before_db", "after_db")
+    held = document["against"]
+    combs, lines = (tuple(Change(*(row[f] for f in fields)) for row in held[name]) for name in ("combs", "lines"))
+    return [Comparison(held["before"], held["after"], combs, lines, tuple(held["remarks"])).to_text().rstrip()]
+
+
+def _verdict(document: Document) -> str:
+    found = document["findings"]
+    kept = [f"{f['level']}: {f['text']}" for f in found if f["level"] in ("error", "note")]
+    kept += [f"remark: {words}" for words in document["remarks"]]
+    return "\n".join([f"verdict: {document['verdict']['text']}", *(row for words in kept for row in _wrapped(words))])

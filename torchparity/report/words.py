@@ -1,0 +1,113 @@
+"""What every form of an audit's document says in words: layers, their lines, limits, settings."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from statistics import median
+from typing import Any, TypeAlias
+
+from dspref.tables import hertz
+
+Document: TypeAlias = dict[str, Any]
+
+ROWS = 16
+"""Lines in a table, the highest first; JSON has them all."""
+
+
+def upsamplers(document: Document) -> list[Document]:
+    """Return the stages that upsample, in order."""
+    return [row for row in document["stages"] if row["owner"] is not None]
+
+
+def shown(document: Document) -> list[Document]:
+    """Return the runs of the first seed."""
+    return [r for r in document["runs"] if r["seed"] == document["runs"][0]["seed"]]
+
+
+def owned(document: Document, owner: int) -> list[int]:
+    """Return the places of the lines that are new at one layer, 0 Hz left out."""
+    return [k for k, line in enumerate(document["lines"]) if line["owner"] == owner and line["hz"]]
+
+
+def grid(document: Document) -> str:
+    """Return the spacing of all lines, exactly, with its unit."""
+    return hertz(Fraction(document["sr_exact"]) / document["factor"])
+
+
+def span(run: Document, places: list[int]) -> str:
+    """Return the median and the highest of heights over the floor, in words."""
+    heights = [run["lines"][k]["height_db"] for k in places]
+    return f"{median(heights):.0f} ({max(heights):.0f})" if heights else "–"
+
+
+def highest(document: Document) -> list[int]:
+    """Return the places of the highest lines of the last input shown (noise), in order of frequency."""
+    last = shown(document)[-1]["lines"]
+    order = sorted(range(1, len(document["lines"])), key=lambda k: -last[k]["height_db"])
+    return sorted(order[:ROWS])
+
+
+def level_columns(document: Document) -> list[tuple[str, str, list[float | None]]]:
+    """Return (kind, input, level of each line in dB or None) of what is expected, and of what there is."""
+    expected = [("expected", e["input"], e["levels_db"]) for e in document["expected"]]
+    return expected + [("actual", s["input"], s["levels_db"]) for s in document["actual"]]
+
+
+def strongest(levels: list[float | None], places: list[int]) -> str:
+    """Return the highest level among some lines in words.
+
+    Examples
+    --------
+    >>> strongest([None, -20.0, -31.25], [0, 2]), strongest([None], [0])
+    ('-31.2 dB', 'none')
+    """
+    there = [db for k in places if (db := levels[k]) is not None]
+    return f"{max(there):.1f} dB" if there else "none"
+
+
+def place(card: Document) -> str:
+    """Return in words which layer a card is about."""
+    if card["owner"] is not None:
+        return f"layer {card['owner']}, {card['layer']}"
+    stages = [str(stage) for stage in card["stages"]]
+    return f"stage{'s' if len(stages) > 1 else ''} {', '.join(stages)}" if stages else "the whole chain"
+
+
+def changes(document: Document) -> list[tuple[str, ...]]:
+    """Return what changed from another audit: input, Hz, layer, before, after, change; the largest first."""
+    moved = [row for row in document["against"]["lines"] if row["kind"] not in ("same", "none")]
+    moved.sort(key=lambda row: -abs(float("inf") if row["difference_db"] is None else row["difference_db"]))
+    return [_change(row) for row in moved[:ROWS]]
+
+
+def _change(row: Document) -> tuple[str, ...]:
+    levels = ["none" if db is None else f"{db:.1f} dB" for db in (row["before_db"], row["after_db"])]
+    change = row["kind"] if row["difference_db"] is None else f"{row['difference_db']:+.1f} dB"
+    return row["input"], f"{row['hz']:.10g}", str(row["owner"] or "–"), *levels, change
+
+
+def limits(document: Document) -> list[str]:
+    """Return in words what was not analysed, and what was assumed."""
+    found = [f"{row['name']} ({row['type']}): {row['why']}" for row in document["not_described"]]
+    found += [f["text"] for f in document["findings"] if f["level"] == "note"]
+    for e in document["expected"]:
+        found += [f"expected, {e['input']}: {n['what']} at {n['where']}: {n['why']}" for n in e["not_predicted"]]
+        found += [f"expected, {e['input']}: {words}" for words in e["remarks"]]
+    if not document["expected"] and all(row["predicted_db"] is None and not row["null"] for row in document["lines"]):
+        found.append("levels of lines were not predicted, only where they can be")
+    return list(dict.fromkeys([*found, *document["remarks"]]))
+
+
+def settings_of(document: Document) -> list[tuple[str, str]]:
+    """Return what decides the numbers, besides the command, as names and words."""
+    r = document["reproduce"]
+    rows = [
+        ("Seeds", ", ".join(map(str, r["seeds"])) or "none"),
+        ("Checkpoint", document["checkpoint"] or "none: the weights that the factory made"),
+        ("Arithmetic", ", ".join(sorted({run["dtype"] for run in document["runs"]})) or "none"),
+        ("Device", f"{r['device']}: {r['processor']}, {r['threads']} thread{'s' if r['threads'] > 1 else ''}"),
+        ("TF32", f"{'on' if r['tf32'] else 'off'}, as it is set; the CPU has none"),
+        ("Deterministic algorithms", "demanded" if r["deterministic_algorithms"] else "not demanded"),
+        ("System", r["system"]),
+    ]
+    return [*rows, ("Versions", ", ".join(f"{name} {number}" for name, number in r["versions"].items()))]

@@ -1,0 +1,146 @@
+"""What a call that resamples is, as a layer: from its module, if that is described, else from its own arguments."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+from dspref.arrays import NotAnalysable
+from dspref.chain import Chain, Stage
+from dspref.interpolators import Linear, Nearest
+from dspref.outline import Outline
+from dspref.spec import outlined
+from torchparity.describe import describe
+from torchparity.followed import UNSEEN, Call
+
+VIEWS = ("view", "reshape", "flatten", "_unsafe_view", "pixel_shuffle", "contiguous")
+"""Calls that make time of channels."""
+
+MOVES = frozenset((*VIEWS, "permute", "transpose", "movedim", "swapaxes", "unflatten", "unsqueeze", "squeeze", "clone"))
+"""Calls that only move samples."""
+
+UNKNOWN = "its rates are known, its kernel is not"
+
+
+def described(call: Call, factor: Fraction, before: Call | None = None) -> tuple[Stage | None, str]:
+    """Return the layer that a call is, for the factor that was seen; or None and the reason.
+
+    Parameters
+    ----------
+    call : Call
+    factor : Fraction
+        Output rate over input rate.
+    before : Call, optional
+        What made the samples that it takes, if nothing but moving came between.
+    """
+    if call.func == UNSEEN:
+        return None, "runs out of sight"
+    try:
+        layer = _of_module(call) or _of_call(call, factor, before)
+    except (NotAnalysable, ValueError, TypeError) as error:
+        return None, str(error)
+    if layer is None or layer.factor != factor:
+        return None, UNKNOWN
+    return layer, ""
+
+
+def _of_module(call: Call) -> Stage | None:
+    """Return the outline of a module that does nothing else than this call."""
+    if any(True for name, _ in call.module.named_children() if name != "parametrizations"):
+        return None
+    try:
+        stage = describe(call.module)
+    except NotAnalysable:
+        return None
+    return None if isinstance(stage, Chain) else outlined(stage) or stage
+
+
+def _of_call(call: Call, factor: Fraction, before: Call | None) -> Stage | None:
+    """Return the layer by the function's own arguments."""
+    match call.func:
+        case "conv_transpose1d" | "conv_transpose2d" | "conv_transpose3d":
+            return _transposed(call, factor)
+        case "conv1d" | "conv2d" | "conv3d":
+            return _conv(call, factor)
+        case "interpolate" | "upsample":
+            return _interpolation(call, factor)
+        case "repeat_interleave":
+            return Nearest(int(factor)) if factor.denominator == 1 else None
+        case "istft":
+            n_fft, hop = call.given(1, "n_fft"), call.given(2, "hop_length")
+            crop = n_fft // 2 if call.given(5, "center", True) else 0
+            return Outline("istft", n_fft, stride=hop or n_fft // 4, padding=crop)
+        case "fold":  # frames of K samples, added where they overlap: a transposed convolution of unit kernels
+            return Outline(
+                "convt", max(_sizes(call.given(2, "kernel_size"))), stride=max(_sizes(call.given(5, "stride", 1)))
+            )
+        case "__getitem__" if factor.numerator == 1:
+            return Outline("conv", 1, stride=factor.denominator)
+        case name if name in VIEWS and factor.denominator == 1 and factor > 1:
+            return _shuffle(before, int(factor))
+    return None
+
+
+def _shuffle(before: Call | None, L: int) -> Outline:
+    """Return a sub-pixel convolution, if a convolution made the channels; else what puts channels behind each other."""
+    if before is None or before.func != "conv1d" or before.given(3, "stride", 1) not in (1, (1,), [1]):
+        return Outline("unsqueeze", L, stride=L)
+    conv = _conv(before, Fraction(1))
+    assert conv is not None, "its stride is 1"
+    return Outline("shuffle", conv.length, stride=L, padding=conv.padding, dilation=conv.dilation, groups=conv.groups)
+
+
+def _sizes(sizes: Any) -> tuple[int, ...]:
+    return tuple(sizes) if isinstance(sizes, (tuple, list)) else (int(sizes),)
+
+
+def _axis(sizes: Any, at: int) -> int:
+    """Return the size along an axis, of those given for all axes, or one for all."""
+    sizes = _sizes(sizes)
+    return int(sizes[at if len(sizes) > 1 else 0])
+
+
+def _along(call: Call, place: int, name: str, wanted: int) -> int:
+    """Return the axis of a kernel whose stride is the one that was seen; the last if none is."""
+    axes = len(call.given(1, "weight")) - 2
+    sizes = _sizes(call.given(place, name, 1))
+    return next((i for i, size in enumerate(sizes) if size == wanted and len(sizes) == axes), axes - 1)
+
+
+def _transposed(call: Call, factor: Fraction) -> Outline | None:
+    if factor.denominator > 1:
+        return None
+    at, shape = _along(call, 3, "stride", int(factor)), call.given(1, "weight")
+    return Outline(
+        "convt",
+        shape[2 + at],
+        stride=_axis(call.given(3, "stride", 1), at),
+        padding=_axis(call.given(4, "padding", 0), at),
+        output_padding=_axis(call.given(5, "output_padding", 0), at),
+        groups=int(call.given(6, "groups", 1)),
+        dilation=_axis(call.given(7, "dilation", 1), at),
+    )
+
+
+def _conv(call: Call, factor: Fraction) -> Outline | None:
+    if factor.numerator > 1:
+        return None
+    at, shape = _along(call, 3, "stride", factor.denominator), call.given(1, "weight")
+    padding = call.given(4, "padding", 0)
+    return Outline(
+        "conv",
+        shape[2 + at],
+        stride=_axis(call.given(3, "stride", 1), at),
+        padding=0 if isinstance(padding, str) else _axis(padding, at),
+        dilation=_axis(call.given(5, "dilation", 1), at),
+        groups=int(call.given(6, "groups", 1)),
+    )
+
+
+def _interpolation(call: Call, factor: Fraction) -> Stage | None:
+    mode, corners = call.given(3, "mode", "nearest"), call.given(4, "align_corners")
+    if factor.denominator > 1:
+        return None
+    if mode in ("nearest", "nearest-exact"):
+        return Nearest(int(factor))
+    return Linear(int(factor)) if mode in ("linear", "bilinear", "trilinear") and not corners else None
