@@ -12,11 +12,11 @@ from pathlib import Path
 
 import torch
 from torch import nn
-from torchparity.rates import Rates
 
 from tests.zoo.measured import Response, responses
 from tests.zoo.table import Row
 from tests.zoo.traced import traced
+from torchparity.rates import Rates
 
 LINUX = Path("/proc/self")
 """Where Linux tells a process's memory, and forgets its high-water mark."""

@@ -13,7 +13,8 @@ from dspref.arrays import Array
 from dspref.spectrum import SEGMENTS, Peak, average_spectrum, finest
 from tests.zoo.table import Row
 from torchparity.arithmetic import unit
-from torchparity.measure import LEAST_PERIODS, LEAST_SAMPLES, LEAST_SEGMENTS, STANDS_DB, settled
+from torchparity.bench import LEAST_PERIODS, LEAST_SAMPLES, settled
+from torchparity.measure import LEAST_SEGMENTS, STANDS_DB
 
 MARGINS = (32, 128)
 """Periods left out at either end, and one more try where the response is not steady by then."""

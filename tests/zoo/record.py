@@ -9,7 +9,10 @@ from tests.zoo.audited import Audited
 from tests.zoo.measured import Response
 from tests.zoo.table import ZOO
 
-HEAD = "| model | package | chain | resamples besides | factor | grid | peaks of a constant | of noise | off the grid |"
+HEAD = (
+    "| model | package | chain | on other ways | leaves no line | factor | grid "
+    "| peaks of a constant | of noise | off the grid |"
+)
 COST = "| model | parameters | make | trace | measure | memory |"
 
 NOT_RUN = """## What CI does not run
@@ -69,7 +72,7 @@ def page(seen: Sequence[Audited], made: str) -> str:
 def remarks(audited: Audited) -> tuple[str, ...]:
     """Return what is to be known of one decoder: of its source, of its responses, and of its trace."""
     row = audited.row
-    unknown = tuple(f"not understood by the trace: {text}" for text in audited.rates.not_understood)
+    unknown = (f"out of sight of the trace: {_counts(row.hidden)}",) if row.hidden else ()
     silent = row.silent and f"a coarser grid explains its peaks: {row.silent}"
     drifts = row.drifts and f"its response to a constant does not repeat to rounding: {row.drifts}"
     return tuple(text for text in (row.note, silent, drifts) if text) + unknown
@@ -77,11 +80,15 @@ def remarks(audited: Audited) -> tuple[str, ...]:
 
 def _row(a: Audited) -> str:
     row = a.row
-    inner = ", ".join(f"{count} × {word}" for word, count in row.inner) or "nothing"
+    besides = " | ".join(_counts(pairs) for pairs in (row.branches, row.inner))
     off = len(a.constant.off_grid) + len(a.noise.off_grid)
     peaks = f"{_peaks(a.constant, row.period)} | {_peaks(a.noise, row.period)} | {off}"
     chain = row.chain.replace(" | ", ", ")
-    return f"| {row.name} | {row.package} | {chain} | {inner} | {row.factor} | {float(row.grid_hz):g} Hz | {peaks} |"
+    return f"| {row.name} | {row.package} | {chain} | {besides} | {row.factor} | {float(row.grid_hz):g} Hz | {peaks} |"
+
+
+def _counts(pairs: tuple[tuple[str, int], ...]) -> str:
+    return ", ".join(f"{count} × {word}" for word, count in pairs) or "nothing"
 
 
 def _peaks(response: Response, period: int) -> str:

@@ -1,8 +1,9 @@
 """What every decoder of the zoo is, read from its package's source by hand: none of it is traced or measured.
 
 `chain` are the layers that raise the rate on the way to the waveform, in the order of the signal, with the padding
-that the layer itself has (EnCodec and its kin trim by slicing, behind the layer). `inner` is what resamples besides:
-by the factor and its inverse around an activation, in front of a U-Net and behind it, an STFT in front of an iSTFT.
+that the layer itself has (EnCodec and its kin trim by slicing, behind the layer); of several ways that lead there, the
+one of the finest grid. `branches` raise it on other ways. `inner` is what resamples besides, and leaves no line: a
+factor and its inverse around an activation, or around a U-Net; its encoder; an STFT in front of an iSTFT.
 
 The grid is sr over the longest period of anything inside: of a decoder its whole factor; of a U-Net, whose output is
 as long as its input, output samples per step of its slowest rate.
@@ -55,8 +56,9 @@ class Row:
         Output samples between two steps of the slowest rate inside: lines are at multiples of sr/period.
     source : tuple of Cited
         The lines of the package that say so.
-    inner : tuple of (str, int)
-        Resamplers that are not net, in words, and how many there are.
+    branches, inner : tuple of (str, int)
+        Resamplers on other ways, and those that are not net: in words, without padding and groups, or as function and
+        factor; and how many there are.
     arguments : callable
         Lays (batch, channel, time) out as the module takes it.
     output : str
@@ -67,6 +69,8 @@ class Row:
         Why a coarser grid explains all that stands for a constant and for noise; "" where none does.
     drifts : str
         Why the response to a constant does not repeat to rounding; "" where it does.
+    hidden : tuple of (str, int)
+        Modules that run where no trace sees what they do, by their type, and how many there are.
     """
 
     name: str
@@ -78,12 +82,14 @@ class Row:
     sr: int
     period: int
     source: tuple[Cited, ...]
+    branches: tuple[tuple[str, int], ...] = ()
     inner: tuple[tuple[str, int], ...] = ()
     arguments: Callable[[Tensor], tuple[Tensor, ...]] = field(default=lambda x: (x,))
     output: str = ""
     note: str = ""
     silent: str = ""
     drifts: str = ""
+    hidden: tuple[tuple[str, int], ...] = ()
 
     @property
     def grid_hz(self) -> Fraction:
@@ -186,7 +192,9 @@ ZOO = (
          hf("univnet/modeling", 380, "2 * self.stride"), hf("univnet/modeling", 382, "self.stride // 2"),
          hf("univnet/modeling", 312, "unfold(2, hop_size"), hf("univnet/modeling", 450, "hop_length * stride")),
         arguments=mel_and_noise, output="waveforms",
-        note="kernels of location-variable convolutions are held for 8, 64 and 256 samples: on the same grid",
+        branches=(("unsqueeze x8", 4), ("unsqueeze x64", 4), ("unsqueeze x256", 4)),
+        inner=(("unfold x1/8", 4), ("unfold x1/64", 4), ("unfold x1/256", 4)),
+        note="4 location-variable convolutions a stage, with kernels held for 8, 64 and 256 samples: on the same grid",
     ),
     Row(
         "transformers Mimi", TRANSFORMERS, makers.mimi, 64, "convt k4 s2 g64 | convt k16 s8 | convt k12 s6 | "
@@ -248,13 +256,15 @@ ZOO = (
         (Cited("snac/snac.py", 17, "sampling_rate=44100"), Cited("snac/snac.py", 22, "decoder_rates=[7, 7, 3, 3]"),
          Cited("snac/layers.py", 140, "kernel_size=2 * stride"), Cited("snac/layers.py", 142, "math.ceil(stride / 2)"),
          Cited("snac/layers.py", 143, "output_padding=stride % 2")),
-        note="odd factors; noise blocks and attention windows are switched off",
+        hidden=(("Snake1d", 29),), note="odd factors; noise blocks and attention windows are switched off; "
+        "activations are scripted",
     ),
     Row(
-        "vocos 24k", VOCOS, makers.vocos, 100, "istft x256 k1024 p384", 256, 24000, 256,
+        "vocos 24k", VOCOS, makers.vocos, 100, "convt k1024 s256", 256, 24000, 256,
         (Cited("vocos/spectral_ops.py", 48, "pad = (self.win_length - self.hop_length) // 2"),
          Cited("vocos/spectral_ops.py", 56, "torch.fft.irfft"), Cited("vocos/spectral_ops.py", 61, "fold(")),
-        note="irfft and fold, not torch.istft; sizes and rate as published (24 kHz)",
+        note="irfft and fold, not torch.istft: frames of 1024 added every 256 are a transposed convolution of unit "
+        "kernels; sizes and rate as published (24 kHz)",
     ),
     Row(
         "demucs Demucs", DEMUCS, makers.demucs, 2, f"{DECODER} | convt k8 s4 | convt k8 s4", 1, 44100, 2048,
@@ -264,8 +274,9 @@ ZOO = (
          Cited("demucs/demucs.py", 360, "kernel_size, stride, padding=padding"),
          Cited("demucs/demucs.py", 416, "resample_frac(x, 1, 2)"),
          Cited("demucs/demucs.py", 432, "resample_frac(x, 2, 1)")),
-        inner=(("sinc x2", 1), ("sinc /2", 1), ("conv k8 s4", 6)),
-        note="×2, down by 4096, up by 4096, ÷2: the slowest rate is 2·44 100/4096 Hz",
+        inner=(("shuffle x2 k53", 1), ("conv k104 s2", 1), ("conv k8 s4", 6)),
+        note="×2, down by 4096, up by 4096, ÷2: the slowest rate is 2·44 100/4096 Hz; julius resamples by windowed "
+        "sincs of 24 zeros at 0.945 of the band, 2·ceil(24/0.945) + 1 and 2·ceil(48/0.945) + 2 taps",
         silent="a constant is its own mean, which the model takes off; in noise the last layers' combs alone stand",
     ),
     Row(
@@ -275,25 +286,27 @@ ZOO = (
          Cited("demucs/hdemucs.py", 393, "stride=4"), Cited("demucs/hdemucs.py", 409, "samplerate=44100"),
          Cited("demucs/hdemucs.py", 468, "nfft // 4"), Cited("demucs/hdemucs.py", 508, "freqs <= kernel_size"),
          Cited("demucs/hdemucs.py", 503, "time_stride * 2"), Cited("demucs/spec.py", 38, "th.istft")),
-        inner=(("stft /1024 k4096", 1), ("istft x1024 k4096", 1), ("conv k8 s4", 5), ("conv k4 s2", 1)),
+        branches=(("istft x1024 k4096", 1),), inner=(("stft x1/1024", 1), ("conv k8 s4", 5), ("conv k4 s2", 1)),
         note="both branches meet at hop 1024, and go down once more by 2",
     ),
     Row(
-        "demucs HTDemucs", DEMUCS, makers.htdemucs, 2, DECODER, 1, 44100, 1024,
+        "demucs HTDemucs", DEMUCS, makers.htdemucs, 2, "istft x1024 k4096 p2048", 1, 44100, 1024,
         (Cited("demucs/htdemucs.py", 65, "nfft=4096"), Cited("demucs/htdemucs.py", 71, "depth=4"),
          Cited("demucs/htdemucs.py", 80, "kernel_size=8"), Cited("demucs/htdemucs.py", 82, "stride=4"),
          Cited("demucs/htdemucs.py", 130, "samplerate=44100"), Cited("demucs/htdemucs.py", 238, "nfft // 4"),
          Cited("demucs/spec.py", 38, "th.istft")),
-        inner=(("stft /1024 k4096", 1), ("istft x1024 k4096", 1), ("conv k8 s4", 4)),
-        note="waveform branch down by 256 and up; spectral branch at hop 1024; they are summed at the end",
+        branches=(("convt k8 s4", 4),),
+        inner=(("stft x1/1024", 1), ("conv k8 s4", 4), ("unsqueeze x8", 1), ("reshape x1/8", 1)),
+        note="waveform branch down by 256 and up; spectral branch at hop 1024; they are summed at the end; "
+        "its transformer takes 8 bands of a frame as 8 steps",
         drifts="the positions that its transformer adds are absolute (demucs/transformer.py)",
     ),
     Row(
-        "openunmix", OPENUNMIX, makers.openunmix, 2, "istft x1024 k4096", 1, 44100, 1024,
+        "openunmix", OPENUNMIX, makers.openunmix, 2, "istft x1024 k4096 p2048", 1, 44100, 1024,
         (Cited("openunmix/model.py", 203, "44100.0"), Cited("openunmix/model.py", 204, "n_fft: int = 4096"),
          Cited("openunmix/model.py", 205, "n_hop: int = 1024"), Cited("openunmix/transforms.py", 106, "torch.stft"),
          Cited("openunmix/transforms.py", 168, "torch.istft")),
-        inner=(("stft /1024 k4096", 1),), note="a mask of the spectrogram; centred",
+        inner=(("TorchSTFT x1/1024", 1),), note="a mask of the spectrogram; centred",
         silent="Hann windows at a quarter of their length overlap evenly: masks make no line in either",
     ),
 )  # fmt: skip

@@ -3,11 +3,11 @@
 from fractions import Fraction
 
 import pytest
-from torchparity.rates import Rates
 
 from tests.zoo.audited import made
 from tests.zoo.table import ZOO, Row
-from tests.zoo.traced import traced, words
+from tests.zoo.traced import counted, hidden, traced, way
+from torchparity.rates import Rates
 
 
 @pytest.fixture(scope="module", params=ZOO, ids=lambda row: row.name)
@@ -25,13 +25,15 @@ def found(row: Row) -> Rates:
 
 
 def test_chain_factor_and_grid_are_those_of_the_source(row: Row, found: Rates) -> None:
-    assert (str(found.chain), found.rate, found.grid) == (row.chain, row.factor, Fraction(1, row.period))
+    assert way(found) == row.chain
+    assert (found.rate, found.grid, found.chain.factor) == (row.factor, Fraction(1, row.period), row.period)
 
 
-def test_what_resamples_besides_is_found_and_is_not_net(row: Row, found: Rates) -> None:
+def test_what_resamples_besides_is_found_and_is_not_in_the_chain(row: Row, found: Rates) -> None:
     """Pairs around BigVGAN's activations, Demucs's resampling, STFT and iSTFT of the hybrids."""
-    assert words(r for r in found.resamplers if not r.net) == dict(row.inner)
+    assert counted(found.branches) == dict(row.branches)
+    assert counted(r for r in found.resamplers if not r.net) == dict(row.inner)
 
 
-def test_nothing_that_changes_the_rate_is_left_out(row: Row, found: Rates) -> None:
-    assert found.not_understood == ()
+def test_what_runs_out_of_sight_is_listed(row: Row, found: Rates) -> None:
+    assert hidden(found) == dict(row.hidden)
