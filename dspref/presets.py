@@ -5,84 +5,19 @@ Residual stacks, skip connections and weight norm keep rates and so are not writ
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-
+from dspref.architecture_words import ARTICLE, RATES_KEPT, Preset, double, repeated, vocoder
 from dspref.arrays import as_choice
-from dspref.chain import Chain
-from dspref.spec import parse
+from dspref.systems import SYSTEMS
 
-ARTICLE = "Pons et al., ICASSP 2021, arXiv 2010.14356"
-
-
-@dataclass(frozen=True)
-class Preset:
-    """A known architecture.
-
-    Attributes
-    ----------
-    name : str
-    spec : str
-        In words, see `dspref.spec`.
-    sr : int
-        Output rate in Hz at which it is known to be used.
-    source : str
-        Where kernels, strides and rate were read.
-    note : str
-        What the words leave out.
-    """
-
-    name: str
-    spec: str
-    sr: int
-    source: str
-    note: str
-
-    @property
-    def chain(self) -> Chain:
-        """The layers."""
-        return parse(self.spec)
-
-
-def vocoder(rates: Sequence[int], kernels: Sequence[int]) -> str:
-    """Return the words for a generator of the HiFi-GAN family.
-
-    Padding is ``(k − s)//2`` as in its code. An odd k − s takes one sample of padding more and an
-    output_padding of 1 (where s > 1 allows it), so that output length is s times input length.
-
-    Examples
-    --------
-    >>> vocoder([8, 2], [16, 5])
-    'conv k7 p3 | leaky 0.1 | convt k16 s8 p4 | leaky 0.1 | convt k5 s2 p2 op1 | leaky | conv k7 p3 | tanh'
-    """
-    ups = (f"leaky 0.1 | {_exact(k, s)}" for s, k in zip(rates, kernels, strict=True))
-    return " | ".join(["conv k7 p3", *ups, "leaky | conv k7 p3 | tanh"])
-
-
-def _exact(k: int, s: int) -> str:
-    """Return a transposed convolution whose output is s times as long as its input, where Torch has one."""
-    odd = min((k - s) % 2, s - 1)
-    return f"convt k{k} s{s} p{(k - s + odd) // 2}" + (f" op{odd}" if odd else "")
-
-
-def _double(before: str, rates: Iterable[int]) -> str:
-    """Return transposed convolutions of length 2s, each after `before`."""
-    return " | ".join(f"{before} | {_exact(2 * s, s)}" for s in rates)
-
-
-def _thrice(stage: str) -> str:
-    return " | ".join([stage] * 3)
-
-
-_RATES_KEPT = "residual stacks are not written: they keep the rate"
+__all__ = ["PRESETS", "Preset", "preset", "vocoder"]
 
 _ALL = (
     Preset(
         "melgan",
-        f"conv k7 p3 | {_double('leaky 0.2', (8, 8, 2, 2))} | leaky 0.2 | conv k7 p3 | tanh",
+        f"conv k7 p3 | {double('leaky 0.2', (8, 8, 2, 2))} | leaky 0.2 | conv k7 p3 | tanh",
         22050,
         f"{ARTICLE}: lengths 16,16,4,4, strides 8,8,2,2, 22 kHz; the rest as in descriptinc/melgan-neurips",
-        _RATES_KEPT,
+        RATES_KEPT,
     ),
     Preset(
         "demucs",
@@ -96,14 +31,14 @@ _ALL = (
         vocoder((8, 8, 2, 2), (16, 16, 4, 4)),
         22050,
         "jik876/hifi-gan, models.py, configuration V1",
-        _RATES_KEPT,
+        RATES_KEPT,
     ),
     Preset(
         "rvc-40k",
         vocoder((10, 10, 2, 2), (16, 16, 4, 4)),
         40000,
         "RVC-Project/Retrieval-based-Voice-Conversion-WebUI, configs/v1/40k.json",
-        f"{_RATES_KEPT}; nor is the harmonic source, which enters between the layers",
+        f"{RATES_KEPT}; nor is the harmonic source, which enters between the layers",
     ),
     Preset(
         "encodec-24k",
@@ -114,14 +49,14 @@ _ALL = (
     ),
     Preset(
         "dac-44k",
-        f"conv k7 p3 | {_double('snake', (8, 8, 4, 2))} | snake | conv k7 p3 | tanh",
+        f"conv k7 p3 | {double('snake', (8, 8, 4, 2))} | snake | conv k7 p3 | tanh",
         44100,
         "descriptinc/descript-audio-codec: decoder rates 8,8,4,2, length 2s, padding ⌈s/2⌉; 44.1 kHz model",
-        f"decoder only; {_RATES_KEPT}",
+        f"decoder only; {RATES_KEPT}",
     ),
     Preset(
         "encodec-32k",
-        f"conv k7 p3 | {_double('elu', (8, 5, 4, 4))} | elu | conv k7 p3",
+        f"conv k7 p3 | {double('elu', (8, 5, 4, 4))} | elu | conv k7 p3",
         32000,
         "facebookresearch/audiocraft, config/model/encodec/encodec_large_nq4_s640.yaml: ratios 8,5,4,4; length 2s "
         "as in its modules/seanet.py; MusicGen, 32 kHz",
@@ -129,11 +64,11 @@ _ALL = (
     ),
     Preset(
         "stable-audio",
-        f"conv k7 p3 | {_double('snake', (8, 8, 4, 4, 2))} | snake | conv k7 p3",
+        f"conv k7 p3 | {double('snake', (8, 8, 4, 4, 2))} | snake | conv k7 p3",
         44100,
         "Stability-AI/stable-audio-tools, configs/model_configs/autoencoders/stable_audio_2_0_vae.json: strides "
         "2,4,4,8,8; length 2s as in its OobleckDecoder; 44.1 kHz",
-        f"decoder only; {_RATES_KEPT}",
+        f"decoder only; {RATES_KEPT}",
     ),
     Preset(
         "waveglow",
@@ -158,7 +93,7 @@ _ALL = (
         22050,
         "Kaneko et al., ICASSP 2022, arXiv 2203.02395: C8C8I, HiFi-GAN V1 whose last two stages are an iSTFT of "
         "length 16, hop 4; 22.05 kHz",
-        f"{_RATES_KEPT}; nor are exp and sin, which make the bins",
+        f"{RATES_KEPT}; nor are exp and sin, which make the bins",
     ),
     Preset(
         "vocos-24k",
@@ -169,20 +104,20 @@ _ALL = (
     ),
     Preset(
         "mb-melgan",
-        f"conv k7 p3 | {_double('leaky 0.2', (8, 4, 2))} | leaky 0.2 | conv k7 p3 | tanh | pqmf x4 k63",
+        f"conv k7 p3 | {double('leaky 0.2', (8, 4, 2))} | leaky 0.2 | conv k7 p3 | tanh | pqmf x4 k63",
         22050,
         "kan-bayashi/ParallelWaveGAN, egs/ljspeech/voc1/conf/multi_band_melgan.v2.yaml: scales 8,4,2, 4 bands, "
         "22.05 kHz; layers/pqmf.py: 62 + 1 taps",
-        _RATES_KEPT,
+        RATES_KEPT,
     ),
-    Preset("fig6-nearest", _thrice("nearest x2 | conv k9 p4"), 32000, f"{ARTICLE}, Fig. 6", "input at 4 kHz"),
-    Preset("fig6-linear", _thrice("linear x2 | conv k9 p4"), 32000, f"{ARTICLE}, Fig. 6", "input at 4 kHz"),
-    Preset("fig7-subpixel", _thrice("shuffle x2 k3 p1"), 32000, f"{ARTICLE}, Fig. 7", "input at 4 kHz"),
-    Preset("fig8-transposed", _thrice("convt k4 s2 p1"), 32000, f"{ARTICLE}, Fig. 8, left", "input at 4 kHz"),
-    Preset("fig8-linear", _thrice("linear x2"), 32000, f"{ARTICLE}, Fig. 8, right", "input at 4 kHz"),
+    Preset("fig6-nearest", repeated("nearest x2 | conv k9 p4", 3), 32000, f"{ARTICLE}, Fig. 6", "input at 4 kHz"),
+    Preset("fig6-linear", repeated("linear x2 | conv k9 p4", 3), 32000, f"{ARTICLE}, Fig. 6", "input at 4 kHz"),
+    Preset("fig7-subpixel", repeated("shuffle x2 k3 p1", 3), 32000, f"{ARTICLE}, Fig. 7", "input at 4 kHz"),
+    Preset("fig8-transposed", repeated("convt k4 s2 p1", 3), 32000, f"{ARTICLE}, Fig. 8, left", "input at 4 kHz"),
+    Preset("fig8-linear", repeated("linear x2", 3), 32000, f"{ARTICLE}, Fig. 8, right", "input at 4 kHz"),
 )
 
-PRESETS: dict[str, Preset] = {known.name: known for known in _ALL}
+PRESETS: dict[str, Preset] = {known.name: known for known in (*_ALL, *SYSTEMS)}
 """Known architectures by name."""
 
 

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -202,7 +203,7 @@ def _combs(name: str, lines: tuple[Change, ...]) -> Iterator[Change]:
         yield Change(name, every, owner, old, new)
 
 
-def read_saved(path: str | Path) -> dict[str, Any]:
+def read_saved(path: str | PathLike[str]) -> dict[str, Any]:
     """Return a saved audit, JSON or the HTML report that holds it, as plain data.
 
     Raises

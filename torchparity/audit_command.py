@@ -133,13 +133,13 @@ def _again(saved: str, target: str | None, fail_on: str, form: str, output: tupl
         if Path(path).suffix in DRAWN or Path(path).suffix not in SUFFIXES:
             allowed = " or ".join(f"FILE{suffix}" for suffix in SUFFIXES if suffix not in DRAWN)
             raise ValueError(complaint("output", path, allowed, "pictures and sounds are in the page alone"))
-    files = [path for path in map(writable, output) if path is not None]
+    files = [file for file in map(writable, output) if file is not None]
     require_torch()
     from torchparity import report
 
     document = report.read(saved)
-    for path in files:
-        write(path, report.write_document(document, report.FORMATS[path.suffix], fail_on=fail_on))
+    for file in files:
+        write(file, report.write_document(document, report.FORMATS[file.suffix], fail_on=fail_on))
     emit(report.write_document(document, form, fail_on=fail_on))
     _end({f["level"] for f in document["findings"]}, fail_on)
 

@@ -12,7 +12,7 @@ from torch import nn
 from dspref.expected import Source, Step, architectures
 from dspref.expected.architectures import demucs_decoder, demucs_unet
 from torchparity.models import melgan
-from torchparity.unet import UPSAMPLERS, UNet, decoder
+from torchparity.models.unet import UPSAMPLERS, UNet, decoder
 
 OUT = 32
 """Channels of output: as many networks that share all but their last layer, at the price of one."""
@@ -100,4 +100,4 @@ UNETS: dict[str, dict[str, Any]] = {
     "without biases and outermost ReLUs": {"bias": False, "first_relu": False},
     "sub-pixel": {"kind": "subpixel"},
 }
-"""U-Nets of the article's figures, and the options of `torchparity.unet.UNet` that make them."""
+"""U-Nets of the article's figures, and the options of `torchparity.models.unet.UNet` that make them."""

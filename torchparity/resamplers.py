@@ -19,6 +19,7 @@ VIEWS = ("view", "reshape", "flatten", "_unsafe_view", "pixel_shuffle", "contigu
 MOVES = frozenset((*VIEWS, "permute", "transpose", "movedim", "swapaxes", "unflatten", "unsqueeze", "squeeze", "clone"))
 """Calls that only move samples."""
 
+HIDDEN = "runs out of sight: scripted, or a function with a backward of its own"
 UNKNOWN = "its rates are known, its kernel is not"
 
 
@@ -34,7 +35,7 @@ def described(call: Call, factor: Fraction, before: Call | None = None) -> tuple
         What made the samples that it takes, if nothing but moving came between.
     """
     if call.func == UNSEEN:
-        return None, "runs out of sight"
+        return None, HIDDEN
     try:
         layer = _of_module(call) or _of_call(call, factor, before)
     except (NotAnalysable, ValueError, TypeError) as error:
@@ -71,9 +72,8 @@ def _of_call(call: Call, factor: Fraction, before: Call | None) -> Stage | None:
             crop = n_fft // 2 if call.given(5, "center", True) else 0
             return Outline("istft", n_fft, stride=hop or n_fft // 4, padding=crop)
         case "fold":  # frames of K samples, added where they overlap: a transposed convolution of unit kernels
-            return Outline(
-                "convt", max(_sizes(call.given(2, "kernel_size"))), stride=max(_sizes(call.given(5, "stride", 1)))
-            )
+            K, s = (max(_sizes(call.given(*each))) for each in ((2, "kernel_size"), (5, "stride", 1)))
+            return Outline("convt", K, stride=s)
         case "__getitem__" if factor.numerator == 1:
             return Outline("conv", 1, stride=factor.denominator)
         case name if name in VIEWS and factor.denominator == 1 and factor > 1:

@@ -1,4 +1,7 @@
-"""From a target on the command line to what makes the module: a network by name, a preset, or a place in code."""
+"""From a target on the command line to what makes the module: a network by name, a preset, or a place in code.
+
+Networks of the article that are too large to be run are made narrow: see `torchparity.known`.
+"""
 
 from __future__ import annotations
 
@@ -37,8 +40,9 @@ def resolve(target: str) -> tuple[str, Callable[[], nn.Module], int | Fraction |
 
     if ":" in target:
         return re.sub(r"\W+", "-", target.rpartition("/")[2]).strip("-"), load(target), None
-    if target in NETWORKS and not (known := network_named(target)).meta:
-        return target, known.factory, known.sr
+    if target in NETWORKS:
+        known = network_named(target)
+        return target, known.small_factory if known.small else known.factory, known.sr
     if target not in PRESETS:
         allowed = "a network, a preset (see 'dspref presets'), pkg.mod:factory or path/file.py:factory"
         near = did_you_mean(target, {**NETWORKS, **PRESETS})

@@ -393,3 +393,10 @@ def test_bad_input_is_refused() -> None:
         Thresholds(droop_warning_db=math.nan)
     with pytest.raises(NotAnalysable):
         findings(parse("conv k4 s2"), 1)
+
+
+def test_a_head_of_many_channels_has_the_borders_of_one() -> None:
+    chain = Chain([Conv(np.ones((8, 1, 3)), padding=1), Unsqueeze(8)])
+    (found,) = [f for f in findings(chain, 16000) if f.rule.id == "UA301"]
+    assert found.stage is None or found.stage >= 0
+    assert lengths(chain).steady(10) == chain.collapse().steady(10)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from dspref import Outline, parse, preset, tone_lines, whence
+from dspref import Outline, TransposedConv, parse, preset, tone_lines, whence
 from dspref.cli import dspref
 from dspref.presets import PRESETS, vocoder
 from dspref.spec import spec
@@ -26,6 +27,15 @@ GRIDS = {
     "istftnet": ((8, 8, 4), 22050, Fraction("86.1328125")),
     "vocos-24k": ((256,), 24000, Fraction("93.75")),
     "mb-melgan": ((8, 4, 2, 4), 22050, Fraction("86.1328125")),
+    "wavegan": ((4,) * 5, 16000, Fraction("15.625")),
+    "segan": ((2,) * 11, 16000, Fraction("7.8125")),
+    "gan-tts": ((2, 2, 2, 3, 5), 24000, Fraction(200)),
+    "spectral-energy": ((2, 2, 2, 3, 5), 24000, Fraction(200)),
+    "audio-super-resolution": ((2,) * 5, 16000, Fraction(500)),
+    "dense-subpixel": ((2,) * 6, 16000, Fraction(250)),
+    "wave-u-net": ((2,) * 12, 22050, Fraction(22050, 4096)),
+    "wave-u-net-learned": ((2,) * 12, 22050, Fraction(22050, 4096)),
+    "attention-wave-u-net": ((2,) * 12, 22050, Fraction(22050, 4096)),
     "fig6-nearest": ((2, 2, 2), 32000, Fraction(4000)),
     "fig6-linear": ((2, 2, 2), 32000, Fraction(4000)),
     "fig7-subpixel": ((2, 2, 2), 32000, Fraction(4000)),
@@ -47,6 +57,11 @@ LENGTHS = {
     "istftnet": [16, 16, 16],
     "vocos-24k": [1024],
     "mb-melgan": [16, 8, 4, 63],
+    "wavegan": [25] * 5,
+    "segan": [31] * 11,
+    "audio-super-resolution": [9, 17, 33, 65, 9],
+    "dense-subpixel": [3] * 6,
+    "wave-u-net-learned": [3] * 12,
     "fig7-subpixel": [3, 3, 3],
     "fig8-transposed": [4, 4, 4],
 }
@@ -103,6 +118,59 @@ def test_who_makes_the_lines_of_networks_that_end_in_a_head(name: str) -> None:
         assert whence(known.chain, hz / known.sr).owner == last
     found = whence(known.chain, other / known.sr)
     assert found.owner != last
+
+
+OWNERS = {  # in Hz: which layer makes it, if every layer before it can too, and which can only repeat it
+    "wavegan": {"4000": 5, "1000": 4, "250": 3, "62.5": 2, "15.625": 1},
+    "segan": {"8000": 11, "4000": 10, "7.8125": 1},
+    "gan-tts": {"4800": 5, "9600": 5, "1600": 4, "3200": 4, "800": 3, "400": 2, "200": 1},
+    "audio-super-resolution": {"8000": 5, "4000": 4, "2000": 3, "1000": 2, "500": 1},
+    "dense-subpixel": {"8000": 6, "500": 2, "250": 1},
+}
+
+
+@pytest.mark.parametrize("name", OWNERS)
+def test_who_makes_the_lines_of_the_systems_that_the_article_names(name: str) -> None:
+    known = preset(name)
+    for hz, owner in OWNERS[name].items():
+        assert whence(known.chain, Fraction(hz) / known.sr).owner == owner
+    off = min(Fraction(hz) for hz in OWNERS[name]) / 2
+    assert whence(known.chain, off / known.sr).owner is None
+
+
+KEPT = {  # frames in, samples out, as the sources say them
+    "wavegan": (16, 16384),
+    "segan": (8, 16384),
+    "gan-tts": (200, 24000),
+    "audio-super-resolution": (256, 8192),
+    "dense-subpixel": (8, 512),
+    "wave-u-net": (4, 16384),
+}
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_paddings_keep_frames_whole(name: str) -> None:
+    """Lengths by each layer's own rule."""
+    frames, samples = KEPT[name]
+    for stage in preset(name).chain.stages:
+        if isinstance(stage, Outline) and stage.op == "convt":
+            frames = (frames - 1) * stage.stride - 2 * stage.padding + stage.length + stage.output_padding
+        elif isinstance(stage, Outline):
+            frames += 2 * stage.padding - stage.length + 1
+            frames *= stage.stride if stage.op == "shuffle" else 1
+        else:
+            frames *= int(stage.factor)
+    assert frames == samples
+
+
+def test_learned_interpolation_makes_no_tone_and_random_weights_do() -> None:
+    w = Fraction(1, 3)
+    layer = TransposedConv(np.array([[[1 - w, Fraction(1), w]]], dtype=object), stride=2, padding=1)
+    assert list(layer.normal.phase_gains.ravel()) == [1, 1]
+    words = preset("wave-u-net-learned").chain.stages[0]
+    assert isinstance(words, Outline)
+    assert (words.length, words.stride, words.padding) == (layer.length, layer.stride, layer.padding)
+    assert words.overlap == "partial"
 
 
 def test_the_line_of_waveglow_is_answered_in_one_command() -> None:

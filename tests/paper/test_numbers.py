@@ -15,7 +15,7 @@ from dspref.designs import KaiserSinc, kaiser_sinc
 from dspref.expected import Source, expected_spectrum
 from dspref.expected.architectures import hifigan, melgan
 from dspref.gradients import stft_gradient_lines
-from torchparity.demucs import Demucs
+from torchparity.models.demucs import Demucs
 
 
 def comb(chain: Chain, *, source: int = 1) -> Fraction:

@@ -15,8 +15,8 @@ from torchparity.audit import Audit, audit
 from torchparity.bench import Bench
 from torchparity.flow import unlike
 from torchparity.models import random_network
+from torchparity.models.unet import UNet
 from torchparity.spine import spine
-from torchparity.unet import UNet
 
 
 def bench(module: nn.Module, *, channels: int = 1, taken: int = 32, time: int | None = None) -> Bench:

@@ -228,3 +228,20 @@ def test_examples_leave_the_random_state_and_are_the_same_each_time() -> None:
     with torch.no_grad():
         assert torch.equal(found(x), found(x))
     assert torch.equal(torch.get_rng_state(), state)
+
+
+class Padded(nn.Module):
+    """Says which lengths it takes, as Demucs does: multiples of 256."""
+
+    @staticmethod
+    def valid_length(length: int) -> int:
+        return -(-length // 256) * 256
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.reshape(1, 1, -1, 256).flatten(2).repeat_interleave(2, -1)
+
+
+def test_lengths_that_a_module_says_are_kept_to() -> None:
+    found = adapt(Padded())
+    assert found.length == 256
+    assert found.module is not None

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from dspref.arrays import NotAnalysable
+from torchparity.models.unet import UNet
 from torchparity.reach import borders, rate_of
-from torchparity.unet import UNet
 
 
 @pytest.mark.parametrize(("K", "padding", "dilation"), [(1, 0, 1), (5, 0, 1), (5, 2, 1), (5, 1, 3), (3, 9, 9)])

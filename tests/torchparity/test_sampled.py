@@ -22,8 +22,8 @@ from dspref.arrays import Array, NotAnalysable
 from torchparity.experiment import INPUTS, prepared
 from torchparity.ledger import read
 from torchparity.models import melgan
+from torchparity.models.unet import UNet, decoder
 from torchparity.sampled import Estimate, Sampled, sampled
-from torchparity.unet import UNet, decoder
 
 SIGMAS = 4.5
 

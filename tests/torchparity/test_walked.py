@@ -23,11 +23,11 @@ from dspref.expected.graph import Network, Node, network
 from dspref.expected.moments import Moments
 from dspref.expected.network import Concat, Step, Sum
 from dspref.expected.walk import started, walk
-from torchparity.demucs import Demucs
 from torchparity.models import melgan
+from torchparity.models.demucs import Demucs
+from torchparity.models.unet import UPSAMPLERS, UNet
 from torchparity.nn import FilterInterp1d, PixelShuffle1d, Snake
 from torchparity.nn_designs import KaiserUpsample1d, LearnedLinear1d, icnr_
-from torchparity.unet import UPSAMPLERS, UNet
 from torchparity.walked import Walked, walked
 
 LEAKY = Pointwise("leaky", (0.2,))

@@ -93,7 +93,7 @@ def read(path: str | PathLike[str]) -> dict[str, Any]:
     """
     if Path(path).suffix == ".html":
         return from_html(path)
-    found = read_saved(path)
+    found = read_saved(Path(path))
     if found["schema"] != SCHEMA:
         hint = "audit again with -o FILE.json"
         raise ValueError(complaint("saved audit", f"{path} with schema {found['schema']!r}", repr(SCHEMA), hint))

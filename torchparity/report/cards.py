@@ -74,10 +74,10 @@ class Seen:
         Examples
         --------
         >>> print(Seen("measured", "noise, seed 0", Fraction(4000), 21.31, 1, 3))
-        measured (noise, seed 0): 21.3 dB over the floor at 4000 Hz; 1 of 3 lines stand
+        measured (noise, seed 0): 21.3 dB over the floor at 4000 Hz; 1 of 3 stand
         """
         level = f"{self.db:.1f} dB" + (" over the floor" if self.kind == "measured" else "")
-        stand = f"{self.standing} of {self.lines} lines {'stand' if self.kind == 'measured' else 'are there'}"
+        stand = f"{self.standing} of {self.lines} {'stand' if self.kind == 'measured' else 'there'}"
         return f"{self.kind} ({self.input}): {level} at {float(self.hz):.10g} Hz; {stand}"
 
 
@@ -95,7 +95,7 @@ class Card:
     words : str
         The layer, as `dspref predict` reads it; empty where it is no single layer.
     seen : tuple of Seen
-    cures : tuple of Cure
+    cures : tuple of str
     """
 
     artifact: Artifact
@@ -103,7 +103,7 @@ class Card:
     stages: tuple[int, ...]
     words: str
     seen: tuple[Seen, ...]
-    cures: tuple[Cure, ...]
+    cures: tuple[str, ...]
 
     @property
     def rule(self) -> Rule:
@@ -124,18 +124,18 @@ class Card:
             "what": self.rule.what,
             "seen": [str(row) for row in self.seen],
             "fix": self.artifact.cure,
-            "cures": [cure_in_words(cure) for cure in self.cures],
+            "cures": list(self.cures),
             "source": self.rule.source,
             "claim": known.id,
             "claim_title": known.title,
         }
 
 
-def cure_in_words(cure: Cure) -> str:
+def cure_in_words(cure: Cure, sr: Fraction) -> str:
     """Return a cure in a sentence, with the level of the strongest line without and with it."""
-    before, after = ("none" if db is None else f"{db:.1f} dB" for db in (cure.before_db, cure.after_db))
-    where = "" if cure.hz is None else f" at {float(cure.hz):.10g} Hz"
-    return f"{cure.words} Strongest line{where}: {before} → {after} {cure.reference} ({cure.promise})."
+    before, after = ("none" if db is None else f"{db:.1f}" for db in (cure.before_db, cure.after_db))
+    where = "" if cure.hz is None else f" at {float(cure.hz * sr):.10g} Hz"
+    return f"{cure.words}. Strongest line{where}: {before} → {after}, {cure.reference}; holds for {cure.promise}."
 
 
 def cards(audit: Audit) -> tuple[Card, ...]:
@@ -158,7 +158,8 @@ def _card(artifact: Artifact, audit: Audit) -> Card:
     seen = tuple(_seen(audit, artifact.owner)) if tone else ()
     if artifact.rule.id == FROM_NOISE:
         seen = tuple(row for row in seen if row.input.startswith("noise"))
-    cures = tuple(c for c in audit.cures if c.owner == artifact.owner and c.rule == artifact.rule.id)
+    mine = [c for c in audit.cures if c.owner == artifact.owner and c.rule == artifact.rule.id]
+    cures = tuple(cure_in_words(c, audit.sr) for c in mine)
     stands = any(row.kind == "measured" and row.standing for row in seen)
     severity = "warning" if stands and artifact.severity == "note" else artifact.severity
     stages = () if artifact.stage is None else (artifact.stage,)

@@ -55,7 +55,7 @@ def to_dict(audit: Audit, *, command: str = "", target: str = "") -> dict[str, A
         "runs": [_run(r, audit.sr) for r in audit.runs],
         "findings": [{"level": f.level, "text": f.text} for f in audit.findings],
         "cards": [card.to_dict() for card in cards(audit)],
-        "cures": [_cure(cure) for cure in audit.cures],
+        "cures": [_cure(cure, audit.sr) for cure in audit.cures],
         "remarks": list(audit.remarks),
         "checkpoint": audit.checkpoint,
         "against": None if audit.against is None else audit.against.to_dict(),
@@ -179,6 +179,6 @@ def _peak(p: Peak, sr: Fraction) -> dict[str, float]:
     return {"hz": p.freq * float(sr), "level_db": p.level_db, "height_db": p.height_db}
 
 
-def _cure(cure: Cure) -> dict[str, Any]:
+def _cure(cure: Cure, sr: Fraction) -> dict[str, Any]:
     kept = ("owner", "rule", "words", "promise", "before_db", "after_db", "reference")
-    return {**{name: getattr(cure, name) for name in kept}, "hz": None if cure.hz is None else float(cure.hz)}
+    return {**{name: getattr(cure, name) for name in kept}, "hz": None if cure.hz is None else float(cure.hz * sr)}

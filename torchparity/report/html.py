@@ -137,7 +137,7 @@ def _facts(document: dict[str, Any]) -> dict[str, Any]:
         "errors": [f for f in document["findings"] if f["level"] == "error"],
         "mood": mood(document),
         "standing": _standing(document),
-        "columns": [*(f"{kind}, {words}" for kind, words, _ in level_columns(document)), *_measured(document)],
+        "columns": [f"{kind}, {words}" for kind, words, _ in level_columns(document)],
         "owners": [_owner(document, stage) for stage in upsamplers(document)],
         "runs": shown(document),
         "lines": [_line(document, k) for k in (highest(document) if document["runs"] else ())],
@@ -167,10 +167,6 @@ def _sections(document: dict[str, Any]) -> list[tuple[str, str]]:
     return [("chain", "Chain"), ("lines", "Lines"), *measured, *rest]
 
 
-def _measured(document: dict[str, Any]) -> list[str]:
-    return [f"measured, {r['input']}" for r in shown(document)]
-
-
 def _standing(document: dict[str, Any]) -> str:
     """Return in a sentence how many predicted lines stand, and the highest."""
     rows = [(m["height_db"], m["hz"], k, r) for r in shown(document) for k, m in enumerate(r["lines"]) if m["hz"]]
@@ -185,13 +181,12 @@ def _standing(document: dict[str, Any]) -> str:
 
 def _owner(document: dict[str, Any], stage: dict[str, Any]) -> dict[str, Any]:
     mine = owned(document, stage["owner"])
-    cells = [strongest(levels, mine) for _, _, levels in level_columns(document)]
-    cells += [span(r, mine) for r in shown(document)]
     return {
         "owner": stage["owner"],
         "every": hertz(Fraction(stage["rate_in_exact"])),
         "lines": len(mine),
-        "cells": cells,
+        "heights": [span(r, mine) for r in shown(document)],
+        "levels": [strongest(levels, mine) for _, _, levels in level_columns(document)],
     }
 
 

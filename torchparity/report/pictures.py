@@ -32,6 +32,9 @@ POINTS = 700
 SHADES = 48
 """Colours of an embedded spectrogram: 2 dB each."""
 
+MARKED = 32
+"""More lines than this have small marks, which would else run into one."""
+
 MARKERS = "osD^vPX*hp"
 """One for each owner, so that no meaning is in colour alone."""
 
@@ -139,7 +142,16 @@ def _mark_predicted(ax: Axes, audit: Audit, r: Measured) -> None:
     for e in audit.expected:
         if e.input == r.input:
             levels = [e.level_db(line.freq) for line in audit.lines]
-            _marks(ax, audit.lines, levels, audit.sr, marker="_", ms=12, mew=1.6, label="expected before training")
+            _marks(
+                ax,
+                audit.lines,
+                levels,
+                audit.sr,
+                marker="_",
+                ms=12 if len(levels) <= MARKED else 4,
+                mew=1.6,
+                label="expected before training",
+            )
 
 
 def _marks(ax: Axes, lines: Sequence[Line], levels: Sequence[float | None], sr: Fraction, **style: Any) -> None:
@@ -171,7 +183,8 @@ def _figure(width: float, height: float, *, ink: str = INK) -> Iterator[Figure]:
     from matplotlib.figure import Figure
 
     inks = ("text.color", "axes.labelcolor", "xtick.color", "ytick.color", "axes.edgecolor")
-    with mpl.rc_context({"font.size": 9} | dict.fromkeys(inks, ink)):
+    settings: dict[Any, Any] = {"font.size": 9} | dict.fromkeys(inks, ink)
+    with mpl.rc_context(settings):
         figure = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasAgg(figure)
         yield figure

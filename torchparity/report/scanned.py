@@ -63,8 +63,9 @@ def _results(document: Document) -> Iterator[tuple[str, str, str, str, Document]
         if f["level"] == "error":
             yield CONTRADICTED[0], "error", f["text"], "", {}
     for card in document["cards"]:
-        words = [f"{card['title']}, {place(card)}: {card['formula']}", *card["seen"], *card["cures"], card["fix"]]
-        yield card["rule"], card["severity"], "\n".join(words), place(card), card
+        head = f"{card['title']}, {place(card)}: {card['formula']}"
+        told = "\n".join([head, *card["seen"], *card["cures"], card["fix"]])
+        yield card["rule"], card["severity"], told, place(card), card
     for words in limits(document):
         yield LEFT_OUT[0], "note", words, "", {}
 
@@ -107,10 +108,12 @@ def junit_of(document: Document, *, fail_on: str = "error") -> str:
     outcomes = Counter(outcome for _, outcome, _ in rows)
     counts = {"tests": len(rows), "failures": outcomes["failure"], "errors": 0, "skipped": outcomes["skipped"]}
     root = ET.Element("testsuites")
-    suites = [root, added(root, "testsuite", name=document["name"], **counts)]
-    root.attrib.update({"name": "torchparity audit"} | {key: str(n) for key, n in counts.items()})
+    suite = added(root, "testsuite", name=document["name"])
+    root.set("name", "torchparity audit")
+    for element in (root, suite):
+        element.attrib.update({key: str(n) for key, n in counts.items()})
     for name, outcome, words in rows:
-        case = added(suites[1], "testcase", classname=document["name"], name=name)
+        case = added(suite, "testcase", classname=document["name"], name=name)
         if outcome == "passed":
             added(case, "system-out", text=words)
         else:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from torchparity.unet import UPSAMPLERS, UNet, decoder, rescale_convolutions
+from torchparity.models.unet import UPSAMPLERS, UNet, decoder, rescale_convolutions
 
 
 @pytest.mark.parametrize("kind", UPSAMPLERS)
@@ -42,7 +42,7 @@ def test_skips_are_added_where_they_belong() -> None:
 
 def test_at_the_articles_size_it_has_demucs_parameters_without_the_lstm() -> None:
     """The same convolutions: what the article's 648 million have besides is the LSTMs and the map behind them."""
-    from torchparity.demucs import Demucs
+    from torchparity.models.demucs import Demucs
 
     with torch.device("meta"):
         net, whole = UNet(), Demucs()

@@ -7,8 +7,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from dspref.arrays import as_integer, complaint
-
-LENGTH, STRIDE = 8, 4
+from torchparity.models.unet import LENGTH, STRIDE, odd, rescale_convolutions
 
 
 class Demucs(nn.Module):
@@ -30,13 +29,14 @@ class Demucs(nn.Module):
         Length of the encoder's second convolution, odd: 1 in the original, 3 in the article's Demucs-like network.
     sources, audio : int
         Sources to separate, and channels of each.
+    rescale : float
+        Reference of its rescaling of new weights (`torchparity.models.unet.rescale_convolutions`); 0 for none.
 
     Source: A. Défossez et al., *Music source separation in the waveform domain*, arXiv 1911.13254, with the sizes of
     J. Pons et al., arXiv 2010.14356, section 6.
 
     Examples
     --------
-    >>> import torch
     >>> import torch
     >>> with torch.device("meta"):
     ...     sizes = [Demucs(encoder_context=n) for n in (1, 3)]
@@ -45,11 +45,17 @@ class Demucs(nn.Module):
     """
 
     def __init__(
-        self, *, channels: int = 100, depth: int = 6, encoder_context: int = 1, sources: int = 4, audio: int = 2
+        self,
+        *,
+        channels: int = 100,
+        depth: int = 6,
+        encoder_context: int = 1,
+        sources: int = 4,
+        audio: int = 2,
+        rescale: float = 0.0,
     ) -> None:
         super().__init__()
-        if as_integer("encoder_context", encoder_context, 1) % 2 == 0:
-            raise ValueError(complaint("encoder_context", encoder_context, "an odd length, so that time is kept"))
+        odd("encoder_context", encoder_context)
         self.depth, self.sources, self.audio = as_integer("depth", depth, 1), sources, audio
         self.encoder, self.decoder = nn.ModuleList(), nn.ModuleList()
         wide = [audio, *(channels * 2**i for i in range(depth))]
@@ -63,6 +69,8 @@ class Demucs(nn.Module):
             self.decoder.insert(0, nn.Sequential(nn.Conv1d(own, 2 * own, 3, padding=1), nn.GLU(dim=1), up, *last))
         self.lstm = nn.LSTM(wide[-1], wide[-1], num_layers=2, bidirectional=True)
         self.linear = nn.Linear(2 * wide[-1], wide[-1])
+        if rescale:
+            rescale_convolutions(self, rescale)
 
     def valid_length(self, time: int) -> int:
         """Return the least length from `time` on of which every layer gets whole frames.

@@ -1,4 +1,4 @@
-"""The article's Demucs-like networks without LSTM, at any size: a U-Net, and its decoder alone."""
+"""The article's Demucs-like networks at any size: a U-Net with or without LSTM, and its decoder alone."""
 
 from __future__ import annotations
 
@@ -13,34 +13,57 @@ from torchparity.nn import SubpixelConv1d
 LENGTH, STRIDE = 8, 4
 
 UPSAMPLERS = ("transposed", "nearest", "linear", "subpixel")
-"""Layers that raise the rate by 4: a transposed convolution of length 8; interpolation before a convolution of length
-3; and a convolution of length 3 before a periodic shuffle."""
+"""Layers that raise the rate by 4: a transposed convolution of length 8; interpolation before a convolution; and a
+convolution before a periodic shuffle. The last two have length 3 unless another is asked for."""
 
 
-def upsampler(kind: str, before: int, after: int, *, bias: bool = True) -> nn.Module:
+def upsampler(kind: str, before: int, after: int, *, bias: bool = True, length: int | None = None) -> nn.Module:
     """Return a layer from `before` to `after` channels that makes 4 samples of each.
+
+    Parameters
+    ----------
+    kind : one of `UPSAMPLERS`
+    before, after : int
+        Channels.
+    bias : bool
+    length : int, optional
+        Of its convolution: 8 if transposed, else 3. A transposed one has an even length of 4 or more.
 
     Examples
     --------
     >>> [upsampler(kind, 2, 3)(torch.zeros(1, 2, 5)).shape[1:] for kind in UPSAMPLERS]
     [torch.Size([3, 20]), torch.Size([3, 20]), torch.Size([3, 20]), torch.Size([3, 20])]
+    >>> [upsampler(kind, 2, 3, length=10)(torch.zeros(1, 2, 5)).shape[-1] for kind in UPSAMPLERS]
+    [20, 20, 20, 20]
     """
     as_choice("upsampler", kind, UPSAMPLERS)
     if kind == "transposed":
-        return nn.ConvTranspose1d(before, after, LENGTH, STRIDE, padding=(LENGTH - STRIDE) // 2, bias=bias)
+        K = as_integer("length", LENGTH if length is None else length, STRIDE)
+        if K % 2:
+            raise ValueError(complaint("length", K, "an even length", "the output is 4 times as long as the input"))
+        return nn.ConvTranspose1d(before, after, K, STRIDE, padding=(K - STRIDE) // 2, bias=bias)
+    K = as_integer("length", 3 if length is None else length, 1)
+    made = nn.Conv1d(before, after * (STRIDE if kind == "subpixel" else 1), K, padding=(K - 1) // 2, bias=bias)
+    late: list[nn.Module] = [] if K % 2 else [nn.ConstantPad1d((0, 1), 0.0)]  # even lengths want one zero more behind
     if kind == "subpixel":
-        return SubpixelConv1d(nn.Conv1d(before, STRIDE * after, 3, padding=1, bias=bias), STRIDE)
-    return nn.Sequential(nn.Upsample(scale_factor=STRIDE, mode=kind), nn.Conv1d(before, after, 3, padding=1, bias=bias))
+        return nn.Sequential(*late, SubpixelConv1d(made, STRIDE)) if late else SubpixelConv1d(made, STRIDE)
+    return nn.Sequential(nn.Upsample(scale_factor=STRIDE, mode=kind), *late, made)
 
 
 def decoder_layer(
-    channels: int, after: int, *, kind: str = "transposed", bias: bool = True, relu: bool = True
+    channels: int,
+    after: int,
+    *,
+    kind: str = "transposed",
+    bias: bool = True,
+    relu: bool = True,
+    length: int | None = None,
 ) -> nn.Sequential:
     """Return a convolution of length 3 to twice the channels, GLU, a layer ×4, and ReLU if asked for."""
     return nn.Sequential(
         nn.Conv1d(channels, 2 * channels, 3, padding=1, bias=bias),
         nn.GLU(dim=1),
-        upsampler(kind, channels, after, bias=bias),
+        upsampler(kind, channels, after, bias=bias, length=length),
         *([nn.ReLU()] if relu else []),
     )
 
@@ -62,13 +85,27 @@ def decoder(
     return nn.Sequential(*layers)
 
 
-class UNet(nn.Module):
-    """The article's Demucs-like network without its LSTM: (batch, audio, time) ↦ (batch, out, time).
+class Recurrent(nn.Module):
+    """Demucs's middle: a bidirectional LSTM of two layers, and a linear map back to its channels."""
 
-    Layer i of the encoder is a convolution (length 8, stride 4), ReLU, a 1×1 convolution to twice the channels, and
+    def __init__(self, channels: int, *, bias: bool = True) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(channels, channels, num_layers=2, bidirectional=True, bias=bias)
+        self.linear = nn.Linear(2 * channels, channels, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return a signal of the shape of the input, (batch, channels, time)."""
+        y: Tensor = self.linear(self.lstm(x.permute(2, 0, 1))[0])
+        return y.permute(1, 2, 0)
+
+
+class UNet(nn.Module):
+    """The article's Demucs-like network: (batch, audio, time) ↦ (batch, out, time).
+
+    Layer i of the encoder is a convolution (length 8, stride 4), ReLU, a convolution to twice the channels, and
     GLU; of the decoder a `decoder_layer`, without ReLU at the end. The output of each layer of the encoder is added
-    to the input of its counterpart, but for the innermost, which is that input. Paddings keep a `time` that 4^depth
-    divides.
+    to the input of its counterpart; without LSTM the innermost is that input, and is not added. Paddings keep a
+    `time` that 4^depth divides.
 
     Parameters
     ----------
@@ -77,11 +114,17 @@ class UNet(nn.Module):
     depth : int
         Layers of the encoder, and of the decoder.
     kind : one of `UPSAMPLERS`
+    length : int, optional
+        Of the convolutions of the upsampling layers, see `upsampler`.
     bias : bool
-        Whether the convolutions have biases.
+        Whether anything has biases.
     first_relu : bool
         Whether there are ReLUs in the outermost layers: that of the encoder, and the one before the last of the
         decoder, whose output the last layer upsamples.
+    encoder_context : int
+        Length of the encoder's second convolution, odd.
+    recurrent : bool
+        Whether `Recurrent` stands between encoder and decoder.
     rescale : float
         Reference of Demucs's rescaling (`rescale_convolutions`); 0 for none.
     audio, out : int
@@ -93,6 +136,8 @@ class UNet(nn.Module):
     --------
     >>> UNet(channels=4, depth=2)(torch.zeros(1, 2, 32)).shape
     torch.Size([1, 8, 32])
+    >>> UNet(channels=4, depth=2, kind="nearest", length=10, recurrent=True)(torch.zeros(1, 2, 32)).shape
+    torch.Size([1, 8, 32])
     """
 
     def __init__(
@@ -101,8 +146,11 @@ class UNet(nn.Module):
         channels: int = 100,
         depth: int = 6,
         kind: str = "transposed",
+        length: int | None = None,
         bias: bool = True,
         first_relu: bool = True,
+        encoder_context: int = 1,
+        recurrent: bool = False,
         rescale: float = 0.1,
         audio: int = 2,
         out: int = 8,
@@ -110,19 +158,30 @@ class UNet(nn.Module):
         super().__init__()
         if not rescale >= 0:
             raise ValueError(complaint("rescale", rescale, "a positive reference, or 0 for none"))
+        context = odd("encoder_context", encoder_context)
         wide = [audio, *(channels * 2**i for i in range(as_integer("depth", depth, 1)))]
         self.depth = depth
         self.encoder, self.decoder = nn.ModuleList(), nn.ModuleList()
         for i, (before, own) in enumerate(pairwise(wide)):
             down = nn.Conv1d(before, own, LENGTH, STRIDE, padding=(LENGTH - STRIDE) // 2, bias=bias)
             relu: list[nn.Module] = [nn.ReLU()] if i or first_relu else []
-            self.encoder.append(nn.Sequential(down, *relu, nn.Conv1d(own, 2 * own, 1, bias=bias), nn.GLU(dim=1)))
-            after = before if i else out
-            self.decoder.insert(
-                0, decoder_layer(own, after, kind=kind, bias=bias, relu=i > 1 or (i == 1 and first_relu))
-            )
+            twice = nn.Conv1d(own, 2 * own, context, padding=context // 2, bias=bias)
+            self.encoder.append(nn.Sequential(down, *relu, twice, nn.GLU(dim=1)))
+            after, last = before if i else out, i > 1 or (i == 1 and first_relu)
+            self.decoder.insert(0, decoder_layer(own, after, kind=kind, bias=bias, relu=last, length=length))
+        self.recurrent = Recurrent(wide[-1], bias=bias) if recurrent else None
         if rescale:
             rescale_convolutions(self, rescale)
+
+    def valid_length(self, time: int) -> int:
+        """Return the least length from `time` on that 4^depth divides.
+
+        Examples
+        --------
+        >>> UNet(channels=2, depth=2).valid_length(1000)
+        1008
+        """
+        return -(-time // STRIDE**self.depth) * STRIDE**self.depth
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the output, of the length of the input."""
@@ -132,15 +191,31 @@ class UNet(nn.Module):
         for layer in self.encoder:
             x = layer(x)
             skips.append(x)
-        x = skips.pop()
+        inner = skips.pop()
+        x = inner if self.recurrent is None else self.recurrent(inner) + inner
         for layer in self.decoder:
             x = layer(x)
             x = x + skips.pop() if skips else x
         return x
 
 
+def odd(name: str, length: int) -> int:
+    """Return an odd length; refuse any other.
+
+    Examples
+    --------
+    >>> odd("encoder_context", 3)
+    3
+    """
+    if as_integer(name, length, 1) % 2 == 0:
+        raise ValueError(complaint(name, length, "an odd length, so that time is kept"))
+    return length
+
+
 def rescale_convolutions(module: nn.Module, reference: float) -> None:
     """Divide weight and bias of every convolution by √(σ / reference), σ the deviation of its weights: Demucs's way.
+
+    Weights on the meta device have no values, and stay as they are.
 
     Examples
     --------
@@ -151,7 +226,7 @@ def rescale_convolutions(module: nn.Module, reference: float) -> None:
     True
     """
     for m in module.modules():
-        if isinstance(m, (nn.Conv1d, nn.ConvTranspose1d)):
+        if isinstance(m, (nn.Conv1d, nn.ConvTranspose1d)) and not m.weight.is_meta:
             with torch.no_grad():
                 scale = (m.weight.std() / reference).sqrt()
                 m.weight /= scale

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from torchparity.demucs import Demucs
+from torchparity.models.demucs import Demucs
 
 
 @pytest.mark.parametrize(("context", "count", "article"), [(1, 648_548_208, 648), (3, 703_148_208, 703)])
