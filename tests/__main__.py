@@ -1,10 +1,12 @@
-"""``python -m tests [gpu | benchmarks | expected] [arguments of pytest]``: the quick suite, or another.
+"""``python -m tests [gpu | benchmarks | expected | zoo] [arguments of pytest]``: the quick suite, or another.
 
 With no word, every test and doctest runs on two cores, without the benchmarks. ``gpu`` runs the parity suite of a
 device: on CUDA, and its record is written to docs/validation, with ``--require-gpu`` (which fails where there is no
 such device); else on the CPU by the same code, and the tests that need CUDA say why they did not run. ``benchmarks``
 runs the timings, one at a time. ``expected`` compares expected spectra with thousands of networks drawn, for half an
 hour, and writes what it saw to docs/validation; with ``--resume FOLDER`` it goes on where it was broken off.
+``zoo`` traces and measures the decoders of other packages, each of which must be there (``pip install 'dspref[zoo]'``),
+and writes docs/validation/zoo.md; the quick suite traces those that are.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ SUITES = {
     "gpu": ["-q", *UNTIMED, "-m", "gpu or device", *(str(ROOT / path) for path in GPU)],
     "benchmarks": ["-q", "--benchmarks", "tests/benchmarks"],
     "expected": ["-q", "-s", *UNTIMED, str(ROOT / "tests" / "expected")],
+    "zoo": ["-q", "--zoo", *UNTIMED, str(ROOT / "tests" / "zoo")],
 }
 
 
@@ -35,7 +38,7 @@ def main(arguments: list[str]) -> int:
     """Run the suite that the first argument names, else the quick one; return pytest's exit code."""
     suite, rest = (arguments[0], arguments[1:]) if arguments and arguments[0] in SUITES else ("quick", arguments)
     recorded = any(argument.split("=")[0] == "--record" for argument in rest)
-    if not recorded and (suite == "expected" or (suite == "gpu" and "--require-gpu" in rest)):
+    if not recorded and (suite in ("expected", "zoo") or (suite == "gpu" and "--require-gpu" in rest)):
         rest = [*rest, f"--record={ROOT / 'docs' / 'validation'}"]
     return int(pytest.main([f"--rootdir={ROOT}", f"--config-file={ROOT / 'pyproject.toml'}", *SUITES[suite], *rest]))
 

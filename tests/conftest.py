@@ -22,6 +22,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--record", nargs="?", const="docs/validation", metavar="FOLDER", help="write what a suite for the record saw"
     )
     parser.addoption("--resume", metavar="FOLDER", help="keep finished draws of expected spectra there, and go on")
+    parser.addoption("--zoo", action="store_true", help="measure the decoders of tests/zoo, which all must be there")
     parser.addoption("--benchmarks", action="store_true", help="run tests/benchmarks, and nothing else")
 
 
@@ -35,10 +36,16 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep timings out of runs that share their cores, and everything else out of runs of timings."""
+    """Keep timings out of runs that share their cores, and everything else out of runs of timings.
+
+    Whole decoders are measured where that is asked for.
+    """
     timed = [item for item in items if "tests/benchmarks/" in item.path.as_posix()]
     rest = [item for item in items if item not in timed]
     items[:], dropped = (timed, rest) if config.getoption("--benchmarks") else (rest, timed)
+    if not config.getoption("--zoo"):
+        measured = [item for item in items if item.path.as_posix().endswith("tests/zoo/test_measured.py")]
+        items[:], dropped = [item for item in items if item not in measured], [*dropped, *measured]
     config.hook.pytest_deselected(items=dropped)
 
 

@@ -273,7 +273,20 @@ def _flow(runs: list[Record]) -> _Flow | NotAnalysable:
         return NotAnalysable(
             complaint("rate of the module", f"outputs {shapes}", "an output that grows with the input")
         )
+    if not _reached(first, own):
+        got = "a length padded to that of its own slowest rate, or cut to it"
+        return NotAnalysable(complaint("module", got, GROWING, "feed longer inputs"))
     return _Flow(first, tuple(own), tuple(_carried(first, own)))
+
+
+def _reached(record: Record, own: list[Fraction | None]) -> bool:
+    """Whether a way from input to output has tensors with time alone; U-Nets pad short inputs to one length."""
+    timed = set[int]()
+    for number, node in enumerate(record.nodes):
+        call = record.calls[node.call]
+        if own[number] is not None and (call.func in (INPUT, UNSEEN) or not timed.isdisjoint(call.takes)):
+            timed.add(number)
+    return record.output in timed
 
 
 def _input_growth(runs: list[Record]) -> Callable[[int], int | None]:
@@ -292,7 +305,7 @@ def _growth(shapes: tuple[tuple[int, ...], ...]) -> int | NotAnalysable | None:
     axes = zip(*shapes, strict=False)
     grown = [[(b - a) / n for (a, b), n in zip(pairwise(sizes), steps, strict=True)] for sizes in axes]
     growing = [each for each in grown if any(each)]
-    if len({len(shape) for shape in shapes}) > 1 or any(len(set(each)) > 1 for each in growing):
+    if len({len(shape) for shape in shapes}) > 1 or any(len(set(each)) > 1 or each[0] < 0 for each in growing):
         hint = "feed longer inputs, or such as its frames divide"
         return NotAnalysable(complaint("tensor on the way", f"shapes {', '.join(map(str, shapes))}", GROWING, hint))
     return int(growing[0][0]) if len(growing) == 1 else None  # several: a matrix of time by time
@@ -369,15 +382,25 @@ def _lines(flow: _Flow) -> dict[int, Fraction]:
 
 
 def _way(flow: _Flow, found: tuple[Resampler, ...]) -> tuple[Resampler, ...]:
-    """Return the net upsamplers of the way that has most of them."""
+    """Return the net upsamplers of the way that has the finest grid, and then most of them, by their grids."""
     by_call = {number: r for number, r in zip(_events(flow), found, strict=True) if r.net}
     ways: dict[int, tuple[Resampler, ...]] = {}
     for number in sorted(flow.needed):
         call = flow.record.calls[number]
-        longest = max((ways.get(n, ()) for n in call.takes), key=len, default=())
-        own = (*longest, by_call[number]) if number in by_call else longest
+        longest = max((ways.get(n, ()) for n in call.takes), key=_reach, default=())
+        own = _with(longest, by_call[number]) if number in by_call else longest
         ways.update(dict.fromkeys(call.gives, own))
     return ways[flow.output]
+
+
+def _reach(way: tuple[Resampler, ...]) -> tuple[bool, Fraction, int]:
+    """Return what orders ways: the finest grid, then the most upsamplers."""
+    return bool(way), -way[0].spacing if way else Fraction(0), len(way)
+
+
+def _with(way: tuple[Resampler, ...], r: Resampler) -> tuple[Resampler, ...]:
+    """Return a way with one more; what has the grid of another stands beside it, as kernels that UnivNet holds do."""
+    return way if r.spacing in [other.spacing for other in way] else tuple(sorted((*way, r), key=lambda r: r.spacing))
 
 
 def _chain(way: tuple[Resampler, ...], rate: Fraction) -> Chain:

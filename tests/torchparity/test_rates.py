@@ -15,11 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
-from torchparity.demucs import Demucs
-from torchparity.unet import UNet
 
 from dspref import NotAnalysable, Outline
 from tests.strategies import QUIET
+from torchparity.models.demucs import Demucs
+from torchparity.models.unet import UNet
 from torchparity.rates import Rates, gcd, plain, rates
 
 

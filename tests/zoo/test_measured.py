@@ -1,0 +1,54 @@
+"""Real decoders measured: all that stands 10 dB over its floor is on the grid that the source says.
+
+It runs in the zoo's own suite alone, ``python -m tests zoo``, which writes what it saw to docs/validation/zoo.md.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.zoo.audited import Audited, audited
+from tests.zoo.record import write
+from tests.zoo.table import ZOO, Row
+from torchparity.validation import commit, versions
+
+
+@pytest.fixture(scope="module")
+def book(request: pytest.FixtureRequest) -> Iterator[list[Audited]]:
+    """Collect what is seen, and write it down at the end if that is asked for."""
+    seen: list[Audited] = []
+    yield seen
+    folder = request.config.getoption("--record")
+    if folder is not None:
+        made = f"{', '.join(f'{name} {number}' for name, number in versions('cpu').items())}; commit {commit()}."
+        write(seen, Path(folder), made)
+
+
+@pytest.fixture(scope="module", params=ZOO, ids=lambda row: row.name)
+def seen(request: pytest.FixtureRequest, book: list[Audited]) -> Audited:
+    """Make, trace and measure a decoder."""
+    row: Row = request.param
+    if row.absent:
+        pytest.fail(row.absent)
+    book.append(audited(row))
+    return book[-1]
+
+
+def test_every_peak_is_on_the_grid(seen: Audited, show: Callable[[str], None]) -> None:
+    show(seen.told)
+    assert seen.constant.off_grid == ()
+    assert seen.noise.off_grid == ()
+
+
+def test_no_coarser_grid_explains_the_peaks(seen: Audited) -> None:
+    """For each prime in the period some peak is at no multiple of that prime: the grid is no finer than it must be."""
+    period = seen.row.period
+    at = {round(p.freq * period) for r in (seen.constant, seen.noise) for p in r.peaks}
+    coarser = [prime for prime in (2, 3, 5, 7) if period % prime == 0 and all(k % prime == 0 for k in at)]
+    assert bool(coarser) == bool(seen.row.silent), (coarser, seen.row.silent)
+
+
+def test_the_response_to_a_constant_repeats(seen: Audited) -> None:
+    """All are time-invariant but for their resampling, except where the table says why not."""
+    assert seen.constant.repeats == (not seen.row.drifts), seen.row.drifts
