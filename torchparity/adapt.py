@@ -226,7 +226,12 @@ def _first_taken(module: nn.Module, feeds: list[Laid | Examples]) -> tuple[Laid 
         length = valid_length(module, N)
         for feed in feeds:
             try:
-                return feed, length, _called(module, feed, length), _called(module, feed, valid_length(module, 2 * length))
+                return (
+                    feed,
+                    length,
+                    _called(module, feed, length),
+                    _called(module, feed, valid_length(module, 2 * length)),
+                )
             except NotAnalysable:
                 raise
             except (Exception, SystemExit) as error:  # whatever a stranger's forward raises

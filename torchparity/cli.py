@@ -18,6 +18,7 @@ from torchparity.findings_command import findings
 from torchparity.isolation import Lost, as_seconds
 from torchparity.leakage_command import leakage
 from torchparity.mutants_command import mutants
+from torchparity.sweep_command import sweep
 from torchparity.verify_command import refuse_both, verify
 
 NEEDED = ("dspref", "numpy", "scipy", "click", "rich", "torch")
@@ -27,7 +28,7 @@ OPTIONAL = {
     "soundfile": ("recordings as the input of an audit", "audio"),
     "onnx": ("reads .onnx files", "onnx"),
     "onnxruntime": ("runs .onnx files", "onnx"),
-    "joblib": ("campaigns on several cores", "sweep"),
+    "joblib": ("campaigns and sweeps on several cores", "sweep"),
     "pytest": ("pytest --upsampler=TARGET, scaffolds", "test"),
     "hypothesis": ("dspref.strategies, scaffolds", "test"),
 }
@@ -53,6 +54,7 @@ main.add_command(expect)
 main.add_command(findings)
 main.add_command(leakage)
 main.add_command(mutants)
+main.add_command(sweep)
 main.add_command(verify)
 
 

@@ -35,7 +35,7 @@ RULES = {
 }
 """Rule, level and meaning of each status; what a rule is called never changes."""
 
-SCHEMAS = ("verify", "campaign", "mutants", "findings", "expect", "audit")
+SCHEMAS = ("verify", "campaign", "mutants", "findings", "expect", "audit", "sweep")
 """The commands whose JSON has a schema."""
 
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -46,8 +46,8 @@ def schema(name: str = "verify") -> dict[str, Any]:
 
     Parameters
     ----------
-    name : {'verify', 'campaign', 'mutants', 'findings', 'expect', 'audit'}
-        The command; ``dspref expect`` writes what ``torchparity expect`` does.
+    name : {'verify', 'campaign', 'mutants', 'findings', 'expect', 'audit', 'sweep'}
+        The command; ``dspref expect`` writes what ``torchparity expect`` does; of a sweep, one line of JSON.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What resamples in any module: rates of all tensors, found by running it at three lengths.
+"""What resamples in any module: rates of all tensors, found by running it at several lengths.
 
 The axis of a tensor that grows with the input is its time; by how much, over what the input grew, its rate r. A call
 that gives another rate than it takes resamples. One from rate a to b puts lines at multiples of h = gcd(a, b) in a
@@ -27,8 +27,11 @@ from torchparity.calls import own_dtype
 from torchparity.followed import INPUT, UNSEEN, Call, Record, follow
 from torchparity.resamplers import HIDDEN, MOVES, described
 
-LENGTHS = (32, 256, 4096, 16384)
-"""Lengths that are tried, with twice and three times as many: until all tensors grow alike."""
+LENGTHS = (32, 480, 7680, 61440)
+"""Lengths that are tried, with `TIMES` as many, until all tensors grow in proportion: the last is 15 · 4⁶."""
+
+TIMES = (1, 2, 3, 5)
+"""Three might grow alike by chance, as ⌈16/3⌉, ⌈32/3⌉ and ⌈48/3⌉ do."""
 
 Inputs = Callable[[int], Any]
 """What makes the arguments of a forward, for an input of so many samples or frames."""
@@ -174,7 +177,7 @@ def rates(module: nn.Module, inputs_of: Inputs, *, output_of: Callable[[Any], An
 
 @dataclass(frozen=True)
 class _Flow:
-    """A run with rates of its tensors, None for those without time, and with rates carried on where there is none."""
+    """A run with rates of its tensors, None for those without time, and those carried on where there is none."""
 
     record: Record
     own: tuple[Fraction | None, ...]
@@ -215,7 +218,7 @@ def _grown(module: nn.Module, inputs_of: Inputs, output_of: Callable[[Any], Any]
     refused: Exception | None = None
     for length in LENGTHS:
         try:
-            runs = [_run(module, inputs_of(n * length), output_of) for n in (1, 2, 3)]
+            runs = [_run(module, inputs_of(n * length), output_of) for n in TIMES]
         except NotAnalysable as error:
             refused = error
             continue
@@ -298,12 +301,14 @@ def _input_growth(runs: list[Record]) -> Callable[[int], int | None]:
 
 def _growth(shapes: tuple[tuple[int, ...], ...]) -> int | NotAnalysable | None:
     """Return by how much the one axis that grows does so from one length to the next."""
-    grown = [tuple(b - a for a, b in pairwise(sizes)) for sizes in zip(*shapes, strict=False)]
-    growing = [steps for steps in grown if any(steps)]
-    if len({len(shape) for shape in shapes}) > 1 or any(len(set(steps)) > 1 or steps[0] < 0 for steps in growing):
+    steps = [b - a for a, b in pairwise(TIMES)]
+    axes = zip(*shapes, strict=False)
+    grown = [[(b - a) / n for (a, b), n in zip(pairwise(sizes), steps, strict=True)] for sizes in axes]
+    growing = [each for each in grown if any(each)]
+    if len({len(shape) for shape in shapes}) > 1 or any(len(set(each)) > 1 or each[0] < 0 for each in growing):
         hint = "feed longer inputs, or such as its frames divide"
         return NotAnalysable(complaint("tensor on the way", f"shapes {', '.join(map(str, shapes))}", GROWING, hint))
-    return growing[0][0] if len(growing) == 1 else None  # several: a matrix of time by time
+    return int(growing[0][0]) if len(growing) == 1 else None  # several: a matrix of time by time
 
 
 GROWING = "sizes that grow in proportion to the input"

@@ -1,4 +1,4 @@
-"""The commands of docs/verify.md and docs/expected.md, run in their order on what they show; and that this can fail."""
+"""The commands of the pages verify, expected and sweep, run in their order on what they show; and that this can fail."""
 
 from __future__ import annotations
 
@@ -56,7 +56,9 @@ def run(command: str, folder: Path) -> str:
     return str(done.stdout or done.stderr)
 
 
-@pytest.mark.parametrize(("name", "files", "count"), [("verify.md", FILES, 8), ("expected.md", ("my/decoder.py",), 3)])
+@pytest.mark.parametrize(
+    ("name", "files", "count"), [("verify.md", FILES, 8), ("expected.md", ("my/decoder.py",), 3), ("sweep.md", (), 2)]
+)
 def test_every_command_of_a_page_does_what_it_says(
     name: str, files: tuple[str, ...], count: int, tmp_path: Path
 ) -> None:

@@ -7,6 +7,7 @@ from torch import nn
 from dspref import Chain, parse
 from dspref.presets import preset
 from dspref.spec import spec
+from dspref.systems import SYSTEMS
 from torchparity.describe import describe
 from torchparity.models import melgan, random_network
 
@@ -24,7 +25,11 @@ def test_melgan_is_the_article_s() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["fig6-nearest", "fig6-linear", "fig7-subpixel", "fig8-transposed", "fig8-linear", "demucs", "dac-44k"]
+    "name",
+    [
+        *("fig6-nearest", "fig6-linear", "fig7-subpixel", "fig8-transposed", "fig8-linear", "demucs", "dac-44k"),
+        *(known.name for known in SYSTEMS),
+    ],
 )
 def test_random_networks_have_the_architecture_they_are_made_for(name: str) -> None:
     chain = preset(name).chain

@@ -28,7 +28,8 @@ channels, so that their weights count
 and what else there is 648.6 million. The article gives the transposed layer's length, 8, and no other. Of all lengths
 K = 10 behind interpolation alone has 716 million parameters (716.8; 9 has 710.0, 11 has 723.6), as long as millions are
 cut off and not rounded, as in Demucs's 648.5, "648M". No length before a shuffle has 729: 3, the length of the
-article's Fig. 7, has 730.4, 0.2 % more, and 2 has 703.2.
+article's Fig. 7, has 730.4, 0.2 % more, and 2 has 703.2. The notebook of Figs. 1 and 9, which may say more, was not to
+be read.
 """
 
 MODIFIED = ("transposed", "subpixel")

@@ -181,7 +181,8 @@ class UNet(nn.Module):
         >>> UNet(channels=2, depth=2).valid_length(1000)
         1008
         """
-        return -(-time // STRIDE**self.depth) * STRIDE**self.depth
+        step: int = STRIDE**self.depth
+        return -(-time // step) * step
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the output, of the length of the input."""

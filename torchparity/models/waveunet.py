@@ -116,7 +116,8 @@ class WaveUNet(nn.Module):
         >>> WaveUNet(channels=2, depth=3).valid_length(1001)
         1008
         """
-        return -(-time // 2**self.depth) * 2**self.depth
+        step: int = 2**self.depth
+        return -(-time // step) * step
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the sources, of the length of the mixture."""
