@@ -23,7 +23,7 @@ def encodec_32k() -> nn.Module:
     """As published in 32 kHz (MusicGen): the last ratio is 4, and convolutions are not causal."""
     from transformers import EncodecConfig, EncodecModel
 
-    sizes = {"upsampling_ratios": [8, 5, 4, 4], "sampling_rate": 32000, "use_causal_conv": False}
+    sizes: dict[str, Any] = {"upsampling_ratios": [8, 5, 4, 4], "sampling_rate": 32000, "use_causal_conv": False}
     config = EncodecConfig(num_filters=8, target_bandwidths=[2.2], codebook_size=2048, **sizes)
     return _part(EncodecModel(config), "decoder")
 
@@ -39,9 +39,9 @@ def xcodec() -> nn.Module:
     from transformers import DacConfig, HubertConfig, XcodecConfig, XcodecModel
 
     ratios = [8, 5, 4, 2]
-    small = {"encoder_hidden_size": 16, "decoder_hidden_size": 128, "hidden_size": 256}
+    small: dict[str, Any] = {"encoder_hidden_size": 16, "decoder_hidden_size": 128, "hidden_size": 256}
     acoustic = DacConfig(downsampling_ratios=ratios, upsampling_ratios=ratios, **small)
-    thin = {"num_hidden_layers": 1, "intermediate_size": 64, "hidden_size": 768}
+    thin: dict[str, Any] = {"num_hidden_layers": 1, "intermediate_size": 64, "hidden_size": 768}
     config = XcodecConfig(acoustic_model_config=acoustic, semantic_model_config=HubertConfig(**thin))
     return _part(XcodecModel(config), "acoustic_decoder")
 
@@ -70,7 +70,12 @@ def mimi() -> nn.Module:
     """Mimi's decoding half: upsampling to 25 Hz, a transformer, and a SEANet decoder."""
     from transformers import MimiConfig, MimiModel
 
-    thin = {"num_hidden_layers": 1, "intermediate_size": 128, "num_attention_heads": 4, "num_key_value_heads": 4}
+    thin: dict[str, Any] = {
+        "num_hidden_layers": 1,
+        "intermediate_size": 128,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 4,
+    }
     return _part(MimiModel(MimiConfig(num_filters=4, hidden_size=64, upsample_groups=64, **thin)), "decoder")
 
 
@@ -84,7 +89,7 @@ def seamless() -> nn.Module:
     from transformers import SeamlessM4TConfig
     from transformers.models.seamless_m4t.modeling_seamless_m4t import SeamlessM4THifiGan
 
-    embeddings = {"unit_embed_dim": 32, "lang_embed_dim": 16, "spkr_embed_dim": 16}
+    embeddings: dict[str, Any] = {"unit_embed_dim": 32, "lang_embed_dim": 16, "spkr_embed_dim": 16}
     return _module(SeamlessM4THifiGan(SeamlessM4TConfig(upsample_initial_channel=64, **embeddings)))
 
 
