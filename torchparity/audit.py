@@ -125,7 +125,7 @@ def audit_architecture(chain: Chain, *, name: str, sr: Fraction | float) -> Audi
     --------
     >>> from dspref import parse
     >>> made = audit_architecture(parse("conv k7 p3 | leaky | convt k8 s4 p2"), name="small", sr=16000)
-    >>> [float(line.hz(made.sr)) for line in made.lines], made.runs, made.cures[0].hz * made.sr
+    >>> [float(line.hz(made.sr)) for line in made.lines], made.runs, made.cures[0].freq * made.sr
     ([0.0, 4000.0, 8000.0], (), Fraction(8000, 1))
     """
     _check_chain(chain, "")

@@ -129,8 +129,8 @@ class Cure:
         What to do, in a sentence.
     promise : {'any weights', 'at initialisation', 'expected', 'these weights'}
         What it holds for: see `dspref.advice`; "these weights" was tried on a copy of the module.
-    hz : Fraction or None
-        Where the strongest line is that it is about.
+    freq : Fraction or None
+        Where the strongest line is that it is about, in cycles per output sample.
     before_db, after_db : float or None
         Level of the strongest line of the layer without and with it; None where there is none, in exact arithmetic.
     reference : str
@@ -141,7 +141,7 @@ class Cure:
     rule: str
     words: str
     promise: str
-    hz: Fraction | None
+    freq: Fraction | None
     before_db: float | None
     after_db: float | None
     reference: str

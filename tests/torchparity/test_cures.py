@@ -1,5 +1,6 @@
 """Cures: what theory promises, and what is left when they are tried."""
 
+import re
 from fractions import Fraction
 
 import pytest
@@ -8,6 +9,7 @@ from torch import nn
 from torch.nn.utils import parametrizations, weight_norm
 
 from dspref import parse
+from torchparity import report
 from torchparity.audit import Audit, audit, audit_architecture
 from torchparity.expecting import expectations, expected_of
 from torchparity.nn import SubpixelConv1d
@@ -123,3 +125,27 @@ def test_what_is_not_expected_says_why() -> None:
     torch.nn.init.constant_(trained.weight, 1.0)
     refused = expectations(trained, 1, length=64, where="trained")
     assert [each.not_predicted[0].where for each in refused] == ["trained"] * 3
+
+
+def test_the_report_says_what_was_tried_layer_by_layer_and_what_cures_all(found: Audit) -> None:
+    text = report.to_text(found)
+    rows = re.findall(r"^ +(\d) +(\S+) +(-?[\d.]+) dB +(none|-?[\d.]+ dB)$", text, re.MULTILINE)
+    tried = [cure for cure in found.cures if cure.promise == "these weights"]
+    due = [
+        (
+            str(c.owner),
+            f"{float((c.freq or 0) * 6):.10g}",
+            f"{c.before_db:.1f}",
+            f"{c.after_db:.1f} dB" if c.after_db else "none",
+        )
+        for c in tried
+    ]
+    assert rows[-2:] == due
+    assert " ".join(text.split()).count("as layer 2, and its like as layer 1: no line, whatever is learned") == 2
+
+
+def test_the_report_has_no_column_for_what_is_not_predicted() -> None:
+    module = nn.Sequential(nn.Conv1d(1, 2, 3, padding=1), nn.GroupNorm(1, 2), nn.ConvTranspose1d(2, 1, 4, 2, 1))
+    made = audit(module, signals=("noise",))
+    assert [e["predicted"] for e in report.to_dict(made)["expected"]] == [False] * 3
+    assert re.search(r"^ +actual +actual$", report.to_text(made), re.MULTILINE)

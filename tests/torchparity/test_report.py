@@ -274,10 +274,10 @@ def test_a_card_says_what_the_audit_says() -> None:
         assert (row.db, row.lines) == (max(m.height_db for m in mine), len(mine))
         assert row.standing == sum(m.height_db >= 10 for m in mine)
     assert {kind for kind, _ in seen} == {"expected", "actual", "measured"}
-    cured = [c for c in small().cures if c.owner == 1 and c.hz is not None]
+    cured = [c for c in small().cures if c.owner == 1 and c.freq is not None]
     assert len(first.cures) == len(cured) > 0
     assert all(
-        f"at {float(c.hz * 16000):.10g} Hz" in words for c, words in zip(cured, first.cures, strict=True) if c.hz
+        f"at {float(c.freq * 16000):.10g} Hz" in words for c, words in zip(cured, first.cures, strict=True) if c.freq
     )
     assert first.severity != "note"
 

@@ -134,7 +134,7 @@ class Card:
 def cure_in_words(cure: Cure, sr: Fraction) -> str:
     """Return a cure in a sentence, with the level of the strongest line without and with it."""
     before, after = ("none" if db is None else f"{db:.1f}" for db in (cure.before_db, cure.after_db))
-    where = "" if cure.hz is None else f" at {float(cure.hz * sr):.10g} Hz"
+    where = "" if cure.freq is None else f" at {float(cure.freq * sr):.10g} Hz"
     return f"{cure.words}. Strongest line{where}: {before} → {after}, {cure.reference}; holds for {cure.promise}."
 
 

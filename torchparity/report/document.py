@@ -137,6 +137,7 @@ def _expected(e: Expectation, audit: Audit) -> dict[str, Any]:
     return {
         "input": e.input,
         "levels_db": [e.level_db(line.freq) for line in audit.lines],
+        "predicted": e.expected is not None,
         "floor_db": None if e.expected is None else e.expected.floor_db,
         "not_predicted": [{"what": row.what, "where": row.where, "why": row.why} for row in e.not_predicted],
         "remarks": list(e.remarks),
@@ -181,4 +182,4 @@ def _peak(p: Peak, sr: Fraction) -> dict[str, float]:
 
 def _cure(cure: Cure, sr: Fraction) -> dict[str, Any]:
     kept = ("owner", "rule", "words", "promise", "before_db", "after_db", "reference")
-    return {**{name: getattr(cure, name) for name in kept}, "hz": None if cure.hz is None else float(cure.hz * sr)}
+    return {**{name: getattr(cure, name) for name in kept}, "hz": None if cure.freq is None else float(cure.freq * sr)}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterator
 from fractions import Fraction
+from typing import Any
 
 from dspref.tables import decimal, hertz
 from torchparity.against import Change, Comparison
@@ -99,8 +101,27 @@ def _levels(document: Document) -> list[str]:
 
 
 def _cures(document: Document) -> list[str]:
-    rows = [f"layer {cure['owner']}, {cure['rule']}: {cure['words']}" for cure in document["cures"]]
-    return ["\n".join(["cures:", *(line for row in rows for line in _wrapped(row))])] if rows else []
+    """Return what was tried on these weights, layer by layer, and what cures all layers at once."""
+    tried = [cure for cure in document["cures"] if cure["promise"] == TRIED]
+    told = [cure for cure in document["cures"] if cure["promise"] != TRIED]
+    blocks = ["\n".join(_tried(tried))] if tried else []
+    last = max((cure["owner"] for cure in told), default=None)
+    rows = [cure["words"] for cure in told if cure["owner"] == last]
+    return [*blocks, *(["\n".join(["cures:", *(line for row in rows for line in _wrapped(row))])] if rows else [])]
+
+
+TRIED = "these weights"
+"""Promise of a cure that was tried."""
+
+
+def _tried(cures: list[Any]) -> Iterator[str]:
+    """Yield a row for each layer: its strongest line, as it is and with tone-free taps in that layer."""
+    yield "tone-free taps in one layer, tried on these weights: its strongest line, dB re DC"
+    yield f"{'layer':>5}{'Hz':>18}{'now':>14}{'then':>14}"
+    for cure in cures:
+        levels = ("none" if db is None else f"{db:.1f} dB" for db in (cure["before_db"], cure["after_db"]))
+        mark = "" if "DC" in cure["reference"] else "  re 1: there is no DC"
+        yield f"{cure['owner']:>5}{cure['hz']:>18.10g}" + "".join(f"{level:>14}" for level in levels) + mark
 
 
 def _against(document: Document) -> list[str]:

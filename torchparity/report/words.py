@@ -48,8 +48,8 @@ def highest(document: Document) -> list[int]:
 
 
 def level_columns(document: Document) -> list[tuple[str, str, list[float | None]]]:
-    """Return (kind, input, level of each line in dB or None) of what is expected, and of what there is."""
-    expected = [("expected", e["input"], e["levels_db"]) for e in document["expected"]]
+    """Return (kind, input, level of each line in dB or None) of what is expected, if it is, and of what there is."""
+    expected = [("expected", e["input"], e["levels_db"]) for e in document["expected"] if e["predicted"]]
     return expected + [("actual", s["input"], s["levels_db"]) for s in document["actual"]]
 
 
