@@ -272,9 +272,9 @@ def _flow(runs: list[Record]) -> _Flow | NotAnalysable:
             return grown
         own.append(None if grown is None else Fraction(grown, length))
     if own[first.output or 0] is None or first.output is None:
-        shapes = [run.nodes[run.output or 0].shape[-1:] for run in runs]
+        outputs = [run.nodes[run.output or 0].shape[-1:] for run in runs]
         return NotAnalysable(
-            complaint("rate of the module", f"outputs {shapes}", "an output that grows with the input")
+            complaint("rate of the module", f"outputs {outputs}", "an output that grows with the input")
         )
     if (padding := _padded(first, own)) is not None:
         return NotAnalysable(complaint("padding", f"other lengths behind {padding}", GROWING, "feed longer inputs"))
@@ -370,12 +370,12 @@ def _lines(flow: _Flow) -> dict[int, Fraction]:
             for event, g in lines.get(n, {}).items():
                 kept[event] = gcd(g, kept.get(event, g))
         for node in call.gives:
-            rate, g = flow.carried[node], dict(kept)
+            rate, left = flow.carried[node], dict(kept)
             if rate is None:
                 continue
             if number in events:
-                g[number] = gcd(events[number][0], rate)
-            lines[node] = {event: h for event, spacing in g.items() if (h := gcd(spacing, rate)) != rate}
+                left[number] = gcd(events[number][0], rate)
+            lines[node] = {event: h for event, spacing in left.items() if (h := gcd(spacing, rate)) != rate}
     return lines.get(flow.output, {})
 
 
