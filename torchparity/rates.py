@@ -27,8 +27,11 @@ from torchparity.calls import own_dtype
 from torchparity.followed import INPUT, UNSEEN, Call, Record, follow
 from torchparity.resamplers import HIDDEN, MOVES, described
 
-LENGTHS = (32, 480, 7680, 61440)
-"""Lengths that are tried, with `TIMES` as many, until all tensors grow in proportion: the last is 15 · 4⁶."""
+LENGTHS = (32, 480, 7680, 12288, 61440)
+"""Lengths that are tried, with `TIMES` as many, until all tensors grow in proportion: the last are 3 · 4⁶ and 15 · 4⁶.
+
+What works in chunks, as Demucs's LSTMs of more than 200 frames do, is to be seen before it has several.
+"""
 
 TIMES = (1, 2, 3, 5)
 """Three might grow alike by chance, as ⌈16/3⌉, ⌈32/3⌉ and ⌈48/3⌉ do."""
@@ -269,24 +272,19 @@ def _flow(runs: list[Record]) -> _Flow | NotAnalysable:
             return grown
         own.append(None if grown is None else Fraction(grown, length))
     if own[first.output or 0] is None or first.output is None:
-        shapes = [run.nodes[run.output or 0].shape[-1:] for run in runs]
+        outputs = [run.nodes[run.output or 0].shape[-1:] for run in runs]
         return NotAnalysable(
-            complaint("rate of the module", f"outputs {shapes}", "an output that grows with the input")
+            complaint("rate of the module", f"outputs {outputs}", "an output that grows with the input")
         )
-    if not _reached(first, own):
-        got = "a length padded to that of its own slowest rate, or cut to it"
-        return NotAnalysable(complaint("module", got, GROWING, "feed longer inputs"))
+    if (padding := _padded(first, own)) is not None:
+        return NotAnalysable(complaint("padding", f"other lengths behind {padding}", GROWING, "feed longer inputs"))
     return _Flow(first, tuple(own), tuple(_carried(first, own)))
 
 
-def _reached(record: Record, own: list[Fraction | None]) -> bool:
-    """Whether a way from input to output has tensors with time alone; U-Nets pad short inputs to one length."""
-    timed = set[int]()
-    for number, node in enumerate(record.nodes):
-        call = record.calls[node.call]
-        if own[number] is not None and (call.func in (INPUT, UNSEEN) or not timed.isdisjoint(call.takes)):
-            timed.add(number)
-    return record.output in timed
+def _padded(record: Record, own: list[Fraction | None]) -> str | None:
+    """Return where a tensor is padded to a length of the module's own, as U-Nets do: no padding changes a rate."""
+    pads = (call for call in record.calls if call.func == "pad" and call.takes)
+    return next((call.where or "its forward" for call in pads if own[call.takes[0]] != own[call.gives[0]]), None)
 
 
 def _input_growth(runs: list[Record]) -> Callable[[int], int | None]:
@@ -372,12 +370,12 @@ def _lines(flow: _Flow) -> dict[int, Fraction]:
             for event, g in lines.get(n, {}).items():
                 kept[event] = gcd(g, kept.get(event, g))
         for node in call.gives:
-            rate, g = flow.carried[node], dict(kept)
+            rate, left = flow.carried[node], dict(kept)
             if rate is None:
                 continue
             if number in events:
-                g[number] = gcd(events[number][0], rate)
-            lines[node] = {event: h for event, spacing in g.items() if (h := gcd(spacing, rate)) != rate}
+                left[number] = gcd(events[number][0], rate)
+            lines[node] = {event: h for event, spacing in left.items() if (h := gcd(spacing, rate)) != rate}
     return lines.get(flow.output, {})
 
 

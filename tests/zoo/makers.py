@@ -38,9 +38,9 @@ def xcodec() -> nn.Module:
     """DAC's decoder as X-Codec takes it: the model sets `output_padding` of its layers after they were made."""
     from transformers import DacConfig, HubertConfig, XcodecConfig, XcodecModel
 
-    ratios = [8, 5, 4, 2]
-    small: dict[str, Any] = {"encoder_hidden_size": 16, "decoder_hidden_size": 128, "hidden_size": 256}
-    acoustic = DacConfig(downsampling_ratios=ratios, upsampling_ratios=ratios, **small)
+    ratios = {"downsampling_ratios": [8, 5, 4, 2], "upsampling_ratios": [8, 5, 4, 2]}
+    small: dict[str, Any] = {"encoder_hidden_size": 16, "decoder_hidden_size": 128, "hidden_size": 256, **ratios}
+    acoustic = DacConfig(**small)
     thin: dict[str, Any] = {"num_hidden_layers": 1, "intermediate_size": 64, "hidden_size": 768}
     config = XcodecConfig(acoustic_model_config=acoustic, semantic_model_config=HubertConfig(**thin))
     return _part(XcodecModel(config), "acoustic_decoder")

@@ -63,6 +63,9 @@ class Row:
         Lays (batch, channel, time) out as the module takes it.
     output : str
         Field of the module's output that is the waveform; "" where that is all it returns.
+    shorter : int
+        The trace's inputs are so many times shorter than it asks for: a window of attention that is full makes other
+        calls, and the trace would go on to lengths at which it always is, at a hundred times the cost.
     note : str
         What else the source says.
     silent : str
@@ -86,6 +89,7 @@ class Row:
     inner: tuple[tuple[str, int], ...] = ()
     arguments: Callable[[Tensor], tuple[Tensor, ...]] = field(default=lambda x: (x,))
     output: str = ""
+    shorter: int = 1
     note: str = ""
     silent: str = ""
     drifts: str = ""
@@ -200,9 +204,11 @@ ZOO = (
         "transformers Mimi", TRANSFORMERS, makers.mimi, 64, "convt k4 s2 g64 | convt k16 s8 | convt k12 s6 | "
         "convt k10 s5 | convt k8 s4", 1920, 24000, 1920,
         (hf("mimi/configuration", 91, "sampling_rate: int = 24_000"), hf("mimi/configuration", 131, "[8, 6, 5, 4]"),
+         hf("mimi/configuration", 124, "sliding_window: int = 250"),
          hf("mimi/modeling", 1292, "kernel_size=2 * config.latent_stride"),
          hf("mimi/modeling", 902, "kernel_size=ratio * 2, stride=ratio"),
          hf("mimi/modeling", 441, "hidden_states.shape[-1] - self.padding_right")), output="audio_values",
+        shorter=2,
         note="causal; a transformer behind the first layer; groups are as many as channels (512 at full width)",
     ),
     Row(

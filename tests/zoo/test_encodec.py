@@ -19,7 +19,7 @@ def test_the_chain_is_found_under_weight_norm(encodec: Audit) -> None:
         ("convt", 8, 4),
         ("convt", 4, 2),
     ]
-    assert encodec.spine.rate == 320
+    assert encodec.spine.rate == chain.factor == 320
 
 
 def test_the_grid_is_75_hz_and_all_that_stands_is_on_it(encodec: Audit) -> None:
@@ -30,5 +30,7 @@ def test_the_grid_is_75_hz_and_all_that_stands_is_on_it(encodec: Audit) -> None:
     assert not [f for f in encodec.findings if f.level == "error"]
 
 
-def test_what_could_not_be_described_is_listed(encodec: Audit) -> None:
+def test_nothing_that_resamples_is_undescribed(encodec: Audit) -> None:
+    """Its LSTM is in no description, and keeps the rate."""
     assert encodec.spine.undescribed == ()
+    assert encodec.spine.hidden == ()

@@ -26,7 +26,9 @@ def found(row: Row) -> Rates:
 
 def test_chain_factor_and_grid_are_those_of_the_source(row: Row, found: Rates) -> None:
     assert way(found) == row.chain
-    assert (found.rate, found.grid, found.chain.factor) == (row.factor, Fraction(1, row.period), row.period)
+    assert found.rate == row.factor
+    assert found.grid == Fraction(1, row.period)
+    assert found.chain.factor == row.period
 
 
 def test_what_resamples_besides_is_found_and_is_not_in_the_chain(row: Row, found: Rates) -> None:

@@ -16,7 +16,7 @@ from torchparity.rates import Rates, Resampler, rates
 
 def traced(row: Row, module: nn.Module) -> Rates:
     """Trace one decoder, on noise laid out as it takes it."""
-    return rates(module, lambda length: row.arguments(noise(row, length)), output_of=row.waveform)
+    return rates(module, lambda length: row.arguments(noise(row, length // row.shorter)), output_of=row.waveform)
 
 
 def way(found: Rates) -> str:
