@@ -62,9 +62,11 @@ def rows() -> tuple[Row, ...]:
     Examples
     --------
     >>> len(rows()), rows()[0].name
-    (19, 'MelGAN')
+    (18, 'MelGAN')
     """
-    return (*_melgans(), *_decoders(), *_unets(), *_unets(channels=100, depth=6, draws=400))
+    small = _unets(channels=16, depth=4, draws=9600, periods=32, records=3)
+    large = _unets(channels=100, depth=6, draws=400, periods=3, records=2)  # each takes seconds, and tones stand out
+    return (*_melgans(), *_decoders(), *small, *(row for row in large if row.name.endswith(AT_LARGE)))
 
 
 def _melgans() -> Iterator[Row]:
@@ -85,9 +87,8 @@ def _decoders() -> Iterator[Row]:
             yield Row(f"Decoder ×3, {kind}", made, steps, (4, 4, 4), 256, inputs, draws, noise)
 
 
-def _unets(*, channels: int = 16, depth: int = 4, draws: int = 9600) -> Iterator[Row]:
-    periods, records = (32, 3) if draws > 1000 else (3, 2)  # of large networks tones stand out, and each takes seconds
-    options = {"periods": periods, "records": records, "dtype": "float32"}
+def _unets(*, channels: int, depth: int, draws: int, **options: Any) -> Iterator[Row]:
+    options |= {"dtype": "float32"}
     for name, told in UNETS.items():
         made = partial(UNet, channels=channels, depth=depth, audio=1, out=8, **told)
         steps = demucs_unet(channels=channels, depth=depth, **told)
@@ -101,3 +102,6 @@ UNETS: dict[str, dict[str, Any]] = {
     "sub-pixel": {"kind": "subpixel"},
 }
 """U-Nets of the article's figures, and the options of `torchparity.models.unet.UNet` that make them."""
+
+AT_LARGE = ("as it is", "without biases", "outermost ReLUs")
+"""What networks as large as the article's are drawn of."""
