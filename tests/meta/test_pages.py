@@ -1,4 +1,4 @@
-"""The commands of the pages verify, expected and sweep, run in their order on what they show; and that this can fail."""
+"""The commands of the pages verify, expected and sweep, run in order on what they show; and that this can fail."""
 
 from __future__ import annotations
 
