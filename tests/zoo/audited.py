@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from tests.zoo.measured import Response, responses
-from tests.zoo.table import Row
+from tests.zoo.row import Row
 from tests.zoo.traced import traced
 from torchparity.rates import Rates
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from dspref.arrays import Array
 from dspref.spectrum import SEGMENTS, Peak, average_spectrum, finest
-from tests.zoo.table import Row
+from tests.zoo.row import Row
 from torchparity.arithmetic import unit
 from torchparity.bench import LEAST_PERIODS, LEAST_SAMPLES, settled
 from torchparity.measure import LEAST_SEGMENTS, STANDS_DB

@@ -4,13 +4,16 @@ It runs in the zoo's own suite alone, ``python -m tests zoo``, which writes what
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.zoo.audited import Audited, audited
+from tests.zoo.audited import Audited, audited, made
+from tests.zoo.measured import responses
 from tests.zoo.record import write
-from tests.zoo.table import ZOO, Row
+from tests.zoo.row import Row
+from tests.zoo.table import ZOO
 from torchparity.validation import commit, versions
 
 
@@ -47,6 +50,15 @@ def test_no_coarser_grid_explains_the_peaks(seen: Audited) -> None:
     at = {round(p.freq * period) for r in (seen.constant, seen.noise) for p in r.peaks}
     coarser = [prime for prime in (2, 3, 5, 7) if period % prime == 0 and all(k % prime == 0 for k in at)]
     assert bool(coarser) == bool(seen.row.silent), (coarser, seen.row.silent)
+
+
+def test_a_wrong_grid_is_seen() -> None:
+    """Of lines at k/320, those alone whose k is a multiple of 5 are on a grid of 1/256."""
+    row = next(row for row in ZOO if row.name == "transformers EnCodec 24k")
+    constant, noise = responses(replace(row, period=256), made(row))
+    assert not constant.repeats
+    assert constant.off_grid
+    assert noise.off_grid
 
 
 def test_the_response_to_a_constant_repeats(seen: Audited) -> None:

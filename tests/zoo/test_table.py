@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from dspref.spec import parse, spec
+from tests.zoo.row import Row
 from tests.zoo.standin import torchaudio
-from tests.zoo.table import ZOO, Row
+from tests.zoo.table import ZOO
 
 ROOT = Path(__file__).resolve().parents[2]
 

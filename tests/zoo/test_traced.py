@@ -5,7 +5,8 @@ from fractions import Fraction
 import pytest
 
 from tests.zoo.audited import made
-from tests.zoo.table import ZOO, Row
+from tests.zoo.row import Row
+from tests.zoo.table import ZOO
 from tests.zoo.traced import counted, hidden, traced, way
 from torchparity.rates import Rates
 

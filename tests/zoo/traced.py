@@ -10,7 +10,7 @@ from torch import nn
 
 from dspref.spec import token
 from tests.zoo.measured import noise
-from tests.zoo.table import Row
+from tests.zoo.row import Row
 from torchparity.rates import Rates, Resampler, rates
 
 
