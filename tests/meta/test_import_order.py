@@ -202,6 +202,7 @@ ORDER: dict[str, Tiers] = {
             "copies",
             "findings_command",
             "formats",
+            "grown",
             "heads",
             "initial_laws",
             "lengths",
