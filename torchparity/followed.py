@@ -22,6 +22,9 @@ INPUT = "input"
 UNSEEN = "unseen"
 """Name of a call that stands for what ran out of sight."""
 
+DATA = frozenset(("from_numpy", "from_dlpack", "frombuffer", "asarray", "as_tensor", "tensor"))
+"""Calls that bring numbers from elsewhere: out of sight, they may have been made of a signal."""
+
 SHAPED = ("new_", "_like")
 """Calls whose names begin or end so take no values of a tensor, only its shape."""
 
@@ -134,6 +137,7 @@ class _Follower(TorchFunctionMode):
                 handle.remove()
 
     def _enter(self, part: nn.Module, args: Any) -> None:
+        self._seen(_tensors(args))
         self._within.append((part, args))
 
     def _leave(self, part: nn.Module, args: Any, output: Any) -> None:
@@ -151,6 +155,8 @@ class _Follower(TorchFunctionMode):
         out = func(*args, **kwargs)
         name = _name(func)
         made = _tensors(out)
+        if name in DATA and not given:
+            self._seen(made)
         if _writes(name):
             made = [*made, *(self._alias(given[0]) if given else [])]
         shaped = name.startswith(SHAPED[0]) or name.endswith(SHAPED[1])

@@ -6,6 +6,7 @@ its time. Lengths are raised until all sizes grow in proportion: strides and fra
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,11 +18,14 @@ from torch import Tensor, nn
 from dspref.arrays import NotAnalysable, complaint
 from torchparity.followed import INPUT, UNSEEN, Call, Record, follow
 
-LENGTHS = (32, 480, 7680, 12288, 61440)
-"""Lengths that are tried, with `TIMES` as many, until all tensors grow in proportion: the last are 3 · 4⁶ and 15 · 4⁶.
+LENGTHS = (32, 480, 6720, 12288, 61440)
+"""Lengths that are tried, with `TIMES` as many, until all tensors grow in proportion; last 105 · 4³, 3 · 4⁶, 15 · 4⁶.
 
 What works in chunks, as Demucs's LSTMs of more than 200 frames do, is to be seen before it has several.
 """
+
+LARGEST = 1 << 29
+"""Numbers on the way, of the longest input, beyond which no longer one is tried: 2 GiB, where all are kept."""
 
 TIMES = (1, 2, 3, 5)
 """Three might grow alike by chance, as ⌈16/3⌉, ⌈32/3⌉ and ⌈48/3⌉ do."""
@@ -63,6 +67,18 @@ class Flow:
         return frozenset(found)
 
     @property
+    def events(self) -> dict[int, tuple[Fraction, Fraction]]:
+        """Calls that change the rate, by their numbers: rates before and behind."""
+        found = {}
+        for number in sorted(self.needed):
+            call = self.record.calls[number]
+            before = [rate for n in call.takes if (rate := self.carried[n]) is not None]
+            behind = [rate for n in call.gives if (rate := self.own[n]) is not None and rate not in before]
+            if call.func != INPUT and before and behind:
+                found[number] = (before[0], behind[0])
+        return found
+
+    @property
     def unseen(self) -> list[Call]:
         """Calls out of sight on the way to the output, whose results grow with the input."""
         calls = [self.record.calls[n] for n in sorted(self.needed)]
@@ -82,8 +98,16 @@ def grown(module: nn.Module, inputs_of: Inputs, output_of: Callable[[Any], Any])
         if isinstance(flow, Flow):
             return flow
         refused = flow
+        if _due(runs, next((n for n in LENGTHS if n > length), 0) / length) > LARGEST:
+            break
     assert refused is not None, "there are lengths"
     raise refused
+
+
+def _due(runs: list[Record], longer: float) -> float:
+    """Return how many numbers there will be on the way of inputs so many times as long, by how many there were."""
+    first, last = (sum(math.prod(node.shape) for node in run.nodes) for run in (runs[0], runs[-1]))
+    return float(last * longer ** (math.log(max(1, last / first)) / math.log(TIMES[-1])))
 
 
 def _run(module: nn.Module, args: Any, output_of: Callable[[Any], Any]) -> Record:
@@ -131,7 +155,32 @@ def _flow(runs: list[Record]) -> Flow | NotAnalysable:
         )
     if (padding := _padded(first, own)) is not None:
         return NotAnalysable(complaint("padding", f"other lengths behind {padding}", GROWING, "feed longer inputs"))
-    return Flow(first, tuple(own), tuple(_carried(first, own)))
+    flow = Flow(first, tuple(own), tuple(_carried(first, own)))
+    return _misfit(flow) or flow
+
+
+CUTS = frozenset(("narrow", "split", "chunk", "tensor_split", "cat", "concat", "hstack", "repeat", "tile"))
+"""Calls that keep the rate: where the length changes in proportion all the same, ends are cut off, or put on."""
+
+
+def _misfit(flow: Flow) -> NotAnalysable | None:
+    """Return why rates are none, if they are read off lengths that were cut, or that strides do not divide."""
+    for number, (a, b) in flow.events.items():
+        call, factor = flow.record.calls[number], b / a
+        where = f"{call.where or 'its forward'} ({call.func})"
+        if call.func in CUTS or (call.func == "__getitem__" and _plain(call.given(1, "index"))):
+            got = f"{factor} times as many samples behind {where}"
+            return NotAnalysable(complaint("length", got, "ends that are cut or put on whatever the length"))
+        if factor.numerator > 1 < factor.denominator and call.func not in ("interpolate", "upsample"):
+            hint = "feed inputs that its strides divide"
+            return NotAnalysable(complaint("rate", f"×{factor} behind {where}", "a whole number, or one over it", hint))
+    return None
+
+
+def _plain(index: Any) -> bool:
+    """Return whether an index is made of slices without steps, numbers and ellipses."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return all(not isinstance(i, (tuple, list)) and getattr(i, "step", None) in (None, 1) for i in parts)
 
 
 def _padded(record: Record, own: list[Fraction | None]) -> str | None:

@@ -67,7 +67,7 @@ NETWORKS = {
     "demucs": Known("torchparity.models:demucs", 44100, rescale=0.1, meta=True, small=NARROW),
     **{f"demucs-like-{k}": _demucs_like("demucs_like", k) for k in ("transposed", "nearest", "linear", "subpixel")},
     **{f"modified-{k}": _demucs_like("modified", k) for k in ("transposed", "subpixel")},
-    "wave-u-net": Known("torchparity.models:wave_unet", 22050, small={"fitted": True}),
+    "wave-u-net": Known("torchparity.models:wave_unet", 22050, small={"channels": 4, "fitted": True}),
 }
 """MelGAN of 32 base channels with three residual stacks; the article's U-Net without LSTM, of four layers, 16 channels
 in the first; its decoder of three layers, 64 channels in the last; and, at the article's sizes, Demucs, the networks

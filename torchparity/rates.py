@@ -24,7 +24,7 @@ from dspref.arrays import NotAnalysable, complaint
 from dspref.chain import Chain, Stage
 from dspref.outline import Outline
 from torchparity.calls import own_dtype
-from torchparity.followed import INPUT, Call, Record
+from torchparity.followed import Call, Record
 from torchparity.grown import Flow, Inputs, grown
 from torchparity.resamplers import HIDDEN, MOVES, described
 
@@ -170,7 +170,7 @@ def rates(module: nn.Module, inputs_of: Inputs, *, output_of: Callable[[Any], An
 def _resamplers(flow: Flow) -> Iterator[Resampler]:
     """Yield all of them, with what is left of their lines at the output."""
     left = _lines(flow)
-    for number, (a, b) in _events(flow).items():
+    for number, (a, b) in flow.events.items():
         call = flow.record.calls[number]
         layer, why = described(call, b / a, _before(flow.record, call))
         alone = call.where and not any(name != "parametrizations" for name, _ in call.module.named_children())
@@ -189,22 +189,9 @@ def _before(record: Record, call: Call) -> Call | None:
     return None
 
 
-def _events(flow: Flow) -> dict[int, tuple[Fraction, Fraction]]:
-    """Return calls that change the rate, by their numbers: rates before and behind."""
-    found = {}
-    for number in sorted(flow.needed):
-        call = flow.record.calls[number]
-        before = [flow.carried[n] for n in call.takes if flow.carried[n] is not None]
-        behind = next((flow.own[n] for n in call.gives if flow.own[n] is not None), None)
-        if call.func != INPUT and before and behind is not None and behind not in before:
-            assert before[0] is not None
-            found[number] = (before[0], behind)
-    return found
-
-
 def _lines(flow: Flow) -> dict[int, Fraction]:
     """Return the spacing of the lines that each call that resamples leaves at the output, by its number."""
-    events, lines = _events(flow), dict[int, dict[int, Fraction]]()
+    events, lines = flow.events, dict[int, dict[int, Fraction]]()
     for number in sorted(flow.needed):
         call = flow.record.calls[number]
         kept: dict[int, Fraction] = {}
@@ -223,7 +210,7 @@ def _lines(flow: Flow) -> dict[int, Fraction]:
 
 def _way(flow: Flow, found: tuple[Resampler, ...]) -> tuple[Resampler, ...]:
     """Return the net upsamplers of the way that has the finest grid, and then most of them, by their grids."""
-    by_call = {number: r for number, r in zip(_events(flow), found, strict=True) if r.net}
+    by_call = {number: r for number, r in zip(flow.events, found, strict=True) if r.net}
     ways: dict[int, tuple[Resampler, ...]] = {}
     for number in sorted(flow.needed):
         call = flow.record.calls[number]

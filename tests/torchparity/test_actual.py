@@ -163,7 +163,7 @@ def test_silence_that_comes_out_is_told() -> None:
 
 
 def test_one_factor_by_branch_is_refused() -> None:
-    with pytest.raises(ValueError, match="rate of the module"):
+    with pytest.raises(ValueError, match="length: got 2/3 times as many samples behind its forward"):
         audit(Branches())
 
 

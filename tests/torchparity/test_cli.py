@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import dspref.documents
-import torchparity.audit_command
+import torchparity.resolving
 from torchparity.cli import main
 from torchparity.formats import schema
 
@@ -217,7 +217,7 @@ def test_the_output_path_is_tried_before_the_work(folder: Path) -> None:
 
 
 def test_without_torch_it_says_what_to_install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torchparity.audit_command, "find_spec", lambda name: None)
+    monkeypatch.setattr(torchparity.resolving, "find_spec", lambda name: None)
     result = run("verify", "targets.py:up")
     assert result.exit_code == 2
     assert "pip install 'dspref[torch]'" in result.stderr

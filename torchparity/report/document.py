@@ -139,6 +139,7 @@ def _expected(e: Expectation, audit: Audit) -> dict[str, Any]:
         "levels_db": [e.level_db(line.freq) for line in audit.lines],
         "predicted": e.expected is not None,
         "floor_db": None if e.expected is None else e.expected.floor_db,
+        "finest_hz": None if e.finest is None else float(audit.sr / e.finest.divisor),
         "not_predicted": [{"what": row.what, "where": row.where, "why": row.why} for row in e.not_predicted],
         "remarks": list(e.remarks),
     }

@@ -21,6 +21,7 @@ from torchparity.report.pictures import first_seed, recording_svg, spectrogram_s
 from torchparity.report.sounds import PEAK_DB, SECONDS, sounds
 from torchparity.report.words import (
     changes,
+    finest,
     grid,
     highest,
     level_columns,
@@ -137,6 +138,7 @@ def _facts(document: dict[str, Any]) -> dict[str, Any]:
         "errors": [f for f in document["findings"] if f["level"] == "error"],
         "mood": mood(document),
         "standing": _standing(document),
+        "finest": finest(document),
         "columns": [f"{kind}, {words}" for kind, words, _ in level_columns(document)],
         "owners": [_owner(document, stage) for stage in upsamplers(document)],
         "runs": shown(document),

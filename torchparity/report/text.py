@@ -11,6 +11,7 @@ from dspref.tables import decimal, hertz
 from torchparity.against import Change, Comparison
 from torchparity.report.words import (
     Document,
+    finest,
     grid,
     highest,
     level_columns,
@@ -97,7 +98,9 @@ def _levels(document: Document) -> list[str]:
     for stage in upsamplers(document):
         mine = owned(document, stage["owner"])
         rows.append(f"{stage['owner']:>5}  " + "".join(f"{strongest(db, mine):>14}" for _, _, db in columns))
-    return ["strongest new line of each layer, dB re 1: before training on average, and now:\n" + "\n".join(rows)]
+    told = "\n".join(_wrapped(finest(document), indent=""))
+    head = "strongest new line of each layer, dB re 1: before training on average, and now:"
+    return ["\n".join([head, *rows, *([told] if told else [])])]
 
 
 def _cures(document: Document) -> list[str]:

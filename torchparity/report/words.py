@@ -6,7 +6,7 @@ from fractions import Fraction
 from statistics import median
 from typing import Any, TypeAlias
 
-from dspref.tables import hertz
+from dspref.tables import decimal, hertz
 
 Document: TypeAlias = dict[str, Any]
 
@@ -84,6 +84,14 @@ def _change(row: Document) -> tuple[str, ...]:
     levels = ["none" if db is None else f"{db:.1f} dB" for db in (row["before_db"], row["after_db"])]
     change = row["kind"] if row["difference_db"] is None else f"{row['difference_db']:+.1f} dB"
     return row["input"], f"{row['hz']:.10g}", str(row["owner"] or "–"), *levels, change
+
+
+def finest(document: Document) -> str:
+    """Return which lines show before training, in words; "" if no expectation has any."""
+    shown = [
+        f"every {decimal(Fraction(e['finest_hz']))} Hz ({e['input']})" for e in document["expected"] if e["finest_hz"]
+    ]
+    return f"finest comb that shows before training: {', '.join(shown)}" if shown else ""
 
 
 def limits(document: Document) -> list[str]:
