@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-import time
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 
+import torchparity.trace
 from dspref.arrays import NotAnalysable
 from dspref.chain import Pointwise
 from dspref.expected import Drawn, Fixed, Unknown
@@ -278,15 +279,31 @@ def test_the_same_draw_of_noise_is_not_taken_for_another() -> None:
     ]
 
 
-def test_long_chains_in_place_take_time_in_proportion() -> None:
-    def seconds(count: int) -> float:
-        layers = [each for _ in range(count) for each in (nn.Conv1d(1, 1, 1), nn.ReLU(inplace=True))]
-        start = time.process_time()
-        assert len(list(walked(nn.Sequential(*layers), length=32).network)) == 2 * count
-        return time.process_time() - start
+def lines_run(work: Callable[[], object], file: str) -> int:
+    """Return how many lines of a file run, once for each time round a loop."""
+    count = 0
 
-    short = min(seconds(20) for _ in range(2))
-    assert seconds(160) < 2.5 * 8 * short  # 64 times, where each call looks through all tensors
+    def trace(frame: Any, event: str, arg: Any) -> Any:
+        nonlocal count
+        count += event == "line"
+        return trace if frame.f_code.co_filename == file else None
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+def test_long_chains_in_place_take_work_in_proportion() -> None:
+    def work(count: int) -> int:
+        layers = [each for _ in range(count) for each in (nn.Conv1d(1, 1, 1), nn.ReLU(inplace=True))]
+        module = nn.Sequential(*layers)
+        return lines_run(lambda: walked(module, length=32), torchparity.trace.__file__)
+
+    assert work(80) < 1.5 * 4 * work(20)  # 16 times, where each call looks through all tensors
 
 
 # -- lengths --------------------------------------------------------------------------------------------------------
