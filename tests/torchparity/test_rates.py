@@ -18,6 +18,7 @@ from torch.nn.utils import parametrizations
 
 from dspref import NotAnalysable, Outline
 from tests.strategies import QUIET
+from torchparity.grown import LARGEST
 from torchparity.models.demucs import Demucs
 from torchparity.models.unet import UNet
 from torchparity.rates import Rates, gcd, plain, rates
@@ -210,6 +211,63 @@ def dynamic(m: Any, x: Tensor) -> Any:
     return m.conv(x) if x.shape[-1] * 7 % 4096 < 2048 else m.conv(m.conv(x))
 
 
+def test_a_decimation_that_does_not_divide_folds_lines() -> None:
+    """×3, then every other sample: lines at 1 fold to 1/2, which a constant shows as a period of three samples."""
+    module = nn.Sequential(nn.ConvTranspose1d(1, 1, 3, 3), nn.Conv1d(1, 1, 1, 2))
+    r = found(module)
+    assert [x.spacing for x in r.net] == [Fraction(1, 2)]
+    assert r.rate == Fraction(3, 2)
+    assert r.grid == Fraction(1, 3)
+    y = module(torch.ones(1, 1, 24))[0, 0].detach()
+    assert bool((y[3:] == y[:-3]).all())
+    assert not bool((y[1:] == y[:-1]).all())
+
+
+def added(m: Any, x: Tensor) -> Any:
+    y = x.new_zeros(1, 1, 3 * x.shape[-1])
+    y[..., ::3] += x
+    return m.conv(y)
+
+
+def elsewhere(m: Any, x: Tensor) -> Any:
+    return m.b(torch.from_numpy(m.a(x).numpy()))
+
+
+@pytest.mark.parametrize(("module", "factor"), [(Made(added, conv=CONV), 3), (Made(elsewhere, a=up(), b=up()), 4)])
+def test_nothing_is_lost_in_writes_and_in_other_libraries(module: nn.Module, factor: int) -> None:
+    r = found(module)
+    assert r.rate == r.chain.factor == 1 / r.grid == factor
+    assert r.not_understood
+
+
+def test_strides_that_lengths_do_not_divide() -> None:
+    """Of 1, 2, 3 and 5 times 7680 samples a stride of 7 leaves lengths that grow alike by chance."""
+    r = found(nn.Sequential(nn.Conv1d(1, 1, 7, 7, 3), nn.ConvTranspose1d(1, 1, 7, 7)))
+    assert [x.factor for x in r.resamplers] == [Fraction(1, 7), 7]
+    assert r.rate == 1
+    assert r.grid == Fraction(1, 7)
+
+
+def skewed(m: Any, x: Tensor) -> Any:
+    q = x.transpose(1, 2)
+    scores = F.pad(q @ x, (1, 0)).reshape(1, -1)[:, x.shape[-1] :].reshape(1, x.shape[-1], -1)
+    return m.up((scores @ q).transpose(1, 2))
+
+
+def test_what_grows_with_the_square_of_the_length_is_given_up_in_time() -> None:
+    """No tensor on the way is larger than what `LARGEST` allows."""
+    largest = 0
+
+    def watched(m: Any, x: Tensor) -> Any:
+        nonlocal largest
+        largest = max(largest, x.shape[-1] ** 2)
+        return skewed(m, x)
+
+    with pytest.raises(NotAnalysable, match="tensor on the way"):
+        found(Made(watched, up=up()))
+    assert largest < LARGEST
+
+
 class Alternating(nn.Module):
     """Takes another way at each call."""
 
@@ -230,6 +288,8 @@ class Alternating(nn.Module):
         (nn.AdaptiveAvgPool1d(4), "rate of the module"),
         (nn.Conv1d(2, 1, 1), "input of shape \\(1, 1, "),
         (Alternating(), "module: got other calls from"),
+        (Made(lambda m, x: m.up(x)[..., : x.shape[-1]], up=up()), "length: got 1/2 times as many samples behind"),
+        (Made(lambda m, x: torch.cat([x, x], -1)), "length: got 2 times as many samples behind"),
         (Made(lambda m, x: x[..., : math.isqrt(x.shape[-1])]), "tensor on the way"),
     ],
 )
