@@ -233,7 +233,14 @@ def elsewhere(m: Any, x: Tensor) -> Any:
     return m.b(torch.from_numpy(m.a(x).numpy()))
 
 
-@pytest.mark.parametrize(("module", "factor"), [(Made(added, conv=CONV), 3), (Made(elsewhere, a=up(), b=up()), 4)])
+def listed(m: Any, x: Tensor) -> Any:
+    return m.b(torch.tensor(m.a(x).tolist()))
+
+
+WRITTEN = [(Made(added, conv=CONV), 3), (Made(elsewhere, a=up(), b=up()), 4), (Made(listed, a=up(), b=up()), 4)]
+
+
+@pytest.mark.parametrize(("module", "factor"), WRITTEN)
 def test_nothing_is_lost_in_writes_and_in_other_libraries(module: nn.Module, factor: int) -> None:
     r = found(module)
     assert r.rate == r.chain.factor == 1 / r.grid == factor
@@ -289,6 +296,7 @@ class Alternating(nn.Module):
         (nn.Conv1d(2, 1, 1), "input of shape \\(1, 1, "),
         (Alternating(), "module: got other calls from"),
         (Made(lambda m, x: m.up(x)[..., : x.shape[-1]], up=up()), "length: got 1/2 times as many samples behind"),
+        (nn.Conv1d(1, 1, 11, 11, 5), "sizes that grow in proportion"),
         (Made(lambda m, x: torch.cat([x, x], -1)), "length: got 2 times as many samples behind"),
         (Made(lambda m, x: x[..., : math.isqrt(x.shape[-1])]), "tensor on the way"),
     ],
