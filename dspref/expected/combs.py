@@ -90,8 +90,9 @@ class Levels:
         q, v = np.array(self.power), np.array(self.v)
         V = kernel_map(stage, offsets)
         *found, power = V(q, q, np.array([*v, q])).tolist()
-        for i in (i for i, M in enumerate(self.divisors) if M % offsets.phases):
-            found[i] = float(kernel_map(stage, offsets, apart=True)(q, q, v[i]))
+        if apart := [i for i, M in enumerate(self.divisors) if M % offsets.phases]:
+            for i, level in zip(apart, kernel_map(stage, offsets, apart=True)(q, q, v[apart]).tolist(), strict=True):
+                found[i] = level
         mean = mean_map(stage, q[None], offsets)
         rows = np.arange(len(v) if self.spread.T.any() else 0)
         c = v[rows, None]

@@ -86,6 +86,15 @@ def filtered(u: Fixed, T: Array, reach: Reach) -> Array:
     return found
 
 
+def within(T: Array, reach: Reach) -> Array:
+    """Return T as far as it is asked for, without lags and differences at the end where all is 0."""
+    W = T.shape[2] // 2
+    T = T[:, : reach.lags + 1, max(W - reach.apart, 0) : W + reach.apart + 1]
+    last = np.flatnonzero(T.any(axis=(0, 2))).max(initial=0)
+    wide = np.abs(np.flatnonzero(T.any(axis=(0, 1))) - T.shape[2] // 2).max(initial=0)
+    return T[:, : last + 1, T.shape[2] // 2 - wide : T.shape[2] // 2 + wide + 1]
+
+
 def middle(T: Array) -> Array:
     """Return lags of d = 0."""
     return np.asarray(T[:, :, T.shape[2] // 2])
@@ -129,6 +138,8 @@ def _stretched(T: Array, L: int) -> Array:
 def _both_ways(T: Array) -> Array:
     """Return lags −N … N, ``T[b; −τ, d] = T[b + d; τ, −d]``."""
     R, W = len(T), T.shape[2] // 2
+    if not W:
+        return np.concatenate([T[:, :0:-1], T], axis=1)
     d = np.arange(-W, W + 1)
     past = T[(np.arange(R)[:, None] + d) % R, :, W - d]  # (rows, d, lags)
     return np.concatenate([past[:, :, :0:-1].swapaxes(1, 2), T], axis=1)
@@ -137,8 +148,8 @@ def _both_ways(T: Array) -> Array:
 def _along(T: Array, taps: Array) -> Array:
     """Return the convolution along lags, of which T has those >= 0, with taps at −w … w; both are even."""
     w, n = len(taps) // 2, T.shape[1]
-    wide = np.pad(_both_ways(T), ((0, 0), (w, 2 * w), (0, 0)))
-    found = np.zeros((len(T), n + w, T.shape[2]))
+    wide, found = np.zeros((len(T), 2 * n - 1 + 3 * w, T.shape[2])), np.zeros((len(T), n + w, T.shape[2]))
+    wide[:, w : w + 2 * n - 1] = _both_ways(T)
     for u in np.flatnonzero(taps):
         start = 2 * w + n - 1 - u
         found += taps[u] * wide[:, start : start + n + w]

@@ -27,7 +27,7 @@ import numpy as np
 from dspref.arrays import Array, frozen, set_field, value
 from dspref.chain import Pointwise
 from dspref.expected.filters import Fixed
-from dspref.expected.lagged import behind, filtered, less_least, middle, products, sloped, total
+from dspref.expected.lagged import behind, filtered, less_least, middle, products, sloped, total, within
 from dspref.expected.network import Drawn, Gate, Source
 from dspref.expected.offsets import KernelMap
 from dspref.expected.reach import Reach
@@ -64,12 +64,7 @@ class Spread:
     offset: bool = False
 
     def __post_init__(self) -> None:
-        W = self.T.shape[2] // 2
-        kept = min(W, self.reach.apart)
-        T = self.T[:, : self.reach.lags + 1, W - kept : W + kept + 1]
-        last = np.flatnonzero(T.any(axis=(0, 2))).max(initial=0)
-        wide = np.abs(np.flatnonzero(T.any(axis=(0, 1))) - kept).max(initial=0)
-        set_field(self, "T", frozen(T[:, : last + 1, kept - wide : kept + wide + 1]))
+        set_field(self, "T", frozen(self.T if self.T.shape[1:] == (1, 1) else within(self.T, self.reach)))
         set_field(self, "excess", frozen(self.excess))
 
     @classmethod
