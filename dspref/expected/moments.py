@@ -99,7 +99,8 @@ class Moments:
         rows = n[: P // 2 + 1 if self.spread.T.any() else 0]  # F[n, m] is F[m, n]
         m = (n + rows[:, None]) % P
         mean = mean_map(stage, q, offsets)
-        rise, spread = self.spread.mapped(stage, V, mean, q, q[m], self.F[n, m], np.minimum(n, P - n))
+        like, shared = np.minimum(n, P - n), float(self.F.mean())
+        rise, spread = self.spread.mapped(stage, V, mean, q, q[m], self.F[n, m], like, shared)
         F[n, m] += rise
         back = slice(1, (P + 1) // 2)
         F[m[back], n] += rise[back]

@@ -93,6 +93,7 @@ ORDER: dict[str, Tiers] = {
             "expected.graph",
             "expected.kernelmaps",
             "expected.laws",
+            "expected.uneven",
             "expected.width",
             "gradients.windows",
             "heads",
