@@ -15,6 +15,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from functools import wraps
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -28,6 +31,20 @@ from dspref.expected.spread import FARTHEST, Spread
 
 BLOCK = 256
 """Lags that are mapped at a time, which bounds the memory."""
+
+
+def shared(method: Callable[..., Moments]) -> Callable[..., Moments]:
+    """Make a method compute once for each argument, as long as its moments are there: several outputs are often alike."""
+    made: WeakKeyDictionary[Moments, dict[Any, Moments]] = WeakKeyDictionary()
+
+    @wraps(method)
+    def once(self: Moments, *args: Any) -> Moments:
+        known = made.setdefault(self, {})
+        if args not in known:
+            known[args] = method(self, *args)
+        return known[args]
+
+    return once
 
 
 @value
@@ -65,6 +82,7 @@ class Moments:
         spread = Spread.of(source, width_terms=width_terms)
         return cls(F, np.arange(len(r)), D, np.full(1, mean), spread)
 
+    @shared
     def drawn(self, layer: Drawn) -> Moments:
         """Return the moments behind a convolution whose kernel is drawn."""
         return _DRAWN[layer.op](self, layer)
@@ -73,13 +91,11 @@ class Moments:
         """Return ``A K Aᵀ``, A the matrix of a fixed filter."""
         P, L, s = self.period, u.factor, u.stride
         at = np.arange(P * L // math.gcd(P * L, s)) * s  # places before the decimation
-        A = np.zeros((len(at), P))
-        for k, h in enumerate(u.h):
-            rows = np.flatnonzero((at + u.offset - k) % L == 0)
-            A[rows, (at[rows] + u.offset - k) // L % P] += h
+        A = _matrix(u, at, P)
         spread = _decimated(self.spread.fixed(u), P * L, s)
-        return Moments(A @ self.F @ A.T, *_filtered_lags(self, u, at), A @ self.mean, spread)
+        return Moments((A @ (A @ self.F).T).T, *_filtered_lags(self, u, at), A @ self.mean, spread)
 
+    @shared
     def mapped(self, stage: Pointwise | Gate, offsets: Offsets = NONE) -> Moments:
         """Return the moments behind a map, or gate, of values that are Gaussian but for offsets."""
         V, q, P, L = kernel_map(stage, offsets), self.power, self.period, offsets.phases
@@ -141,6 +157,15 @@ class Moments:
         found = np.zeros((self.period, int(self.lags[near][-1]) + 1))
         found[:, self.lags[near]] = np.fft.irfft(np.abs(seen) ** 2, self.period, axis=1).T / self.period
         return found
+
+
+def _matrix(u: Fixed, at: Array, P: int) -> Any:
+    """Return A (places, P), which has few numbers in a row that are not 0, as a sparse matrix."""
+    from scipy.sparse import csr_array  # which costs time
+
+    tap, row = np.nonzero((at + u.offset - np.arange(len(u.h))[:, None]) % u.factor == 0)
+    column = (at[row] + u.offset - tap) // u.factor % P
+    return csr_array((np.asarray(u.h, float)[tap], (row, column)), shape=(len(at), P))
 
 
 def _conv(x: Moments, layer: Drawn) -> Moments:

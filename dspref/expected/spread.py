@@ -178,15 +178,15 @@ class Spread:
         apart = meant or self.offset
         if not len(self.at):
             return np.zeros((1, 1)), replace(self, T=T, excess=own, offset=apart)
-        q1 = np.broadcast_to(q, q2.shape)
+        q1 = q[None]
         both = q1 * q2
         seen = np.maximum(self.T[:, 0] + (0 if _paired(stage) else self.excess), 0)
         relative = (seen / both.mean(axis=1))[:, None]
         level = sway(V, q1, q2, c, (relative.max() if meant else relative.min()) * both)[0] if apart else V(q1, q2, c)
         at = np.flatnonzero(self.T[:, 0])
-        swayed, slopes = sway(V, q1[at], q2[at], c[at], relative[at] * both[at])
+        swayed, slopes = sway(V, q1, q2[at], c[at], relative[at] * both[at])
         if self.excess.any():  # which counts in front of this map alone
-            slopes = sway(V, q1[at], q2[at], c[at], self.T[at, :1] * both[at] / both[at].mean(axis=1, keepdims=True))[1]
+            slopes = sway(V, q1, q2[at], c[at], self.T[at, :1] * both[at] / both[at].mean(axis=1, keepdims=True))[1]
         rise = (V(q1, q2, c) if apart else level) - level
         rise[at] = swayed - level[at]
         T[at] = slopes.mean(axis=1, keepdims=True) * self.T[at]
