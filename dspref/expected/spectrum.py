@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -20,7 +20,7 @@ from dspref.expected.kernelmaps import slope
 from dspref.expected.moments import Moments, covariance, lines, pseudo
 from dspref.expected.network import Source, Step
 from dspref.expected.source import check_source
-from dspref.expected.walk import Signal, started, walk
+from dspref.expected.walk import Signal, at_places, started, there
 
 LARGEST = 4096
 """Longest period of the full recursion: matrices of 128 MiB."""
@@ -135,17 +135,38 @@ def expected_spectrum(
     >>> [(comb.divisor, comb.every_hz(44100), round(comb.power, 6)) for comb in found.combs]
     [(1, 44100.0, 0.020833), (4, 11025.0, 0.020833)]
     """
+    net = network(steps)
+    return spectra(net, (net.output,), source, route=route, width_terms=width_terms)[0]
+
+
+def spectra(
+    net: Network, names: Sequence[str], source: Source, *, route: str = "auto", width_terms: bool = True
+) -> tuple[Expected, ...]:
+    """Return what `expected_spectrum` says of several places: the network is walked through once for all of them.
+
+    Parameters
+    ----------
+    net : Network
+    names : sequence of str
+        Of places in it.
+    source, route, width_terms :
+        As of `expected_spectrum`.
+    """
     as_choice("route", route, ROUTES)
     check_source(source)
-    net = network(steps)
-    if route != "full":
+    found: dict[str, Expected] = {}
+    for name, x in at_places(started(Levels.of(source, width_terms=width_terms), source), net, () if route == "full" else names):
         try:
-            return of_levels(walk(started(Levels.of(source, width_terms=width_terms), source), net))
+            found[name] = of_levels(there(x))
         except NotAnalysable:
             if route == "combs":
                 raise
-    _ = walk(started(Extent(1, LARGEST), source), net).moments  # refuses before any work
-    return of_moments(walk(started(Moments.of(source, width_terms=width_terms), source), net))
+    left = [name for name in names if name not in found]
+    for _, extent in at_places(started(Extent(1, LARGEST), source), net, left):
+        _ = there(extent).moments  # refuses before any work
+    for name, y in at_places(started(Moments.of(source, width_terms=width_terms), source), net, left):
+        found[name] = of_moments(there(y))
+    return tuple(found[name] for name in names)
 
 
 def of_levels(x: Signal[Levels]) -> Expected:
