@@ -19,6 +19,7 @@ from dspref.expected.graph import Network, network
 from dspref.expected.kernelmaps import slope
 from dspref.expected.moments import Moments, covariance, lines, pseudo
 from dspref.expected.network import Source, Step
+from dspref.expected.reach import reach
 from dspref.expected.source import check_source
 from dspref.expected.walk import Signal, at_places, started, there
 
@@ -154,8 +155,9 @@ def spectra(
     """
     as_choice("route", route, ROUTES)
     check_source(source)
+    asked = reach(net.before(*names)) if width_terms else None
     found: dict[str, Expected] = {}
-    for name, x in at_places(started(Levels.of(source, width_terms=width_terms), source), net, () if route == "full" else names):
+    for name, x in at_places(started(Levels.of(source, asked=asked), source), net, () if route == "full" else names):
         try:
             found[name] = of_levels(there(x))
         except NotAnalysable:
@@ -164,7 +166,7 @@ def spectra(
     left = [name for name in names if name not in found]
     for _, extent in at_places(started(Extent(1, LARGEST), source), net, left):
         _ = there(extent).moments  # refuses before any work
-    for name, y in at_places(started(Moments.of(source, width_terms=width_terms), source), net, left):
+    for name, y in at_places(started(Moments.of(source, asked=asked), source), net, left):
         found[name] = of_moments(there(y))
     return tuple(found[name] for name in names)
 
