@@ -95,7 +95,7 @@ class Moments:
         at = np.arange(P * L // math.gcd(P * L, s)) * s  # places before the decimation
         A = _matrix(u, at, P)
         spread = _decimated(self.spread.fixed(u), P * L, s)
-        return Moments((A @ (A @ self.F).T).T, *_filtered_lags(self, u, at), A @ self.mean, spread)
+        return Moments((A @ (A @ self.F).T).T, *_filtered_lags(self, u, at), A @ self.mean, spread).least
 
     @shared
     def mapped(self, stage: Pointwise | Gate, offsets: Offsets = NONE) -> Moments:
@@ -149,6 +149,14 @@ class Moments:
         n = math.lcm(self.period, period) // self.period
         spread = self.spread.rows(np.arange(n * self.period) % self.period)
         return Moments(np.tile(self.F, (n, n)), self.lags, np.tile(self.D, (1, n)), np.tile(self.mean, n), spread)
+
+    @property
+    def least(self) -> Moments:
+        """The same with period 1, if all of it is the same number over and over: so interpolators leave a constant."""
+        x = Moments(self.F[:1, :1], self.lags, self.D[:, :1], self.mean[:1], self.spread.rows(np.zeros(1, int)))
+        every = ((self.F, x.F), (self.D, x.D), (self.mean, x.mean), (self.spread.T, x.spread.T))
+        same = all((a == b).all() for a, b in every) and (self.spread.excess == x.spread.excess).all()
+        return x if same else self
 
     def noise_squared(self) -> Array:
         """Return ``D[n, τ] D[m, τ + d]`` averaged over n: as far as the spread asks for it."""

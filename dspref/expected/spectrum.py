@@ -19,7 +19,7 @@ from dspref.expected.graph import Network, network
 from dspref.expected.kernelmaps import slope
 from dspref.expected.moments import Moments, covariance, lines, pseudo
 from dspref.expected.network import Source, Step
-from dspref.expected.reach import reach
+from dspref.expected.reach import Reach, reach
 from dspref.expected.source import check_source
 from dspref.expected.walk import Signal, at_places, started, there
 
@@ -156,19 +156,33 @@ def spectra(
     as_choice("route", route, ROUTES)
     check_source(source)
     asked = reach(net.before(*names)) if width_terms else None
-    found: dict[str, Expected] = {}
-    for name, x in at_places(started(Levels.of(source, asked=asked), source), net, () if route == "full" else names):
-        try:
-            found[name] = of_levels(there(x))
-        except NotAnalysable:
-            if route == "combs":
-                raise
+    found = {} if route == "full" else _combs(net, names, source, asked, strict=route == "combs")
     left = [name for name in names if name not in found]
     for _, extent in at_places(started(Extent(1, LARGEST), source), net, left):
         _ = there(extent).moments  # refuses before any work
     for name, y in at_places(started(Moments.of(source, asked=asked), source), net, left):
         found[name] = of_moments(there(y))
     return tuple(found[name] for name in names)
+
+
+def _combs(
+    net: Network, names: Sequence[str], source: Source, asked: Reach | None, *, strict: bool
+) -> dict[str, Expected]:
+    """Return what levels say, of those places where there are any; of all, or the reason why not, if strict."""
+    found: dict[str, Expected] = {}
+    try:
+        start = started(Levels.of(source, asked=asked), source)
+    except NotAnalysable:
+        if strict:
+            raise
+        return found
+    for name, x in at_places(start, net, names):
+        try:
+            found[name] = of_levels(there(x))
+        except NotAnalysable:
+            if strict:
+                raise
+    return found
 
 
 def of_levels(x: Signal[Levels]) -> Expected:
@@ -183,10 +197,11 @@ def of_levels(x: Signal[Levels]) -> Expected:
 
 def of_moments(x: Signal[Moments]) -> Expected:
     """Return what a signal's moments say."""
-    power, other, k = lines(x.moments), np.abs(pseudo(x.moments)), np.arange(x.moments.period)
+    whole = x.moments.tiled(x.divisors[-1])
+    power, other, k = lines(whole), np.abs(pseudo(whole)), np.arange(whole.period)
     first = np.array([(k * M % len(k)) == 0 for M in x.divisors]).argmax(axis=0)
     complex_ = 2 * k % len(k) != 0
-    drawn, combs = _linear_part(x, lines), []
+    drawn, combs = _linear_part(x, lambda m: lines(m.tiled(len(k)))), []
     for i, M in enumerate(x.divisors):
         own, inner = first == i, (first == i) & complex_
         if own.any():
