@@ -155,7 +155,7 @@ def steady(bench: Bench, name: str, *, least: int = 0, borders: int | None = Non
     """
     least = least or max(LEAST_PERIODS * bench.period, LEAST_SAMPLES)
     guards = [2 * guard * bench.period for guard in GUARDS]
-    todo = guards if borders is None else [_whole(borders, bench.period), *guards]
+    todo = guards if borders is None else [max(guards[0], _whole(borders, bench.period)), *guards]
     tried = 0
     while todo:
         length = bench.inputs(least + (todo.pop(0) if bench.time is None else 0))

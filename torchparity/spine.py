@@ -87,7 +87,14 @@ def spine(module: nn.Module, channels: int, *, length: int = 32, first: int = 0)
     chain = _chain(module)
     whole = chain is not None and chain.factor == found.chain.factor == found.rate
     seen = tuple(Seen(r.name, r.kind, r.layer, r.why, r.net) for r in found.resamplers)
-    return Spine(chain if whole and chain is not None else found.chain, whole, seen, found.rate, found.not_understood, found.length)
+    return Spine(
+        chain if whole and chain is not None else found.chain,
+        whole,
+        seen,
+        found.rate,
+        found.not_understood,
+        found.length,
+    )
 
 
 def _chain(module: nn.Module) -> Chain | None:

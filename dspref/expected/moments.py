@@ -36,7 +36,7 @@ BLOCK = 256
 
 
 def shared(method: Callable[..., Moments]) -> Callable[..., Moments]:
-    """Make a method compute once for each argument, as long as its moments are there: several outputs are often alike."""
+    """Make a method compute once for each argument, while its moments are there: several outputs are often alike."""
     made: WeakKeyDictionary[Moments, dict[Any, Moments]] = WeakKeyDictionary()
 
     @wraps(method)

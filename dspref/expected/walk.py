@@ -158,9 +158,7 @@ def walk(x: Signal[C], net: Network) -> Signal[C]:
     return x
 
 
-def at_places(
-    x: Signal[C], net: Network, names: Collection[str]
-) -> Iterator[tuple[str, Signal[C] | NotAnalysable]]:
+def at_places(x: Signal[C], net: Network, names: Collection[str]) -> Iterator[tuple[str, Signal[C] | NotAnalysable]]:
     """Yield the names of these places, each with its signal or the reason why nothing is said of it."""
     if INPUT in names:
         yield INPUT, x

@@ -16,6 +16,7 @@ Tiers = Sequence[Sequence[str]]
 ORDER: dict[str, Tiers] = {
     "dspref": (
         ("arrays", "commands", "symbolic.proofs", "tables"),
+        ("expected.blocks",),
         (
             "artifacts.rules",
             "claims",
@@ -26,6 +27,7 @@ ORDER: dict[str, Tiers] = {
             "expected.bands",
             "expected.density",
             "expected.filters",
+            "expected.blocks",
             "expected.mehler",
             "expected.offsets",
             "multirate",
