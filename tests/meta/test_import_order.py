@@ -27,7 +27,6 @@ ORDER: dict[str, Tiers] = {
             "expected.bands",
             "expected.density",
             "expected.filters",
-            "expected.blocks",
             "expected.mehler",
             "expected.offsets",
             "multirate",
