@@ -161,7 +161,7 @@ def seen(
     progress: Callable[[str], None] = lambda words: None,
     **sizes: int,
 ) -> Seen:
-    """Return what draws of a network show, seeds 0, 1, …
+    """Return what draws of a network show, of seeds from 0 on.
 
     Parameters
     ----------
@@ -205,18 +205,25 @@ def averaged(y: Array) -> Array:
     return np.asarray((np.abs(np.fft.rfft(frames * w)) ** 2).mean(axis=(0, 1)) / (w @ w))
 
 
-def foreseen(name: str, **sizes: int) -> Expected:
+def foreseen(name: str, *, rescaled: bool = True, **sizes: int) -> Expected:
     """Return the spectrum to expect of draws fed with white noise of power 1 in each channel; the LSTM is left out.
+
+    Parameters
+    ----------
+    name, sizes :
+        As of `response`.
+    rescaled : bool
+        Whether Demucs's rescaling has been applied to the weights; else they are as Torch draws them.
 
     Examples
     --------
     >>> [(comb.divisor, round(comb.db, 1)) for comb in foreseen("modified-subpixel", depth=2).combs]
-    [(1, -64.7), (4, -64.7), (16, -74.8)]
+    [(1, -64.5), (4, -64.5), (16, -71.6)]
     """
     with torch.device("meta"):
         net = network(name, lstm=False, **sizes)
     inner = net.net if isinstance(net, Fitted) else net
-    found = walked(inner, channels=own_channels(inner, 1), rescale=network_named(name).rescale)
+    found = walked(inner, channels=own_channels(inner, 1), rescale=network_named(name).rescale if rescaled else None)
     return expected_spectrum(found.network, Source(found.channels, covariance=(1.0,)))
 
 
