@@ -122,7 +122,14 @@ def period(net: nn.Module) -> int:
 
 
 def response(
-    name: str, seed: int, *, samples: int = KEPT, lstm: bool = True, double: bool = False, **sizes: int
+    name: str,
+    seed: int,
+    *,
+    samples: int = KEPT,
+    lstm: bool = True,
+    double: bool = False,
+    aligned: bool = False,
+    **sizes: int,
 ) -> Array:
     """Return what a draw makes of white noise, (channels, samples), far from borders.
 
@@ -135,12 +142,16 @@ def response(
     lstm : bool
     double : bool
         Whether to compute in double precision: valleys of linear interpolation are deeper than single rounds.
+    aligned : bool
+        Whether linear interpolation aligns corners: its T samples then are 4T at n (T − 1)/(4T − 1), not at n/4.
     sizes : int
         As ``channels=16, depth=6``.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(as_integer("seed", seed, 0))
         net = network(name, lstm=lstm, **sizes).eval()
+    for each in (m for m in net.modules() if aligned and isinstance(m, nn.Upsample)):
+        each.align_corners = True
     dtype = torch.float64 if double else torch.float32
     P = period(net)
     rate = 1 if isinstance(net, Fitted) else P

@@ -70,6 +70,8 @@ class Panel:
     sr : int
     lines, valleys : tuple of Fraction
         In cycles per sample.
+    words : str
+        What else is to be said in its title.
     """
 
     name: str
@@ -77,11 +79,12 @@ class Panel:
     sr: int
     lines: tuple[Fraction, ...]
     valleys: tuple[Fraction, ...]
+    words: str = ""
 
     @property
     def title(self) -> str:
         """Network, and its place in the article."""
-        return f"{self.name} ({EIGHT[self.name]})"
+        return f"{self.name} ({EIGHT[self.name]}){self.words}"
 
     @property
     def span(self) -> float:
@@ -89,11 +92,12 @@ class Panel:
         return SPAN.get(self.name, USUAL)
 
 
-def panel(name: str, found: Expected, *, seed: int = 0, double: bool = False) -> Panel:
-    """Return a network's spectrogram: first channel of one draw, six seconds of noise."""
+def panel(name: str, found: Expected, *, double: bool = False, aligned: bool = False) -> Panel:
+    """Return a network's spectrogram: first channel of the first draw, six seconds of noise."""
     sr = network_named(name).sr
-    y = response(name, seed, samples=SECONDS * sr, double=double)[0]
-    return Panel(name, pooled(spectrogram(y)), sr, visible_lines(found), valleys(name))
+    y = response(name, 0, samples=SECONDS * sr, double=double, aligned=aligned)[0]
+    words = ", corners aligned" if aligned else ""
+    return Panel(name, pooled(spectrogram(y)), sr, visible_lines(found), valleys(name), words)
 
 
 def spectrogram(y: Array) -> Array:
