@@ -8,7 +8,8 @@ from rich.console import Console
 
 from dspref.console import with_exit_codes
 from torchparity.known import EIGHT
-from torchparity.models.eight_page import DRAWS, check_folder, subject, write
+from torchparity.models.eight.page import check_folder, write
+from torchparity.models.eight.subject import DRAWS, subject
 from torchparity.models.table1 import table_1
 
 

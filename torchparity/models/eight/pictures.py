@@ -1,23 +1,26 @@
-"""The article's Figs. 1 and 9 again: spectrograms of eight networks on one sheet, by themselves or beside the article's."""
+"""The article's Figs. 1 and 9 again: spectrograms of eight networks on one sheet, or beside the article's."""
 
 from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dspref import Linear, Nearest
 from dspref.arrays import Array
 from dspref.expected import Expected
+from dspref.expected.visible import HANN
+from dspref.layers import Layer
 from dspref.spectrum import nulls
 from torchparity.known import EIGHT, network_named
-from torchparity.models.eight import HANN, N, response
+from torchparity.models.eight.drawn import response
+from torchparity.models.eight.spectra import N
 from torchparity.models.unet import STRIDE
 
 if TYPE_CHECKING:
@@ -44,7 +47,7 @@ ARTICLE = {
 }
 """Names of the article's own pictures; it has one for the two networks that it calls Demucs."""
 
-INTERPOLATED = {"demucs-like-nearest": Nearest(STRIDE), "demucs-like-linear": Linear(STRIDE)}
+INTERPOLATED: Mapping[str, Layer] = {"demucs-like-nearest": Nearest(STRIDE), "demucs-like-linear": Linear(STRIDE)}
 """Networks whose last layer interpolates: all that follows is a convolution, which leaves nulls where they are."""
 
 VISIBLE = 3.0
@@ -170,7 +173,7 @@ def _draw(ax: Axes, p: Panel) -> None:
     ax.set_title(p.title, size=9)
     for places, marker in ((p.lines, "_"), (p.valleys, "<")):
         hz = [float(nu) * p.sr for nu in places]
-        style = {"ls": "", "marker": marker, "ms": 5, "mfc": "none", "color": "black", "clip_on": False}
+        style: dict[str, Any] = {"ls": "", "marker": marker, "ms": 5, "mfc": "none", "color": "black", "clip_on": False}
         (marks,) = ax.plot([1.025] * len(hz), hz, transform=ax.get_yaxis_transform(), **style)
         marks.set_in_layout(False)
     ax.set(xlim=(0, SECONDS), ylim=(0, half), yticks=np.arange(0, half, 5000))

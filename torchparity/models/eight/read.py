@@ -12,7 +12,7 @@ SHAPE = (864, 1296)
 """Height and width of the article's spectrograms."""
 
 ROWS, COLUMNS, BAR = slice(116, 598), slice(374, 928), 986
-"""Pixels of a spectrogram, and a column of the colour bar, of the same rows."""
+"""Pixels of a spectrogram, and a column of the colour bar, of the same rows; a frame covers 0 Hz and half the rate."""
 
 NEAR, BESIDE = 2, slice(6, 25)
 """Rows, of 46 Hz each at 44.1 kHz, that a line may have, and at which distance its surroundings are looked at."""
