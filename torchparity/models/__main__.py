@@ -1,5 +1,6 @@
 """``python -m torchparity.models``: the article's Table 1, its sizes beside ours; ``… eight``: Figs. 1 and 9 again."""
 
+import warnings
 from pathlib import Path
 
 import click
@@ -36,6 +37,7 @@ def eight(output: Path, beside: Path | None, draws: int, jobs: int) -> None:
     """
     if beside is not None:
         check_folder(beside)
+    warnings.filterwarnings("ignore", "A worker stopped", UserWarning)  # joblib renews those whose memory grows
     work = Parallel(n_jobs=jobs, return_as="generator")(
         delayed(subject)(name, draws=draws, folder=beside) for name in EIGHT
     )

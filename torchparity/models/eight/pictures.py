@@ -149,7 +149,7 @@ def sheet(panels: Sequence[Panel]) -> bytes:
     """Return all spectrograms on one sheet as a PNG, four in a row."""
     figure = _figure(17, 7.4)
     for ax, each in zip(figure.subplots(2, 4, squeeze=False).flat, panels, strict=False):
-        _draw(ax, each)
+        draw(ax, each)
     figure.supxlabel("right edge: ticks, lines expected to be seen; triangles, nulls of the interpolation", size=9)
     return _png(figure)
 
@@ -158,12 +158,13 @@ def beside(panels: Sequence[Panel], folder: Path) -> bytes:
     """Return each spectrogram next to the article's own, of a folder of its figures, as a PNG."""
     figure = _figure(13, 4.1 * len(panels))
     for (ours, theirs), each in zip(figure.subplots(len(panels), 2, squeeze=False), panels, strict=True):
-        _draw(ours, each)
+        draw(ours, each)
         _show(theirs, folder / f"{ARTICLE[each.name]}.png")
     return _png(figure)
 
 
-def _draw(ax: Axes, p: Panel) -> None:
+def draw(ax: Axes, p: Panel) -> None:
+    """Draw one spectrogram on given axes, its marks outside the right edge."""
     rows, half = len(p.levels), p.sr / 2
     extent = (0.0, float(SECONDS), 0.0, half * rows / (rows - 0.75))  # the last row is one bin of four
     image = ax.imshow(

@@ -40,7 +40,8 @@ VALLEYS = """
 
 Level of the floor at the null re the mean of the floor, in dB, as the same spectrum shows it: the window fills a null
 from beside. Draws are in double precision. Theory is of four levels: with 16 channels the two innermost add less than
-0.01 dB there, and its digits end 130 dB under the mean. The article's picture shows its lowest row at the place; its frame covers half the rate.
+0.01 dB there, and its digits end 130 dB under the mean. Of the article's picture this is the lowest row at the place;
+its frame covers half the rate.
 """
 
 DIFFERS = """
