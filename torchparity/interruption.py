@@ -99,7 +99,7 @@ def progress(unit: str) -> Iterator[Show]:
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[told]}"), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task, told = bar.add_task(unit, total=None, told=""), _Pace()
-        yield lambda done, due, words: bar.update(task, completed=done, total=due, told=told(done, words))
+        yield lambda done, due, words: bar.update(task, completed=done, total=due, told=told(done, due, words))
 
 
 def _lines(unit: str) -> Show:
@@ -107,7 +107,7 @@ def _lines(unit: str) -> Show:
 
     def tell(done: int, due: int, words: str) -> None:
         nonlocal shown
-        told = pace(done, words)
+        told = pace(done, due, words)
         if monotonic() - shown < EVERY:
             return
         shown = monotonic()
@@ -118,15 +118,16 @@ def _lines(unit: str) -> Show:
 
 
 class _Pace:
-    """How fast work is done, from the first call on: what a ledger held does not count."""
+    """How fast a piece of work is done, from its first call on: what a ledger held does not count."""
 
     def __init__(self) -> None:
-        self.start, self.first, self.speed = monotonic(), -1, 0.0
+        self.start, self.first, self.last, self.due, self.speed = monotonic(), 0, 0, -1, 0.0
 
-    def __call__(self, done: int, words: str) -> str:
-        """Return the pace, and the words if there are any."""
-        if self.first < 0:
-            self.start, self.first = monotonic(), done
+    def __call__(self, done: int, due: int, words: str) -> str:
+        """Return the pace, and the words if there are any; another number due, or fewer done, is other work."""
+        if due != self.due or done < self.last:
+            self.start, self.first, self.due = monotonic(), done, due
+        self.last = done
         taken = monotonic() - self.start
         self.speed = (done - self.first) / taken if taken > 0 else 0.0
         return ", ".join([f"{self.speed:.{0 if self.speed >= 10 else 1}f} a second", *([words] if words else [])])

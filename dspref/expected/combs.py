@@ -26,6 +26,7 @@ from dspref.expected.filters import Fixed
 from dspref.expected.kernelmaps import kernel_map, mean_map
 from dspref.expected.network import Drawn, Gate, Source
 from dspref.expected.offsets import NONE, Offsets
+from dspref.expected.reach import Reach
 from dspref.expected.spread import Spread
 
 HINT = "the full recursion has no such limits"
@@ -50,19 +51,19 @@ class Levels:
         return self.v[-1] + self.noise
 
     @classmethod
-    def of(cls, source: Source, *, width_terms: bool = False) -> Levels:
-        """Return the levels of an input; coloured noise has none."""
+    def of(cls, source: Source, *, asked: Reach | None = None) -> Levels:
+        """Return the levels of an input, with what is asked for of its spread; coloured noise has none."""
         r = source.covariance or (0.0,)
         if any(r[1:]):
             raise NotAnalysable(complaint("combs", "coloured noise", "constants and white noise", HINT))
-        spread = Spread.of(source, width_terms=width_terms)
+        spread = Spread.of(source, asked)
         return cls((1,), (float(source.constant) ** 2,), float(r[0]), float(source.constant), spread)
 
     def drawn(self, layer: Drawn) -> Levels:
         """Return the levels behind a convolution whose kernel is drawn."""
         s, b, d = layer.factor, float(layer.bias), self.divisors
         g = float(layer.gain) * layer.length
-        spread = self.spread.drawn(layer, np.full((len(d), 1), self.noise**2))
+        spread = self.spread.drawn(layer, np.full((len(d), 1, 1), self.noise**2))
         if layer.op == "conv":
             found = tuple(sorted({M // math.gcd(M, s) for M in d}))
             v = tuple(g * self.at(s * M) + b for M in found)
@@ -89,11 +90,15 @@ class Levels:
         q, v = np.array(self.power), np.array(self.v)
         V = kernel_map(stage, offsets)
         *found, power = V(q, q, np.array([*v, q])).tolist()
-        for i in (i for i, M in enumerate(self.divisors) if M % offsets.phases):
-            found[i] = float(kernel_map(stage, offsets, apart=True)(q, q, v[i]))
+        if apart := [i for i, M in enumerate(self.divisors) if M % offsets.phases]:
+            for i, level in zip(apart, kernel_map(stage, offsets, apart=True)(q, q, v[apart]).tolist(), strict=True):
+                found[i] = level
         mean = mean_map(stage, q[None], offsets)
-        rise, spread = self.spread.mapped(stage, V, mean, q[None], *np.broadcast_arrays(q, v[self.spread.at, None]))
-        return Levels(self.divisors, tuple((found + rise[:, 0]).tolist()), power - found[-1], float(mean[0]), spread)
+        rows = np.arange(len(v) if self.spread.T.any() else 0)
+        c = v[rows, None]
+        rise, spread = self.spread.mapped(stage, V, mean, q[None], np.full_like(c, q), c, rows, float(heights(self)[0]))
+        v = np.array(found) + (rise[:, 0] if len(rows) else 0.0)
+        return Levels(self.divisors, tuple(v.tolist()), power - found[-1], float(mean[0]), spread)
 
     def scaled(self, gain: float) -> Levels:
         """Return the levels times a number, ``a² v``."""

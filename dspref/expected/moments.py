@@ -22,9 +22,11 @@ from dspref.arrays import Array, frozen, set_field, value
 from dspref.chain import Pointwise
 from dspref.expected.filters import Fixed
 from dspref.expected.kernelmaps import kernel_map, mean_map
+from dspref.expected.lagged import products
 from dspref.expected.network import Drawn, Gate, Source
 from dspref.expected.offsets import NONE, Offsets
-from dspref.expected.spread import FARTHEST, Spread
+from dspref.expected.reach import Reach
+from dspref.expected.spread import Spread
 
 BLOCK = 256
 """Lags that are mapped at a time, which bounds the memory."""
@@ -58,11 +60,11 @@ class Moments:
         return np.asarray(self.F.diagonal() + self.D[self.lags == 0].sum(axis=0))
 
     @classmethod
-    def of(cls, source: Source, *, width_terms: bool = False) -> Moments:
-        """Return the moments of an input."""
+    def of(cls, source: Source, *, asked: Reach | None = None) -> Moments:
+        """Return the moments of an input, with what is asked for of its spread, or without terms of finite width."""
         r = source.covariance or (0.0,)
         F, D, mean = np.full((1, 1), float(source.constant) ** 2), np.array(r, float)[:, None], float(source.constant)
-        spread = Spread.of(source, width_terms=width_terms)
+        spread = Spread.of(source, asked)
         return cls(F, np.arange(len(r)), D, np.full(1, mean), spread)
 
     def drawn(self, layer: Drawn) -> Moments:
@@ -94,14 +96,15 @@ class Moments:
             m = (n + self.lags[i : i + BLOCK, None]) % P
             near = self.F[n, m] + self.D[i : i + BLOCK]
             D[i : i + BLOCK] = V(q[None], q[m], near) - F[n, m]
-        half = self.spread.rows(n[: P // 2 + 1])  # F[n, m] is F[m, n]
-        m = (n + half.at[:, None]) % P
+        rows = n[: P // 2 + 1 if self.spread.T.any() else 0]  # F[n, m] is F[m, n]
+        m = (n + rows[:, None]) % P
         mean = mean_map(stage, q, offsets)
-        rise, spread = half.mapped(stage, V, mean, q, q[m], self.F[n, m])
+        like, shared = np.minimum(n, P - n), float(self.F.mean())
+        rise, spread = self.spread.mapped(stage, V, mean, q, q[m], self.F[n, m], like, shared)
         F[n, m] += rise
         back = slice(1, (P + 1) // 2)
         F[m[back], n] += rise[back]
-        return Moments(F, self.lags, D, mean, spread.rows(np.minimum(n, P - n)))
+        return Moments(F, self.lags, D, mean, spread)
 
     def scaled(self, gain: float) -> Moments:
         """Return the moments times a number, ``a² K``."""
@@ -133,14 +136,10 @@ class Moments:
         return Moments(np.tile(self.F, (n, n)), self.lags, np.tile(self.D, (1, n)), np.tile(self.mean, n), spread)
 
     def noise_squared(self) -> Array:
-        """Return ``D[n, τ] D[m, τ]`` averaged over n, by m − n and τ, (P, lags): as far as the spread asks for it."""
+        """Return ``D[n, τ] D[m, τ + d]`` averaged over n: as far as the spread asks for it."""
         if not self.spread.fresh:
-            return np.zeros((self.period, 1))
-        near = self.lags < FARTHEST
-        seen = np.fft.rfft(self.D[near], axis=1)
-        found = np.zeros((self.period, int(self.lags[near][-1]) + 1))
-        found[:, self.lags[near]] = np.fft.irfft(np.abs(seen) ** 2, self.period, axis=1).T / self.period
-        return found
+            return np.zeros((self.period, 1, 1))
+        return products(self.D, self.lags, self.spread.reach)
 
 
 def _conv(x: Moments, layer: Drawn) -> Moments:

@@ -19,6 +19,7 @@ from dspref.expected.graph import Network, network
 from dspref.expected.kernelmaps import slope
 from dspref.expected.moments import Moments, covariance, lines, pseudo
 from dspref.expected.network import Source, Step
+from dspref.expected.reach import reach
 from dspref.expected.source import check_source
 from dspref.expected.walk import Signal, started, walk
 
@@ -138,14 +139,15 @@ def expected_spectrum(
     as_choice("route", route, ROUTES)
     check_source(source)
     net = network(steps)
+    asked = reach(net) if width_terms else None
     if route != "full":
         try:
-            return of_levels(walk(started(Levels.of(source, width_terms=width_terms), source), net))
+            return of_levels(walk(started(Levels.of(source, asked=asked), source), net))
         except NotAnalysable:
             if route == "combs":
                 raise
     _ = walk(started(Extent(1, LARGEST), source), net).moments  # refuses before any work
-    return of_moments(walk(started(Moments.of(source, width_terms=width_terms), source), net))
+    return of_moments(walk(started(Moments.of(source, asked=asked), source), net))
 
 
 def of_levels(x: Signal[Levels]) -> Expected:

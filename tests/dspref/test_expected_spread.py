@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from fractions import Fraction
+from functools import reduce
+from itertools import product
 
 import numpy as np
 import pytest
@@ -12,10 +14,22 @@ import pytest
 from dspref import Linear, Nearest
 from dspref.arrays import Array
 from dspref.chain import POINTWISE, Pointwise
-from dspref.expected import Drawn, Fixed, Source, Step, expected_spectrum, fixed, glu_offset, initialised, relu_line
+from dspref.expected import (
+    Drawn,
+    Fixed,
+    Source,
+    Step,
+    average_pool,
+    expected_spectrum,
+    fixed,
+    glu_offset,
+    initialised,
+    relu_line,
+)
 from dspref.expected.combs import Levels
 from dspref.expected.kernelmaps import kernel_map
 from dspref.expected.moments import Moments
+from dspref.expected.reach import Reach
 from dspref.expected.spectrum import width_terms
 from dspref.expected.spread import sway
 from dspref.expected.width import narrow_db, narrow_warning
@@ -28,15 +42,20 @@ def noise(channels: int) -> Source:
     return Source(channels, covariance=(1.0,))
 
 
-def circulant(layer: Drawn, time: int, k: int) -> Array:
-    """Return the matrix of tap k alone, on a circle: (time out, time in)."""
-    A = np.zeros((time * layer.factor if layer.op == "convt" else time // layer.factor, time))
-    for i in range(A.shape[0] if layer.op == "conv" else time):
-        if layer.op == "conv":
-            A[i, (i * layer.factor + k * layer.dilation - layer.padding) % time] = 1
-        else:
-            A[(i * layer.factor + k * layer.dilation - layer.padding) % A.shape[0], i] = 1
-    return A
+def circulants(layer: Drawn, time: int) -> list[Array]:
+    """Return matrices of single taps on a circle, (time out, time in); sub-pixel phases have their own."""
+    s, d, p, found = layer.factor, layer.dilation, layer.padding, []
+    for r, k in product(range(s if layer.op == "shuffle" else 1), range(layer.length)):
+        A = np.zeros((time // s if layer.op == "conv" else time * s, time))
+        for i in range(len(A) if layer.op == "conv" else time):
+            if layer.op == "conv":
+                A[i, (i * s + k * d - p) % time] = 1
+            elif layer.op == "convt":
+                A[(i * s + k * d - p) % len(A), i] = 1
+            else:
+                A[i * s + r, (i + k * d - p) % time] = 1
+        found.append(A)
+    return found
 
 
 def tensor(steps: tuple[Drawn | Fixed, ...]) -> Array:
@@ -48,11 +67,12 @@ def tensor(steps: tuple[Drawn | Fixed, ...]) -> Array:
             for i in range(len(K)):
                 for k in range(len(step.h)):
                     A[(i * step.factor - step.offset + k) % len(A), i] += step.h[k]
+            A = A[:: step.stride]
             T = np.einsum("ai,bj,ck,dl,ijkl->abcd", A, A, A, A, T, optimize=True)
             K = A @ K @ A.T
             continue
         S = T + np.einsum("ij,kl->ijkl", K, K) / step.width
-        taps = [circulant(step, len(K), k) for k in range(step.length)]
+        taps = circulants(step, len(K))
         g = float(step.gain)
         pairs = [(A, B) for A in taps for B in taps]
         T = g**2 * np.sum([np.einsum("ai,bj,ck,dl,ijkl->abcd", A, B, A, B, S, optimize=True) for A, B in pairs], axis=0)
@@ -60,10 +80,10 @@ def tensor(steps: tuple[Drawn | Fixed, ...]) -> Array:
     return T
 
 
-def averaged(T: Array, apart: int, lag: int) -> float:
+def averaged(T: Array, row: int, lag: int, apart: int) -> float:
     n = np.arange(len(T))
-    m = (n + apart) % len(T)
-    return float(T[n, (n + lag) % len(T), m, (m + lag) % len(T)].mean())
+    m = (n + row) % len(T)
+    return float(T[n, (n + lag) % len(T), m, (m + lag + apart) % len(T)].mean())
 
 
 CHAINS: dict[str, tuple[Drawn | Fixed, ...]] = {
@@ -76,21 +96,33 @@ CHAINS: dict[str, tuple[Drawn | Fixed, ...]] = {
     "transposed, filter": (Drawn("convt", 3, 3, 2, factor=2), Fixed(np.array([0.25, 0.5, 0.25]))),
     "transposed, box": (Drawn("convt", 3, 3, 4, factor=2), Fixed(np.full(4, 0.25))),
     "transposed, linear": (Drawn("convt", 3, 3, 2, factor=2), fixed(Linear(2))),
+    "linear, conv, linear": (fixed(Linear(2)), Drawn("conv", 3, 3, 2), fixed(Linear(2))),
+    "nearest, transposed, nearest": (fixed(Nearest(2)), Drawn("convt", 3, 3, 2, factor=2), fixed(Nearest(2))),
+    "nearest, sub-pixel, filter": (
+        fixed(Nearest(2)),
+        Drawn("shuffle", 3, 3, 2, factor=2),
+        Fixed(np.array([0.25, 0.5, 0.25])),
+    ),
+    "nearest, conv, pooling": (fixed(Nearest(2)), Drawn("conv", 3, 3, 2), average_pool(2, stride=1)),
+    "linear, pooling": (fixed(Linear(2)), Drawn("conv", 3, 3, 2), average_pool(2), fixed(Nearest(2))),
+    "nearest, strided, nearest": (fixed(Nearest(2)), Drawn("conv", 3, 3, 3, factor=2), fixed(Nearest(2))),
     "up and down": (Drawn("convt", 3, 3, 4, factor=2), Drawn("conv", 3, 3, 3, factor=2)),
 }
 
 
 @pytest.mark.parametrize("steps", CHAINS.values(), ids=CHAINS)
 def test_spread_is_that_of_tensors_of_four_indices(steps: tuple[Drawn | Fixed, ...]) -> None:
-    """T[m − n, τ], averaged over n; on a circle so long that far lags do not meet near ones."""
-    x = Moments.of(noise(3), width_terms=True)
+    """T[m − n; τ, d], averaged over n; on a circle so long that far lags do not meet near ones."""
+    asked = reduce(lambda asked, step: asked.before(step), reversed(steps), Reach(1, 1))
+    x = Moments.of(noise(3), asked=asked)
     for step in steps:
         x = x.fixed(step) if isinstance(step, Fixed) else x.drawn(step)
     T = tensor(steps)
+    W = x.spread.T.shape[2] // 2
     for row, lags in enumerate(x.spread.T):
-        for lag in (0, 1):
-            due = averaged(T, row + len(T) // 2 // x.period * x.period, lag)
-            found = lags[lag] if lag < len(lags) else 0.0
+        for lag, d in product((0, 1), (-1, 0, 1)):
+            due = averaged(T, row + len(T) // 2 // x.period * x.period, lag, d)
+            found = lags[lag, W + d] if lag < len(lags) and abs(d) <= W else 0.0
             assert found == pytest.approx(due, rel=1e-12, abs=1e-18)
 
 
@@ -146,14 +178,16 @@ def test_a_constant_changes_tones_of_noise_by_its_square() -> None:
 
 
 def test_interpolators_behind_maps_make_tones_of_noise() -> None:
-    """What all rows had behind the map counts too: without it the tone is lower, as behind coloured noise."""
+    """What all rows had behind the map counts too, of coloured noise as of white: filters look at neighbours."""
     steps = (Drawn("conv", 8, 8, 1), RELU, fixed(Nearest(4)), Drawn("conv", 8, 8, 3, padding=1), RELU)
     on, off = (expected_spectrum(steps, noise(8), width_terms=each) for each in (True, False))
     assert on.combs[1].power > 1e6 * abs(off.combs[1].power)
-    white = Moments.of(noise(8), width_terms=True).drawn(Drawn("conv", 8, 8, 1)).mapped(RELU).spread
-    pink = Moments.of(Source(8, 0.0, (1.0, 0.5)), width_terms=True).drawn(Drawn("conv", 8, 8, 1)).mapped(RELU).spread
-    assert white.T[0, 0] > 0
-    assert not pink.T.any()
+    for r in ((1.0,), (1.0, 0.5)):
+        x = Moments.of(Source(8, 0.0, r), asked=Reach(8, 4)).drawn(Drawn("conv", 8, 8, 1)).mapped(RELU)
+        near = x.fixed(fixed(Nearest(4))).drawn(Drawn("conv", 8, 8, 3, padding=1)).spread.own
+        assert x.spread.own[0] > 0
+        assert near.argmin() == 2
+        assert near.argmax() == 0
 
 
 def test_noise_in_common_beside_noise_of_its_own() -> None:
@@ -161,8 +195,10 @@ def test_noise_in_common_beside_noise_of_its_own() -> None:
     both = Source(8, covariance=(0.25, 0.125), mono=True) + noise(8)
     assert both.covariance == (1.25, 0.125)
     assert both.private == (1.0,)
-    T = Moments.of(both, width_terms=True).spread.T
-    assert T[0].tolist() == [0.875 * 0.25**2, 0.875 * 0.125**2]
+    T = Moments.of(both, asked=Reach(8, 4)).spread.T
+    near = [0.125, 0.25, 0.125]
+    products = [[0.0, *near, 0.0], [*(0.5 * each for each in near), 0.0, 0.0]]
+    assert (T[0] / (0.875 * 0.25)).tolist() == products
     assert ((noise(8) + both).private, noise(8).private) == ((2.0,), ())
     for r, mono, private in (((1.0,), False, (0.5,)), ((1.0,), True, (2.0,)), ((1.0,), True, (0.5, 0.1))):
         with pytest.raises(ValueError, match="private"):
@@ -187,7 +223,7 @@ def test_a_swayed_kernel_map_is_its_second_derivative() -> None:
         h = 5e-3
         second = (V(q, q, c + h) + V(q, q, c - h) - 2 * V(q, q, c)) / h**2
         assert float(rise - V(q, q, c)) == pytest.approx(float(second * T / 2), rel=1e-3, abs=1e-15)
-        assert float(slope) == pytest.approx(float(((V(q, q, c + h) - V(q, q, c - h)) / (2 * h)) ** 2), rel=1e-3)
+        assert float(slope) == pytest.approx(float((V(q, q, c + h) - V(q, q, c - h)) / (2 * h)), rel=1e-3)
     rise, slope = sway(kernel_map(RELU), q, q, q, T)
     assert abs(float(rise) - 0.4) <= 1e-15
     assert float(slope) == 0
@@ -198,16 +234,16 @@ def test_one_noise_in_all_channels_is_one_channel() -> None:
     for r in ((1.0,), (1.0, 0.5)):
         layers = [Drawn("convt", C, 8, 4, factor=2, weight=Fraction(1, C), bias=0, kurtosis=3) for C in (1, 64)]
         one, many = (
-            Moments.of(Source(C, 0.0, r, mono=C > 1), width_terms=True).drawn(layer).spread.T
+            Moments.of(Source(C, 0.0, r, mono=C > 1), asked=Reach(8, 4)).drawn(layer).spread.T
             for C, layer in zip((1, 64), layers, strict=True)
         )
         assert np.allclose(one, many, rtol=1e-14, atol=0)
-        assert one[0, 0] > 0
+        assert one.max() > 0
 
 
 def test_sums_and_gains_of_spreads() -> None:
-    x = Levels.of(noise(3), width_terms=True).drawn(Drawn("convt", 3, 3, 4, factor=2))
-    y = Levels.of(noise(3), width_terms=True).drawn(Drawn("conv", 3, 3, 3))
+    x = Levels.of(noise(3), asked=Reach(8, 4)).drawn(Drawn("convt", 3, 3, 4, factor=2))
+    y = Levels.of(noise(3), asked=Reach(8, 4)).drawn(Drawn("conv", 3, 3, 3))
     assert x.scaled(2.0).spread.T.tolist() == (16 * x.spread.T).tolist()
     both = x.plus(y)
     assert both.spread.T[:, 0].tolist() == (x.spread.T[:, 0] + y.spread.T[0, 0]).tolist()

@@ -1,0 +1,165 @@
+"""Second moments of covariances, ``T[b; τ, d] = E δc[n, n + b] δc[n + τ, n + b + τ + d]``, averaged over n, as arrays.
+
+They are of shape (rows b, lags τ >= 0, d = −W … W), and rows are on a circle; ``T[b; −τ, d] = T[b + d; τ, −d]``. This
+is how layers act on them; `dspref.expected.spread` says what they are for.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dspref.arrays import Array
+from dspref.expected.filters import Fixed
+from dspref.expected.network import Drawn
+from dspref.expected.reach import Reach
+
+ROUNDING = 1e-13
+"""Share of the largest T below which another is the rounding of sums over 4096 rows, and 0."""
+
+
+def products(D: Array, lags: Array, reach: Reach) -> Array:
+    """Return ``D[n, τ] D[m, τ + d]`` averaged over n, by m − n, τ >= 0 and d: (P, lags, 2W + 1).
+
+    Parameters
+    ----------
+    D : array (lags, P)
+        For n and n + lags[i].
+    lags : array (lags,)
+        Those >= 0 at which it is not zero.
+    reach : Reach
+        Which of τ and d are asked for.
+    """
+    P, N, W = D.shape[1], min(int(lags[-1]), reach.lags), min(2 * int(lags[-1]), reach.apart)
+    seen = np.zeros((P, N + W + 1))
+    near = lags <= N + W
+    seen[:, lags[near]] = D[near].T
+    past = seen[(np.arange(P)[:, None] - np.arange(1, N + W + 1)) % P, np.arange(1, N + W + 1)]  # D[n − τ, τ]
+    both = np.fft.rfft(np.concatenate([past[:, ::-1], seen], axis=1), axis=0)
+    at = N + W + np.arange(N + 1)
+    found = both[:, at, None].conj() * both[:, at[:, None] + np.arange(-W, W + 1)]
+    return np.asarray(np.fft.irfft(found, P, axis=0) / P)
+
+
+def behind(layer: Drawn, X: Array) -> Array:
+    """Return ``g² Σ_{j, j'} X[…; τ + (j' − j)D, d]`` at the rate behind a layer."""
+    s, g2, taps = layer.factor, float(layer.gain) ** 2, _overlaps(np.ones(layer.length), layer.dilation)
+    if layer.op == "conv":
+        return g2 * _along(X, taps)[:, ::s, X.shape[2] // 2 % s :: s]
+    if layer.op == "convt":
+        found = _along(_stretched(X, s), taps)
+    else:
+        found = _along(_stretched(_along(X, taps), s), _overlaps(np.ones(s), 1))
+    return g2 / s * _stretched(found.swapaxes(1, 2), s).swapaxes(1, 2)
+
+
+def filtered(u: Fixed, T: Array, reach: Reach) -> Array:
+    """Return T behind a fixed filter, for m − n = 0 … PL − 1, whatever its stride.
+
+    With ``a_u[k] = h[k] h[k + u]`` and, on a circle of PL, their transforms ``â_u``,
+
+        T'[b; τ, d] = 1/L Σ_{t, c} Σ_e (a_u ⋆ a_v)[e] T[(b − e)/L; t, c],    u = τ − Lt,  v = u + d − Lc,
+
+    e where that is whole; of a stride s it has the lags sτ and sd. The sum over e is a product of spectra.
+
+    Parameters
+    ----------
+    u : Fixed
+    T : array (P, lags, 2W + 1)
+    reach : Reach
+        Of the lags and differences behind it that are asked for.
+    """
+    L, s, h, P = u.factor, u.stride, np.asarray(u.h, float), len(T) * u.factor
+    past, W, K, a = _both_ways(T), T.shape[2] // 2, len(u.h), _spectra(h, P)
+    N, f = past.shape[1] // 2, np.arange(P // 2 + 1)
+    lags = np.arange(min((L * N + K - 1) // s, reach.lags) + 1)
+    apart = min((L * W + 2 * (K - 1)) // s, reach.apart)
+    d = s * np.arange(-apart, apart + 1)[:, None] - L * np.arange(-W, W + 1)
+    seen = np.fft.fft(past, axis=0)[f % len(T)]
+    found = np.zeros((len(f), len(lags), len(d)), complex)
+    for lag in lags:
+        for t in range(max(-((K - 1 - s * lag) // L), -N), min((s * lag + K - 1) // L, N) + 1):
+            at = s * lag - L * t
+            v = np.where(abs(at + d) < K, at + d, K)
+            found[:, lag] += np.einsum("f,fdc,fc->fd", a[:, at].conj(), a[:, v], seen[:, t + N])
+    found = np.fft.irfft(found, P, axis=0) / L
+    found[np.abs(found) <= ROUNDING * np.abs(found).max()] = 0
+    return found
+
+
+def within(T: Array, reach: Reach) -> Array:
+    """Return T as far as it is asked for, without lags and differences at the end where all is 0."""
+    W = T.shape[2] // 2
+    T = T[:, : reach.lags + 1, max(W - reach.apart, 0) : W + reach.apart + 1]
+    last = np.flatnonzero(T.any(axis=(0, 2))).max(initial=0)
+    wide = np.abs(np.flatnonzero(T.any(axis=(0, 1))) - T.shape[2] // 2).max(initial=0)
+    return T[:, : last + 1, T.shape[2] // 2 - wide : T.shape[2] // 2 + wide + 1]
+
+
+def middle(T: Array) -> Array:
+    """Return lags of d = 0."""
+    return np.asarray(T[:, :, T.shape[2] // 2])
+
+
+def less_least(T: Array) -> Array:
+    """Return T less what it is in the row where it is least."""
+    return np.asarray(T - T[middle(T)[:, 0].argmin()])
+
+
+def sloped(T: Array, slope: Array) -> Array:
+    """Return ``V'(b) V'(b + d) T[b; τ, d]``."""
+    W = T.shape[2] // 2
+    other = slope[(np.arange(len(T))[:, None] + np.arange(-W, W + 1)) % len(T)]
+    return np.asarray(T * (slope[:, None] * other)[:, None])
+
+
+def _spectra(h: Array, P: int) -> Array:
+    """Return the transforms over k of ``h[k] h[k + u]`` on a circle of P, by u mod 2K: (P/2 + 1, 2K)."""
+    K = len(h)
+    wide, k, found = np.pad(h, K), np.arange(K), np.zeros((P // 2 + 1, 2 * K), complex)
+    for u in range(1 - K, K):
+        found[:, u] = np.fft.rfft(np.bincount(k % P, h * wide[K + u : 2 * K + u], P))
+    return found
+
+
+def _overlaps(h: Array, distance: int) -> Array:
+    """Return the autocorrelation of taps so far apart, at lags −(K−1)d … (K−1)d."""
+    wide = np.zeros((len(h) - 1) * distance + 1)
+    wide[::distance] = h
+    return np.asarray(np.correlate(wide, wide, "full"))
+
+
+def _stretched(T: Array, L: int) -> Array:
+    """Return lags τL, or d times L."""
+    wide = np.zeros((len(T), (T.shape[1] - 1) * L + 1, T.shape[2]))
+    wide[:, ::L] = T
+    return wide
+
+
+def _both_ways(T: Array) -> Array:
+    """Return lags −N … N, ``T[b; −τ, d] = T[b + d; τ, −d]``."""
+    R, W = len(T), T.shape[2] // 2
+    if not W:
+        return np.concatenate([T[:, :0:-1], T], axis=1)
+    d = np.arange(-W, W + 1)
+    past = T[(np.arange(R)[:, None] + d) % R, :, W - d]  # (rows, d, lags)
+    return np.concatenate([past[:, :, :0:-1].swapaxes(1, 2), T], axis=1)
+
+
+def _along(T: Array, taps: Array) -> Array:
+    """Return the convolution along lags, of which T has those >= 0, with taps at −w … w; both are even."""
+    w, n = len(taps) // 2, T.shape[1]
+    wide, found = np.zeros((len(T), 2 * n - 1 + 3 * w, T.shape[2])), np.zeros((len(T), n + w, T.shape[2]))
+    wide[:, w : w + 2 * n - 1] = _both_ways(T)
+    for u in np.flatnonzero(taps):
+        start = 2 * w + n - 1 - u
+        found += taps[u] * wide[:, start : start + n + w]
+    return found
+
+
+def total(x: Array, y: Array) -> Array:
+    """Return the sum of two, of as many lags and differences as either has."""
+    both = np.zeros(tuple(max(sizes) for sizes in zip(x.shape, y.shape, strict=True)))
+    for each in (x, y):
+        at = (both.shape[2] - each.shape[2]) // 2
+        both[:, : each.shape[1], at : at + each.shape[2]] += each
+    return both
