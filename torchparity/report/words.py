@@ -96,7 +96,7 @@ def finest(document: Document) -> str:
 
 def stopped(document: Document) -> str:
     """Return in words where the theory of weights not trained yet ends; "" if it does not."""
-    ended = [e for e in document["expected"] if not any(db is not None for db in e["levels_db"])]
+    ended = [e for e in document["expected"] if not e["predicted"]]
     places = dict.fromkeys(f"{n['what']} at {n['where']}" for e in ended for n in e["not_predicted"])
     return f"not predicted before training: {', '.join(places)}" if places else ""
 

@@ -65,8 +65,9 @@ DIFFERS = """
 - **Linear interpolation.** The article's picture is darkest near half the rate at 1, 3 and 5 seconds. That is
   `align_corners=True`: T samples become 4T at n (T − 1)/(4T − 1) in place of n/4, so that in six seconds the phase
   drifts by three output samples; three times it stands half a sample from the grid, where the filter has one null more
-  at half the rate. With corners aligned our picture shows the same (figures/eight-beside.png, made with `--beside`).
-  Torch's default, which the table is of, stands there all the time. Between its nulls the article's valley at
+  at half the rate. With corners aligned our picture has three such places, too (figures/eight-beside.png, made with
+  `--beside`; a little farther apart, since ends are cut off). Torch's default, which the table is of, stands there all
+  the time. Between its nulls the article's valley at
   11 025 Hz is as deep as float32 and a drifting filter leave it.
 - **0 dB.** The article's colour bars have another reference than the strongest cell: no cell of its Fig. 9 reaches
   −10 dB. Here all levels are differences.
