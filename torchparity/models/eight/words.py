@@ -51,7 +51,7 @@ DIFFERS = """
   offset, and in a wide network the floor that comes of the inner layers is stronger. The columns "at the article's
   size" are theory. Three draws of that size each showed 23.2 ± 0.6 dB (demucs-like-transposed), 11.1 ± 1.0
   (modified-transposed) and 13.4 ± 1.2 (modified-subpixel): `torchparity.models.eight.seen(name, draws=3,
-  channels=100)`, a minute and 6 GB each; this page's command does not do that.
+  channels=100)`, about a minute each; this page's command does not do that.
 - **The pictures look as those of networks without rescaling.** With weights rescaled, as Demucs's are and as section 6
   says of those that were trained, inner layers amplify, and gates make offsets of strong signals without any bias: at
   the article's size the modified tones are expected 13 and 17 dB over the floor. Fig. 9 has none; of lines expected so
@@ -73,5 +73,6 @@ DIFFERS = """
   −10 dB. Here all levels are differences.
 - **Demucs.** Fig. 1, b is called Demucs there and Demucs-like in Table 1. Both are shown; they differ by two taps in
   the encoder's second convolutions. Linear interpolation has a picture among the article's files, but not in Fig. 1.
-- **LSTM.** Theory leaves it out. The same draws without it have the same tones to 0.01 dB.
+- **LSTM.** Theory leaves it out. The same draws of Demucs-like and modified networks without it have the same tones to
+  0.01 dB.
 """
