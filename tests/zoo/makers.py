@@ -36,7 +36,8 @@ def dac() -> nn.Module:
 
 def xcodec() -> nn.Module:
     """DAC's decoder as X-Codec takes it: the model sets `output_padding` of its layers after they were made."""
-    from transformers import DacConfig, HubertConfig, XcodecConfig, XcodecModel
+    with torchaudio():
+        from transformers import DacConfig, HubertConfig, XcodecConfig, XcodecModel
 
     ratios = {"downsampling_ratios": [8, 5, 4, 2], "upsampling_ratios": [8, 5, 4, 2]}
     small: dict[str, Any] = {"encoder_hidden_size": 16, "decoder_hidden_size": 128, "hidden_size": 256, **ratios}
@@ -102,7 +103,8 @@ def bigvgan() -> nn.Module:
 
 
 def oobleck() -> nn.Module:
-    from diffusers import AutoencoderOobleck
+    with torchaudio():
+        from diffusers import AutoencoderOobleck
 
     return _part(AutoencoderOobleck(encoder_hidden_size=8, decoder_channels=8), "decoder")
 

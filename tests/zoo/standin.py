@@ -1,8 +1,8 @@
 """A stand-in for torchaudio, for packages that import it and have decoders that never use it.
 
 torchaudio's wheel wants Torch's CUDA libraries, and cannot be loaded beside a Torch for the CPU. encodec imports it
-to read files and to resample them, openunmix to resample them, vocos to make mel spectrograms: all of that is in front
-of what is audited here. Whatever is asked of the stand-in can be imported, and raises as soon as it is called.
+to read files and to resample them, openunmix to resample them, vocos to make mel spectrograms, diffusers and
+transformers wherever it is installed: all of that is in front of what is audited here. Whatever is asked of the stand-in can be imported, and raises as soon as it is called.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 NAMES = ("torchaudio", "torchaudio.transforms", "torchaudio.functional", "torchaudio.functional.functional")
@@ -43,6 +44,7 @@ def _loads() -> bool:
 def _module(name: str) -> ModuleType:
     module = ModuleType(name)
     module.__path__ = []
+    module.__spec__ = ModuleSpec(name, None)  # by which others ask whether it is installed
     module.__getattr__ = lambda wanted: _absent(name, wanted)  # type: ignore[method-assign]
     return module
 
