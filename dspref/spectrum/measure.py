@@ -149,7 +149,7 @@ class AverageSpectrum:
 
     @cached_property
     def floor(self) -> Array:
-        """Local floor of each bin: the median of its `RING`, at least `resolution`²."""
+        """Local floor of each bin: the median of its `RING`, at least ``resolution²``."""
         around = median_filter(self.power, footprint=RING, mode="mirror")
         return np.asarray(np.maximum(around, self.resolution**2))
 

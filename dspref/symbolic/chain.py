@@ -90,7 +90,7 @@ class SymbolicChain:
         return mu / self.factor * sympy.Mul(*boxes)
 
     def ones_level(self, k: Any = K_ORDER) -> Any:
-        """Return |c_k/c_0| of all-ones kernels: ``Π_i |D_{K_i}(k/(s_1⋯s_i))|/K_i``.
+        """Return ``|c_k/c_0|`` of all-ones kernels: ``Π_i |D_{K_i}(k/(s_1⋯s_i))|/K_i``.
 
         Examples
         --------

@@ -235,7 +235,7 @@ class Cyclotomic:
         return sum((a * w for a, w in zip(self._coefficients(values), W, strict=True)), 0j)
 
     def size(self, values: Mapping[Any, float]) -> float:
-        """Return Σ_r |a_r| there: the rounding of `at` is in proportion to it."""
+        """Return ``Σ_r |a_r|`` there: the rounding of `at` is in proportion to it."""
         return sum(map(abs, self._coefficients(values)))
 
     def _coefficients(self, values: Mapping[Any, float]) -> list[float]:
