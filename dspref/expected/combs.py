@@ -96,7 +96,7 @@ class Levels:
         mean = mean_map(stage, q[None], offsets)
         rows = np.arange(len(v) if self.spread.T.any() else 0)
         c = v[rows, None]
-        rise, spread = self.spread.mapped(stage, V, mean, q[None], np.full_like(c, q), c, rows)
+        rise, spread = self.spread.mapped(stage, V, mean, q[None], np.full_like(c, q), c, rows, float(heights(self)[0]))
         v = np.array(found) + (rise[:, 0] if len(rows) else 0.0)
         return Levels(self.divisors, tuple(v.tolist()), power - found[-1], float(mean[0]), spread)
 

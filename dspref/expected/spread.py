@@ -10,7 +10,8 @@ so that a map makes lines where F has none. A drawn convolution gives, to first 
     T' = g² Σ_{j, j'} (T + S)[…; τ + (j' − j)D, d],    S[n, m; τ, d] = D[n, τ] D[m, τ + d]/C
 
 if n and m have a kernel in common, else 0; a map T' = V'(c)² T; a fixed filter takes part in all four samples, and is
-all that asks for d that are not 0. Kernels are Gaussian here. Other laws add to T[n, m; 0, 0], in front of the very
+all that asks for d that are not 0. Behind a map with an offset in front of it D D is E R R', of noise that is uneven:
+`dspref.expected.uneven`. Kernels are Gaussian here. Other laws add to T[n, m; 0, 0], in front of the very
 next map, half their fourth cumulant: (κ₄ − 3)/2 times the terms j = j' of S.
 
 One layer of n taps per phase on white noise thus has ``T = q²/(Cn)``. Behind relu it is a tone, behind GLU an offset.
@@ -31,6 +32,7 @@ from dspref.expected.lagged import behind, filtered, less_least, middle, product
 from dspref.expected.network import Drawn, Gate, Source
 from dspref.expected.offsets import KernelMap
 from dspref.expected.reach import Reach
+from dspref.expected.uneven import unevenness
 
 EPS = float(np.finfo(float).eps)
 """Share of the power in front of a map up to which its squared mean is rounding."""
@@ -55,6 +57,8 @@ class Spread:
         Whether a map had a mean. Behind it the limit of wide layers has lines of its own, of which a T that is the same
         in all rows is a share of 1/C, and not the only one: layers upwards make none of it. Fixed filters do, as T of
         noise has no far lags, and the rest has.
+    uneven : float
+        By how much E R² is more than D² behind a map with an offset in front: `dspref.expected.uneven`.
     """
 
     T: Array
@@ -62,6 +66,7 @@ class Spread:
     fresh: bool
     reach: Reach = Reach()
     offset: bool = False
+    uneven: float = 1.0
 
     def __post_init__(self) -> None:
         set_field(self, "T", frozen(self.T if self.T.shape[1:] == (1, 1) else within(self.T, self.reach)))
@@ -103,7 +108,7 @@ class Spread:
         """
         if self.none:
             return self
-        S = noise / layer.inputs if self.fresh else np.zeros((len(noise), 1, 1))  # of any two channels
+        S = self.uneven * noise / layer.inputs if self.fresh else np.zeros((len(noise), 1, 1))  # of any two channels
         own = float(layer.gain) ** 2 * (float(layer.kurtosis) - 3) / 2 * layer.length * layer.groups * middle(S)[:, 0]
         own = own / layer.factor if layer.op == "convt" else own
         T, added = behind(layer, self.T), behind(layer, S)
@@ -111,7 +116,7 @@ class Spread:
         if self.offset and layer.op != "conv":
             T, own = less_least(T), own - own[middle(added)[:, 0].argmin()]
             added = less_least(added)
-        return replace(self, T=total(T, added), excess=own, reach=self.reach.behind(layer))
+        return replace(self, T=total(T, added), excess=own, reach=self.reach.behind(layer), uneven=1.0)
 
     def fixed(self, u: Fixed) -> Spread:
         """Return the spread behind a fixed filter, for m − n = 0 … PL − 1, whatever its stride."""
@@ -126,7 +131,15 @@ class Spread:
         return replace(self, T=T, excess=excess)
 
     def mapped(
-        self, stage: Pointwise | Gate, V: KernelMap, mean: Array, q: Array, q2: Array, c: Array, like: Array
+        self,
+        stage: Pointwise | Gate,
+        V: KernelMap,
+        mean: Array,
+        q: Array,
+        q2: Array,
+        c: Array,
+        like: Array,
+        shared: float,
     ) -> tuple[Array, Spread]:
         """Return what F rises by behind a map, and the spread there.
 
@@ -145,31 +158,39 @@ class Spread:
             be in proportion to the product of variances along a row.
         like : array (rows,)
             For each row, one of the first r whose numbers are the same.
+        shared : float
+            Mean covariance in front of the map.
 
         Returns
         -------
         rise : array (r, n)
         Spread
         """
+        if self.none:
+            return np.zeros(c.shape), self
+        uneven = unevenness(stage, float(q.mean()), shared) if self.fresh else 1.0
         meant, own = bool((mean**2 > EPS * q).any()), np.zeros(len(self.T))
         apart, variance, r = meant or self.offset, self.own[: len(c)], len(c)
         if not variance.any():
-            return np.zeros(c.shape), replace(self, T=np.zeros((len(own), 1, 1)), excess=own, offset=apart)
-        q1 = np.broadcast_to(q, q2.shape)
+            return np.zeros(c.shape), replace(
+                self, T=np.zeros((len(own), 1, 1)), excess=own, offset=apart, uneven=uneven
+            )
+        q1 = q[None]
         both = q1 * q2
         seen = np.maximum(variance + (0 if _paired(stage) else self.excess[:r]), 0)
         relative = (seen / both.mean(axis=1))[:, None]
         level = sway(V, q1, q2, c, (relative.max() if meant else relative.min()) * both)[0] if apart else V(q1, q2, c)
         at = np.flatnonzero(variance)
-        swayed, slopes = sway(V, q1[at], q2[at], c[at], relative[at] * both[at])
+        swayed, slopes = sway(V, q1, q2[at], c[at], relative[at] * both[at])
         if self.excess.any():  # which counts in front of this map alone
             share = variance[at, None] * both[at] / both[at].mean(axis=1, keepdims=True)
-            slopes = sway(V, q1[at], q2[at], c[at], share)[1]
+            slopes = sway(V, q1, q2[at], c[at], share)[1]
         rise = (V(q1, q2, c) if apart else level) - level
         rise[at] = swayed - level[at]
         slope = np.zeros(r)
         slope[at] = np.sqrt((slopes**2).mean(axis=1)) * np.sign(slopes.mean(axis=1))
-        return rise, replace(self, T=sloped(self.T, slope[like]), excess=own, offset=apart)
+        T = sloped(self.T, slope[like])
+        return rise, replace(self, T=T, excess=own, offset=apart, uneven=uneven)
 
     def scaled(self, gain: float) -> Spread:
         """Return the spread of a signal times a number."""
@@ -178,7 +199,9 @@ class Spread:
     def plus(self, other: Spread) -> Spread:
         """Return the spread of an independent sum, whose rows are the same."""
         T, excess = total(self.T, other.T), self.excess + other.excess
-        return Spread(T, excess, self.fresh or other.fresh, self.reach & other.reach, self.offset or other.offset)
+        uneven = 1 + (self.uneven - 1 + other.uneven - 1) / 4  # as of equal powers: (D₁ + D₂)² is half D₁² + D₂²
+        offset, fresh = self.offset or other.offset, self.fresh or other.fresh
+        return Spread(T, excess, fresh, self.reach & other.reach, offset, uneven)
 
 
 def _paired(stage: Pointwise | Gate) -> bool:
