@@ -42,7 +42,8 @@ class IdRole(SphinxRole):
             row = statement(rest.rstrip("> ") if rest else shown)
         except ValueError as error:
             return self._refused(error)
-        return [reference(row, shown.strip() if rest else row.id)], []
+        words = shown.strip() if rest else row.id
+        return [reference(row, nodes.abbreviation(words, words, explanation=row.title))], []
 
     def _refused(self, error: ValueError) -> tuple[list[nodes.Node], list[nodes.system_message]]:
         message = self.inliner.reporter.error(str(error), line=self.lineno)
@@ -63,17 +64,18 @@ class StatementDirective(SphinxDirective):
         return paragraph(row)
 
 
-def reference(row: Statement, shown: str) -> pending_xref:
+def reference(row: Statement, shown: nodes.Node) -> pending_xref:
     """Return a reference to a statement: a link if a label has its name, else what is shown.
 
     Examples
     --------
-    >>> reference(statement("UA-T14"), "UA-T14").astext()
-    'UA-T14'
+    >>> reference(statement("UA-T14"), nodes.Text("T14"))["reftarget"]
+    'ua-t14'
     """
     label = row.id.lower()
     link = pending_xref("", refdomain="std", reftype="ref", reftarget=label, refexplicit=True, refwarn=False)
-    return link + nodes.abbreviation(shown, shown, explanation=row.title)
+    link += shown
+    return link
 
 
 def paragraph(row: Statement) -> list[nodes.Node]:
@@ -84,7 +86,9 @@ def paragraph(row: Statement) -> list[nodes.Node]:
     >>> [node.tagname for node in paragraph(statement("UA-T14"))]
     ['paragraph', 'math_block', 'paragraph']
     """
-    head = nodes.paragraph("", "", nodes.strong("", "", reference(row, row.id), nodes.Text(f". {row.title}.")))
+    head = nodes.paragraph(
+        "", "", nodes.strong("", "", reference(row, nodes.Text(row.id)), nodes.Text(f". {row.title}."))
+    )
     head += nodes.Text(f" {row.text}")
     formula = [nodes.math_block(row.latex, row.latex, nowrap=False, number=None)] if row.latex else []
     holds = f"It holds for: {'; '.join(row.hypotheses)}. " if row.hypotheses else ""
