@@ -8,11 +8,11 @@ Then ``:ua:`UA-T5``` (in MyST ``{ua}`UA-T5```) names a claim or rule, with its t
 
     .. ua:: UA-T5
 
-puts its whole paragraph there: statement, formula, hypotheses and sources, with the version that states it. An id that is
-none is a warning with the id that was meant, and so an error of builds with ``-W``.
+puts its whole paragraph there: statement, formula, hypotheses and sources, with the version that states it. An id that
+is none is an error that says which may have been meant, and ends builds with ``-W``.
 
-Where `sphinx.ext.intersphinx` knows an inventory in which labels have the ids' names, as that of dspref's own pages, an id
-is a link to the page that explains it; elsewhere it is text, and nothing is fetched.
+Where `sphinx.ext.intersphinx` knows an inventory in which labels have the ids' names, as that of dspref's own pages, an
+id is a link to the page that explains it; elsewhere it is text, and nothing is fetched.
 
 Importing this module loads docutils and Sphinx, which dspref itself never does.
 """

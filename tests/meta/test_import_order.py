@@ -30,10 +30,12 @@ ORDER: dict[str, Tiers] = {
             "expected.offsets",
             "multirate",
             "strata",
+            "texwords",
             "trilinear",
         ),
         (
             "artifacts.finding",
+            "citation",
             "commands.rules",
             "cyclotomic",
             "expected.source",
@@ -44,6 +46,7 @@ ORDER: dict[str, Tiers] = {
             "stretchfilter",
         ),  # operators and stretchfilter do not know each other: that makes "==" a test
         (
+            "cite",
             "expected.inputs",
             "gradients.decimators",
             "heads.istft",
@@ -58,6 +61,7 @@ ORDER: dict[str, Tiers] = {
         (
             "advice.plans",
             "chain",
+            "commands.cite",
             "corners",
             "heads.pqmf",
             "heads.wavelets",
@@ -147,6 +151,7 @@ ORDER: dict[str, Tiers] = {
             "expected.known",
             "expected.silencing",
             "expected.visible",
+            "sphinxext",
         ),
         (
             "claims.drawings",
