@@ -232,7 +232,7 @@ def in_markdown(words: str) -> str:
     >>> print(in_markdown("h * x of `a`, c_k"))
     h \* x of \`a\`, c_k
     """
-    return re.sub(r"([\\`*<$])", r"\\\1", words)
+    return re.sub(r"([\\`*<$]|(?<![^\W_])_|_(?![^\W_]))", r"\\\1", words)
 
 
 def in_rst(words: str) -> str:
@@ -243,7 +243,7 @@ def in_rst(words: str) -> str:
     >>> print(in_rst("|c_k| of h_, C_in"))
     \|c_k\| of h\_, C_in
     """
-    return re.sub(r"([\\`*|]|_(?![A-Za-z0-9]))", r"\\\1", words)
+    return re.sub(r"([\\`*|]|_(?![^\W_]))", r"\\\1", words)
 
 
 PARAGRAPHS: dict[str, Callable[[Statement], str]] = {"latex": _latex, "md": _markdown, "rst": _restructured}
