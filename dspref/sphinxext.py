@@ -26,7 +26,7 @@ from sphinx.addnodes import pending_xref
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from dspref import __version__
-from dspref.cite import Statement, origin, statement
+from dspref.cite import Statement, origin, statement, statements
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -74,7 +74,7 @@ def reference(row: Statement, shown: nodes.Node) -> pending_xref:
     """
     label = row.id.lower()
     link = pending_xref("", refdomain="std", reftype="ref", reftarget=label, refexplicit=True, refwarn=False)
-    link += shown
+    link.append(shown)
     return link
 
 
@@ -95,8 +95,14 @@ def paragraph(row: Statement) -> list[nodes.Node]:
     return [head, *formula, nodes.paragraph("", holds + origin(row))]
 
 
+def unlinked(_app: Sphinx, _env: object, node: pending_xref, shown: nodes.Element) -> nodes.Element | None:
+    """Return what is shown of an id that no inventory knows: not a link, and nothing to warn of."""
+    return shown if node.get("refwarn") is False and node["reftarget"].upper() in statements() else None
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Add the role and the directive: Sphinx calls this."""
     app.add_role("ua", IdRole())
     app.add_directive("ua", StatementDirective)
+    app.connect("missing-reference", unlinked, priority=900)  # after intersphinx has looked
     return {"version": __version__, "parallel_read_safe": True, "parallel_write_safe": True}

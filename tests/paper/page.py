@@ -85,7 +85,9 @@ def document() -> dict[str, Any]:
 
 def rows() -> tuple[Row, ...]:
     """Return the rows, numbered."""
-    plain = ({k: tuple(v) if isinstance(v, list) else v for k, v in row.items()} for row in document()["row"])
+    plain: list[dict[str, Any]] = [
+        {name: tuple(v) if isinstance(v, list) else v for name, v in row.items()} for row in document()["row"]
+    ]
     return tuple(Row(id=f"P{n}", **row) for n, row in enumerate(plain, 1))
 
 
