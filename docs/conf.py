@@ -24,6 +24,7 @@ extensions = [
     "myst_parser",
     "sphinx_copybutton",
     "sphinx_design",
+    "sphinxcontrib.bibtex",
     "sphinx_gallery.gen_gallery",
     "mathml",
     "catalogues",
@@ -36,6 +37,8 @@ source_suffix = {".rst": "restructuredtext", ".md": "markdown"}
 default_role = "autolink"
 nitpicky = True
 numfig = True
+suppress_warnings = ["toc.empty_glob"]
+bibtex_bibfiles = ["references.bib"]
 
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "deflist", "attrs_inline"]
 myst_heading_anchors = 3

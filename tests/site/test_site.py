@@ -1,0 +1,155 @@
+"""The site is whole: no warning, no broken link, nothing from elsewhere; and these checks can fail."""
+
+from __future__ import annotations
+
+import base64
+import importlib
+import io
+import json
+import re
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dspref.artifacts.rules import RULES
+from dspref.claims import claims
+from dspref.sounds import PEAK_DB
+from tests.meta.test_public_names import LIBRARIES
+from tests.site.browser import chromium, opened, served
+from tests.site.build import Built
+from tests.site.links import broken, in_style, outside, references
+
+GALLERY = 8
+"""Scripts of the gallery, at least."""
+
+
+def test_the_site_is_built_without_a_warning(built: Built) -> None:
+    assert built.code == 0, built.output
+    assert "WARNING" not in built.output
+
+
+def test_no_link_is_broken(built: Built, pages: dict[str, str]) -> None:
+    assert not list(broken(pages, built.folder))
+
+
+def test_nothing_is_fetched_from_elsewhere(built: Built, pages: dict[str, str]) -> None:
+    found = {(path, url) for path, html in pages.items() for url in references(html).fetched if outside(url)}
+    assert not found
+    for sheet in built.folder.rglob("*.css"):
+        assert not [url for url in in_style(sheet.read_text("utf-8")) if outside(url)], sheet
+
+
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_every_public_name_has_its_place(name: str, pages: dict[str, str]) -> None:
+    ids = {id for path, html in pages.items() if path.startswith("api/") for id in references(html).ids}
+    public = importlib.import_module(name).__all__
+    assert not [each for each in public if f"{name}.{each}" not in ids and _shown(name, each) not in ids]
+
+
+def _shown(library: str, name: str) -> str:
+    """Return the place of a constant: autodoc shows it where it is defined."""
+    return f"module-{library}" if not hasattr(getattr(importlib.import_module(library), name), "__doc__") else ""
+
+
+def test_every_claim_and_rule_has_its_place_and_is_linked_where_it_is_named(pages: dict[str, str]) -> None:
+    assert {claim.id.lower() for claim in claims()} <= references(pages["catalogues/claims.html"]).ids
+    assert {rule.id.lower() for rule in RULES} <= references(pages["catalogues/rules.html"]).ids
+    assert any(url.endswith("claims.html#ua-t23") for url in references(pages["theory.html"]).links)
+    assert any(url.endswith("claims.html#ua-t2") for url in references(pages["api/dspref.html"]).links)
+
+
+def test_formulas_are_mathml_and_no_script_is_needed_for_them(pages: dict[str, str]) -> None:
+    page = pages["catalogues/claims.html"]
+    assert page.count('class="formula"') == sum(bool(claim.latex) for claim in claims())
+    assert page.count("<math") >= page.count('class="formula"')
+    assert "mathjax" not in "".join(pages.values()).lower()
+
+
+def players(html: str) -> list[bytes]:
+    """Return the sounds in a page."""
+    return [base64.b64decode(data) for data in re.findall(r'src="data:audio/wav;base64,([^"]+)"', html)]
+
+
+def test_examples_are_scripts_notebooks_and_sounds_that_are_never_loud(built: Built, pages: dict[str, str]) -> None:
+    names = sorted(path.removeprefix("examples/") for path in pages if path.startswith("examples/plot_"))
+    assert len(names) >= GALLERY
+    heard = 0
+    for name in names:
+        stem = name.removesuffix(".html")
+        assert list(built.folder.glob(f"_downloads/*/{stem}.ipynb")), stem
+        assert list(built.folder.glob(f"_downloads/*/{stem}.py")), stem
+        for sound in players(pages[f"examples/{name}"]):
+            with wave.open(io.BytesIO(sound)) as file:
+                y = np.frombuffer(file.readframes(file.getnframes()), "<i2") / 32768
+            assert 0 < np.abs(y).max() <= 10 ** (PEAK_DB / 20)
+            heard += 1
+    assert heard >= GALLERY
+
+
+def test_scripts_of_the_gallery_took_less_than_ten_seconds(built: Built) -> None:
+    costs = [json.loads(path.read_text("utf-8")) for path in (built.folder.parents[1] / "examples").glob("*.cost.json")]
+    assert len(costs) >= GALLERY
+    assert max(cost["t"] for cost in costs) < 10
+
+
+OPENED = (
+    "index.html",
+    "api/dspref.html",
+    "catalogues/claims.html",
+    "catalogues/rules.html",
+    "examples/plot_1_transposed.html",
+    "theory.html",
+)
+
+
+@pytest.mark.parametrize("page", OPENED)
+def test_a_browser_finds_no_error_and_asks_nobody_else(page: str, built: Built, tmp_path: Path) -> None:
+    browser = chromium()
+    if browser is None:
+        pytest.skip("no Chromium on this machine; CHROMIUM=PATH names one")
+    with served(built.folder) as address:
+        seen = opened(browser, f"{address}/{page}", tmp_path)
+    assert "</main>" in seen.html
+    assert seen.console == ()
+    assert f"{address}/{page}" in seen.asked
+    assert not [url for url in seen.asked if not url.startswith(address)]
+
+
+def test_search_finds_a_function(built: Built, tmp_path: Path) -> None:
+    browser = chromium()
+    if browser is None:
+        pytest.skip("no Chromium on this machine; CHROMIUM=PATH names one")
+    with served(built.folder) as address:
+        seen = opened(browser, f"{address}/search.html?q=overlap_add", tmp_path)
+    results = seen.html.partition('id="search-results"')[2]
+    assert "dspref.overlap_add" in results
+    assert "api/dspref.html#dspref.overlap_add" in results
+
+
+def test_what_is_fetched_from_elsewhere_would_be_seen() -> None:
+    page = '<link rel="stylesheet" href="https://a.b/x.css"><img src="//c.d/e.png"><a href="https://f.g">h</a><style>@import "https://i.j/k.css";</style><p style="background: url(https://l.m/n.png)">'
+    found = references(page)
+    assert [url for url in found.fetched if outside(url)] == [
+        "https://a.b/x.css",
+        "//c.d/e.png",
+        "https://l.m/n.png",
+        "https://i.j/k.css",
+    ]
+    assert found.links == ["https://f.g"]
+    assert not outside("data:audio/wav;base64,AAAA")
+
+
+def test_broken_links_would_be_seen(tmp_path: Path) -> None:
+    pages = {
+        "a/b.html": '<a href="../c.html#there">1</a><a href="../c.html#gone">2</a><a href="d.html">3</a>',
+        "c.html": '<p id="there">',
+    }
+    for name, html in pages.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(html)
+    assert list(broken(pages, tmp_path)) == [
+        "a/b.html: ../c.html#gone: no such place in c.html",
+        "a/b.html: d.html: no file a/d.html",
+    ]
