@@ -30,6 +30,7 @@ extensions = [
     "catalogues",
     "provenance",
     "names",
+    "sources",
 ]
 
 exclude_patterns = ["_build", "_ext", "gallery", "**/GALLERY_HEADER.rst"]
@@ -37,7 +38,6 @@ source_suffix = {".rst": "restructuredtext", ".md": "markdown"}
 default_role = "autolink"
 nitpicky = True
 numfig = True
-suppress_warnings = ["toc.empty_glob"]
 bibtex_bibfiles = ["references.bib"]
 
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "deflist", "attrs_inline"]
@@ -76,12 +76,15 @@ sphinx_gallery_conf = {
 html_theme = "pydata_sphinx_theme"
 html_title = "dspref"
 html_static_path = ["_static"]
+html_favicon = "_static/icon.svg"
 html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_copy_source = False
 html_last_updated_fmt = None
 html_sidebars = {"index": [], "search": []}
+html_context = {"default_mode": "auto"}
 html_theme_options = {
+    "logo": {"image_light": "_static/icon.svg", "image_dark": "_static/icon.svg", "text": "dspref"},
     "navbar_align": "left",
     "navbar_persistent": ["search-button"],
     "navbar_end": ["theme-switcher"],

@@ -30,9 +30,7 @@ sr = 16000
 found = expected_spectrum(steps, Source(16, covariance=(1.0,)))
 for comb in found.combs:
     low, high = (comb.quantile_db(q) for q in (0.05, 0.95))
-    print(
-        f"multiples of {float(comb.every_hz(sr)):6.0f} Hz: {comb.db:6.1f} dB, 90 % of draws in {low:.1f} … {high:.1f} dB"
-    )
+    print(f"every {float(comb.every_hz(sr)):6.0f} Hz: {comb.db:6.1f} dB; 90 % of draws: {low:.1f} … {high:.1f} dB")
 
 # %%
 # The picture: points for lines, bars for the bands of one draw, and the floor.

@@ -12,6 +12,8 @@ import pytest
 
 import dspref
 
+LIBRARIES = ("dspref",)
+
 SHOWN_BY = {
     # Values that only these functions make, or read.
     "Line": "tone_lines",

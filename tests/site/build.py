@@ -29,7 +29,7 @@ class Built:
 
 
 def build(docs: Path, *, fresh: bool = True) -> Built:
-    """Build `docs` into docs/_build/html; a fresh build reads every page again, and runs every script of the gallery."""
+    """Build `docs` into docs/_build/html; a fresh one reads every page again, and runs the gallery."""
     folder = docs / "_build" / "html"
     options = ["-q", "-W", "--keep-going", *(["-E", "-a"] if fresh else [])]
     environment = {**os.environ, "PYTHONPATH": str(docs.parent), "MPLBACKEND": "agg"}
