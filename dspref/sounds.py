@@ -56,7 +56,8 @@ class Player:
         from html import escape
 
         data = base64.b64encode(self.wav).decode()
-        words = f"{escape(self.title)} ({self.gain_db:+.0f} dB)"
+        change = "raised" if self.gain_db > 0 else "lowered"
+        words = f"{escape(self.title)}; {change} by {abs(self.gain_db):.0f} dB"
         sound = f'<audio controls preload="none" src="data:audio/wav;base64,{data}"></audio>'
         return f'<figure class="player"><figcaption>{words}</figcaption>{sound}</figure>'
 

@@ -20,7 +20,7 @@ print(layer(np.ones((1, 6), int)))
 
 # %%
 # In the middle of that signal are 2, 1, 2, 1: an offset of 3/2 and a tone of amplitude 1/2 at half the output rate.
-# `tone_lines` gives both without running anything, from :math:`c_k = \mu H(k/s)/s`.
+# :func:`dspref.tone_lines` gives both without running anything, from :math:`c_k = \mu H(k/s)/s`.
 
 for line in tone_lines(Chain([layer])):
     print(line.freq, line.amplitude)
