@@ -104,6 +104,13 @@ def border_values(layer: Layer, time: int) -> Array:
     -------
     array (out, in, length), or (length,) where every channel is filtered alike
 
+    Raises
+    ------
+    ValueError
+        If the time is below 0.
+    NotAnalysable
+        If the layer is not linear.
+
     Examples
     --------
     >>> from sympy import symbols
@@ -215,6 +222,10 @@ def boundary(stages: Chain | Stage, time: int, *, offset: ArrayLike = 1) -> Boun
         Input samples.
     offset : number or array (in,)
         The constant. Biases work too.
+
+    Returns
+    -------
+    Boundary
 
     Raises
     ------

@@ -51,6 +51,20 @@ POINTWISE: dict[str, tuple[Callable[..., Array], tuple[float, ...]]] = {
 class Pointwise:
     """A nonlinear map of each sample: it keeps where lines are, and voids what is known of their level.
 
+    Parameters
+    ----------
+    name : str
+        One of `dspref.chain.POINTWISE`, as "relu", "leaky", "tanh".
+    parameters : tuple of float
+        As (0.2,) for "leaky"; those that are left out are Torch's.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, or there are too many parameters.
+    NotAnalysable
+        By ``normal``: it is not linear.
+
     Examples
     --------
     >>> Pointwise("leaky", (0.5,))(np.array([[-2.0, 2.0]]))

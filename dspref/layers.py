@@ -79,6 +79,14 @@ class Conv:
     bias : array (out,), optional
     padding_mode : {'zeros', 'reflect', 'replicate', 'circular'}
 
+    Raises
+    ------
+    ValueError
+        If weights have not three axes, a count is not in range, groups do not divide the channels, the bias does not
+        fit, or "same" meets a stride.
+    NotAnalysable
+        By ``normal``, for a stride above 1.
+
     Examples
     --------
     >>> Conv([[[1, 1, 1]]], padding=1)([[1, 2, 3]])
@@ -168,6 +176,12 @@ class TransposedConv:
     stride, padding, output_padding, dilation, groups : int
         As in Torch; ``output_padding < max(stride, dilation)``.
     bias : array (out,), optional
+
+    Raises
+    ------
+    ValueError
+        If weights have not three axes, a count is not in range, groups do not divide the channels, the bias does not
+        fit, or output padding is not below stride or dilation.
 
     Examples
     --------
@@ -260,6 +274,11 @@ class SubpixelConv:
     order : {'crd', 'dcr'}
         Which channel of the convolution is phase r of channel c of C: cL + r, as ``torch.nn.PixelShuffle``, or
         r·C + c; see `dspref.interleave`.
+
+    Raises
+    ------
+    ValueError
+        If the factor does not divide the output channels, or the order is unknown; and as `Conv`.
 
     Examples
     --------

@@ -167,6 +167,17 @@ def whence(chain: Chain, freq: Fraction | float | str) -> Whence:
 
     Layer i can if and only if `freq` is a multiple of its input rate; the owner is the latest that can.
 
+    Parameters
+    ----------
+    chain : Chain
+    freq : Fraction, text, or short binary float
+        Cycles per output sample, 0 … 1/2; "1/8" and 0.125 are exact, 0.1 is not.
+
+    Returns
+    -------
+    Whence
+        The owner, other layers that could have made the line, and the nearest line that can be.
+
     Raises
     ------
     ValueError
@@ -203,6 +214,13 @@ def images(chain: Chain, freq: Fraction | float | str) -> tuple[Image, ...]:
     Returns
     -------
     tuple of Image, by frequency; the component itself has order 0.
+
+    Raises
+    ------
+    ValueError
+        If the frequency is beyond 0 … 1/2.
+    NotAnalysable
+        If a stage lowers the rate or has no fixed grid.
 
     Examples
     --------

@@ -30,6 +30,11 @@ def stretch(x: ArrayLike, L: int) -> Array:
     -------
     array (..., L·time), of the same dtype.
 
+    Raises
+    ------
+    ValueError
+        If L is below 1.
+
     Examples
     --------
     >>> stretch([1, 2, 3], 2)
@@ -45,6 +50,24 @@ def decimate(x: ArrayLike, M: int, *, phase: int = 0) -> Array:
     """Keep every M-th sample, starting at `phase` (the decimator ↓M, with no filter before it).
 
     ``y[n] = x[nM + phase]``
+
+    Parameters
+    ----------
+    x : array (..., time)
+    M : int
+        Samples out of which one is kept, at least 1.
+    phase : int
+        The first that is kept, at least 0.
+
+    Returns
+    -------
+    array (..., ⌈(time − phase)/M⌉)
+        A copy.
+
+    Raises
+    ------
+    ValueError
+        If M is below 1 or the phase below 0.
 
     Examples
     --------
@@ -66,6 +89,11 @@ def convolve(x: ArrayLike, h: ArrayLike) -> Array:
     Returns
     -------
     array (..., time + taps − 1) or (..., out, time + taps − 1)
+
+    Raises
+    ------
+    ValueError
+        If the input has other channels than the taps' second axis.
 
     Examples
     --------
@@ -103,6 +131,11 @@ def polyphase(x: ArrayLike, L: int, *, order: str = "crd") -> Array:
     -------
     array (..., channel·L, ⌈time/L⌉)
 
+    Raises
+    ------
+    ValueError
+        If L is below 1, or the order is unknown.
+
     Examples
     --------
     >>> polyphase([0, 1, 2, 3, 4], 2)
@@ -135,6 +168,11 @@ def interleave(x: ArrayLike, L: int, *, order: str = "crd") -> Array:
     -------
     array (..., channel, time·L)
 
+    Raises
+    ------
+    ValueError
+        If L does not divide the channels, or the order is unknown.
+
     Examples
     --------
     >>> interleave([[0, 2, 4], [1, 3, 5]], 2)
@@ -164,6 +202,22 @@ def extend(x: ArrayLike, left: int, right: int, *, border: str = "zeros") -> Arr
 
     Reflection needs ``time > max(left, right)``, circular extension ``time >= max(left, right)``, as in
     Torch: beyond that it would wrap more than once.
+
+    Parameters
+    ----------
+    x : array (..., time)
+    left, right : int
+        Samples to add, at least 0.
+    border : {'zeros', 'reflect', 'replicate', 'circular'}
+
+    Returns
+    -------
+    array (..., left + time + right)
+
+    Raises
+    ------
+    ValueError
+        If the rule is unknown, or the signal is too short for it.
 
     Examples
     --------

@@ -44,10 +44,17 @@ def plot_spectrogram(
     ax : Axes, optional
     span_db : float
         Range of levels below the strongest, 0 Hz left out.
+    size : int
+        Samples of a frame.
 
     Returns
     -------
     Axes
+
+    Raises
+    ------
+    ValueError
+        As `dspref.spectrogram`.
     """
     if ax is None:
         import matplotlib.pyplot as plt
@@ -67,7 +74,23 @@ def plot_spectrogram(
 
 
 def mark_lines(ax: Axes, lines: Sequence[Line], sr: float, *, standing: Collection[Fraction] | None = None) -> None:
-    """Mark predicted lines outside the right edge: a column of ticks for each owner, under its number."""
+    """Mark predicted lines outside the right edge: a column of ticks for each owner, under its number.
+
+    Parameters
+    ----------
+    ax : Axes
+        Of a picture of frequency in Hz over time.
+    lines : sequence of Line
+    sr : float
+        Sampling rate in Hz.
+    standing : frequencies of lines, optional
+        Those that were measured, in cycles per sample: the others are drawn pale.
+
+    Returns
+    -------
+    None
+        The axes are changed.
+    """
     from matplotlib import colormaps
 
     outside = ax.get_yaxis_transform()

@@ -107,6 +107,11 @@ def steady_range(stages: Chain | Stage, time: int, *, source: str = "constant") 
         For a constant, borders that repeat the signal leave no trace as long as the steady state is a constant;
         for any input they do.
 
+    Returns
+    -------
+    slice
+        Of output samples; empty if there are none.
+
     Raises
     ------
     NotAnalysable
@@ -173,9 +178,22 @@ def steady_response(stages: Chain | Stage, *, offset: ArrayLike = 1) -> Array:
     As `Chain.offset_response`, and through pointwise maps and strided convolutions too: what repeats every Q samples
     repeats every QL behind a stretch, every Q/gcd(Q, M) behind a decimation, every Q behind a map.
 
+    Parameters
+    ----------
+    stages : Chain or one stage, with weights
+    offset : number or array (in,)
+        The constant in each channel.
+
     Returns
     -------
     array (out, period), output sample m standing at m mod period; exact for exact numbers.
+
+    Raises
+    ------
+    NotAnalysable
+        If a stage has no weights or no period.
+    ValueError
+        If the offset has other channels.
 
     Examples
     --------
@@ -236,6 +254,16 @@ def measured_range(
         Differences up to this fraction of the largest sample are rounding; 0 for exact numbers.
     run : callable, optional
         What makes the output of an input (in, time), if not the chain itself: a Torch module, say.
+
+    Returns
+    -------
+    slice
+        Of output samples; empty if there are none.
+
+    Raises
+    ------
+    ValueError, NotAnalysable
+        If the time is below 1; as `steady_response`.
 
     Examples
     --------

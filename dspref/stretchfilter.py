@@ -43,6 +43,12 @@ class StretchFilter:
     settle : (int, int)
         Samples at either end (of the L·time grid) that `@` has made unsteady; (0, 0) for one layer.
 
+    Raises
+    ------
+    ValueError
+        If L is below 1, taps have another number of axes than one or three, or the border is unknown; when called, if
+        the input has other channels or is too short.
+
     Notes
     -----
     ``u2 @ u1`` is the first noble identity: L = L₂L₁, h = h₂ * stretch(h₁, L₂), offset = L₂o₁ + o₂,

@@ -22,6 +22,11 @@ class PixelShuffle1d(nn.Module):
     order : {'crd', 'dcr'}
         "dcr": channel r·C + c is phase r of channel c of C.
 
+    Raises
+    ------
+    ValueError
+        If the order is unknown.
+
     Examples
     --------
     >>> PixelShuffle1d(2)(torch.tensor([[[0, 2], [1, 3]]]))
@@ -130,6 +135,11 @@ class FilterInterp1d(nn.Module):
         A buffer: it is saved, and not trained.
     offset, excess : int
 
+    Raises
+    ------
+    ValueError
+        When called, if nothing would be left of the input.
+
     Examples
     --------
     >>> FilterInterp1d(2, torch.tensor([1.0, 2.0, 1.0]), offset=1)(torch.ones(1, 1, 3))
@@ -170,6 +180,11 @@ class StreamingConvTranspose1d(nn.Module):
     ----------
     conv : nn.ConvTranspose1d
         It is used, not copied.
+
+    Raises
+    ------
+    ValueError
+        By ``flush``, if the whole signal was too short for the layer.
 
     Examples
     --------
@@ -238,6 +253,11 @@ class Snake(nn.Module):
 
     Source: L. Ziyin, T. Hartwig, M. Ueda, "Neural networks fail to learn periodic functions and how to
     fix it", NeurIPS 2020.
+
+    Parameters
+    ----------
+    a : float
+        In radians per unit of x; not 0.
 
     Examples
     --------

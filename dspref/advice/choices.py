@@ -105,7 +105,23 @@ class Choice:
 
 @dataclass(frozen=True)
 class Advice:
-    """What meets a tone budget, the cheapest first, and what does not, the nearest first."""
+    """What meets a tone budget, the cheapest first, and what does not, the nearest first.
+
+    Parameters
+    ----------
+    rates : tuple of int
+        Factors of the layers, first to last.
+    sr : Fraction
+        Output rate in Hz.
+    tone_budget_db : float
+        Largest level of a line in dB re DC at the output.
+    channels : tuple of int
+        One more than rates.
+    dtype : str
+        What the network runs in.
+    choices, rejected : tuple of Choice
+        Within the budget, and beyond it.
+    """
 
     rates: tuple[int, ...]
     sr: Fraction

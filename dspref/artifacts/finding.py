@@ -28,6 +28,11 @@ class Thresholds:
         −20 dB, a tenth of the component. Images are never errors: later layers may want them.
     droop_warning_db : float
         −3 dB: half the power is gone at the edge of the band.
+
+    Raises
+    ------
+    ValueError
+        If a level is not finite, or an error is fainter than a warning.
     """
 
     tone_warning_db: float = 20 * math.log10(2.0**-16)

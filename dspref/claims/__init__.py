@@ -78,6 +78,15 @@ def claims() -> tuple[Claim, ...]:
 def claim(id: str) -> Claim:
     """Return one claim by its id; upper and lower case are one.
 
+    Parameters
+    ----------
+    id : str
+        As "UA-T5".
+
+    Returns
+    -------
+    Claim
+
     Raises
     ------
     ValueError

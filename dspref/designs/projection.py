@@ -29,6 +29,10 @@ def tone_free(taps: ArrayLike, s: int, *, keep_gain: bool = False) -> Array:
     keep_gain : bool
         G is the mean of the g_r always, so that the sum of the taps stays: the nearest among those of the same gain.
 
+    Returns
+    -------
+    array (..., taps)
+
     Raises
     ------
     NotAnalysable

@@ -59,6 +59,11 @@ class Comb:
     strongest : float, optional
         ``max_k E abs(c_k)²`` over these lines, where they differ.
 
+    Raises
+    ------
+    ValueError
+        If M is below 1; by quantiles, if a share is not within 0 … 1.
+
     Examples
     --------
     >>> [round(x, 1) for x in (Comb(4, 1.0).low, Comb(4, 1.0).high)]

@@ -61,6 +61,23 @@ def kernel_map(stage: Pointwise | Gate, offsets: Offsets = NONE, *, apart: bool 
 def mean_map(stage: Pointwise | Gate, q: ArrayLike, offsets: Offsets = NONE) -> Array:
     """Return ``E φ(x)`` for variances q (n,), offsets included.
 
+    Parameters
+    ----------
+    stage : Pointwise or Gate
+    q : array (n,)
+        Variances.
+    offsets : Offsets
+        What stands under the noise: its law over draws.
+
+    Returns
+    -------
+    array (n,)
+
+    Raises
+    ------
+    TypeError, NotAnalysable
+        If a variance is no real number, or the map is not known.
+
     Examples
     --------
     >>> float(mean_map(Pointwise("relu"), np.array([2 * np.pi]))[0].round(12))

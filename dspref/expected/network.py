@@ -48,6 +48,12 @@ class Drawn:
     output_padding : int
         Samples that "convt" makes beyond its last one; ignored likewise.
 
+    Raises
+    ------
+    ValueError, TypeError
+        If the word is unknown, a count is not in range, groups do not divide the channels, a variance is below 0, or an
+        option is not one of that layer.
+
     Examples
     --------
     >>> layer = Drawn("convt", 512, 256, 16, factor=8)
@@ -165,6 +171,11 @@ class Gate:
     Parameters
     ----------
     left, right : Pointwise, or "identity"
+
+    Raises
+    ------
+    ValueError
+        If a side is a map that a gate can't have.
     """
 
     left: Pointwise | str

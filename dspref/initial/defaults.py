@@ -33,6 +33,11 @@ class TapLaw:
     variance : Fraction or float
         σ²; Fractions stay exact.
 
+    Raises
+    ------
+    ValueError
+        If the name is unknown, or the variance not above 0.
+
     Examples
     --------
     >>> TapLaw("uniform", Fraction(1, 3)).bound
@@ -115,6 +120,15 @@ def torch_default(
     factor : int
         s, of "convt".
 
+    Returns
+    -------
+    Default
+
+    Raises
+    ------
+    ValueError
+        If the word is unknown, a count is below 1, or groups do not divide the channels.
+
     Examples
     --------
     >>> demucs = torch_default("convt", 200, 100, 8, factor=4)
@@ -134,6 +148,19 @@ def torch_default(
 
 def default_of(layer: Conv | TransposedConv | SubpixelConv) -> Default:
     """Return `torch_default` for a layer of that shape, whatever its weights.
+
+    Parameters
+    ----------
+    layer : Conv, TransposedConv or SubpixelConv
+
+    Returns
+    -------
+    Default
+
+    Raises
+    ------
+    TypeError
+        If it is no such layer.
 
     Examples
     --------
@@ -166,6 +193,11 @@ def power_through(defaults: Iterable[Default], *, power: Fraction | int = 1) -> 
     defaults : iterable of Default
     power : Fraction or int
         Of the white input, per channel.
+
+    Returns
+    -------
+    tuple of Shares
+        Of each kernel, first to last.
 
     Examples
     --------

@@ -128,6 +128,16 @@ def edge_db(u: Linear, level_db: float) -> float | None:
     level_db : float
         Below 0, as −3.
 
+    Returns
+    -------
+    float or None
+        Cycles per output sample, 0 … 1/2.
+
+    Raises
+    ------
+    ValueError
+        If the level is not below 0, or DC is not passed.
+
     Examples
     --------
     >>> from dspref import Nearest, ZeroStuff

@@ -53,7 +53,17 @@ FINEST = 1 << 15
 
 
 def finest(period: int) -> int:
-    """Return the bins per line beyond which a segment need not be finer."""
+    """Return the bins per line beyond which a segment need not be finer.
+
+    Parameters
+    ----------
+    period : int
+        In samples.
+
+    Returns
+    -------
+    int
+    """
     return max(128, FINEST // period)
 
 
@@ -104,6 +114,15 @@ def largest_error_db(height_db: float) -> float:
     With m the measured and ε the disturbing amplitude (root mean squares), the true one lies in m ± ε:
     ``−20 log10(1 − ε/m)`` dB, ε/m = 10^(−height/20); infinite where ε ≥ m.
 
+    Parameters
+    ----------
+    height_db : float
+
+    Returns
+    -------
+    float
+        dB, 0 or more.
+
     Examples
     --------
     >>> [round(largest_error_db(h), 4) for h in (20, 40, 60)], largest_error_db(0)
@@ -115,7 +134,17 @@ def largest_error_db(height_db: float) -> float:
 
 @dataclass(frozen=True)
 class Peak:
-    """A local maximum of the spectrum that stands over its surroundings, found without any prediction."""
+    """A local maximum of the spectrum that stands over its surroundings, found without any prediction.
+
+    Attributes
+    ----------
+    freq : float
+        Cycles per sample.
+    level_db, floor_db : float
+        10 log₁₀ of the power in its bin, and of the median around it.
+    on_grid : bool
+        Whether it is a multiple of 1/period.
+    """
 
     freq: float
     level_db: float
@@ -139,6 +168,11 @@ class AverageSpectrum:
     N, period, segments : int
     resolution : float
         Amplitudes below it are rounding of the signal's own number format: unit roundoff × largest sample.
+
+    Raises
+    ------
+    ValueError
+        By ``line``, for a frequency between two bins.
     """
 
     power: Array
@@ -207,6 +241,11 @@ def average_spectrum(
     roundoff : float, optional
         Unit roundoff of the format that y was computed in; by default that of its dtype, as 2⁻²⁴ for float32.
 
+    Returns
+    -------
+    AverageSpectrum
+        N/2 + 1 bins, 0 … 1/2 cycles per sample.
+
     Raises
     ------
     ValueError
@@ -268,6 +307,15 @@ def measure_lines(
         Cycles per sample, 0 … 1/2.
     roundoff : float, optional
         As for `average_spectrum`.
+
+    Returns
+    -------
+    tuple of LineMeasurement, in the order of the frequencies
+
+    Raises
+    ------
+    ValueError
+        If a frequency is no exact number, is beyond 0 … 1/2, or the signal is too short for its period.
 
     Examples
     --------

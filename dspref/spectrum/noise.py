@@ -49,6 +49,13 @@ def output_psd(u: Linear, freq: Any, *, variance: Any = 1, psd: Spectrum | None 
     -------
     array (..., out), or (...) where every channel is treated alike
 
+    Raises
+    ------
+    ValueError
+        If a frequency is beyond half the output rate, or the density has another shape.
+    NotAnalysable
+        If a stage is not linear, has no weights, or lowers the rate.
+
     References
     ----------
     S. Akkarakaran, P. P. Vaidyanathan, IEEE Trans. Signal Process. 48(3), 2000 (bifrequency maps, cyclostationary
@@ -83,6 +90,11 @@ def coherence(u: Linear, freq: Any, k: int, *, variance: Any = 1, psd: Spectrum 
     -------
     array (..., out) or (...)
         nan where nothing comes out at ν or ν + k/S, as at a null that is proved: there is nothing to compare.
+
+    Raises
+    ------
+    ValueError, NotAnalysable
+        As `output_psd`; if k is no integer.
 
     Examples
     --------
@@ -179,6 +191,11 @@ def cyclic_autocorrelation(u: Linear, lag: int, *, variance: Any = 1) -> Array:
     Returns
     -------
     array (S, out, out), or (S,) where every channel is treated alike: then that of each channel with itself
+
+    Raises
+    ------
+    ValueError, NotAnalysable
+        If the lag is no integer, the variance is below 0, or a stage is not linear.
 
     Examples
     --------

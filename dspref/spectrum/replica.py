@@ -126,6 +126,10 @@ def image_rejection(u: Linear, freq: Fraction | float | str) -> tuple[Replica, .
     u, freq
         As for `replicas`.
 
+    Returns
+    -------
+    tuple of Replica, by frequency
+
     Examples
     --------
     >>> from dspref import Linear, Nearest, ZeroStuff

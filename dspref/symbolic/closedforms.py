@@ -51,6 +51,17 @@ def dirichlet(K: Any, nu: Any = NU) -> Any:
     K : int, or positive integer symbol
     nu : exact number or symbol
 
+    Returns
+    -------
+    SymPy expression
+
+    Raises
+    ------
+    TypeError
+        If a number is not exact.
+    ValueError
+        If the length is no positive integer.
+
     Examples
     --------
     >>> K = sympy.Symbol("K", integer=True, positive=True)
@@ -65,6 +76,23 @@ def dirichlet(K: Any, nu: Any = NU) -> Any:
 
 def box_response(K: Any, nu: Any = NU) -> Any:
     """Return ``H(ν) = Σ_{n<K} e^{−j2πνn} = e^{−jπ(K−1)ν} D_K(ν)``: nearest neighbour, if K is the factor.
+
+    Parameters
+    ----------
+    K : int, or positive integer symbol
+    nu : exact number or symbol
+        Cycles per sample.
+
+    Returns
+    -------
+    SymPy expression
+
+    Raises
+    ------
+    TypeError
+        If a number is not exact.
+    ValueError
+        If the length is no positive integer.
 
     Examples
     --------
@@ -84,6 +112,17 @@ def linear_response(L: Any, nu: Any = NU) -> Any:
     Parameters
     ----------
     L : int, or positive integer symbol declared odd or even
+    nu : exact number or symbol
+        Cycles per output sample.
+
+    Returns
+    -------
+    SymPy expression
+
+    Raises
+    ------
+    ValueError
+        If nothing says whether a symbol L is odd or even.
 
     Examples
     --------
@@ -103,6 +142,21 @@ def ones_level(K: Any, s: Any, k: Any) -> Any:
     """Return ``|c_k/c_0| = |sin(πkK/s)/(K sin(πk/s))|`` of an all-ones kernel of length K and factor s.
 
     A symbol k stands for orders that s does not divide; a number may be any, and is 1 where s divides it.
+
+    Parameters
+    ----------
+    K, s, k : int, or positive integer symbols
+        Length, factor, and the number of the line.
+
+    Returns
+    -------
+    SymPy expression
+        A ratio of amplitudes.
+
+    Raises
+    ------
+    ValueError
+        If one of them is no positive integer.
 
     Examples
     --------
@@ -126,6 +180,17 @@ def closed_form(source: Stage | StretchFilter | Chain, nu: Any = NU) -> Any:
     ----------
     source : layer, StretchFilter or linear Chain
         Of one channel, or one that treats channels alike.
+    nu : exact number or symbol
+        Cycles per output sample.
+
+    Returns
+    -------
+    SymPy expression
+
+    Raises
+    ------
+    NotAnalysable
+        If channels are mixed, or a stage is not linear.
 
     Examples
     --------

@@ -47,6 +47,10 @@ def vanishes(taps: ArrayLike, k: int, s: int) -> bool:
     k, s : int
         The line stands at k/s cycles per output sample.
 
+    Returns
+    -------
+    bool
+
     Raises
     ------
     TypeError
@@ -221,6 +225,10 @@ def box_factor(taps: ArrayLike, s: int) -> BoxFactor:
         Symbols stand for any numbers: the box must divide H for all of them.
     s : int
         The factor, at least 2.
+
+    Returns
+    -------
+    BoxFactor
 
     Raises
     ------

@@ -80,6 +80,11 @@ class SymbolicLines(Sequence[SymbolicLine]):
     ----------
     factor : int
         P.
+
+    Raises
+    ------
+    IndexError
+        If there is no line of that number.
     """
 
     factor: int

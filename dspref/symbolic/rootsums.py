@@ -136,6 +136,11 @@ class Cyclotomic:
         (r, a_r) with 0 ≤ r < φ(n), those that are not zero.
     domain : SymPy's domain of the a_r
 
+    Raises
+    ------
+    TypeError
+        By ``complex``, if symbols are left.
+
     Examples
     --------
     >>> one = sympy.QQ(1)

@@ -17,6 +17,16 @@ def random_network(chain: Chain) -> nn.Sequential:
 
     Before a head the last convolution makes the channels that the head takes.
 
+    Parameters
+    ----------
+    chain : Chain
+        Of layers without weights: what `dspref.parse` reads.
+
+    Returns
+    -------
+    nn.Sequential
+        (batch, 1, time) ↦ (batch, 1, time · factor).
+
     Raises
     ------
     ValueError
