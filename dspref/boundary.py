@@ -26,6 +26,8 @@ from dspref.multirate import polyphase
 from dspref.outline import Outline
 from dspref.settling import constant, linear_part, ones_of, steady_range, steady_response
 
+__all__ = ["Boundary", "border_values", "boundary", "overlap_counts"]
+
 LONGEST = 1 << 24
 """Output samples that are worth to be computed: a border is the same for all longer signals."""
 

@@ -15,6 +15,8 @@ from dspref.arrays import Array, as_fractions
 from dspref.chain import Chain
 from dspref.cyclotomic import fold, primes
 
+__all__ = ["multiplicity", "vanishes"]
+
 SMALL = 1 << 18
 """Products of Fractions that are worth a proof: about a second."""
 

@@ -95,7 +95,7 @@ def overlap_add(
     x : array (..., in, time)
     w : array (in, out/groups, taps)
         As ``torch.nn.ConvTranspose1d.weight``.
-    E : array, optional
+    E : array (groups, out/groups · s, in/groups · J), optional
         `phase_matrix` of these weights, if it is at hand.
     stride, padding, output_padding, dilation, groups : int
         s, p, samples more at the end, d, and groups of channels, as in Torch.

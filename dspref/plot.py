@@ -16,6 +16,8 @@ from dspref.spectrum import spectrogram
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+__all__ = ["mark_lines", "plot_spectrogram"]
+
 MARKED = 12
 """Owners with more lines than this are marked by their spacing, not line by line."""
 
@@ -55,6 +57,13 @@ def plot_spectrogram(
     ------
     ValueError
         As `dspref.spectrogram`.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> ax = plot_spectrogram(np.cos(np.pi / 4 * np.arange(8000)), 16000, ax=Figure().subplots())
+    >>> ax.get_xlabel(), ax.get_ylabel()
+    ('time (seconds)', 'frequency (Hz)')
     """
     if ax is None:
         import matplotlib.pyplot as plt
@@ -90,6 +99,15 @@ def mark_lines(ax: Axes, lines: Sequence[Line], sr: float, *, standing: Collecti
     -------
     None
         The axes are changed.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from dspref import parse, tone_lines
+    >>> ax = Figure().subplots()
+    >>> mark_lines(ax, tone_lines(parse("convt k4 s2 | convt k4 s2")), 16000)
+    >>> [text.get_text() for text in ax.texts]  # the layers that make lines
+    ['1', '2']
     """
     from matplotlib import colormaps
 

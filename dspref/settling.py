@@ -25,6 +25,8 @@ from dspref.layers import Conv, Layer, SubpixelConv, TransposedConv
 from dspref.outline import WEIGHTS_HINT, Outline
 from dspref.stretchfilter import StretchFilter
 
+__all__ = ["measured_range", "steady_range", "steady_response"]
+
 SOURCES = ("constant", "any")
 """What the input may be: a constant, which some borders continue, or anything, which none does."""
 

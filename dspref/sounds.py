@@ -13,6 +13,8 @@ from numpy.typing import ArrayLike
 
 from dspref.arrays import Array, as_integer, as_real, complaint
 
+__all__ = ["Player", "limit", "player", "wav"]
+
 PEAK_DB = -12.0
 """No sample is higher, in dB of full scale."""
 

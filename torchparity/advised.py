@@ -10,6 +10,8 @@ from dspref.advice.choices import Choice
 from dspref.advice.plans import Plan, triangle_taps
 from torchparity.nn import FilterInterp1d, SubpixelConv1d
 
+__all__ = ["LearnedLinear1d", "OneBias", "TonefreeRows", "TonefreeTaps", "build_choice"]
+
 
 class TonefreeTaps(nn.Module):
     """Projects the taps of a transposed convolution, in its last axis, on those whose s phases have equal gains.

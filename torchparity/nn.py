@@ -9,6 +9,8 @@ from torch.nn import functional as F
 from dspref.arrays import as_choice, complaint
 from dspref.multirate import ORDERS
 
+__all__ = ["FilterInterp1d", "Interpolate1d", "PixelShuffle1d", "Snake", "StreamingConvTranspose1d", "SubpixelConv1d"]
+
 
 class PixelShuffle1d(nn.Module):
     """Interleave groups of L channels in time: ``y[c, tL + r] = x[cL + r, t]``.
@@ -63,6 +65,11 @@ class SubpixelConv1d(nn.Module):
         L.
     order : {'crd', 'dcr'}
         Of the channels, as for `PixelShuffle1d`.
+
+    Examples
+    --------
+    >>> SubpixelConv1d(nn.Conv1d(2, 12, 3, padding=1), 4)(torch.zeros(1, 2, 10)).shape
+    torch.Size([1, 3, 40])
     """
 
     def __init__(self, conv: nn.Conv1d, upscale_factor: int, *, order: str = "crd") -> None:

@@ -1,14 +1,18 @@
-"""Docstrings on their way to API pages: equations keep their lines, and claims that rest on a name are named.
+"""Docstrings on their way to API pages: equations keep their lines; claims and sources are named.
 
-Which claims these are stands in the catalogue of claims, and nowhere else.
+Which claims these are stands in the catalogue of claims, and nowhere else; sources that no docstring has are in
+``sources.toml``.
 """
 
 from __future__ import annotations
 
+import inspect
+import tomllib
 from collections import defaultdict
 from contextlib import suppress
 from functools import cache, reduce
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
@@ -24,6 +28,26 @@ def claimed() -> dict[int, tuple[str, ...]]:
         for name in claim.functions:
             found[id(resolved(name))].append(claim.id)
     return {key: tuple(ids) for key, ids in found.items()}
+
+
+@cache
+def sources() -> dict[str, str]:
+    """Return the sources of names, and of modules for all names that have none of their own."""
+    table = tomllib.loads(Path(__file__).with_name("sources.toml").read_text("utf-8"))
+    return {name: row["title"] for row in table.values() for name in row["names"]}
+
+
+def source_of(name: str, doc: str) -> str | None:
+    """Return the source of a public name: None if its docstring says it.
+
+    >>> source_of("dspref.leaks.Cure", "")
+    'own derivation, from UA-T5'
+    >>> source_of("dspref.leaks.Cure", "Source: a book.") is None
+    True
+    """
+    if "References\n----------\n" in doc or "Source: " in doc:
+        return None
+    return sources().get(name, sources().get(name.rpartition(".")[0]))
 
 
 def resolved(name: str) -> object:
@@ -42,11 +66,14 @@ def resolved(name: str) -> object:
 
 
 def add_claims(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
-    """Append the claims of an object to its docstring."""
-    ids = claimed().get(id(obj), ())
-    if ids and what in ("function", "class", "method", "attribute", "property"):
+    """Append the claims and the source of an object to its docstring."""
+    if what not in ("function", "class", "method", "attribute", "property"):
+        return
+    if ids := claimed().get(id(obj), ()):
         links = ", ".join(f":ref:`{id} <{id.lower()}>`" for id in ids)
         lines += ["", f"*Claims that rest on it:* {links}.", ""]
+    elif what in ("function", "class") and (source := source_of(name, inspect.getdoc(obj) or "")):
+        lines += ["", f"*Source:* {source}.", ""]
 
 
 def set_apart(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:

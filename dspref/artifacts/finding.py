@@ -65,7 +65,7 @@ class Finding:
         What it is, why, and the cure.
     severity : {'error', 'warning', 'note'}
     level_db : float or None
-        Relative to `reference`; None where it is not known, or is none.
+        In dB relative to `reference`; None where it is not known, or is none.
     reference : str
     freq, hz : Fraction or None
         Where: the strongest line, or the first; in cycles per output sample and in Hz.

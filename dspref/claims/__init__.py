@@ -16,6 +16,8 @@ from typing import Any
 
 from dspref.arrays import complaint, did_you_mean
 
+__all__ = ["Claim", "claim", "claims"]
+
 SCHEMA = "dspref.claims/1"
 FORMS = ("text", "json", "md", "latex")
 WIDTH = 79

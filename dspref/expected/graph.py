@@ -133,6 +133,12 @@ def network(steps: Network | Iterable[Step]) -> Network:
     ------
     TypeError
         If there is something else than steps.
+
+    Examples
+    --------
+    >>> from dspref import Pointwise
+    >>> [(node.name, node.inputs) for node in network([Drawn("conv", 1, 8, 3), Pointwise("relu")]).nodes]
+    [('1', ('input',)), ('2', ('1',))]
     """
     if not isinstance(steps, Iterable):
         raise TypeError(complaint("steps", repr(steps), f"a Network, or a row of {STEPS}"))

@@ -66,6 +66,7 @@ class Resolution:
     Parameters
     ----------
     n_fft, hop : int
+        In samples.
     win_length : int, optional
         n_fft if not given; shorter windows stand in the middle of the frame.
     window : str
@@ -143,7 +144,7 @@ def stft_gradient_lines(
     window : str or array (N,)
         One of `WINDOWS`, with its `length`; or the samples of any.
     hop : int
-        H.
+        H, in samples.
     length : int
         N, for a window by name.
     start : int

@@ -126,7 +126,7 @@ def edge_db(u: Linear, level_db: float) -> float | None:
     ----------
     u : layer, StretchFilter, or Chain of linear layers
     level_db : float
-        Below 0, as −3.
+        In dB re DC, below 0, as −3.
 
     Returns
     -------

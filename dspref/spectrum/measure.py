@@ -63,6 +63,11 @@ def finest(period: int) -> int:
     Returns
     -------
     int
+
+    Examples
+    --------
+    >>> finest(2) * 2 == finest(4) * 4 == FINEST
+    True
     """
     return max(128, FINEST // period)
 
@@ -85,7 +90,7 @@ class LineMeasurement:
     level_db : float
         10 log₁₀ of abs(c)², c the complex amplitude of ``c e^{j2πfn}``.
     floor_db : float
-        What a bin there would show without the line: the median of the bins 7 to 20 away.
+        What a bin there would show without the line, in the same dB: the median of the bins 7 to 20 away.
     """
 
     freq: Fraction
@@ -117,6 +122,7 @@ def largest_error_db(height_db: float) -> float:
     Parameters
     ----------
     height_db : float
+        In dB.
 
     Returns
     -------
@@ -141,9 +147,16 @@ class Peak:
     freq : float
         Cycles per sample.
     level_db, floor_db : float
-        10 log₁₀ of the power in its bin, and of the median around it.
+        dB, 10 log₁₀ of the power in its bin, and of the median around it.
     on_grid : bool
         Whether it is a multiple of 1/period.
+
+    Examples
+    --------
+    >>> y = np.cos(2 * np.pi * np.arange(8192) / 8) + 1e-3 * np.random.default_rng(0).normal(size=8192)
+    >>> (peak,) = average_spectrum(y, 8).peaks(height_db=20)
+    >>> peak.freq, round(peak.level_db, 2), peak.on_grid
+    (0.125, -6.02, True)
     """
 
     freq: float

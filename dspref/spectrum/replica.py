@@ -33,7 +33,7 @@ class Replica:
     level_db : float or None
         ``20 log10`` of the norm of c over that of the component: dB re the component at the input.
     relative_db : float or None
-        The same re the component at the output; None where nothing is left of that.
+        The same in dB re the component at the output; None where nothing is left of that.
     null : bool
         Whether it is proved that exactly nothing is left, whatever the channels: then the levels are −inf.
     """

@@ -50,6 +50,7 @@ def dirichlet(K: Any, nu: Any = NU) -> Any:
     ----------
     K : int, or positive integer symbol
     nu : exact number or symbol
+        Cycles per sample.
 
     Returns
     -------

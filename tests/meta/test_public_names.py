@@ -12,8 +12,6 @@ import pytest
 
 import dspref
 
-LIBRARIES = ("dspref",)
-
 SHOWN_BY = {
     # Values that only these functions make, or read.
     "Line": "tone_lines",

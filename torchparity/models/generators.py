@@ -59,6 +59,12 @@ def melgan(
     Returns
     -------
     nn.Sequential
+
+    Examples
+    --------
+    >>> with torch.device("meta"):
+    ...     melgan()(torch.empty(1, 80, 20)).shape
+    torch.Size([1, 1, 5120])
     """
     wide = width * 2 ** len(strides)
     layers: list[nn.Module] = [weight_norm(nn.Conv1d(channels, wide, 7, padding=3, padding_mode="reflect"))]

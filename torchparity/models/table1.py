@@ -34,6 +34,11 @@ class Row:
         What the difference comes from.
     count : function, optional
         What counts ours where no network is made.
+
+    Examples
+    --------
+    >>> next(row for row in TABLE_1 if row.network == "demucs").printed
+    '648'
     """
 
     name: str
