@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dspref.arrays import as_integer, complaint, did_you_mean
+from dspref.arrays import NotAnalysable, as_integer, complaint, did_you_mean
 from dspref.commands.expect import expect_options, reported, tell
 from dspref.console import hertz_parameter, with_exit_codes, writable, write
 from torchparity.interruption import Interrupted, ending, interruptible, progress
@@ -100,7 +100,12 @@ def expect(
         from torchparity.walked import walked
 
         module = looked.module(seed)
-        found = walked(module, channels=channels, rescale=looked.rescale)
+        try:
+            found = walked(module, channels=channels, rescale=looked.rescale)
+        except NotAnalysable:
+            if channels is not None:
+                _check_channels(module, channels)
+            raise
 
         def check(expected: Expected) -> Check:
             return _checked(looked, expected, source, found.channels, as_integer("draws", draws, 2), resume, jobs, seed)

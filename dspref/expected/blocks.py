@@ -36,16 +36,18 @@ def in_blocks(f: Callable[..., Array], *arrays: Array) -> Array:
     return total
 
 
-def distinct(x: Array) -> Array:
+def distinct(*arrays: Array) -> Array:
     """Return the numbers that occur, in order; of rows that are few numbers over and over, without a sort of all.
 
     Examples
     --------
-    >>> distinct(np.array([[2.0, 1.0], [1.0, 2.0]])).tolist()
-    [1.0, 2.0]
+    >>> distinct(np.array([[2.0, 1.0], [1.0, 2.0]]), np.array([3.0])).tolist()
+    [1.0, 2.0, 3.0]
     """
-    if x.ndim < 2 or x.size <= BLOCK:
-        return np.unique(x)
+    return np.unique(np.concatenate([_few(x) if x.ndim > 1 and x.size > BLOCK else x.ravel() for x in arrays]))
+
+
+def _few(x: Array) -> Array:
     known = np.unique(x[0])
     at = np.minimum(np.searchsorted(known, x), len(known) - 1)
-    return known if (known[at] == x).all() else np.unique(x)
+    return known if (known[at] == x).all() else x.ravel()

@@ -18,6 +18,7 @@ from dspref.chain import Pointwise
 from dspref.expected.filters import Fixed
 from dspref.expected.network import Drawn, Gate
 from dspref.expected.offsets import Offsets
+from dspref.expected.reach import Reach
 from dspref.multirate import check_border, extend
 
 
@@ -138,6 +139,10 @@ class Length:
         if self.samples != other.samples:
             both = f"{self.samples} and {other.samples} samples"
             raise ValueError(complaint("lengths of branches", both, "equal lengths", "pad or crop one of them"))
+        return self
+
+    def within(self, asked: Reach) -> Length:
+        """Of what is asked for: all."""
         return self
 
     def beside(self, other: Length, a: float) -> Length:

@@ -16,6 +16,7 @@ sr/M_i.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -23,7 +24,7 @@ import numpy as np
 from dspref.arrays import Array, NotAnalysable, complaint, value
 from dspref.chain import Pointwise
 from dspref.expected.filters import Fixed
-from dspref.expected.kernelmaps import kernel_map, mean_map
+from dspref.expected.kernelmaps import between, kernel_map, mean_map
 from dspref.expected.network import Drawn, Gate, Source
 from dspref.expected.offsets import NONE, Offsets
 from dspref.expected.reach import Reach
@@ -96,7 +97,17 @@ class Levels:
         mean = mean_map(stage, q[None], offsets)
         rows = np.arange(len(v) if self.spread.T.any() else 0)
         c = v[rows, None]
-        rise, spread = self.spread.mapped(stage, V, mean, q[None], np.full_like(c, q), c, rows, float(heights(self)[0]))
+        at = np.array(self.divisors)
+        rise, spread = self.spread.mapped(
+            stage,
+            lambda i: between(stage, offsets, at[i]),
+            mean,
+            q[None],
+            np.full_like(c, q),
+            c,
+            rows,
+            float(heights(self)[0]),
+        )
         v = np.array(found) + (rise[:, 0] if len(rows) else 0.0)
         return Levels(self.divisors, tuple(v.tolist()), power - found[-1], float(mean[0]), spread)
 
@@ -123,6 +134,12 @@ class Levels:
         v = tuple(a * self.at(M) + b * other.at(M) for M in d)
         spread = self._spread(d).scaled(a**0.5).plus(other._spread(d).scaled(b**0.5))
         return Levels(d, v, a * self.noise + b * other.noise, a * self.mean + b * other.mean, spread)
+
+    def within(self, asked: Reach) -> Levels:
+        """Return the same without what nothing that follows asks for of the spread."""
+        if self.spread.T.shape[1] <= asked.lags + 1:
+            return self
+        return replace(self, spread=replace(self.spread, reach=asked & self.spread.reach))
 
     def at(self, lag: int) -> float:
         """Return F at a lag."""

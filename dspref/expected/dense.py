@@ -29,6 +29,7 @@ from dspref.expected.graph import Network, network
 from dspref.expected.kernelmaps import kernel_map, mean_map
 from dspref.expected.network import Drawn, Gate, Source, Step
 from dspref.expected.offsets import NONE, Offsets
+from dspref.expected.reach import Reach
 from dspref.expected.walk import started, walk
 
 LARGEST = 4096
@@ -180,6 +181,10 @@ class Dense:
         return Dense(
             self.K + other.K + cross, self.F + other.F + cross, self.mean + other.mean, *self._both_steady(other)
         )
+
+    def within(self, asked: Reach) -> Dense:
+        """Of what is asked for: all."""
+        return self
 
     def beside(self, other: Dense, a: float) -> Dense:
         """Return the average over channels, of which a share a is of this signal."""

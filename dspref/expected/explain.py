@@ -37,7 +37,9 @@ ROUNDING = 1e-14
 WIDTH = "made by terms of order 1/width"
 """What feeds a comb that the limit of wide layers does not have."""
 
-WITHOUT = "All this is in the limit of wide layers: terms of order 1/width are left out."
+WITHOUT = (
+    "In the limit of wide layers: what terms of order 1/width add is left out, so that levels differ from those above."
+)
 
 MANY = 4
 """Names that are listed one by one."""
@@ -158,7 +160,7 @@ class Explanation:
     def to_text(self, sr: Any) -> str:
         """Return all accounts in words, for an output rate in Hz, or None."""
         without = [WITHOUT] if self.narrower else []
-        return "\n".join([*(account.to_text(sr) for account in self.accounts), *without])
+        return "\n".join([*without, *(account.to_text(sr) for account in self.accounts)])
 
     def to_dict(self, sr: Any) -> dict[str, Any]:
         """Return all accounts as plain data, for an output rate in Hz, or None."""

@@ -10,6 +10,7 @@ from dspref.chain import Pointwise
 from dspref.expected.filters import Fixed
 from dspref.expected.network import Drawn, Gate
 from dspref.expected.offsets import Offsets
+from dspref.expected.reach import Reach
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,10 @@ class Extent:
     def plus(self, other: Extent) -> Extent:
         """Of a sum."""
         return self._checked(math.lcm(self.period, other.period))
+
+    def within(self, asked: Reach) -> Extent:
+        """Of what is asked for: all."""
+        return self
 
     def beside(self, other: Extent, a: float) -> Extent:
         """Of a concatenation."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 from dspref.arrays import NotAnalysable
 from dspref.expected.bands import Comb
 from dspref.expected.extent import Extent
 from dspref.expected.graph import INPUT, Network, Node, network
-from dspref.expected.network import Source, Step, Unknown
+from dspref.expected.network import Drawn, Source, Step, Unknown
 from dspref.expected.spectrum import Expected, expected_spectrum, spectra
 from dspref.expected.walk import Signal, places, started
 from dspref.expected.width import FEW, MONO, narrow_warning
@@ -21,6 +22,14 @@ LEFT = "terms of order 1/width, which were left out, would change each line by t
 TWICE = (
     "channels here are made of the same signal, {}, and count as independent: terms of order 1/width, and lines that "
     "they make, are stronger than is said, by up to the square of how often it is there"
+)
+BRANCHES = (
+    "branches of this sum start at one signal and count as independent: lines that terms of order 1/width alone make "
+    "may be up to 3 dB stronger than is said for each such sum"
+)
+GROUPS = (
+    "the layer before has as many groups, and they are taken for others: lines that terms of order 1/width alone make "
+    "may be stronger than is said (seen: 6 dB, four groups)"
 )
 """Why something is not predicted."""
 
@@ -115,8 +124,9 @@ def forecast(
         on = expected_spectrum(net, source, route=route)
         plain = on.exact or not source.covariance  # then there are no such terms
         off = on if plain else expected_spectrum(net, source, route=route, width_terms=False)
-        limits = (*_limits(net.output, source, on, off, added=width_terms), *(() if plain else _twice(net, source)))
-        return Forecast(on if width_terms else off, (), limits)
+        limits = tuple(_limits(net.output, source, on, off, added=width_terms))
+        rough = _rough(net) if any(each.why == MADE for each in limits) else ()
+        return Forecast(on if width_terms else off, (), (*limits, *(() if plain else _twice(net, source)), *rough))
     names = dict.fromkeys(name for node, _ in refused for name in node.inputs if name != INPUT)
     stopped = {node.name for node, _ in refused}
     told = [NotPredicted(_what(node), node.name, str(why).removeprefix(f"{node.name}: ")) for node, why in refused]
@@ -146,6 +156,25 @@ def _twice(net: Network, source: Source) -> Iterator[NotPredicted]:
     for node, found in places(started(Extent(1, ENDLESS), source), net.before(net.output)):
         if isinstance(found, Signal) and found.twice:
             yield NotPredicted("shared channels", node.name, TWICE.format(", ".join(sorted(found.twice))))
+
+
+def _rough(net: Network) -> Iterator[NotPredicted]:
+    """Yield where terms of order 1/width lack what two signals have in common."""
+    drawn: dict[str, frozenset[str]] = {INPUT: frozenset()}  # layers that a place depends on
+    groups: dict[str, int] = {INPUT: 1}  # of the last of them
+    sums, rows = list[str](), list[str]()
+    for node in net.before(net.output):
+        before, layer = [drawn[name] for name in node.inputs], isinstance(node.op, Drawn)
+        drawn[node.name] = frozenset[str]().union(*before, {node.name} if layer else set())
+        groups[node.name] = last = groups[node.inputs[0]]
+        if isinstance(node.op, Drawn):
+            groups[node.name] = node.op.groups
+            rows += [node.name] if 1 < node.op.groups == last < node.op.inputs else []
+        elif node.op == "sum" and any(a & b and a != b for a, b in combinations(before, 2)):
+            sums.append(node.name)
+    for names, why in ((sums, BRANCHES), (rows, GROUPS)):
+        if names:
+            yield NotPredicted("1/width", ", ".join([*names[:3], *(["…"] if len(names) > 3 else [])]), why)
 
 
 def _refused(net: Network, source: Source) -> Iterator[tuple[Node, NotAnalysable]]:

@@ -46,16 +46,37 @@ def kernel_map(stage: Pointwise | Gate, offsets: Offsets = NONE, *, apart: bool 
     (True, 1.0)
     """
     _check_map(stage)
+    return _kernel_map(stage, offsets, apart)
+
+
+@lru_cache(maxsize=256)
+def _kernel_map(stage: Pointwise | Gate, offsets: Offsets, apart: bool) -> KernelMap:
     if isinstance(stage, Gate):
         left, right = (
-            _identity if side == "identity" else kernel_map(_as_stage(side), offsets, apart=apart)
+            _identity if side == "identity" else _kernel_map(_as_stage(side), offsets, apart)
             for side in (stage.left, stage.right)
         )
         return lambda q1, q2, c: left(q1, q2, c) * right(q1, q2, c)
     if stage.name == "glu":
-        return kernel_map(Gate("identity", "sigmoid"), offsets, apart=apart)
+        return _kernel_map(Gate("identity", "sigmoid"), offsets, apart)
     V = CLOSED[stage.name](*stage.parameters) if stage.name in CLOSED else _series(stage)
     return _arrays(mixed(V, offsets, apart=apart))
+
+
+def between(stage: Pointwise | Gate, offsets: Offsets, lags: Array) -> KernelMap:
+    """Return V of samples so far apart, a function of arrays (…, lags, n): those of one phase have an offset in common.
+
+    Examples
+    --------
+    >>> V = between(Pointwise("relu"), Offsets((0.5,), 2), np.array([0, 1, 2]))  # noise is the same in all three
+    >>> V(np.ones((1, 1)), np.ones((1, 1)), np.array([[1.0], [0.5], [1.0]])).ravel().round(3).tolist()
+    [0.5, 0.307, 0.5]
+    """
+    V, own = kernel_map(stage, offsets), lags % offsets.phases != 0
+    if not own.any():
+        return V
+    apart = kernel_map(stage, offsets, apart=True)
+    return lambda q1, q2, c: np.where(own[:, None], apart(q1, q2, c), V(q1, q2, c))
 
 
 def mean_map(stage: Pointwise | Gate, q: ArrayLike, offsets: Offsets = NONE) -> Array:

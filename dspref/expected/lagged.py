@@ -40,19 +40,29 @@ def products(D: Array, lags: Array, reach: Reach) -> Array:
     return np.asarray(np.fft.irfft(found, P, axis=0) / P)
 
 
-def behind(layer: Drawn, X: Array) -> Array:
-    """Return ``g² Σ_{j, j'} X[…; τ + (j' − j)D, d]`` at the rate behind a layer."""
+def behind(layer: Drawn, X: Array, reach: Reach) -> Array:
+    """Return ``g² Σ_{j, j'} X[…; τ + (j' − j)D, d]`` at the rate behind a layer, at lags that are asked for."""
     s, g2, taps = layer.factor, float(layer.gain) ** 2, _overlaps(np.ones(layer.length), layer.dilation)
     if layer.op == "conv":
-        return g2 * _along(X, taps)[:, ::s, X.shape[2] // 2 % s :: s]
+        return g2 * _along(X, taps, s * reach.lags + 1)[:, ::s, X.shape[2] // 2 % s :: s]
     if layer.op == "convt":
-        found = _along(_stretched(X, s), taps)
+        found = _along(_stretched(X, s), taps, reach.lags + 1)
     else:
-        found = _along(_stretched(_along(X, taps), s), _overlaps(np.ones(s), 1))
+        near = _along(X, taps, reach.lags // s + 2)
+        found = _along(_stretched(near, s), _overlaps(np.ones(s), 1), reach.lags + 1)
     return g2 / s * _stretched(found.swapaxes(1, 2), s).swapaxes(1, 2)
 
 
-def filtered(u: Fixed, T: Array, reach: Reach) -> Array:
+def alone(layer: Drawn, X: Array) -> Array:
+    """Return ``Σ_j X[…]`` at the rate behind a layer: of a tap with itself."""
+    s, W = layer.factor, X.shape[2] // 2
+    if layer.op == "conv":
+        return layer.length * X[:, ::s, W % s :: s]
+    wide = _stretched(_stretched(X, s).swapaxes(1, 2), s).swapaxes(1, 2)
+    return layer.length / (s if layer.op == "convt" else 1) * wide
+
+
+def filtered(fir: Fixed, T: Array, reach: Reach) -> Array:
     """Return T behind a fixed filter, for m − n = 0 … PL − 1, whatever its stride.
 
     With ``a_u[k] = h[k] h[k + u]`` and, on a circle of PL, their transforms ``â_u``,
@@ -63,24 +73,24 @@ def filtered(u: Fixed, T: Array, reach: Reach) -> Array:
 
     Parameters
     ----------
-    u : Fixed
+    fir : Fixed
     T : array (P, lags, 2W + 1)
     reach : Reach
         Of the lags and differences behind it that are asked for.
     """
-    L, s, h, P = u.factor, u.stride, np.asarray(u.h, float), len(T) * u.factor
-    past, W, K, a = _both_ways(T), T.shape[2] // 2, len(u.h), _spectra(h, P)
+    L, s, h, P = fir.factor, fir.stride, np.asarray(fir.h, float), len(T) * fir.factor
+    past, W, K, a = _both_ways(T), T.shape[2] // 2, len(h), _spectra(h, P)
     N, f = past.shape[1] // 2, np.arange(P // 2 + 1)
     lags = np.arange(min((L * N + K - 1) // s, reach.lags) + 1)
     apart = min((L * W + 2 * (K - 1)) // s, reach.apart)
     d = s * np.arange(-apart, apart + 1)[:, None] - L * np.arange(-W, W + 1)
     seen = np.fft.fft(past, axis=0)[f % len(T)]
     found = np.zeros((len(f), len(lags), len(d)), complex)
-    for lag in lags:
-        for t in range(max(-((K - 1 - s * lag) // L), -N), min((s * lag + K - 1) // L, N) + 1):
-            at = s * lag - L * t
-            v = np.where(abs(at + d) < K, at + d, K)
-            found[:, lag] += np.einsum("f,fdc,fc->fd", a[:, at].conj(), a[:, v], seen[:, t + N])
+    for u in range(1 - K, K):
+        t = np.array([t for t in range(-N, N + 1) if (u + L * t) % s == 0 and 0 <= u + L * t < s * len(lags)], int)
+        if len(t):
+            second = a[:, np.where(abs(u + d) < K, u + d, K)]  # (f, d, c)
+            found[:, (u + L * t) // s] += a[:, u, None, None].conj() * (seen[:, t + N] @ second.swapaxes(1, 2))
     found = np.fft.irfft(found, P, axis=0) / L
     found[np.abs(found) <= ROUNDING * np.abs(found).max()] = 0
     return found
@@ -145,14 +155,15 @@ def _both_ways(T: Array) -> Array:
     return np.concatenate([past[:, :, :0:-1].swapaxes(1, 2), T], axis=1)
 
 
-def _along(T: Array, taps: Array) -> Array:
+def _along(T: Array, taps: Array, most: int) -> Array:
     """Return the convolution along lags, of which T has those >= 0, with taps at −w … w; both are even."""
     w, n = len(taps) // 2, T.shape[1]
-    wide, found = np.zeros((len(T), 2 * n - 1 + 3 * w, T.shape[2])), np.zeros((len(T), n + w, T.shape[2]))
+    kept = min(n + w, most)
+    wide, found = np.zeros((len(T), 2 * n - 1 + 3 * w, T.shape[2])), np.zeros((len(T), kept, T.shape[2]))
     wide[:, w : w + 2 * n - 1] = _both_ways(T)
     for u in np.flatnonzero(taps):
         start = 2 * w + n - 1 - u
-        found += taps[u] * wide[:, start : start + n + w]
+        found += taps[u] * wide[:, start : start + kept]
     return found
 
 

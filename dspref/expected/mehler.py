@@ -134,7 +134,7 @@ def series(f: Map, *, widest: float = WIDEST) -> Callable[[Array, Array, Array],
         return np.concatenate([a, zeros, np.sqrt(rest)[:, None]], axis=1)
 
     def V(q1: Array, q2: Array, c: Array) -> Array:
-        q = np.union1d(distinct(q1), distinct(q2))
+        q = distinct(q1, q2)
         if q.max(initial=0.0) > widest:
             hint = "beyond it the map is a step, and its terms fall too slowly to be summed; lower the gain before it"
             raise ValueError(complaint("variance in front of a map", f"{q.max():g}", f"at most {widest:g}", hint))

@@ -24,7 +24,7 @@ import numpy as np
 from dspref.arrays import Array, frozen, set_field, value
 from dspref.chain import Pointwise
 from dspref.expected.filters import Fixed
-from dspref.expected.kernelmaps import kernel_map, mean_map
+from dspref.expected.kernelmaps import between, kernel_map, mean_map
 from dspref.expected.lagged import products
 from dspref.expected.network import Drawn, Gate, Source
 from dspref.expected.offsets import NONE, Offsets
@@ -110,13 +110,15 @@ class Moments:
         D = np.empty_like(self.D)
         for i in range(0, len(D), BLOCK):
             m = (n + self.lags[i : i + BLOCK, None]) % P
-            near = self.F[n, m] + self.D[i : i + BLOCK]
-            D[i : i + BLOCK] = V(q[None], q[m], near) - F[n, m]
+            V = between(stage, offsets, self.lags[i : i + BLOCK])
+            D[i : i + BLOCK] = V(q[None], q[m], self.F[n, m] + self.D[i : i + BLOCK]) - F[n, m]
         rows = n[: P // 2 + 1 if self.spread.T.any() else 0]  # F[n, m] is F[m, n]
         m = (n + rows[:, None]) % P
         mean = mean_map(stage, q, offsets)
         like, shared = np.minimum(n, P - n), float(self.F.mean())
-        rise, spread = self.spread.mapped(stage, V, mean, q, q[m], self.F[n, m], like, shared)
+        rise, spread = self.spread.mapped(
+            stage, lambda b: between(stage, offsets, b), mean, q, q[m], self.F[n, m], like, shared
+        )
         F[n, m] += rise
         back = slice(1, (P + 1) // 2)
         F[m[back], n] += rise[back]
@@ -144,6 +146,11 @@ class Moments:
         lags, D = _sum_of_lags(x, y, a, b)
         spread = x.spread.scaled(a**0.5).plus(y.spread.scaled(b**0.5))
         return Moments(a * x.F + b * y.F, lags, D, a * x.mean + b * y.mean, spread)
+
+    @shared
+    def within(self, asked: Reach) -> Moments:
+        """Return the same without what nothing that follows asks for of the spread."""
+        return replace(self, spread=replace(self.spread, reach=asked & self.spread.reach))
 
     def tiled(self, period: int) -> Moments:
         """Return the same with the least common multiple of its period and another."""

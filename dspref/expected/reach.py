@@ -82,10 +82,19 @@ class Reach:
         return Reach(min(self.lags, other.lags), min(self.apart, other.apart))
 
 
-def reach(net: Network, *names: str) -> Reach:
-    """Return what is asked for at the input of a network, of these places, or else of its output."""
-    asked = {name: Reach() for name in names or (net.output,)}
-    for node in reversed(net.before(*asked).nodes):
+def asked(net: Network, *names: str) -> dict[str, Reach]:
+    """Return what is asked for at each place by maps that follow, or would follow these places or else the output.
+
+    Examples
+    --------
+    >>> from dspref.chain import Pointwise
+    >>> from dspref.expected import Drawn, network
+    >>> asked(network([Drawn("conv", 8, 8, 9), Pointwise("relu"), Drawn("conv", 8, 1, 3)]))["input"]
+    Reach(lags=10, apart=0)
+    """
+    net = net.before(*(names or (net.output,)))
+    found = {name: Reach() for name in (INPUT, *(node.name for node in net))}
+    for node in reversed(net.nodes):
         for name in node.inputs:
-            asked[name] = asked.get(name, Reach()) | asked[node.name].before(node.op)
-    return asked.get(INPUT, Reach())
+            found[name] |= found[node.name].before(node.op)
+    return found

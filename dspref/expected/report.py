@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from rich.console import RenderableType
 
 from dspref import __version__
+from dspref.expected.folding import folded
 from dspref.expected.forecast import Forecast, NotPredicted
 from dspref.expected.spectrum import Comb, Expected
 from dspref.expected.visible import DIGITS, SAMPLES, finest, lost, over_floor, own_lines
@@ -108,11 +109,11 @@ class Report:
         """Return the remarks, and what must be known of combs to read their levels."""
         found = self.forecast.expected
         if found is None:
-            return list(self.remarks)
+            return folded(self.remarks)
         names = ", ".join(_name(comb) for comb in lost(found))
         words = f"more than {DIGITS} dB below the strongest line, and so rounding for the most part: {names}"
         rough = [words] if names else []
-        return [*self.remarks, *rough, *_unequal(found, self.sr), *([] if _banded(found) else [NO_BAND])]
+        return [*folded(self.remarks), *rough, *_unequal(found, self.sr), *([] if _banded(found) else [NO_BAND])]
 
 
 LEGEND = (

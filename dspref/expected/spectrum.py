@@ -15,11 +15,11 @@ from dspref.chain import Pointwise
 from dspref.expected.bands import Comb as Comb
 from dspref.expected.combs import Levels, heights
 from dspref.expected.extent import Extent
-from dspref.expected.graph import Network, network
+from dspref.expected.graph import INPUT, Network, network
 from dspref.expected.kernelmaps import slope
 from dspref.expected.moments import Moments, covariance, lines, pseudo
 from dspref.expected.network import Source, Step
-from dspref.expected.reach import Reach, reach
+from dspref.expected.reach import Reach, asked
 from dspref.expected.source import check_source
 from dspref.expected.walk import Signal, at_places, started, there
 
@@ -160,28 +160,29 @@ def spectra(
     """
     as_choice("route", route, ROUTES)
     check_source(source)
-    asked = reach(net, *names) if width_terms else None
-    found = {} if route == "full" else _combs(net, names, source, asked, strict=route == "combs")
+    wanted = asked(net, *names) if width_terms else None
+    found = {} if route == "full" else _combs(net, names, source, wanted, strict=route == "combs")
     left = [name for name in names if name not in found]
     for _, extent in at_places(started(Extent(1, LARGEST), source), net, left):
         _ = there(extent).moments  # refuses before any work
-    for name, y in at_places(started(Moments.of(source, asked=asked), source), net, left):
+    moments = Moments.of(source, asked=wanted[INPUT] if wanted else None)
+    for name, y in at_places(started(moments, source), net, left, asked=wanted):
         found[name] = of_moments(there(y))
     return tuple(found[name] for name in names)
 
 
 def _combs(
-    net: Network, names: Sequence[str], source: Source, asked: Reach | None, *, strict: bool
+    net: Network, names: Sequence[str], source: Source, wanted: dict[str, Reach] | None, *, strict: bool
 ) -> dict[str, Expected]:
     """Return what levels say, of those places where there are any; of all, or the reason why not, if strict."""
     found: dict[str, Expected] = {}
     try:
-        start = started(Levels.of(source, asked=asked), source)
+        start = started(Levels.of(source, asked=wanted[INPUT] if wanted else None), source)
     except NotAnalysable:
         if strict:
             raise
         return found
-    for name, x in at_places(start, net, names):
+    for name, x in at_places(start, net, names, asked=wanted):
         try:
             found[name] = of_levels(there(x))
         except NotAnalysable:

@@ -21,6 +21,7 @@ the lines are there in wide layers too, within about 1 dB of these.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -28,7 +29,7 @@ import numpy as np
 from dspref.arrays import Array, frozen, set_field, value
 from dspref.chain import Pointwise
 from dspref.expected.filters import Fixed
-from dspref.expected.lagged import behind, filtered, less_least, middle, products, sloped, total, within
+from dspref.expected.lagged import alone, behind, filtered, less_least, middle, products, sloped, total, within
 from dspref.expected.network import Drawn, Gate, Source
 from dspref.expected.offsets import KernelMap
 from dspref.expected.reach import Reach
@@ -47,8 +48,8 @@ class Spread:
     Attributes
     ----------
     T : array (rows, lags, 2W + 1)
-    excess : array (rows,)
-        What is added to ``T[:, 0, W]`` in front of a map that comes next, for weights that are not Gaussian.
+    excess : array (rows, lags, 2V + 1)
+        What is added to T in front of a map that comes next, for weights that are not Gaussian, and for groups.
     fresh : bool
         Whether layers add to T: as long as there is noise.
     reach : Reach
@@ -69,8 +70,8 @@ class Spread:
     uneven: float = 1.0
 
     def __post_init__(self) -> None:
-        set_field(self, "T", frozen(self.T if self.T.shape[1:] == (1, 1) else within(self.T, self.reach)))
-        set_field(self, "excess", frozen(self.excess))
+        for name, X in (("T", self.T), ("excess", self.excess)):
+            set_field(self, name, frozen(X if X.shape[1:] == (1, 1) else within(X, self.reach)))
 
     @classmethod
     def of(cls, source: Source, asked: Reach | None) -> Spread:
@@ -82,10 +83,10 @@ class Spread:
         r = np.array(source.covariance or (0.0,), float)
         fresh = asked is not None and bool(r.any())
         if not (fresh and source.mono):
-            return cls(np.zeros((1, 1, 1)), np.zeros(1), fresh, asked or Reach())
+            return cls(np.zeros((1, 1, 1)), np.zeros((1, 1, 1)), fresh, asked or Reach())
         common = r - np.pad(np.array(source.private, float), (0, len(r) - len(source.private)))
         T = products(common[:, None], np.arange(len(r)), asked or Reach())
-        return cls((1 - 1 / source.channels) * T, np.zeros(1), fresh, asked or Reach())
+        return cls((1 - 1 / source.channels) * T, np.zeros((1, 1, 1)), fresh, asked or Reach())
 
     @property
     def none(self) -> bool:
@@ -109,20 +110,19 @@ class Spread:
         if self.none:
             return self
         S = self.uneven * noise / layer.inputs if self.fresh else np.zeros((len(noise), 1, 1))  # of any two channels
-        own = float(layer.gain) ** 2 * (float(layer.kurtosis) - 3) / 2 * layer.length * layer.groups * middle(S)[:, 0]
-        own = own / layer.factor if layer.op == "convt" else own
-        T, added = behind(layer, self.T), behind(layer, S)
-        own = own + (layer.groups - 1) * middle(added)[:, 0]  # of a channel with itself, which a map next asks for
+        reach = self.reach.behind(layer)
+        T, added = behind(layer, self.T, reach), behind(layer, S, reach)
+        kurtosis = float(layer.gain) ** 2 * (float(layer.kurtosis) - 3) / 2 * layer.groups
+        own = total(kurtosis * alone(layer, S), (layer.groups - 1) * added)  # of a channel with itself
         if self.offset and layer.op != "conv":
-            T, own = less_least(T), own - own[middle(added)[:, 0].argmin()]
-            added = less_least(added)
-        return replace(self, T=total(T, added), excess=own, reach=self.reach.behind(layer), uneven=1.0)
+            least = middle(added)[:, 0].argmin()
+            T, added, own = less_least(T), added - added[least], own - own[least]
+        return replace(self, T=total(T, added), excess=own, reach=reach, uneven=1.0)
 
     def fixed(self, u: Fixed) -> Spread:
         """Return the spread behind a fixed filter, for m − n = 0 … PL − 1, whatever its stride."""
         reach = self.reach.behind(u)
-        excess = filtered(u, self.excess[:, None, None], Reach())[:, 0, 0]
-        return replace(self, T=filtered(u, self.T, reach), excess=excess, reach=reach)
+        return replace(self, T=filtered(u, self.T, reach), excess=filtered(u, self.excess, reach), reach=reach)
 
     def rows(self, at: Array) -> Spread:
         """Return rows in another order; −1 is a row of zeros."""
@@ -133,7 +133,7 @@ class Spread:
     def mapped(
         self,
         stage: Pointwise | Gate,
-        V: KernelMap,
+        V: Callable[[Array], KernelMap],
         mean: Array,
         q: Array,
         q2: Array,
@@ -149,8 +149,8 @@ class Spread:
         Parameters
         ----------
         stage : Pointwise or Gate
-        V : callable (q₁, q₂, c) → array
-            Of the map, offsets included.
+        V : callable (rows,) → callable (q₁, q₂, c) → array
+            Of the map in some rows, offsets included.
         mean, q : array (n,)
             Means behind the map, and variances in front of it, of the samples n.
         q2, c : array (r, n)
@@ -169,28 +169,28 @@ class Spread:
         if self.none:
             return np.zeros(c.shape), self
         uneven = unevenness(stage, float(q.mean()), shared) if self.fresh else 1.0
-        meant, own = bool((mean**2 > EPS * q).any()), np.zeros(len(self.T))
-        apart, variance, r = meant or self.offset, self.own[: len(c)], len(c)
+        meant, r = bool((mean**2 > EPS * q).any()), len(c)
+        apart, variance, excess = meant or self.offset, self.own[:r], middle(self.excess)[:r, 0]
+        nothing = np.zeros((len(self.T), 1, 1))
+        none = replace(self, T=nothing, excess=nothing, offset=apart, uneven=uneven)
         if not variance.any():
-            return np.zeros(c.shape), replace(
-                self, T=np.zeros((len(own), 1, 1)), excess=own, offset=apart, uneven=uneven
-            )
+            return np.zeros(c.shape), none
         q1 = q[None]
         both = q1 * q2
-        seen = np.maximum(variance + (0 if _paired(stage) else self.excess[:r]), 0)
+        seen = np.maximum(variance + (0 if _paired(stage) else excess), 0)
         relative = (seen / both.mean(axis=1))[:, None]
-        level = sway(V, q1, q2, c, (relative.max() if meant else relative.min()) * both)[0] if apart else V(q1, q2, c)
-        at = np.flatnonzero(variance)
-        swayed, slopes = sway(V, q1, q2[at], c[at], relative[at] * both[at])
-        if self.excess.any():  # which counts in front of this map alone
+        at, every = np.flatnonzero(variance), V(np.arange(r))
+        plain = every(q1, q2, c)
+        level = sway(every, q1, q2, c, (relative.max() if meant else relative.min()) * both)[0] if apart else plain
+        swayed, slopes = sway(V(at), q1, q2[at], c[at], relative[at] * both[at])
+        if excess.any():  # which counts in front of this map alone
             share = variance[at, None] * both[at] / both[at].mean(axis=1, keepdims=True)
-            slopes = sway(V, q1, q2[at], c[at], share)[1]
-        rise = (V(q1, q2, c) if apart else level) - level
+            slopes = sway(V(at), q1, q2[at], c[at], share)[1]
+        rise = plain - level
         rise[at] = swayed - level[at]
         slope = np.zeros(r)
         slope[at] = np.sqrt((slopes**2).mean(axis=1)) * np.sign(slopes.mean(axis=1))
-        T = sloped(self.T, slope[like])
-        return rise, replace(self, T=T, excess=own, offset=apart, uneven=uneven)
+        return rise, replace(none, T=sloped(self.T, slope[like]))
 
     def scaled(self, gain: float) -> Spread:
         """Return the spread of a signal times a number."""
@@ -198,7 +198,7 @@ class Spread:
 
     def plus(self, other: Spread) -> Spread:
         """Return the spread of an independent sum, whose rows are the same."""
-        T, excess = total(self.T, other.T), self.excess + other.excess
+        T, excess = total(self.T, other.T), total(self.excess, other.excess)
         uneven = 1 + (self.uneven - 1 + other.uneven - 1) / 4  # as of equal powers: (D₁ + D₂)² is half D₁² + D₂²
         offset, fresh = self.offset or other.offset, self.fresh or other.fresh
         return Spread(T, excess, fresh, self.reach & other.reach, offset, uneven)

@@ -22,6 +22,7 @@ from dspref.expected.filters import Fixed
 from dspref.expected.graph import INPUT, Network, Node
 from dspref.expected.network import Drawn, Gate, Source, Unknown, refuse
 from dspref.expected.offsets import NONE, Offsets, together
+from dspref.expected.reach import Reach
 from dspref.expected.source import check_source
 
 
@@ -45,6 +46,9 @@ class Carrier(Protocol):
 
     def beside(self, other: Self, a: float) -> Self:
         """Beside another's channels; a share a of all is its own."""
+
+    def within(self, asked: Reach) -> Self:
+        """Without what nothing that follows asks for."""
 
 
 C = TypeVar("C", bound=Carrier)
@@ -121,6 +125,13 @@ class Signal(Generic[C]):
         scaled = (p.moments if p.gain == 1 else p.moments.scaled(p.gain) for p in self.parts.values())
         return reduce(lambda x, y: x.plus(y), scaled)
 
+    def within(self, asked: Reach) -> Signal[C]:
+        """Return it without what nothing that follows asks for."""
+        kept = {key: p.moments.within(asked) for key, p in self.parts.items()}
+        if all(moments is self.parts[key].moments for key, moments in kept.items()):
+            return self
+        return replace(self, parts={key: replace(self.parts[key], moments=moments) for key, moments in kept.items()})
+
     @property
     def gaussian(self) -> bool:
         """Whether a map of it is predicted."""
@@ -158,12 +169,16 @@ def walk(x: Signal[C], net: Network) -> Signal[C]:
     return x
 
 
-def at_places(x: Signal[C], net: Network, names: Collection[str]) -> Iterator[tuple[str, Signal[C] | NotAnalysable]]:
+def at_places(
+    x: Signal[C], net: Network, names: Collection[str], *, asked: Mapping[str, Reach] | None = None
+) -> Iterator[tuple[str, Signal[C] | NotAnalysable]]:
     """Yield the names of these places, each with its signal or the reason why nothing is said of it."""
     if INPUT in names:
         yield INPUT, x
     if names:
-        yield from ((node.name, found) for node, found in places(x, net.before(*names)) if node.name in names)
+        yield from (
+            (node.name, found) for node, found in places(x, net.before(*names), asked=asked) if node.name in names
+        )
 
 
 def there(found: Signal[C] | NotAnalysable) -> Signal[C]:
@@ -173,15 +188,18 @@ def there(found: Signal[C] | NotAnalysable) -> Signal[C]:
     return found
 
 
-def places(x: Signal[C], net: Network) -> Iterator[tuple[Node, Signal[C] | NotAnalysable]]:
+def places(
+    x: Signal[C], net: Network, *, asked: Mapping[str, Reach] | None = None
+) -> Iterator[tuple[Node, Signal[C] | NotAnalysable]]:
     """Yield each place, with its signal or the reason why nothing is said of it.
 
-    Signals are dropped behind their last use.
+    Signals are dropped behind their last use, and if `asked` says what is asked for at each place, so is all else.
     """
     last = {name: node.name for node in net for name in node.inputs}
     known: dict[str, Signal[C] | NotAnalysable] = {INPUT: x}
     for node in net:
-        known[node.name] = _attempt(node, [known[name] for name in node.inputs])
+        found = _attempt(node, [known[name] for name in node.inputs])
+        known[node.name] = found.within(asked[node.name]) if asked and isinstance(found, Signal) else found
         yield node, known[node.name]
         for name in {name for name in node.inputs if last[name] == node.name}:
             del known[name]

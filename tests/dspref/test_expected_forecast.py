@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from dspref import Nearest
 from dspref.arrays import NotAnalysable
 from dspref.chain import Pointwise
 from dspref.expected import (
@@ -18,6 +19,7 @@ from dspref.expected import (
     Sum,
     Unknown,
     expected_spectrum,
+    fixed,
     forecast,
     network,
     width_terms,
@@ -50,6 +52,24 @@ def test_terms_of_finite_width_are_listed_line_by_line() -> None:
     assert [gap.why for gap in found.not_predicted] == [ADDED, ADDED, MADE]
     assert [gap.why for gap in plain.not_predicted] == [LEFT] * 3
     assert terms.keys() == {1, 4, 16}
+
+
+def test_what_terms_of_finite_width_lack_is_told_of() -> None:
+    """Branches that have a layer in common, and groups behind groups, where these terms alone make lines."""
+    noise, flat = Source(8, covariance=(1.0,)), fixed(Nearest(2))
+    one, grouped = Drawn("conv", 8, 8, 4, bias=0), Drawn("conv", 8, 8, 4, groups=4, bias=0)
+    nets: list[tuple[tuple[Step, ...], list[str]]] = [
+        ((flat, one, RELU, one), []),
+        ((flat, one, Sum(((one,), (one,))), RELU, one), ["3"]),
+        ((flat, Sum(((one,), (one,))), RELU, one), []),  # layers of their own
+        ((flat, grouped, grouped, RELU, one), ["3"]),
+        ((flat, grouped, one, RELU, grouped), []),
+    ]
+    for steps, where in nets:
+        gaps = forecast(steps, noise).not_predicted
+        assert any(gap.why == MADE for gap in gaps)
+        assert [gap.where for gap in gaps if gap.what == "1/width" and gap.divisor is None] == where
+    assert all(gap.divisor for gap in forecast(nets[1][0], noise, width_terms=False).not_predicted if gap.why == LEFT)
 
 
 def test_noise_of_one_channel_is_told_of() -> None:

@@ -162,3 +162,22 @@ def test_a_gaussian_bias_of_the_same_variance_gives_another_spectrum() -> None:
         drawn = Drawn("shuffle", 4, 4, 1, 2, weight=1e-12, bias=1.0, bias_law=law)
         found = expected_spectrum([drawn, RELU], Source(4)).combs[0].power
         assert found == pytest.approx((0.5 + mean**2) / 2, rel=0.005)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_phases_with_one_kernel_and_biases_of_their_own(share: float) -> None:
+    """ICNR and biases: neighbours with the same noise a, against the integral over a and both biases."""
+    layer = Drawn("shuffle", 64, 64, 1, factor=2, icnr=True, bias=share, weight=(1 - share) / 64)
+    steps: list[Step] = [layer, Pointwise("relu")]
+    x, w = np.polynomial.legendre.leggauss(400)
+    edge = math.sqrt(3 * share)
+    a, v = 9 * math.sqrt(1 - share) * x, edge * x  # noise and offset
+    pdf = 9 * np.exp(-((9 * x) ** 2) / 2) / math.sqrt(2 * math.pi) * w
+    relu = np.maximum(a[:, None] + v, 0)
+    given = relu @ w / 2  # over one bias, for each a
+    near, apart = pdf @ given**2, (pdf @ given) ** 2
+    power, same = pdf @ (relu**2 @ w) / 2, ((pdf @ relu) ** 2 @ w) / 2
+    found = expected_spectrum(steps, Source(64, covariance=(1.0,)), width_terms=False)
+    due = [power - same, (near - apart) / 2]  # one phase of two has this neighbour
+    assert found.covariance[:2] == pytest.approx(due, rel=2e-2, abs=2e-3 * float(due[0]))
+    assert (found.floor(np.linspace(0, 0.5, 33)) > 0).all()

@@ -11,8 +11,8 @@ from dspref import Linear, Nearest
 from dspref.chain import Pointwise
 from dspref.expected import Drawn, Fixed, Source, Step, Sum, average_pool, fixed, network
 from dspref.expected.moments import Moments
-from dspref.expected.reach import FARTHEST, WIDEST, Reach, reach
-from dspref.expected.walk import started, walk
+from dspref.expected.reach import FARTHEST, WIDEST, Reach, asked
+from dspref.expected.walk import at_places, started, there, walk
 
 RELU, GLU = Pointwise("relu"), Pointwise("glu")
 OPS = (
@@ -46,15 +46,15 @@ def test_interpolators_ask_for_neighbours() -> None:
     for factor in (2, 3, 4, 8):
         for layer in (fixed(Nearest(factor)), fixed(Linear(factor))):
             steps = [step for _ in range(8) for step in (layer, Drawn("conv", 8, 8, 9), RELU)]
-            assert reach(network(steps)).apart <= 2 * (len(layer.h) - 1) / (factor - 1)
+            assert asked(network(steps))["input"].apart <= 2 * (len(layer.h) - 1) / (factor - 1)
 
 
 def test_branches_ask_for_the_most() -> None:
     wide = (Drawn("conv", 8, 8, 3, dilation=27), RELU, Drawn("conv", 8, 8, 3))
-    assert reach(network([Sum(((), wide)), Drawn("conv", 8, 8, 3)])) == Reach(2 + 2 + 54, 0)
-    assert reach(network([Drawn("conv", 8, 8, 3)])) == Reach(2, 0)
-    far = reach(network([Drawn("conv", 8, 8, 3, dilation=FARTHEST), *(average_pool(9) for _ in range(3))]))
-    assert far == Reach(FARTHEST, WIDEST)
+    net = network([Sum(((), wide)), Drawn("conv", 8, 8, 3)])
+    assert [asked(net)[name] for name in ("input", "1.2.1", "1.2.2", "1")] == [Reach(N) for N in (58, 4, 4, 2)]
+    far = network([Drawn("conv", 8, 8, 3, dilation=FARTHEST), *(average_pool(9) for _ in range(3))])
+    assert asked(far)["input"] == Reach(FARTHEST, WIDEST)
 
 
 def linear(steps: tuple[int, ...]) -> list[Step]:
@@ -81,11 +81,12 @@ def linear(steps: tuple[int, ...]) -> list[Step]:
 def test_farther_lags_change_nothing(steps: list[Step]) -> None:
     """Lines of finite width, with what is asked for, and with three times that and more."""
     net, source = network(steps), Source(8, covariance=(1.0, 0.25))
-    asked = reach(net)
+    wanted, plain = asked(net), walk(started(Moments.of(source), source), net).moments.F
+    more = {name: Reach(3 * each.lags + 20, 3 * each.apart + 9) for name, each in wanted.items()}
     due, found = (
-        walk(started(Moments.of(source, asked=each), source), net).moments.F
-        for each in (Reach(3 * asked.lags + 20, 3 * asked.apart + 9), asked)
+        next(there(x) for _, x in at_places(start, net, (net.output,), asked=each)).moments.F
+        for each in (more, wanted)
+        for start in (started(Moments.of(source, asked=each["input"]), source),)
     )
-    plain = walk(started(Moments.of(source), source), net).moments.F
     assert np.abs(due - plain).max() > 0
     assert np.abs(found - due).max() <= 1e-12 * np.abs(due - plain).max() + 1e-15 * np.abs(plain).max()

@@ -15,7 +15,7 @@ Tiers = Sequence[Sequence[str]]
 # "operators" and "stretchfilter" share a tier: that they do not know each other makes "native == normal" a test.
 ORDER: dict[str, Tiers] = {
     "dspref": (
-        ("arrays", "commands", "symbolic.proofs", "tables"),
+        ("arrays", "commands", "expected.folding", "symbolic.proofs", "tables"),
         (
             "artifacts.rules",
             "claims",
@@ -94,8 +94,6 @@ ORDER: dict[str, Tiers] = {
         (
             "artifacts.prospect",
             "boundary",
-            "expected.borders",
-            "expected.extent",
             "expected.graph",
             "expected.kernelmaps",
             "expected.laws",
@@ -123,7 +121,6 @@ ORDER: dict[str, Tiers] = {
             "expected.architectures",
             "expected.outlined",
             "expected.reach",
-            "expected.walk",
             "gradients.adjointchain",
             "gradients.discriminators",
             "gradients.stftloss",
@@ -134,15 +131,17 @@ ORDER: dict[str, Tiers] = {
         (
             "advice.ways",
             "artifacts",
-            "expected.dense",
+            "expected.borders",
+            "expected.extent",
             "expected.lagged",
+            "expected.walk",
             "gradients.lines",
             "leaks.known",
             "spectrum",
             "symbolic",
             "systems",
         ),
-        ("advice", "expected.spread", "gradients", "plot", "presets"),
+        ("advice", "expected.dense", "expected.spread", "gradients", "plot", "presets"),
         ("commands.advise", "config", "expected.combs", "expected.moments"),
         ("", "commands.architecture", "expected.spectrum"),
         (

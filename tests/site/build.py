@@ -46,5 +46,9 @@ def build(docs: Path) -> Built:
 
 
 def built_pages(folder: Path) -> dict[str, str]:
-    """Return the HTML of every page, by its path below the site's folder."""
-    return {path.relative_to(folder).as_posix(): path.read_text("utf-8") for path in sorted(folder.rglob("*.html"))}
+    """Return the HTML of every page, by its path below the site's folder; templates of the theme are no pages."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_text("utf-8")
+        for path in sorted(folder.rglob("*.html"))
+        if "_static" not in path.parts
+    }
