@@ -9,6 +9,7 @@ import click
 from dspref import __version__
 from dspref.commands.advise import advise
 from dspref.commands.architecture import read_architecture
+from dspref.commands.cite import cite_command
 from dspref.commands.claims import claim_command, claims_command
 from dspref.commands.expect import expect
 from dspref.commands.findings import findings
@@ -170,6 +171,7 @@ for _command in (
     explain,
     claims_command,
     claim_command,
+    cite_command,
 ):
     dspref.add_command(_command)
 

@@ -62,6 +62,7 @@ COMMANDS = {
     "leakage, explained": ["leakage", "--help"],
     "rules": ["explain", "UA101"],
     "claims": ["claim", "UA-T5"],
+    "cite": ["cite", "UA-T1", "--format", "cff"],
     "gradient": ["gradient", "--stft", "512/50/240", "--sr", "24000"],
     "response": ["response", "linear x2", "--sr", "32000"],
     "expect": ["expect", "--preset", "melgan", "--input", "ones"],

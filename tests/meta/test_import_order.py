@@ -31,10 +31,12 @@ ORDER: dict[str, Tiers] = {
             "expected.offsets",
             "multirate",
             "strata",
+            "texwords",
             "trilinear",
         ),
         (
             "artifacts.finding",
+            "citation",
             "commands.rules",
             "cyclotomic",
             "expected.source",
@@ -45,6 +47,7 @@ ORDER: dict[str, Tiers] = {
             "stretchfilter",
         ),  # operators and stretchfilter do not know each other: that makes "==" a test
         (
+            "cite",
             "expected.inputs",
             "gradients.decimators",
             "heads.istft",
@@ -59,6 +62,7 @@ ORDER: dict[str, Tiers] = {
         (
             "advice.plans",
             "chain",
+            "commands.cite",
             "corners",
             "heads.pqmf",
             "heads.wavelets",
@@ -149,6 +153,7 @@ ORDER: dict[str, Tiers] = {
             "expected.known",
             "expected.silencing",
             "expected.visible",
+            "sphinxext",
         ),
         (
             "claims.drawings",
