@@ -75,7 +75,7 @@ def _checked(picture: Picture) -> bool:
     from dspref.figures.numbers import counted, differences, stored
 
     if stored(picture.name) is None:
-        emit(f"{picture.name}: no numbers are stored\n")
+        emit(f"{picture.name}: no numbers are stored; it is drawn from a record\n")
         return True
     found = differences(picture)
     if not found:

@@ -33,6 +33,9 @@ OWN = {
 }
 """Figures of the NumPy reference, as "module:function"."""
 
+RECORDED = ("montecarlo",)
+"""Figures drawn from a record, of which no numbers are stored again."""
+
 SETS = ("all", "extras")
 """Words for several figures: those of the article, and all others."""
 

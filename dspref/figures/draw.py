@@ -69,6 +69,8 @@ def draw(panel: Panel, ax: Axes) -> Axes:
 
 def draw_spectrogram(panel: Spectrogram, ax: Axes, side: Axes | None = None) -> Axes:
     """Draw a spectrogram with the article's axes; beside it its mean, and what is predicted of that."""
+    from matplotlib.ticker import MaxNLocator
+
     half, rows = panel.sr / 2, len(panel.levels)
     extent = (0.0, panel.seconds, 0.0, half * rows / (rows - 0.75))  # the last row is one bin of four
     image = ax.imshow(
@@ -76,6 +78,8 @@ def draw_spectrogram(panel: Spectrogram, ax: Axes, side: Axes | None = None) -> 
         interpolation="none",
     )  # fmt: skip
     ax.set(xlim=(0, panel.seconds), ylim=(0, half), xlabel="time (seconds)", ylabel="frequency (Hz)")
+    ax.set_xticks(np.arange(0, panel.seconds + 0.1, 0.5 if panel.seconds <= 3 else 1))
+    ax.yaxis.set_major_locator(MaxNLocator(3, steps=(1, 2, 5, 10)))
     ax.set_title(panel.title, size=9)
     _mark(panel, ax)
     if side is not None:
@@ -105,14 +109,14 @@ def draw_side(panel: Spectrogram, ax: Axes) -> Axes:
         ax.plot(np.maximum(panel.floor, low), hz, color="black", lw=0.7, label="floor, predicted")
     for owner, tones in _by_owner(panel).items():
         known = [tone for tone in tones if tone.level is not None]
-        style = {"color": _colour(owner), "ls": "", "marker": "o", "ms": 3 if len(known) > MANY else 5}
+        style = {"color": _colour(owner), "ls": "", "marker": "o", "ms": 3 if len(known) > MANY else 4}
         ax.plot(
             [tone.level for tone in known], [float(tone.freq) * panel.sr for tone in known], mfc="none", clip_on=False,
             label="offset" if owner is None else f"line, layer {owner}", **style,
         )  # fmt: skip
         for tone in known:
             if tone.low is not None and tone.high is not None:
-                ax.plot([tone.low, tone.high], [float(tone.freq) * panel.sr] * 2, color=_colour(owner), lw=1, alpha=0.6)
+                ax.plot([tone.low, tone.high], [float(tone.freq) * panel.sr] * 2, color=_colour(owner), lw=3, alpha=0.4)
     ax.set(xlim=(low, 5), xlabel="dB")
     ax.tick_params(labelleft=False)
     ax.grid(alpha=0.3)
@@ -182,7 +186,7 @@ def draw_plot(panel: Plot, ax: Axes) -> Axes:
         ax.plot(curve.x, curve.y, label=curve.name, **style)
         if panel.low is not None and panel.high is not None and curve.name in panel.low:
             ax.vlines(curve.x, panel.low[curve.name], panel.high[curve.name], color=style["color"], lw=3, alpha=0.35)
-    ax.set(xlabel=data.x, ylabel=data.y)
+    ax.set(xlabel=data.x, ylabel=data.y, yscale=panel.scale)
     if panel.names:
         ax.set_xticks(range(len(panel.names)), panel.names, rotation=30, ha="right", size=8)
     ax.set_title(panel.title, size=9)
@@ -203,7 +207,7 @@ def draw_map(panel: Map, ax: Axes) -> Axes:
         interpolation="none",
     )  # fmt: skip
     if panel.marks:
-        ax.plot(*np.transpose(panel.marks), ls="", marker="o", ms=3, color="C0")
+        ax.plot(*np.transpose(panel.marks), ls="", marker="o", ms=4, color="C0", clip_on=False)
     ax.set(xlabel=panel.x, ylabel=panel.y)
     ax.set_title(panel.title, size=9)
     ax.figure.colorbar(image, ax=ax, label=panel.unit, pad=0.02)

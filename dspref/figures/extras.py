@@ -22,7 +22,7 @@ FACTOR = 4
 
 DRAWS = 2000
 
-BINS = 48
+BINS = 24
 """Input frequencies of a map."""
 
 
@@ -112,7 +112,7 @@ def bifrequency_maps(wanted: Wanted) -> Picture:
         "bifrequency",
         "Bifrequency maps of upsamplers ×4.",
         "What a sine at each input frequency (0 to half the rate) gives at each output frequency: itself, and three "
-        "images. White: a gain of 1; dots: images of 0 Hz that are proved to be nothing, which is why interpolation makes "
+        "images. Dots: images of 0 Hz that are proved to be nothing, which is why interpolation makes "
         "no tones. Where the dots are missing, an offset makes lines.",
         ("UA-T1", "UA-T2", "UA-T11", "UA-T14"),
         tuple(bifrequency_map(name, layer) for name, layer in rows.items()),
@@ -122,14 +122,19 @@ def bifrequency_maps(wanted: Wanted) -> Picture:
 
 
 def bifrequency_map(name: str, layer: TransposedConv | Linear | Nearest | ZeroStuff) -> Map:
-    """Return the magnitudes of one map, in dB re its largest, from 0 to half of either rate."""
-    whole = np.abs(bifrequency(layer).array(2 * BINS))
-    gain = whole.reshape(whole.shape[0], whole.shape[1], -1)[: 2 * BINS + 1, : BINS + 1, 0]
-    gain = np.pad(gain, ((0, max(0, 2 * BINS + 1 - len(gain))), (0, 0)))
+    """Return what a real sine gives, from 0 to half of either rate, in dB re the largest gain of all.
+
+    At an output frequency arrive the positive frequency of the sine, or its negative one.
+    """
+    both = np.abs(bifrequency(layer).array(2 * BINS))
+    both = both.reshape(*both.shape[:2], -1)[: len(both) // 2 + 1, :, 0]
+    f = np.arange(BINS + 1)
+    gain = np.maximum(both[:, f], both[:, -f])
+    half = 0.25 / BINS, 0.25 / (len(gain) - 1)  # of a cell
     return Map(
         name,
         20 * np.log10(np.maximum(gain / gain.max(), 1e-15)),
-        (0.0, 0.5, 0.0, 0.5),
+        (-half[0], 0.5 + half[0], -half[1], 0.5 + half[1]),
         "cycles per input sample",
         "cycles per output sample",
         "dB re the largest gain",

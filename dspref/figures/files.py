@@ -8,8 +8,11 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dspref.arrays import as_choice, complaint
+import numpy as np
+
+from dspref.arrays import Array, as_choice, complaint
 from dspref.console import writable, write
+from dspref.figures.panels import Spectrogram
 from dspref.figures.picture import Picture, Wanted
 from dspref.provenance import commit, package_versions
 
@@ -23,8 +26,8 @@ FONT = "DejaVu Sans"
 
 DPI = 130
 
-SHADES = 200
-"""Colours of a PNG: noise has no more to it, and takes half the room."""
+GREYS, SHADES = 24, 96
+"""Colours of a PNG: of text and curves, and of each colour map. Noise has no more to it, and takes a third of the room."""
 
 
 def require_matplotlib() -> None:
@@ -107,10 +110,10 @@ def rendered(picture: Picture, form: str, origin: Mapping[str, str]) -> bytes:
     plain: dict[str, Any] = {"font.family": FONT, "svg.hashsalt": picture.name, "svg.fonttype": "path"}
     with style.context(["default", plain]):  # whatever its user has set for other figures
         figure = drawn(picture)
-        return _png(figure, origin) if form == "png" else _svg(figure, origin)
+        return _png(figure, picture, origin) if form == "png" else _svg(figure, origin)
 
 
-def _png(figure: Figure, origin: Mapping[str, str]) -> bytes:
+def _png(figure: Figure, picture: Picture, origin: Mapping[str, str]) -> bytes:
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
 
@@ -118,9 +121,24 @@ def _png(figure: Figure, origin: Mapping[str, str]) -> bytes:
     for name, words in origin.items():
         told.add_itxt(name, words)
     figure.savefig(page, format="png", dpi=DPI)
-    few = Image.open(page).convert("RGB").quantize(SHADES, dither=Image.Dither.NONE)
-    few.save(small, format="png", optimize=True, pnginfo=told)
+    whole = Image.open(page).convert("RGB")
+    if any(isinstance(panel, Spectrogram) for panel in picture.panels):
+        few = Image.new("P", (1, 1))
+        few.putpalette(np.rint(255 * palette(picture)).astype(np.uint8).tobytes())
+        whole = whole.quantize(palette=few, dither=Image.Dither.NONE)
+    whole.save(small, format="png", optimize=True, pnginfo=told)
     return small.getvalue()
+
+
+def palette(picture: Picture) -> Array:
+    """Return the colours of a figure of spectrograms, (colours, 3): greys, those of lines, and of its colour maps."""
+    from matplotlib import colormaps
+
+    lines = np.array(colormaps["tab10"].colors)
+    pale = (1 + lines[:4]) / 2  # edges of marks, which are smoothed, and bands
+    maps = sorted({panel.colours for panel in picture.panels if isinstance(panel, Spectrogram)})
+    shades = [colormaps[name](np.linspace(0, 1, SHADES))[:, :3] for name in maps]
+    return np.concatenate([np.repeat(np.linspace(0, 1, GREYS)[:, None], 3, axis=1), lines, pale, *shades])
 
 
 def _svg(figure: Figure, origin: Mapping[str, str]) -> bytes:

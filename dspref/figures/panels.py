@@ -188,6 +188,8 @@ class Plot:
         Ends of bars, by the name of a curve.
     names : tuple of str
         What stands at 0, 1, … of the horizontal axis in place of numbers.
+    scale : {'linear', 'log'}
+        Of the vertical axis.
     """
 
     title: str
@@ -195,6 +197,7 @@ class Plot:
     low: Mapping[str, Array] | None = None
     high: Mapping[str, Array] | None = None
     names: tuple[str, ...] = ()
+    scale: str = "linear"
 
     @property
     def numbers(self) -> Numbers:
