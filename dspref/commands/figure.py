@@ -87,9 +87,7 @@ def _checked(picture: Picture) -> bool:
     return False
 
 
-def _refuse_together(
-    asked: Sequence[str], output: str | None, check: bool, wav: str | None, seed: int | None
-) -> None:
+def _refuse_together(asked: Sequence[str], output: str | None, check: bool, wav: str | None, seed: int | None) -> None:
     """Refuse options that contradict each other, or ask for nothing."""
     if wav is not None and MUSIC not in asked:
         raise ValueError(complaint("--wav", f"it for {', '.join(asked)}", f"{MUSIC}, the one fed with music"))

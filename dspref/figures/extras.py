@@ -31,10 +31,10 @@ def levels(wanted: Wanted) -> Picture:
     return Picture(
         "levels",
         "Levels of lines against factor and length.",
-        "Transposed convolutions fed with ones. Left: the strongest line of a kernel of ones; dots where there is none, "
-        "as the factor divides the length. Middle: each line of a kernel of ones ×4, by its formula and from the taps. "
-        f"Right: Torch's random kernels ×4, line and offset: expected power, and {DRAWS} kernels drawn; bars: where 90 % "
-        "of normal kernels of those variances lie.",
+        "Transposed convolutions fed with ones. Left: the strongest line of a kernel of ones; dots where there is "
+        "none, as the factor divides the length. Middle: each line of a kernel of ones ×4, by its formula and from "
+        f"the taps. Right: Torch's random kernels ×4, line and offset: expected power, and {DRAWS} kernels drawn; "
+        "bars: where 90 % of normal kernels of those variances lie.",
         ("UA-T6", "UA-T7"),
         (strongest(), ones(), random(wanted.seed)),
         columns=3,
@@ -47,7 +47,7 @@ def line_of_ones(k: int, factor: int, length: float) -> float:
 
     Examples
     --------
-    >>> round(20 * np.log10(line_of_ones(1, 2, 3)), 2)
+    >>> round(float(decibels(line_of_ones(1, 2, 3))), 2)
     -9.54
     """
     return float(abs(np.sin(np.pi * k * length / factor) / (length * np.sin(np.pi * k / factor))))

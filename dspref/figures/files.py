@@ -27,7 +27,7 @@ FONT = "DejaVu Sans"
 DPI = 130
 
 GREYS, SHADES = 24, 96
-"""Colours of a PNG: of text and curves, and of each colour map. Noise has no more to it, and takes a third of the room."""
+"""Colours of a PNG: of text and curves, and of each colour map. Noise has no more to it, and takes less room."""
 
 
 def require_matplotlib() -> None:

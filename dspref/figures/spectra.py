@@ -125,7 +125,7 @@ def floor_of_noise(chain: Chain, *, variance: float = 1.0) -> Array:
     >>> from dspref import parse
     >>> P = floor_of_noise(parse("nearest x2"))
     >>> [round(float(v), 1) for v in decibels(P[[0, 512, 1024]] / P[0])]
-    [0.0, -3.0, -55.0]
+    [0.0, -3.0, -61.1]
     """
     u = chain.collapse()
     h = np.asarray(u.h, float).reshape(-1)

@@ -98,22 +98,27 @@ def side_by_side(left: Iterable[Spectrogram], right: Iterable[Spectrogram]) -> t
     return tuple(one for pair in zip(left, right, strict=True) for one in pair)
 
 
+def fed(wanted: Wanted) -> tuple[str, Array]:
+    """Return the name of the music, and the music: a recording, if one is given."""
+    return ("music", music(wanted.seed)) if wanted.wav is None else (wanted.wav.name, recording(wanted.wav))
+
+
 def figure_6(wanted: Wanted) -> Picture:
     """Return Fig. 6: nearest neighbour of music, linear interpolation of noise, a convolution behind each."""
-    x = music(wanted.seed) if wanted.wav is None else recording(wanted.wav)
-    what = "music" if wanted.wav is None else wanted.wav.name
+    what, x = fed(wanted)
     near = chains(lambda rng: (Nearest(2), convolution(rng)), wanted.seed)
     line = chains(lambda rng: (Linear(2), convolution(rng)), wanted.seed + 1)
-    left = of_signal(f"Nearest neighbor interpolation: input {what}", "Nearest neighbor interpolation", x, near, white=False)
+    name = "Nearest neighbor interpolation"
+    left = of_signal(f"{name}: input {what}", name, x, near, white=False)
     right = of_signal(
         "Linear interpolation: input (white) noise", "Linear interpolation", noise(wanted.seed), line, white=True
     )
     return Picture(
         "fig6",
         "Fig. 6. Interpolation upsamplers: filtering artifacts, but no tonal ones.",
-        "Each layer: nearest neighbour (left) or linear (right) interpolation ×2, then a convolution of length 9. Beside "
-        "each spectrogram its mean over time (grey), and |H(ν)|² of the chain times the spectrum of its input (black): "
-        "the output was not looked at. Triangles: nulls of the interpolation, proved.",
+        "Each layer: nearest neighbour (left) or linear (right) interpolation ×2, then a convolution of length 9. "
+        "Beside each spectrogram its mean over time (grey), and |H(ν)|² of the chain times the spectrum of its input "
+        "(black): the output was not looked at. Triangles: nulls of the interpolation, proved.",
         ("UA-T1", "UA-T11", "UA-T12", "UA-T13"),
         side_by_side(left, right),
         columns=2,
@@ -126,8 +131,8 @@ def figure_7(wanted: Wanted) -> Picture:
     return Picture(
         "fig7",
         "Fig. 7. Sub-pixel CNN: tonal artifacts after initialization.",
-        "Each layer: a convolution of length 3, then the periodic shuffle ×2. Circles: lines predicted from the weights, "
-        "in the colour of the layer that makes them; grey: the mean over time of the spectrogram.",
+        "Each layer: a convolution of length 3, then the periodic shuffle ×2. Circles: lines predicted from the "
+        "weights, in the colour of the layer that makes them; grey: the mean over time of the spectrogram.",
         ("UA-T2", "UA-T4", "UA-T9"),
         of_ones("Subpixel convolution", found),
         columns=2,
@@ -145,9 +150,9 @@ def figure_8(wanted: Wanted) -> Picture:
     return Picture(
         "fig8",
         "Fig. 8. Transposed CNN, linear interpolation: tonal and filtering artifacts, after initialization.",
-        "Transposed convolutions of length 4, stride 2 (left); linear interpolation ×2 (right). Circles: lines predicted "
-        "from the weights, in the colour of the layer that makes them; black: floor predicted, |H(ν)|²/S; grey: the mean "
-        "over time of the spectrogram; triangles: nulls, proved.",
+        "Transposed convolutions of length 4, stride 2 (left); linear interpolation ×2 (right). Circles: lines "
+        "predicted from the weights, in the colour of the layer that makes them; black: floor predicted, |H(ν)|²/S; "
+        "grey: the mean over time of the spectrogram; triangles: nulls, proved.",
         ("UA-T3", "UA-T4", "UA-T7", "UA-T11", "UA-T13"),
         side_by_side(left, right),
         columns=2,

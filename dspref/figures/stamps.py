@@ -14,7 +14,8 @@ from dspref.figures.panels import Boxes, Row, Stems
 from dspref.figures.picture import Picture, Wanted
 from dspref.initial import torch_default
 from dspref.layers import TransposedConv
-from dspref.lines import tone_lines
+from dspref.lines import Line, tone_lines
+from dspref.nulls import nulls, provable
 
 LENGTH, TIME = 8, 10
 """Taps of Fig. 5, and samples of its input: 62 come out with stride 6, 44 with stride 4."""
@@ -66,13 +67,22 @@ def predicted(layer: TransposedConv) -> str:
     >>> predicted(TransposedConv([[[1, 1, 1]]], stride=2))
     'repeats 2, 1: line at sr/2, −9.54 dB re DC'
     """
-    gains = ", ".join(_word(g) for g in layer.normal.phase_gains.ravel())
-    c = [line.amplitude[0] for line in tone_lines(Chain([layer])) if line.amplitude is not None]
-    lines = [
-        f"line at {'' if k == 1 else k}sr/{layer.stride}, {_db(20 * np.log10(abs(c[k] / c[0])))} dB re DC"
-        for k in range(1, len(c))
-    ]
-    return f"repeats {gains}: {'; '.join(lines)}" if lines else f"is constant, {gains}: no line can be"
+    chain = Chain([layer])
+    proof = provable(chain)
+    null = nulls(None if proof is None else proof.offset_response())
+    offset, *rest = tone_lines(chain)
+    told = [_line(line, offset) for line in rest if not null(line.freq)]
+    gains = layer.normal.phase_gains.ravel()
+    if not told:
+        return f"is constant, {_word(gains[0])}: no line can be"
+    return f"repeats {', '.join(map(_word, gains))}: {'; '.join(told)}"
+
+
+def _line(line: Line, offset: Line) -> str:
+    assert line.amplitude is not None  # the taps are known
+    assert offset.amplitude is not None
+    place = f"{line.freq.numerator if line.freq.numerator > 1 else ''}sr/{line.freq.denominator}"
+    return f"line at {place}, {_db(20 * np.log10(abs(line.amplitude[0] / offset.amplitude[0])))} dB re DC"
 
 
 def _word(number: Any) -> str:
@@ -104,8 +114,8 @@ def figure_3(wanted: Wanted) -> Picture:
     return Picture(
         "fig3",
         "Fig. 3. Transposed convolution: length 3, stride 2, without bias.",
-        "Partial overlap: stamps add up at every second sample. Pale boxes: borders predicted, where stamps are missing. "
-        "Below: phase gains and lines predicted from the taps.",
+        "Partial overlap: stamps add up at every second sample. Pale boxes: borders predicted, where stamps are "
+        "missing. Below: phase gains and lines predicted from the taps.",
         ("UA-T6", "UA-T8"),
         (in_symbols(4, 3, 2), in_numbers(layer, 4)),
         size=(7.0, 3.0),

@@ -29,8 +29,8 @@ CLAIMS = ("UA-T2", "UA-T4", "UA-T11", "UA-T23", "UA-T24")
 
 SIDE = (
     "Beside each spectrogram its mean over time (grey), and the floor (black) and lines (circles, in the colour of the "
-    "layer that makes them; bars: 5 to 95 % of draws) expected of random networks; triangles: nulls of the interpolation, "
-    "proved. 16 channels in the first of six layers in place of 100."
+    "layer that makes them; bars: 5 to 95 % of draws) expected of random networks; triangles: nulls of the "
+    "interpolation, proved. 16 channels in the first of six layers in place of 100."
 )
 
 
@@ -120,9 +120,9 @@ def expected(wanted: Wanted) -> Picture:
     return Picture(
         "expected",
         "Expected spectra before training, and one draw.",
-        f"White noise through networks of random weights: one draw, in frames of {FRAME} samples under a Hann window, the "
-        "floor expected, and lines expected, one comb for each upsampling layer, with bars from 5 to 95 % of draws. Combs "
-        "whose bars end under the floor are left out.",
+        f"White noise through networks of random weights: one draw, in frames of {FRAME} samples under a Hann window, "
+        "the floor expected, and lines expected, one comb for each upsampling layer, with bars from 5 to 95 % of "
+        "draws. Combs whose bars end under the floor are left out.",
         ("UA-T23", "UA-T24", "UA-T26"),
         tuple(expected_plot(name, wanted.seed) for name in ("melgan", "demucs-like-subpixel")),
         columns=2,

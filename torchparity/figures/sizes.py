@@ -55,8 +55,8 @@ def table_1(wanted: Wanted) -> Picture:
     return Picture(
         "table1",
         "Table 1: sizes and costs.",
-        "Left: parameters as the article prints them, and of the networks built here at its size (docs/table1.md). Right: "
-        "the article's seconds of an epoch, and operations of a forward pass, each over those of the transposed "
+        "Left: parameters as the article prints them, and of the networks built here at its size (docs/table1.md). "
+        "Right: the article's seconds of an epoch, and operations of a forward pass, each over those of the transposed "
         "network. Operations are convolutions and matrix products; interpolation costs memory traffic besides.",
         (),
         (sizes(rows), costs([row for row in rows if row.epoch is not None])),
