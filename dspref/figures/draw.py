@@ -38,7 +38,7 @@ def drawn(picture: Picture) -> Figure:
     below = CAPTION * len(words) + 0.1
     figure = Figure(figsize=(width, height + below), layout="constrained")
     FigureCanvasAgg(figure)
-    top, foot = figure.subfigures(2, 1, height_ratios=(height, below))
+    top, foot = figure.subfigures(2, 1, height_ratios=(height, below), squeeze=False).ravel()
     foot.text(0.01, 0.98, "\n".join(words), va="top", ha="left", size=8)
     grid = top.add_gridspec(rows, picture.columns)
     for place, panel in enumerate(picture.panels):
@@ -108,13 +108,11 @@ def draw_side(panel: Spectrogram, ax: Axes) -> Axes:
     if panel.floor is not None:
         ax.plot(np.maximum(panel.floor, low), hz, color="black", lw=0.7, label="floor, predicted")
     for owner, tones in _by_owner(panel).items():
-        known = [tone for tone in tones if tone.level is not None]
-        style = {"color": _colour(owner), "ls": "", "marker": "o", "ms": 3 if len(known) > MANY else 4}
-        ax.plot(
-            [tone.level for tone in known], [float(tone.freq) * panel.sr for tone in known], mfc="none", clip_on=False,
-            label="offset" if owner is None else f"line, layer {owner}", **style,
-        )  # fmt: skip
-        for tone in known:
+        known = [(tone.level, float(tone.freq) * panel.sr) for tone in tones if tone.level is not None]
+        style: dict[str, Any] = {"color": _colour(owner), "ls": "", "marker": "o", "ms": 3 if len(known) > MANY else 4}
+        label = "offset" if owner is None else f"line, layer {owner}"
+        ax.plot(*np.transpose(known).reshape(2, -1), mfc="none", clip_on=False, label=label, **style)
+        for tone in tones:
             if tone.low is not None and tone.high is not None:
                 ax.plot([tone.low, tone.high], [float(tone.freq) * panel.sr] * 2, color=_colour(owner), lw=3, alpha=0.4)
     ax.set(xlim=(low, 5), xlabel="dB")

@@ -10,7 +10,7 @@ from dspref.figures.panels import Map, Plot
 from dspref.figures.picture import Picture, Wanted
 from dspref.initial import random_lines, torch_default
 from dspref.interpolators import Linear, Nearest, ZeroStuff
-from dspref.layers import TransposedConv
+from dspref.layers import Layer, TransposedConv
 from dspref.lines import tone_lines
 from dspref.spectrum.lptv import bifrequency
 from dspref.spectrum.zeros import nulls
@@ -107,7 +107,12 @@ def bifrequency_maps(wanted: Wanted) -> Picture:
     """Return which input frequency gives what at which output frequency: four upsamplers by 4."""
     law = torch_default("convt", 1, 1, 8, factor=4).law
     drawn = TransposedConv(law.draw(np.random.default_rng(wanted.seed), (1, 1, 8)), stride=4)
-    rows = {"stretch x4": ZeroStuff(4), "nearest x4": Nearest(4), "linear x4": Linear(4), "convt k8 s4, random": drawn}
+    rows: dict[str, Layer] = {
+        "stretch x4": ZeroStuff(4),
+        "nearest x4": Nearest(4),
+        "linear x4": Linear(4),
+        "convt k8 s4, random": drawn,
+    }
     return Picture(
         "bifrequency",
         "Bifrequency maps of upsamplers ×4.",
@@ -121,7 +126,7 @@ def bifrequency_maps(wanted: Wanted) -> Picture:
     )
 
 
-def bifrequency_map(name: str, layer: TransposedConv | Linear | Nearest | ZeroStuff) -> Map:
+def bifrequency_map(name: str, layer: Layer) -> Map:
     """Return what a real sine gives, from 0 to half of either rate, in dB re the largest gain of all.
 
     At an output frequency arrive the positive frequency of the sine, or its negative one.

@@ -134,7 +134,7 @@ def palette(picture: Picture) -> Array:
     """Return the colours of a figure of spectrograms, (colours, 3): greys, those of lines, and of its colour maps."""
     from matplotlib import colormaps
 
-    lines = np.array(colormaps["tab10"].colors)
+    lines = colormaps["tab10"](np.arange(10))[:, :3]
     pale = (1 + lines[:4]) / 2  # edges of marks, which are smoothed, and bands
     maps = sorted({panel.colours for panel in picture.panels if isinstance(panel, Spectrogram)})
     shades = [colormaps[name](np.linspace(0, 1, SHADES))[:, :3] for name in maps]

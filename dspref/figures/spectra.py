@@ -36,7 +36,7 @@ def cells(y: Array, frames: int) -> Array:
     """Return P of frames that begin every N/4 samples, (N/2 + 1, frames)."""
     w = hann()
     each = np.lib.stride_tricks.sliding_window_view(y, FRAME)[::HOP][:frames]
-    return np.asarray(np.abs(np.fft.rfft(each * w)) ** 2).T / w.sum() ** 2
+    return np.asarray(np.abs(np.fft.rfft(each * w)).T ** 2 / w.sum() ** 2)
 
 
 def pooled(power: Array) -> Array:

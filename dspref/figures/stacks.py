@@ -26,7 +26,7 @@ from dspref.spectrum.zeros import nulls
 
 LAYERS = 3
 
-HOT = {"colours": "hot"}
+HOT = "hot"
 """The article's colours where the input is ones."""
 
 
@@ -53,8 +53,8 @@ def chains(make: Callable[[np.random.Generator], Iterable[Stage]], seed: int) ->
     >>> [chain.factor for chain in chains(lambda rng: [transposed(rng)], 0)]
     [2, 4, 8]
     """
-    rng, stages = np.random.default_rng(seed), ()
-    found = []
+    rng, found = np.random.default_rng(seed), []
+    stages: tuple[Stage, ...] = ()
     for _ in range(LAYERS):
         stages = (*stages, *make(rng))
         found.append(Chain(stages))
@@ -64,10 +64,10 @@ def chains(make: Callable[[np.random.Generator], Iterable[Stage]], seed: int) ->
 def of_ones(name: str, found: Iterable[Chain]) -> tuple[Spectrogram, ...]:
     """Return the input, ones, and what each chain makes of it, with its lines."""
     x = ones()
-    rows = [panel("Input: ones at 4kHz", x[0], SR, tones=tones_of(tone_lines(Chain(()))), **HOT)]
+    rows = [panel("Input: ones at 4kHz", x[0], SR, tones=tones_of(tone_lines(Chain(()))), colours=HOT)]
     for i, chain in enumerate(found, 1):
         told = tones_of(tone_lines(chain))
-        rows.append(panel(f"{name}: layer {i}", chain(x)[0], SR * chain.factor, tones=told, **HOT))
+        rows.append(panel(f"{name}: layer {i}", chain(x)[0], SR * chain.factor, tones=told, colours=HOT))
     return tuple(rows)
 
 

@@ -155,7 +155,7 @@ def test_lines_of_ones_are_those_of_one_period(make: Any) -> None:
 
 def test_floor_of_noise_is_the_mean_over_phases() -> None:
     """``Σ_n abs(Σ_m w[m] T[m, n] e^{−j2πkm/N})²``, T the matrix of the chain itself, over frames of each phase."""
-    chain = Chain([Nearest(2), Conv([[[0.5, -1.0, 0.25]]], padding=1)])
+    chain = Chain([Nearest(2), Conv(np.array([[[0.5, -1.0, 0.25]]]), padding=1)])
     u, bins = chain.collapse(), np.array([0, 1, 400, 1022, 1023, 1024])
     inputs = FRAME // 2 + 20
     T = np.asarray(u(np.eye(inputs)[:, None, :]), float)[:, 0, :].T  # response to each unit impulse

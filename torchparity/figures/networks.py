@@ -36,7 +36,7 @@ SIDE = (
 
 def drawn_network(name: str, seed: int) -> Array:
     """Return six seconds, and a frame, of the first channel of what a network makes of white noise."""
-    return response(name, seed, samples=SECONDS * network_named(name).sr + FRAME, double=True)[0]
+    return np.asarray(response(name, seed, samples=SECONDS * network_named(name).sr + FRAME, double=True)[0])
 
 
 def expected_of(name: str) -> Expected:
