@@ -22,14 +22,15 @@ def actual(bench: Bench) -> Iterator[Steady]:
 
     None of a response that does not become periodic.
     """
-    fine = _doubled(bench)
+    fine, borders = _doubled(bench), None
     for name in ("silence", "constant"):
-        found = _in_doubles(fine, bench, name)
+        found = _in_doubles(fine, bench, name, borders)
         if found is not None:
+            borders = found.start + found.rest
             yield found
 
 
-def lines_of(bench: Bench, name: str) -> Steady | None:
+def lines_of(bench: Bench, name: str, *, borders: int | None = None) -> Steady | None:
     """Return the lines of one response, None if it does not become periodic.
 
     ``c_k = (1/P) Σ_m y[m] e^{−j2πkm/P}``, y the mean of `PERIODS` steady periods around the middle.
@@ -39,8 +40,10 @@ def lines_of(bench: Bench, name: str) -> Steady | None:
     bench : Bench
         In whose arithmetic the module runs.
     name : {'constant', 'silence'}
+    borders : int, optional
+        Samples at both ends that are likely not to be steady, see `torchparity.bench.steady`.
     """
-    found = steady(bench, name, least=PERIODS * bench.period)
+    found = steady(bench, name, least=PERIODS * bench.period, borders=borders)
     if not found.periodic:
         return None
     P, largest = bench.period, float(np.abs(found.y).max())
@@ -62,12 +65,12 @@ def _doubled(bench: Bench) -> Bench:
     return replace(bench, module=doubled(bench.module))
 
 
-def _in_doubles(fine: Bench, bench: Bench, name: str) -> Steady | None:
+def _in_doubles(fine: Bench, bench: Bench, name: str, borders: int | None) -> Steady | None:
     """Return the lines in double precision; in the module's own where it insists on that."""
     try:
-        return lines_of(fine, name)
+        return lines_of(fine, name, borders=borders)
     except NotAnalysable:
-        return lines_of(bench, name)
+        return lines_of(bench, name, borders=borders)
 
 
 def _period(found: Response, P: int) -> Array:

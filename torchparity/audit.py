@@ -87,7 +87,7 @@ def audit(
     for seed in seeds:
         module, fresh, remarks = _made(target, seed, checkpoint)
         progress(f"seed {seed}: looking for upsampling layers")
-        bench, adaptation = _bench(module, how, seed, progress)
+        bench, adaptation = _bench(module, how, seed, progress, 0 if first is None else first[0].spine.grown)
         runs += measure(bench, wanted) if wanted else []
         runs += [measure_recording(bench, recording)] if recording is not None else []
         first = first or (bench, adaptation, fresh, remarks)
@@ -159,10 +159,12 @@ def _made(
     return module, fresh, load_checkpoint(module, checkpoint)
 
 
-def _bench(module: nn.Module, how: Call, seed: int, progress: Callable[[str], None]) -> tuple[Bench, Adaptation]:
+def _bench(
+    module: nn.Module, how: Call, seed: int, progress: Callable[[str], None], first: int
+) -> tuple[Bench, Adaptation]:
     """Return a module on the bench, with what upsamples in it, and how it is called."""
     adaptation = how.adapted(module)
-    found = spine(adaptation.module, adaptation.channels, length=adaptation.length)
+    found = spine(adaptation.module, adaptation.channels, length=adaptation.length, first=first)
     _check_chain(found.chain, _names(found))
     if how.time is not None and how.batch * adaptation.channels * how.time * found.rate > LARGEST:
         got = f"about {how.batch * adaptation.channels * how.time * found.rate} samples"

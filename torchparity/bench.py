@@ -133,8 +133,11 @@ class Response:
     periodic: bool
 
 
-def steady(bench: Bench, name: str, *, least: int = 0) -> Response:
+def steady(bench: Bench, name: str, *, least: int = 0, borders: int | None = None) -> Response:
     """Return the response to a constant or to silence, and where it is steady.
+
+    Borders are as long in any input that is long enough to have a steady part: once there is one, the input next tried
+    has room for both, and for what is wanted between them.
 
     Parameters
     ----------
@@ -142,6 +145,8 @@ def steady(bench: Bench, name: str, *, least: int = 0) -> Response:
     name : {'constant', 'silence'}
     least : int, optional
         Steady samples wanted; if not given, as many as spectra are measured on.
+    borders : int, optional
+        Samples at both ends together that are likely not to be steady, where that is known of another response.
 
     Raises
     ------
@@ -149,20 +154,34 @@ def steady(bench: Bench, name: str, *, least: int = 0) -> Response:
         If it does not become steady, and the middle is too short to look at.
     """
     least = least or max(LEAST_PERIODS * bench.period, LEAST_SAMPLES)
-    for guard in GUARDS:
-        length = bench.inputs(least + (2 * guard * bench.period if bench.time is None else 0))
+    guards = [2 * guard * bench.period for guard in GUARDS]
+    todo = guards if borders is None else [max(guards[0], _whole(borders, bench.period)), *guards]
+    tried = 0
+    while todo:
+        length = bench.inputs(least + (todo.pop(0) if bench.time is None else 0))
+        if length <= tried:
+            continue
+        tried = length
         bench.progress(f"seed {bench.seed}: {name}, {length} samples")
         y = bench.respond(signal(name, (*bench.sizes, length), bench.seed))
         part = settled(y, bench.period, bench.roundoff)
-        if part.stop - part.start >= (32 * bench.period if bench.time is not None else least):
+        found = part.stop - part.start
+        if found >= (32 * bench.period if bench.time is not None else least):
             return Response(y, length, part.start, y.shape[-1] - part.stop, True)
         if bench.time is not None:
             break
+        if found > bench.period:
+            todo = [_whole(y.shape[-1] - found, bench.period), *todo]
     margin = round(bench.spine.rate * min(GUARDS[-1], length // 4))
     if y.shape[-1] - 2 * margin < 32 * bench.period:
         got, needed = f"{length} samples", math.ceil(64 * bench.period / bench.spine.rate)
         raise NotAnalysable(complaint("input", got, f"about {needed} or more", "or leave its length to the audit"))
     return Response(y, length, margin, margin, False)
+
+
+def _whole(borders: int, period: int) -> int:
+    """Return borders in whole periods, and two more: at either end a period may be steady in part."""
+    return (-(-borders // period) + 2) * period
 
 
 def settled(y: Array, period: int, roundoff: float) -> slice:

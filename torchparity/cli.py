@@ -25,6 +25,7 @@ NEEDED = ("dspref", "numpy", "scipy", "click", "rich", "torch")
 
 OPTIONAL = {
     "matplotlib": ("pictures of an audit", "plot"),
+    "jinja2": ("pages of an audit or a sweep", "report"),
     "soundfile": ("recordings as the input of an audit", "audio"),
     "onnx": ("reads .onnx files", "onnx"),
     "onnxruntime": ("runs .onnx files", "onnx"),

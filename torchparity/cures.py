@@ -138,7 +138,7 @@ def tried(bench: Bench, lines: Sequence[Line], before: Steady) -> Iterator[Cure]
         _make_tone_free(copy.get_submodule(name), int(stage.factor))
         bench.progress(f"seed {bench.seed}: tone-free taps in layer {owner}")
         try:
-            after = lines_of(replace(bench, module=copy), "constant")
+            after = lines_of(replace(bench, module=copy), "constant", borders=before.start + before.rest)
         except NotAnalysable:
             continue
         if after is not None:

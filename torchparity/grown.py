@@ -36,11 +36,15 @@ Inputs = Callable[[int], Any]
 
 @dataclass(frozen=True)
 class Flow:
-    """A run with rates of its tensors, None for those without time, and those carried on where there is none."""
+    """A run with rates of its tensors, None for those without time, and those carried on where there is none.
+
+    `length` is the one of `LENGTHS` from which on they grow in proportion.
+    """
 
     record: Record
     own: tuple[Fraction | None, ...]
     carried: tuple[Fraction | None, ...]
+    length: int
 
     @property
     def output(self) -> int:
@@ -85,16 +89,16 @@ class Flow:
         return [c for c in calls if c.func == UNSEEN and any(self.own[node] is not None for node in c.gives)]
 
 
-def grown(module: nn.Module, inputs_of: Inputs, output_of: Callable[[Any], Any]) -> Flow:
-    """Return a run of the first length from which on all tensors grow in proportion."""
+def grown(module: nn.Module, inputs_of: Inputs, output_of: Callable[[Any], Any], *, first: int = 0) -> Flow:
+    """Return a run of the first length, of those from `first` on, from which on all tensors grow in proportion."""
     refused: Exception | None = None
-    for length in LENGTHS:
+    for length in (n for n in LENGTHS if n >= first):
         try:
             runs = [_run(module, inputs_of(n * length), output_of) for n in TIMES]
         except NotAnalysable as error:
             refused = error
             continue
-        flow = _flow(runs)
+        flow = _flow(runs, length)
         if isinstance(flow, Flow):
             return flow
         refused = flow
@@ -129,7 +133,7 @@ def _run(module: nn.Module, args: Any, output_of: Callable[[Any], Any]) -> Recor
     return record
 
 
-def _flow(runs: list[Record]) -> Flow | NotAnalysable:
+def _flow(runs: list[Record], at: int) -> Flow | NotAnalysable:
     """Return rates of all tensors, or why there are none."""
     first, *others = runs
     length = next((n for call in first.calls[:1] for n in map(_input_growth(runs), call.gives) if n), None)
@@ -155,7 +159,7 @@ def _flow(runs: list[Record]) -> Flow | NotAnalysable:
         )
     if (padding := _padded(first, own)) is not None:
         return NotAnalysable(complaint("padding", f"other lengths behind {padding}", GROWING, "feed longer inputs"))
-    flow = Flow(first, tuple(own), tuple(_carried(first, own)))
+    flow = Flow(first, tuple(own), tuple(_carried(first, own)), at)
     return _misfit(flow) or flow
 
 

@@ -67,12 +67,12 @@ NETWORKS = {
     "demucs": Known("torchparity.models:demucs", 44100, rescale=0.1, meta=True, small=NARROW),
     **{f"demucs-like-{k}": _demucs_like("demucs_like", k) for k in ("transposed", "nearest", "linear", "subpixel")},
     **{f"modified-{k}": _demucs_like("modified", k) for k in ("transposed", "subpixel")},
-    "wave-u-net": Known("torchparity.models:wave_unet", 22050, small={"channels": 4, "fitted": True}),
+    "wave-u-net": Known("torchparity.models:wave_unet", 22050, small={"channels": 4, "depth": 10, "fitted": True}),
 }
 """MelGAN of 32 base channels with three residual stacks; the article's U-Net without LSTM, of four layers, 16 channels
 in the first; its decoder of three layers, 64 channels in the last; and, at the article's sizes, Demucs, the networks
 like it, those modified, and Wave-U-Net. Small, those of Demucs have 16 channels in the first of six layers in place of
-100, and all take any length."""
+100, Wave-U-Net has 10 levels of 12 and 4 more channels in each in place of 24, and all take any length."""
 
 EIGHT = {
     "melgan": "Fig. 1, a",

@@ -82,6 +82,8 @@ class Rates:
         Net upsamplers on other ways than that of the chain, whose lines are on its grid.
     not_understood : tuple of str
         What has no description, with the reason.
+    length : int
+        Input samples, of those tried, from which on all tensors grow in proportion.
     """
 
     resamplers: tuple[Resampler, ...]
@@ -90,6 +92,7 @@ class Rates:
     chain: Chain
     branches: tuple[Resampler, ...]
     not_understood: tuple[str, ...]
+    length: int = 0
 
     @property
     def net(self) -> tuple[Resampler, ...]:
@@ -126,7 +129,9 @@ def plain(module: nn.Module, channels: int) -> Inputs:
     return inputs_of
 
 
-def rates(module: nn.Module, inputs_of: Inputs, *, output_of: Callable[[Any], Any] = lambda y: y) -> Rates:
+def rates(
+    module: nn.Module, inputs_of: Inputs, *, output_of: Callable[[Any], Any] = lambda y: y, first: int = 0
+) -> Rates:
     """Return what resamples in a module, whatever it is made of.
 
     Parameters
@@ -136,6 +141,8 @@ def rates(module: nn.Module, inputs_of: Inputs, *, output_of: Callable[[Any], An
         Makes its arguments, a tensor or a tuple, for an input of so many samples; `plain` is one.
     output_of : function
         Picks the tensor (…, time) to look at among what the module returns.
+    first : int
+        Least length that is tried: `Rates.length` of another module of its kind.
 
     Raises
     ------
@@ -150,7 +157,7 @@ def rates(module: nn.Module, inputs_of: Inputs, *, output_of: Callable[[Any], An
     >>> [(r.name, r.kind, str(r.factor)) for r in found.net], found.rate, found.chain.factor
     ([('0', 'ConvTranspose1d', '4'), ('2', 'Upsample', '2')], Fraction(8, 1), 8)
     """
-    flow = grown(module, inputs_of, output_of)
+    flow = grown(module, inputs_of, output_of, first=first)
     found = tuple(_resamplers(flow))
     net = [r for r in found if r.net]
     way = _way(flow, found)
@@ -164,7 +171,7 @@ def rates(module: nn.Module, inputs_of: Inputs, *, output_of: Callable[[Any], An
     unknown = [f"{r.name} ({r.kind}, ×{r.factor}): {r.why}" for r in found if r.layer is None and r.factor > 1]
     told = {r.name for r in found}
     unknown += [f"{c.where or 'the module'} ({c.kind}): {HIDDEN}" for c in flow.unseen if c.where not in told]
-    return Rates(found, flow.rate, grid / flow.rate, chain, others, tuple(dict.fromkeys(unknown)))
+    return Rates(found, flow.rate, grid / flow.rate, chain, others, tuple(dict.fromkeys(unknown)), flow.length)
 
 
 def _resamplers(flow: Flow) -> Iterator[Resampler]:

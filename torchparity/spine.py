@@ -48,6 +48,8 @@ class Spine:
         Output samples per input sample.
     hidden : tuple of str
         What was not understood, with the reason.
+    grown : int
+        `Rates.length`: with another draw of the same module, shorter ones need not be tried again.
     """
 
     chain: Chain
@@ -55,6 +57,7 @@ class Spine:
     seen: tuple[Seen, ...]
     rate: Fraction
     hidden: tuple[str, ...] = ()
+    grown: int = 0
 
     @property
     def undescribed(self) -> tuple[Seen, ...]:
@@ -62,8 +65,10 @@ class Spine:
         return tuple(s for s in self.seen if s.layer is None)
 
 
-def spine(module: nn.Module, channels: int, *, length: int = 32) -> Spine:
+def spine(module: nn.Module, channels: int, *, length: int = 32, first: int = 0) -> Spine:
     """Run `module` on noise of (1, channels, length) and more, and read its upsampling chain off the rates on the way.
+
+    `first` is the least length that rates are looked for with.
 
     Raises
     ------
@@ -78,11 +83,18 @@ def spine(module: nn.Module, channels: int, *, length: int = 32) -> Spine:
     if not alike(y.numpy(), run(module, x).numpy(), own_dtype(module)):
         hint = "switch dropout and other randomness off, and keep no state between calls"
         raise NotAnalysable(complaint("module", "another output for the same input", "a deterministic module", hint))
-    found = rates(module, inputs_of)
+    found = rates(module, inputs_of, first=first)
     chain = _chain(module)
     whole = chain is not None and chain.factor == found.chain.factor == found.rate
     seen = tuple(Seen(r.name, r.kind, r.layer, r.why, r.net) for r in found.resamplers)
-    return Spine(chain if whole and chain is not None else found.chain, whole, seen, found.rate, found.not_understood)
+    return Spine(
+        chain if whole and chain is not None else found.chain,
+        whole,
+        seen,
+        found.rate,
+        found.not_understood,
+        found.length,
+    )
 
 
 def _chain(module: nn.Module) -> Chain | None:

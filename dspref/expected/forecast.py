@@ -11,7 +11,7 @@ from dspref.expected.bands import Comb
 from dspref.expected.extent import Extent
 from dspref.expected.graph import INPUT, Network, Node, network
 from dspref.expected.network import Source, Step, Unknown
-from dspref.expected.spectrum import Expected, expected_spectrum
+from dspref.expected.spectrum import Expected, expected_spectrum, spectra
 from dspref.expected.walk import Signal, places, started
 from dspref.expected.width import FEW, MONO, narrow_warning
 
@@ -115,15 +115,12 @@ def forecast(
         return Forecast(on if width_terms else off, (), limits)
     names = dict.fromkeys(name for node, _ in refused for name in node.inputs if name != INPUT)
     stopped = {node.name for node, _ in refused}
-    partial = [(name, net.before(name)) for name in names]
     told = [NotPredicted(_what(node), node.name, str(why).removeprefix(f"{node.name}: ")) for node, why in refused]
     if net.output not in stopped:
         why = f"it depends on {', '.join(node.name for node, _ in refused)}"
         told.append(NotPredicted("output", net.output, why))
-    reached = tuple(
-        (name, expected_spectrum(part, source, route=route, width_terms=width_terms)) for name, part in partial
-    )
-    return Forecast(None, reached, tuple(told))
+    reached = zip(names, spectra(net, tuple(names), source, route=route, width_terms=width_terms), strict=True)
+    return Forecast(None, tuple(reached), tuple(told))
 
 
 def _limits(where: str, source: Source, on: Expected, off: Expected, *, added: bool) -> Iterator[NotPredicted]:
@@ -142,7 +139,7 @@ def _limits(where: str, source: Source, on: Expected, off: Expected, *, added: b
 
 def _twice(net: Network, source: Source) -> Iterator[NotPredicted]:
     """Yield the concatenations in which a signal occurs more than once."""
-    for node, found in places(started(Extent(1, ENDLESS), source), net):
+    for node, found in places(started(Extent(1, ENDLESS), source), net.before(net.output)):
         if isinstance(found, Signal) and found.twice:
             yield NotPredicted("shared channels", node.name, TWICE.format(", ".join(sorted(found.twice))))
 
@@ -150,7 +147,7 @@ def _twice(net: Network, source: Source) -> Iterator[NotPredicted]:
 def _refused(net: Network, source: Source) -> Iterator[tuple[Node, NotAnalysable]]:
     """Yield the places where the theory ends, whose inputs are all predicted."""
     behind: set[str] = set()
-    for node, found in places(started(Extent(1, ENDLESS), source), net):
+    for node, found in places(started(Extent(1, ENDLESS), source), net.before(net.output)):
         if isinstance(found, NotAnalysable):
             if not behind & set(node.inputs):
                 yield node, found

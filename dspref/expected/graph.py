@@ -91,11 +91,11 @@ class Network:
         """Name of the last place."""
         return self.nodes[-1].name if self.nodes else INPUT
 
-    def before(self, name: str) -> Network:
-        """Return what the place `name` depends on, which becomes the output."""
-        if name not in {INPUT, *(node.name for node in self.nodes)}:
+    def before(self, *names: str) -> Network:
+        """Return what these places depend on, the last of which becomes the output."""
+        for name in set(names) - {INPUT, *(node.name for node in self.nodes)}:
             raise ValueError(complaint("name", name, "a place of the network", f"the last one is {self.output}"))
-        needed = {name}
+        needed = set(names)
         for node in reversed(self.nodes):
             needed |= set(node.inputs) if node.name in needed else set()
         return Network(tuple(node for node in self.nodes if node.name in needed))

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from dspref.arrays import Array, as_real, complaint
 from dspref.chain import POINTWISE, Pointwise
+from dspref.expected.blocks import in_blocks
 from dspref.expected.mehler import WIDEST, coefficients, correlation, series
 from dspref.expected.network import Gate
 from dspref.expected.offsets import NONE, KernelMap, Offsets, mixed, mixed_mean
@@ -118,6 +119,10 @@ def _identity(q1: Array, q2: Array, c: Array) -> Array:
 
 def _relu(q1: Array, q2: Array, c: Array) -> Array:
     """``κ = √(q₁q₂)/(2π) · (√(1 − ρ²) + ρ (π − arccos ρ))``."""
+    return in_blocks(_relu_of, q1, q2, c)
+
+
+def _relu_of(q1: Array, q2: Array, c: Array) -> Array:
     rho = correlation(q1, q2, c)
     J = np.sqrt((1 - rho) * (1 + rho)) + rho * (np.pi - np.arccos(rho))
     return np.asarray(np.sqrt(q1) * np.sqrt(q2) / (2 * np.pi) * J)

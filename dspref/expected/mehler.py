@@ -20,6 +20,7 @@ from typing import TypeAlias
 import numpy as np
 
 from dspref.arrays import Array, as_real, complaint, frozen
+from dspref.expected.blocks import distinct, in_blocks
 
 Map: TypeAlias = Callable[[Array], Array]
 
@@ -126,24 +127,35 @@ def series(f: Map, *, widest: float = WIDEST) -> Callable[[Array, Array, Array],
     def found(variances: bytes) -> Array:
         a, rest = coefficients(f, np.frombuffer(variances))
         counts = (a**2 > NOTHING * (a**2).sum(axis=1, keepdims=True)).any(axis=0)
-        return np.concatenate([a[:, : int(np.flatnonzero(counts).max(initial=0)) + 1], np.sqrt(rest)[:, None]], axis=1)
+        there = np.flatnonzero(counts)
+        paired = len(there) > 0 and len(set((there % 2).tolist())) == 1  # an odd map, or an even one
+        a = np.where(counts, a, 0)[:, : int(there.max(initial=0)) + 1]
+        zeros = np.zeros((len(a), int(paired)))
+        return np.concatenate([a, zeros, np.sqrt(rest)[:, None]], axis=1)
 
     def V(q1: Array, q2: Array, c: Array) -> Array:
-        shape = np.broadcast_shapes(q1.shape, q2.shape, c.shape)
-        q, places = np.unique(np.concatenate([q1.ravel(), q2.ravel()]), return_inverse=True)
+        q = np.union1d(distinct(q1), distinct(q2))
         if q.max(initial=0.0) > widest:
             hint = "beyond it the map is a step, and its terms fall too slowly to be summed; lower the gain before it"
             raise ValueError(complaint("variance in front of a map", f"{q.max():g}", f"at most {widest:g}", hint))
-        a, i, j = found(q.tobytes()), places[: q1.size].reshape(q1.shape), places[q1.size :].reshape(q2.shape)
-        rho = correlation(q1, q2, c)
-        if rho.size * a.shape[1] <= SMALL:
-            return np.asarray((a[i] * a[j] * rho[..., None] ** np.arange(a.shape[1])).sum(axis=-1))
-        total = np.zeros(shape)
-        for term in a.T[::-1]:  # Horner's rule: the series in ρ from its last term
-            total = total * rho + term[i] * term[j]
-        return total
+        a, i, j = found(q.tobytes()), np.searchsorted(q, q1), np.searchsorted(q, q2)
+        return in_blocks(lambda i, j, rho: _summed(a, i, j, rho), i, j, correlation(q1, q2, c))
 
     return V
+
+
+def _summed(a: Array, i: Array, j: Array, rho: Array) -> Array:
+    """Return ``Σ_k a_ik a_jk ρ^k``; of odd or even maps every other term alone."""
+    if rho.size * a.shape[1] <= SMALL:
+        return np.asarray((a[i] * a[j] * rho[..., None] ** np.arange(a.shape[1])).sum(axis=-1))
+    there = np.flatnonzero(a.any(axis=0)) % 2
+    step = 2 if len(set(there.tolist())) == 1 else 1
+    begin = int(there[0]) if step == 2 else 0
+    power, total = rho**step, np.zeros(np.broadcast_shapes(i.shape, j.shape, rho.shape))
+    for term in a.T[begin::step][::-1]:  # Horner's rule: the series in ρ from its last term
+        total *= power
+        total += term[i] * term[j]
+    return total * rho if begin else total
 
 
 def correlation(q1: Array, q2: Array, c: Array) -> Array:

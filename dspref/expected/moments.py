@@ -15,6 +15,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from functools import wraps
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -30,6 +33,20 @@ from dspref.expected.spread import Spread
 
 BLOCK = 256
 """Lags that are mapped at a time, which bounds the memory."""
+
+
+def shared(method: Callable[..., Moments]) -> Callable[..., Moments]:
+    """Make a method compute once for each argument, while its moments are there: several outputs are often alike."""
+    made: WeakKeyDictionary[Moments, dict[Any, Moments]] = WeakKeyDictionary()
+
+    @wraps(method)
+    def once(self: Moments, *args: Any) -> Moments:
+        known = made.setdefault(self, {})
+        if args not in known:
+            known[args] = method(self, *args)
+        return known[args]
+
+    return once
 
 
 @value
@@ -67,6 +84,7 @@ class Moments:
         spread = Spread.of(source, asked)
         return cls(F, np.arange(len(r)), D, np.full(1, mean), spread)
 
+    @shared
     def drawn(self, layer: Drawn) -> Moments:
         """Return the moments behind a convolution whose kernel is drawn."""
         return _DRAWN[layer.op](self, layer)
@@ -75,13 +93,11 @@ class Moments:
         """Return ``A K Aᵀ``, A the matrix of a fixed filter."""
         P, L, s = self.period, u.factor, u.stride
         at = np.arange(P * L // math.gcd(P * L, s)) * s  # places before the decimation
-        A = np.zeros((len(at), P))
-        for k, h in enumerate(u.h):
-            rows = np.flatnonzero((at + u.offset - k) % L == 0)
-            A[rows, (at[rows] + u.offset - k) // L % P] += h
+        A = _matrix(u, at, P)
         spread = _decimated(self.spread.fixed(u), P * L, s)
-        return Moments(A @ self.F @ A.T, *_filtered_lags(self, u, at), A @ self.mean, spread)
+        return Moments((A @ (A @ self.F).T).T, *_filtered_lags(self, u, at), A @ self.mean, spread).least
 
+    @shared
     def mapped(self, stage: Pointwise | Gate, offsets: Offsets = NONE) -> Moments:
         """Return the moments behind a map, or gate, of values that are Gaussian but for offsets."""
         V, q, P, L = kernel_map(stage, offsets), self.power, self.period, offsets.phases
@@ -135,11 +151,28 @@ class Moments:
         spread = self.spread.rows(np.arange(n * self.period) % self.period)
         return Moments(np.tile(self.F, (n, n)), self.lags, np.tile(self.D, (1, n)), np.tile(self.mean, n), spread)
 
+    @property
+    def least(self) -> Moments:
+        """The same with period 1, if all of it is the same number over and over: so interpolators leave a constant."""
+        x = Moments(self.F[:1, :1], self.lags, self.D[:, :1], self.mean[:1], self.spread.rows(np.zeros(1, int)))
+        every = ((self.F, x.F), (self.D, x.D), (self.mean, x.mean), (self.spread.T, x.spread.T))
+        same = all((a == b).all() for a, b in every) and (self.spread.excess == x.spread.excess).all()
+        return x if same else self
+
     def noise_squared(self) -> Array:
         """Return ``D[n, τ] D[m, τ + d]`` averaged over n: as far as the spread asks for it."""
         if not self.spread.fresh:
             return np.zeros((self.period, 1, 1))
         return products(self.D, self.lags, self.spread.reach)
+
+
+def _matrix(u: Fixed, at: Array, P: int) -> Any:
+    """Return A (places, P), which has few numbers in a row that are not 0, as a sparse matrix."""
+    from scipy.sparse import csr_array  # which costs time
+
+    tap, row = np.nonzero((at + u.offset - np.arange(len(u.h))[:, None]) % u.factor == 0)
+    column = (at[row] + u.offset - tap) // u.factor % P
+    return csr_array((np.asarray(u.h, float)[tap], (row, column)), shape=(len(at), P))
 
 
 def _conv(x: Moments, layer: Drawn) -> Moments:

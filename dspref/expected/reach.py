@@ -82,10 +82,10 @@ class Reach:
         return Reach(min(self.lags, other.lags), min(self.apart, other.apart))
 
 
-def reach(net: Network) -> Reach:
-    """Return what is asked for at the input of a network."""
-    asked = {net.output: Reach()}
-    for node in reversed(net.before(net.output).nodes):
+def reach(net: Network, *names: str) -> Reach:
+    """Return what is asked for at the input of a network, of these places, or else of its output."""
+    asked = {name: Reach() for name in names or (net.output,)}
+    for node in reversed(net.before(*asked).nodes):
         for name in node.inputs:
             asked[name] = asked.get(name, Reach()) | asked[node.name].before(node.op)
-    return asked[INPUT]
+    return asked.get(INPUT, Reach())

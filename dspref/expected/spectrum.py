@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -19,9 +19,9 @@ from dspref.expected.graph import Network, network
 from dspref.expected.kernelmaps import slope
 from dspref.expected.moments import Moments, covariance, lines, pseudo
 from dspref.expected.network import Source, Step
-from dspref.expected.reach import reach
+from dspref.expected.reach import Reach, reach
 from dspref.expected.source import check_source
-from dspref.expected.walk import Signal, started, walk
+from dspref.expected.walk import Signal, at_places, started, there
 
 LARGEST = 4096
 """Longest period of the full recursion: matrices of 128 MiB."""
@@ -136,18 +136,53 @@ def expected_spectrum(
     >>> [(comb.divisor, comb.every_hz(44100), round(comb.power, 6)) for comb in found.combs]
     [(1, 44100.0, 0.020833), (4, 11025.0, 0.020833)]
     """
+    net = network(steps)
+    return spectra(net, (net.output,), source, route=route, width_terms=width_terms)[0]
+
+
+def spectra(
+    net: Network, names: Sequence[str], source: Source, *, route: str = "auto", width_terms: bool = True
+) -> tuple[Expected, ...]:
+    """Return what `expected_spectrum` says of several places: the network is walked through once for all of them.
+
+    Parameters
+    ----------
+    net : Network
+    names : sequence of str
+        Of places in it.
+    source, route, width_terms :
+        As of `expected_spectrum`.
+    """
     as_choice("route", route, ROUTES)
     check_source(source)
-    net = network(steps)
-    asked = reach(net) if width_terms else None
-    if route != "full":
+    asked = reach(net, *names) if width_terms else None
+    found = {} if route == "full" else _combs(net, names, source, asked, strict=route == "combs")
+    left = [name for name in names if name not in found]
+    for _, extent in at_places(started(Extent(1, LARGEST), source), net, left):
+        _ = there(extent).moments  # refuses before any work
+    for name, y in at_places(started(Moments.of(source, asked=asked), source), net, left):
+        found[name] = of_moments(there(y))
+    return tuple(found[name] for name in names)
+
+
+def _combs(
+    net: Network, names: Sequence[str], source: Source, asked: Reach | None, *, strict: bool
+) -> dict[str, Expected]:
+    """Return what levels say, of those places where there are any; of all, or the reason why not, if strict."""
+    found: dict[str, Expected] = {}
+    try:
+        start = started(Levels.of(source, asked=asked), source)
+    except NotAnalysable:
+        if strict:
+            raise
+        return found
+    for name, x in at_places(start, net, names):
         try:
-            return of_levels(walk(started(Levels.of(source, asked=asked), source), net))
+            found[name] = of_levels(there(x))
         except NotAnalysable:
-            if route == "combs":
+            if strict:
                 raise
-    _ = walk(started(Extent(1, LARGEST), source), net).moments  # refuses before any work
-    return of_moments(walk(started(Moments.of(source, asked=asked), source), net))
+    return found
 
 
 def of_levels(x: Signal[Levels]) -> Expected:
@@ -162,10 +197,11 @@ def of_levels(x: Signal[Levels]) -> Expected:
 
 def of_moments(x: Signal[Moments]) -> Expected:
     """Return what a signal's moments say."""
-    power, other, k = lines(x.moments), np.abs(pseudo(x.moments)), np.arange(x.moments.period)
+    whole = x.moments.tiled(x.divisors[-1])
+    power, other, k = lines(whole), np.abs(pseudo(whole)), np.arange(whole.period)
     first = np.array([(k * M % len(k)) == 0 for M in x.divisors]).argmax(axis=0)
     complex_ = 2 * k % len(k) != 0
-    drawn, combs = _linear_part(x, lines), []
+    drawn, combs = _linear_part(x, lambda m: lines(m.tiled(len(k)))), []
     for i, M in enumerate(x.divisors):
         own, inner = first == i, (first == i) & complex_
         if own.any():

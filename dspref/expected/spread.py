@@ -175,16 +175,16 @@ class Spread:
             return np.zeros(c.shape), replace(
                 self, T=np.zeros((len(own), 1, 1)), excess=own, offset=apart, uneven=uneven
             )
-        q1 = np.broadcast_to(q, q2.shape)
+        q1 = q[None]
         both = q1 * q2
         seen = np.maximum(variance + (0 if _paired(stage) else self.excess[:r]), 0)
         relative = (seen / both.mean(axis=1))[:, None]
         level = sway(V, q1, q2, c, (relative.max() if meant else relative.min()) * both)[0] if apart else V(q1, q2, c)
         at = np.flatnonzero(variance)
-        swayed, slopes = sway(V, q1[at], q2[at], c[at], relative[at] * both[at])
+        swayed, slopes = sway(V, q1, q2[at], c[at], relative[at] * both[at])
         if self.excess.any():  # which counts in front of this map alone
             share = variance[at, None] * both[at] / both[at].mean(axis=1, keepdims=True)
-            slopes = sway(V, q1[at], q2[at], c[at], share)[1]
+            slopes = sway(V, q1, q2[at], c[at], share)[1]
         rise = (V(q1, q2, c) if apart else level) - level
         rise[at] = swayed - level[at]
         slope = np.zeros(r)

@@ -9,7 +9,7 @@ or an identity skip around one, values are not Gaussian, and what a map makes of
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import reduce
@@ -153,19 +153,31 @@ def walk(x: Signal[C], net: Network) -> Signal[C]:
     ValueError
         If channels or rates do not fit.
     """
-    for _, found in places(x, net):
-        if isinstance(found, NotAnalysable):
-            raise found
-        x = found
+    for _, found in at_places(x, net, (net.output,)):
+        x = there(found)
     return x
 
 
+def at_places(x: Signal[C], net: Network, names: Collection[str]) -> Iterator[tuple[str, Signal[C] | NotAnalysable]]:
+    """Yield the names of these places, each with its signal or the reason why nothing is said of it."""
+    if INPUT in names:
+        yield INPUT, x
+    if names:
+        yield from ((node.name, found) for node, found in places(x, net.before(*names)) if node.name in names)
+
+
+def there(found: Signal[C] | NotAnalysable) -> Signal[C]:
+    """Return the signal, or raise the reason why there is none."""
+    if isinstance(found, NotAnalysable):
+        raise found
+    return found
+
+
 def places(x: Signal[C], net: Network) -> Iterator[tuple[Node, Signal[C] | NotAnalysable]]:
-    """Yield each place that the output depends on, with its signal or the reason why nothing is said of it.
+    """Yield each place, with its signal or the reason why nothing is said of it.
 
     Signals are dropped behind their last use.
     """
-    net = net.before(net.output)
     last = {name: node.name for node in net for name in node.inputs}
     known: dict[str, Signal[C] | NotAnalysable] = {INPUT: x}
     for node in net:

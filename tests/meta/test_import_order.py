@@ -16,6 +16,7 @@ Tiers = Sequence[Sequence[str]]
 ORDER: dict[str, Tiers] = {
     "dspref": (
         ("arrays", "commands", "symbolic.proofs", "tables"),
+        ("expected.blocks",),
         (
             "artifacts.rules",
             "claims",

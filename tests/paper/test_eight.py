@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from dspref.arrays import Array
+from dspref.expected import Expected
 from dspref.expected.visible import DIGITS
 from torchparity.expected_record import LIMITS
 from torchparity.models.eight import (
@@ -45,6 +46,11 @@ def drawn(name: str) -> Seen:
     return seen(name, draws=DRAWS, samples=SAMPLES, double=name in INTERPOLATED, **SIZES)
 
 
+@cache
+def expected(name: str) -> Expected:
+    return foreseen(name, **SIZES)
+
+
 def assert_agrees(found: Level, due: float, *, theory: float) -> None:
     """Three standard errors leave 0.3 % of sound draws out; seeds are fixed."""
     assert abs(found.db - due) <= 3 * found.error + theory, (found, due)
@@ -67,14 +73,14 @@ def test_melgan_has_it_at_half_its_rate_and_at_a_quarter() -> None:
 
 @pytest.mark.parametrize("name", [*TONAL, "modified-transposed", "modified-subpixel"])
 def test_tone_is_as_high_as_expected(name: str) -> None:
-    due = expected_height(foreseen(name, **SIZES), LINES[0])
+    due = expected_height(expected(name), LINES[0])
     assert_agrees(drawn(name).height(0), due, theory=THEORY)
 
 
 @pytest.mark.parametrize("kind", ["transposed", "subpixel"])
 def test_modification_lowers_it_as_expected(kind: str) -> None:
     names = f"demucs-like-{kind}", f"modified-{kind}"
-    before, after = (expected_height(foreseen(name, **SIZES), LINES[0]) for name in names)
+    before, after = (expected_height(expected(name), LINES[0]) for name in names)
     drop = drawn(names[0]).height(0) - drawn(names[1]).height(0)
     assert before - after > 20
     assert_agrees(drop, before - after, theory=2 * THEORY)
@@ -82,7 +88,7 @@ def test_modification_lowers_it_as_expected(kind: str) -> None:
 
 @pytest.mark.parametrize("name", INTERPOLATED)
 def test_valleys_are_as_deep_as_expected_and_hold_no_tone(name: str) -> None:
-    found, due = drawn(name), foreseen(name, **SIZES)
+    found, due = drawn(name), expected(name)
     for line, nu in enumerate(LINES):
         deep = expected_depth(due, nu)
         if deep is None:

@@ -228,7 +228,7 @@ def test_doctor_lists_versions_in_80_columns(monkeypatch: pytest.MonkeyPatch) ->
     assert result.exit_code == 0
     assert max(map(len, result.output.splitlines())) <= 80
     assert [line.split()[0] for line in result.output.splitlines()[2:]] == [
-        "python", "dspref", "numpy", "scipy", "click", "rich", "torch", "matplotlib", "soundfile",
+        "python", "dspref", "numpy", "scipy", "click", "rich", "torch", "matplotlib", "jinja2", "soundfile",
         "onnx", "onnxruntime", "joblib", "pytest", "hypothesis",
     ]  # fmt: skip
     monkeypatch.setattr(dspref.documents, "_version", lambda name: None if name == "torch" else "1.0")

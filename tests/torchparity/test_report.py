@@ -34,6 +34,8 @@ from torchparity.report.cards import CLAIMS, cards
 from torchparity.report.html import embedded
 from torchparity.report.markdown import plain
 from torchparity.report.sounds import FADE, PEAK_DB, RMS_DB, SECONDS, limit, sounds, wav
+from torchparity.report.text import text_of
+from torchparity.report.words import limits
 from torchparity.spine import Seen
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>'\"&amp;$\\frac{a}$`|\x1b\u2028"
@@ -177,6 +179,24 @@ def test_a_page_can_be_read_by_all(name: str) -> None:
     assert len(ids) == len(set(ids))
     anchors = {str(a["href"]) for a in of(elements, "a")}
     assert anchors <= {f"#{id}" for id in ids}
+
+
+def test_text_says_what_the_chain_does_besides_lines() -> None:
+    found = audit_architecture(parse("nearest x4 | conv k9 p4 | nearest x2"), name="copies", sr=16000)
+    text = " ".join(report.to_text(found).split())
+    assert "UA201 nulls of an interpolator: layers 1, 2; the last: at 8000 Hz; H(k/2) = 0 for k = 1" in text
+    rules = {card["rule"] for card in report.to_dict(found)["cards"] if card["family"] != "tones"}
+    assert {rule.id for rule in RULES if f"{rule.id} " in text} == rules
+
+
+def test_text_says_where_theory_ends_and_limits_say_it_once() -> None:
+    document = copy.deepcopy(report.to_dict(small()))
+    assert "not predicted before training" not in text_of(document)
+    for e in document["expected"]:
+        e["predicted"], e["not_predicted"] = False, [{"what": "LSTM", "where": "middle", "why": "not covered"}]
+    assert text_of(document).count("not predicted before training: LSTM at middle\n") == 1
+    said = [words for words in limits(document) if "LSTM" in words]
+    assert said == ["expected, silence, constant, noise: LSTM at middle: not covered"]
 
 
 def test_a_hostile_name_is_text() -> None:

@@ -18,6 +18,7 @@ from torchparity.report.words import (
     owned,
     shown,
     span,
+    stopped,
     strongest,
     upsamplers,
 )
@@ -28,7 +29,7 @@ def text_of(document: Document) -> str:
     blocks = [_head(document)]
     if document["runs"]:
         blocks += [_owners(document), _table(document), _inputs(document)]
-    blocks += [*_levels(document), *_cures(document), _verdict(document)]
+    blocks += [*_levels(document), *_besides(document), *_cures(document), _verdict(document)]
     return "\n\n".join([*blocks, *_against(document)]) + "\n"
 
 
@@ -98,9 +99,30 @@ def _levels(document: Document) -> list[str]:
     for stage in upsamplers(document):
         mine = owned(document, stage["owner"])
         rows.append(f"{stage['owner']:>5}  " + "".join(f"{strongest(db, mine):>14}" for _, _, db in columns))
-    told = "\n".join(_wrapped(finest(document), indent=""))
+    told = "\n".join(line for words in (finest(document), stopped(document)) for line in _wrapped(words, indent=""))
     head = "strongest new line of each layer, dB re 1: before training on average, and now:"
     return ["\n".join([head, *rows, *([told] if told else [])])]
+
+
+def _besides(document: Document) -> list[str]:
+    """Return what the chain does besides lines, a row for each rule: of nulls, where the last layer's first one is."""
+    by_rule: dict[tuple[str, str], list[Any]] = {}
+    for card in document["cards"]:
+        if card["family"] != "tones":
+            by_rule.setdefault((card["rule"], card["title"]), []).append(card)
+    rows = [f"{rule} {title}: {_places(found)}" for (rule, title), found in sorted(by_rule.items())]
+    return ["\n".join(["besides lines:", *(line for row in rows for line in _wrapped(row))])] if rows else []
+
+
+def _places(found: list[Any]) -> str:
+    """Return layers in words, and level, place and formula at the last of them."""
+    last = max(found, key=lambda card: card["owner"] or 0)
+    owners = sorted({str(card["owner"]) for card in found if card["owner"] is not None}, key=int)
+    layers = f"layer{'s' if len(owners) > 1 else ''} {', '.join(owners)}" if owners else "the whole chain"
+    level = "" if last["level_db"] is None else f"{last['level_db']:.1f} {last['reference']}"
+    where = "" if last["hz"] is None else f"at {last['hz']:.10g} Hz"
+    words = "; ".join(each for each in (where, level, last["formula"]) if each)
+    return f"{layers}; {'there' if len(owners) < 2 else 'the last'}: {words}"
 
 
 def _cures(document: Document) -> list[str]:

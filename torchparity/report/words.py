@@ -94,13 +94,22 @@ def finest(document: Document) -> str:
     return f"finest comb that shows before training: {', '.join(shown)}" if shown else ""
 
 
+def stopped(document: Document) -> str:
+    """Return in words where the theory of weights not trained yet ends; "" if it does not."""
+    ended = [e for e in document["expected"] if not e["predicted"]]
+    places = dict.fromkeys(f"{n['what']} at {n['where']}" for e in ended for n in e["not_predicted"])
+    return f"not predicted before training: {', '.join(places)}" if places else ""
+
+
 def limits(document: Document) -> list[str]:
     """Return in words what was not analysed, and what was assumed."""
     found = [f"{row['name']} ({row['type']}): {row['why']}" for row in document["not_described"]]
     found += [f["text"] for f in document["findings"] if f["level"] == "note"]
+    told: dict[str, list[str]] = {}  # what is so for several inputs is said once
     for e in document["expected"]:
-        found += [f"expected, {e['input']}: {n['what']} at {n['where']}: {n['why']}" for n in e["not_predicted"]]
-        found += [f"expected, {e['input']}: {words}" for words in e["remarks"]]
+        for words in (*(f"{n['what']} at {n['where']}: {n['why']}" for n in e["not_predicted"]), *e["remarks"]):
+            told.setdefault(words, []).append(e["input"])
+    found += [f"expected, {', '.join(dict.fromkeys(inputs))}: {words}" for words, inputs in told.items()]
     if not document["expected"] and all(row["predicted_db"] is None and not row["null"] for row in document["lines"]):
         found.append("levels of lines were not predicted, only where they can be")
     return list(dict.fromkeys([*found, *document["remarks"]]))

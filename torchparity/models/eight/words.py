@@ -51,7 +51,7 @@ DIFFERS = """
   offset, and in a wide network the floor that comes of the inner layers is stronger. The columns "at the article's
   size" are theory. Three draws of that size each showed 23.2 ± 0.6 dB (demucs-like-transposed), 11.1 ± 1.0
   (modified-transposed) and 13.4 ± 1.2 (modified-subpixel): `torchparity.models.eight.seen(name, draws=3,
-  channels=100)`, a minute and 6 GB each; this page's command does not do that.
+  channels=100)`, about a minute each; this page's command does not do that.
 - **The pictures look as those of networks without rescaling.** With weights rescaled, as Demucs's are and as section 6
   says of those that were trained, inner layers amplify, and gates make offsets of strong signals without any bias: at
   the article's size the modified tones are expected 13 and 17 dB over the floor. Fig. 9 has none; of lines expected so
@@ -65,12 +65,14 @@ DIFFERS = """
 - **Linear interpolation.** The article's picture is darkest near half the rate at 1, 3 and 5 seconds. That is
   `align_corners=True`: T samples become 4T at n (T − 1)/(4T − 1) in place of n/4, so that in six seconds the phase
   drifts by three output samples; three times it stands half a sample from the grid, where the filter has one null more
-  at half the rate. With corners aligned our picture shows the same (figures/eight-beside.png, made with `--beside`).
-  Torch's default, which the table is of, stands there all the time. Between its nulls the article's valley at
+  at half the rate. With corners aligned our picture has three such places, too (figures/eight-beside.png, made with
+  `--beside`; a little farther apart, since ends are cut off). Torch's default, which the table is of, stands there all
+  the time. Between its nulls the article's valley at
   11 025 Hz is as deep as float32 and a drifting filter leave it.
 - **0 dB.** The article's colour bars have another reference than the strongest cell: no cell of its Fig. 9 reaches
   −10 dB. Here all levels are differences.
 - **Demucs.** Fig. 1, b is called Demucs there and Demucs-like in Table 1. Both are shown; they differ by two taps in
   the encoder's second convolutions. Linear interpolation has a picture among the article's files, but not in Fig. 1.
-- **LSTM.** Theory leaves it out. The same draws without it have the same tones to 0.01 dB.
+- **LSTM.** Theory leaves it out. The same draws of Demucs-like and modified networks without it have the same tones to
+  0.01 dB.
 """
