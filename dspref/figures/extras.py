@@ -107,12 +107,8 @@ def bifrequency_maps(wanted: Wanted) -> Picture:
     """Return which input frequency gives what at which output frequency: four upsamplers by 4."""
     law = torch_default("convt", 1, 1, 8, factor=4).law
     drawn = TransposedConv(law.draw(np.random.default_rng(wanted.seed), (1, 1, 8)), stride=4)
-    rows: dict[str, Layer] = {
-        "stretch x4": ZeroStuff(4),
-        "nearest x4": Nearest(4),
-        "linear x4": Linear(4),
-        "convt k8 s4, random": drawn,
-    }
+    rows: dict[str, Layer] = {"stretch x4": ZeroStuff(4), "nearest x4": Nearest(4), "linear x4": Linear(4)}
+    rows["convt k8 s4, random"] = drawn
     return Picture(
         "bifrequency",
         "Bifrequency maps of upsamplers ×4.",
