@@ -188,7 +188,7 @@ def draw_plot(panel: Plot, ax: Axes) -> Axes:
     if panel.names:
         ax.set_xticks(range(len(panel.names)), panel.names, rotation=30, ha="right", size=8)
     ax.set_title(panel.title, size=9)
-    ax.legend(fontsize="x-small")
+    ax.legend(fontsize="x-small", framealpha=0.6)
     ax.grid(alpha=0.3)
     return ax
 
