@@ -66,6 +66,8 @@ COMMANDS = {
     "gradient": ["gradient", "--stft", "512/50/240", "--sr", "24000"],
     "response": ["response", "linear x2", "--sr", "32000"],
     "expect": ["expect", "--preset", "melgan", "--input", "ones"],
+    "figures, listed": ["figure"],
+    "a figure, checked": ["figure", "fig3", "--check"],
     "presets as JSON": ["presets", "--format", "json"],
 }
 
