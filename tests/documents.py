@@ -167,7 +167,7 @@ def differences(names: tuple[str, ...] = ()) -> Iterator[str]:
 
 
 def shown(page: str) -> Iterator[str]:
-    """Yield the commands of ours that a page shows without their output: in blocks ``sh`` and ``yaml``, indented, inline.
+    """Yield commands of ours that a page shows without their output: in blocks ``sh`` and ``yaml``, indented, inline.
 
     >>> list(shown("Say `dspref rules`, or:\\n\\n    dspref predict --sr 8000     # says it\\n"))
     ['dspref predict --sr 8000', 'dspref rules']

@@ -29,12 +29,11 @@ class Equation:
 
 def equations() -> tuple[Equation, ...]:
     """Return all equations, in the order of the pages."""
-    return tuple(
-        equation for page in sorted(PAGES.glob("*.md")) for equation in _of(page.name, page.read_text("utf-8"))
-    )
+    pages = sorted(PAGES.glob("*.md"))
+    return tuple(equation for page in pages for equation in of_page(page.name, page.read_text("utf-8")))
 
 
-def _of(name: str, page: str) -> Iterator[Equation]:
+def of_page(name: str, page: str) -> Iterator[Equation]:
     """Yield the equations of a page: what computes one stands in the paragraph below it."""
     for part in re.split(r"(?=\$\$\n[^$]*\\tag)", page)[1:]:
         found, below = TAG.search(part), re.search(r"^Computed by (.+?)\.$", part, re.MULTILINE | re.DOTALL)
