@@ -39,6 +39,8 @@ def overlap_counts(layer: Layer | Outline, time: int) -> Array:
     g = gcd(L, d) every (L/g)-th k between two bounds, or none where g does not divide m + offset. Where a border
     repeats the signal, n has no bounds.
 
+    Eq. 5.2.
+
     Parameters
     ----------
     layer : layer, or `Outline`
@@ -94,6 +96,8 @@ def border_values(layer: Layer, time: int) -> Array:
 
     ``y[m] = head(p) − head(p − NL)``, p = m + offset, ``head(p) = Σ h[k]`` over k ≤ p, k ≡ p (mod L). Where a border
     repeats the signal, ``y[m] = head(∞)`` throughout. The bias is left out.
+
+    Eq. 5.1.
 
     Parameters
     ----------

@@ -12,6 +12,7 @@ from dspref.commands.architecture import read_architecture
 from dspref.commands.cite import cite_command
 from dspref.commands.claims import claim_command, claims_command
 from dspref.commands.expect import expect
+from dspref.commands.figure import figure_command
 from dspref.commands.findings import findings
 from dspref.commands.gradient import gradient
 from dspref.commands.leakage import leakage
@@ -172,6 +173,7 @@ for _command in (
     claims_command,
     claim_command,
     cite_command,
+    figure_command,
 ):
     dspref.add_command(_command)
 

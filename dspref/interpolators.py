@@ -18,6 +18,8 @@ from dspref.stretchfilter import StretchFilter
 class Nearest:
     """Nearest-neighbour interpolation by an integer: ``y[m] = x[⌊m/L⌋]``; h is the box of length L.
 
+    Eq. 3.5.
+
     Parameters
     ----------
     factor : int
@@ -65,6 +67,8 @@ class Linear:
 
     With `align_corners` false, h is a triangle on the half-sample grid (L = 2: ¼ ¾ ¾ ¼), the border
     replicated. With `align_corners` true the grid moves with the length, so there is no normal form.
+
+    Eq. 3.6.
 
     Parameters
     ----------
@@ -123,6 +127,8 @@ class Linear:
 @value
 class FilterInterp:
     """Stretch + filter interpolation with any taps: ``y[m] = Σ_n h[m + offset − nL] x[n]``.
+
+    Eq. 1.3.
 
     Parameters
     ----------

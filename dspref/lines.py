@@ -122,6 +122,8 @@ def tone_lines(chain: Chain, *, offset: ArrayLike = 1) -> tuple[Line, ...]:
     all weights are known and no stage is nonlinear, the amplitudes are those of the steady output, with
     the input offset and every bias as sources: ``c_k = 1/S Σ_m y[m] e^{−j2πkm/S}``.
 
+    Eqs. 2.2 and 2.6.
+
     Parameters
     ----------
     chain : Chain
@@ -167,6 +169,8 @@ def whence(chain: Chain, freq: Fraction | float | str) -> Whence:
 
     Layer i can if and only if `freq` is a multiple of its input rate; the owner is the latest that can.
 
+    Eq. 2.7.
+
     Parameters
     ----------
     chain : Chain
@@ -204,6 +208,8 @@ def whence(chain: Chain, freq: Fraction | float | str) -> Whence:
 
 def images(chain: Chain, freq: Fraction | float | str) -> tuple[Image, ...]:
     """Return the replicas at the output of one component of the input: ``abs(k r₀ ± f₀)``, all k.
+
+    Eq. 4.3.
 
     Parameters
     ----------

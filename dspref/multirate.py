@@ -20,6 +20,8 @@ def stretch(x: ArrayLike, L: int) -> Array:
 
     ``y[nL] = x[n]``, zero elsewhere; in the spectrum ``Y(ν) = X(Lν)``: L − 1 images at k/L.
 
+    Eq. 1.1.
+
     Parameters
     ----------
     x : array (..., time)
@@ -155,6 +157,8 @@ def interleave(x: ArrayLike, L: int, *, order: str = "crd") -> Array:
     """Interleave groups of L channels in time: ``y[c, nL + r] = x[cL + r, n]`` (periodic shuffle).
 
     The order of channels is that of ``torch.nn.PixelShuffle`` (W. Shi et al., CVPR 2016).
+
+    Eq. 3.1.
 
     Parameters
     ----------

@@ -33,6 +33,8 @@ def correlate(
 ) -> Array:
     """Slide a kernel over the input: ``y[o, t] = Σ_i Σ_k w[o, i, k] x̃[i, ts + kd − p]``.
 
+    Eq. 1.5.
+
     Parameters
     ----------
     x : array (..., in, time)
@@ -89,6 +91,8 @@ def overlap_add(
                      │  ...   │ ┘    (J·in, time)       └ phase s−1┘
 
     one matrix product per block of time, or of several short signals, so that memory is the output and one block.
+
+    Eq. 1.4.
 
     Parameters
     ----------
@@ -178,6 +182,8 @@ def subpixel(
     ``y[c, tL + r] = Σ_i Σ_k w[cL + r, i, k] x̃[i, t + kd − p]``, w of shape (out·L, in/groups, taps); in the order
     "dcr" it is ``w[r·C + c, i, k]`` for C channels out.
 
+    Eq. 3.1.
+
     Parameters
     ----------
     x : array (..., in, time)
@@ -231,6 +237,8 @@ def linear(x: Array, L: int, *, align_corners: bool = False) -> Array:
     The position of output m is ``(m + ½)/L − ½``, held at the borders (samples as areas, Torch's default),
     or ``m (time − 1)/(L·time − 1)`` if `align_corners` (samples as points). It is kept as an integer
     numerator over an integer denominator, so i is exact, and λ is as exact as the numbers of `x`.
+
+    Eq. 3.6.
 
     Parameters
     ----------
@@ -286,6 +294,8 @@ def filter_interp(x: Array, h: Array, L: int, *, offset: int = 0, excess: int = 
     """Stretch and filter, in polyphase form: each phase of `h` filters at the low rate, then interleave.
 
     ``y[m] = Σ_n h[m + offset − nL] x[n]``, 0 ≤ m < L·time + excess; h of shape (taps,) or (out, in, taps).
+
+    Eq. 1.3.
 
     Parameters
     ----------

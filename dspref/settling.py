@@ -98,6 +98,8 @@ def steady_range(stages: Chain | Stage, time: int, *, source: str = "constant") 
 
     Before ``.start`` and from ``.stop`` on, some sample has been touched by a border.
 
+    Eq. 5.3.
+
     Parameters
     ----------
     stages : Chain or one stage

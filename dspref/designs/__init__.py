@@ -291,6 +291,8 @@ def icnr(kernel: ArrayLike, factor: int, *, order: str = "crd") -> Array:
     kernel, their sums are equal, and no offset makes a tone; and ``SubpixelConv(icnr(k, L), L)`` is ``Conv(k)``
     followed by ``Nearest(L)``, since both give sample t of the convolution L times.
 
+    Eq. 3.4.
+
     Parameters
     ----------
     kernel : array (out, in/groups, taps)

@@ -20,6 +20,8 @@ def tone_free(taps: ArrayLike, s: int, *, keep_gain: bool = False) -> Array:
     ``Σ_r (g_r/n_r) / Σ_r (1/n_r)``, which is the mean of the g_r where s divides the number of taps; this is the
     orthogonal projection. Symmetric taps stay symmetric.
 
+    Eq. 2.9.
+
     Parameters
     ----------
     taps : array (..., taps)

@@ -149,6 +149,8 @@ def quantile(q: float, *, r: float = 0.0) -> float:
 
     ``−ln(1 − q)`` for r = 0, ``Φ⁻¹((1 + q)/2)²`` for r = 1.
 
+    Eq. 6.14.
+
     Parameters
     ----------
     q : float
@@ -179,6 +181,8 @@ def share(x: float, *, r: float = 0.0) -> float:
 
     ``1 − E √(1 − r²)/(1 − r cos θ) e^{−x (1 − r cos θ)/(1 − r²)}`` over all angles θ: the density of a complex
     Gaussian, summed along rays; for r = 1, ``erf(√(x/2))``.
+
+    Eq. 6.14.
 
     Examples
     --------

@@ -26,6 +26,8 @@ SMALLEST, LARGEST = 1e-50, 1e50
 def kernel_map(stage: Pointwise | Gate, offsets: Offsets = NONE, *, apart: bool = False) -> KernelMap:
     """Return V of a map, a function of arrays that broadcast.
 
+    Eqs. 6.6 and 6.7.
+
     Parameters
     ----------
     stage : Pointwise or Gate

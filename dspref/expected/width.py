@@ -109,6 +109,8 @@ def relu_line(layer: Drawn, *, kurtosis: Any = None) -> Any:
 
     ``(κ₄ − 1)/(4 C n L)``, as δ_r moves the mean of phase r by δ_r/2, and the L phases are drawn independently.
 
+    Eq. 6.12.
+
     Parameters
     ----------
     layer : Drawn

@@ -112,6 +112,8 @@ def torch_default(
     "shuffle"  (C_in/groups)·K       1/3
     =========  ====================  ==========================
 
+    Eq. 6.10.
+
     Parameters
     ----------
     op : {'conv', 'convt', 'shuffle'}

@@ -204,6 +204,8 @@ def random_lines(
 ) -> tuple[RandomLine, ...]:
     """Return the statistics of each line that a layer of random taps makes of input offsets, k = 0 … ⌊s/2⌋.
 
+    Eq. 2.5.
+
     Parameters
     ----------
     factor, length, dilation : int

@@ -157,6 +157,8 @@ def bifrequency(chain: Linear) -> Bifrequency:
 
     Strided convolutions lower the rate, all else keeps or raises it, in any order.
 
+    Eq. 4.8.
+
     Parameters
     ----------
     chain : Chain, layer or StretchFilter

@@ -34,6 +34,8 @@ def output_psd(u: Linear, freq: Any, *, variance: Any = 1, psd: Spectrum | None 
     In general the diagonal of ``H(ν) P(Sν) Hᴴ(ν)/S``, two-sided, per cycle/sample: its mean over ν is the mean
     variance of the output.
 
+    Eq. 4.5.
+
     Parameters
     ----------
     u : layer, StretchFilter, or Chain of linear layers
@@ -78,6 +80,8 @@ def coherence(u: Linear, freq: Any, k: int, *, variance: Any = 1, psd: Spectrum 
     ``abs(Σ H_oi(ν) P H*_oi(ν + k/S))² / (Σ abs(H_oi(ν))² P · Σ abs(H_oi(ν + k/S))² P)``, sums over the inputs i.
     By Cauchy and Schwarz it is 1 for one input channel: an image is a copy. For a sum over C channels with kernels
     that point anywhere in C dimensions it is 1/C in the mean.
+
+    Eq. 4.7.
 
     Parameters
     ----------
@@ -156,6 +160,8 @@ def cyclic_variance(u: Linear, *, variance: Any = 1) -> Array:
     ``Var y[nS + r] = σ² Σ_m h[r + offset + mS]²``: the energy of the polyphase components, exact for exact taps.
     Its mean over r is ``σ² Σ h²/S``: for linear interpolation by s on the integer grid 2/3 + 1/(3s²), on the
     half-sample grid with even s 2/3 − 1/(6s²).
+
+    Eq. 4.6.
 
     Parameters
     ----------

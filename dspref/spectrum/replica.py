@@ -61,6 +61,8 @@ def replicas(
     ``k r ± f₀`` is met, r the rate where the component enters; its owner is the first layer whose output can
     hold it. The amplitude is ``c = G(f) a`` at k r + f₀ and ``G(f) a*`` at k r − f₀, ``G = H/S`` of what follows.
 
+    Eq. 4.3.
+
     Parameters
     ----------
     chain : Chain, layer or StretchFilter
@@ -120,6 +122,8 @@ def image_rejection(u: Linear, freq: Fraction | float | str) -> tuple[Replica, .
 
     ×2, f₀ in cycles per input sample: nearest neighbour tan(πf₀/2), linear on the integer grid its square,
     Torch's its cube; the bare stretch 1, so 0 dB.
+
+    Eq. 4.4.
 
     Parameters
     ----------

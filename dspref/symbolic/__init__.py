@@ -267,6 +267,8 @@ def _filled(outline: Outline, name: str, kernel: str) -> Any:
 def transfer(source: Stage | StretchFilter | Chain, z: Any = Z) -> Any:
     """Return ``H(z) = Σ_n h[n] z^{−(n − offset)}``, z = e^{j2πν} at the output rate.
 
+    Eq. 1.2.
+
     Parameters
     ----------
     source : layer, StretchFilter or linear Chain

@@ -46,6 +46,8 @@ def dirichlet(K: Any, nu: Any = NU) -> Any:
 
     At integers, where it is 0/0, it is its limit ``K (−1)^{(K−1)ν}``.
 
+    Eq. 3.5.
+
     Parameters
     ----------
     K : int, or positive integer symbol
@@ -78,6 +80,8 @@ def dirichlet(K: Any, nu: Any = NU) -> Any:
 def box_response(K: Any, nu: Any = NU) -> Any:
     """Return ``H(ν) = Σ_{n<K} e^{−j2πνn} = e^{−jπ(K−1)ν} D_K(ν)``: nearest neighbour, if K is the factor.
 
+    Eq. 3.5.
+
     Parameters
     ----------
     K : int, or positive integer symbol
@@ -109,6 +113,8 @@ def linear_response(L: Any, nu: Any = NU) -> Any:
 
     ``H(ν) = e^{−jπ(L−1)ν} D_L(ν)²/L`` for odd L; for even L, on the half-sample grid, times cos(πν):
     ``H(z) = z^{L/2} box_L(z)² (1 + z⁻¹)/(2L)``, whose null at ν = 1/2 is of third order, all others of second.
+
+    Eq. 3.7.
 
     Parameters
     ----------
@@ -143,6 +149,8 @@ def ones_level(K: Any, s: Any, k: Any) -> Any:
     """Return ``|c_k/c_0| = |sin(πkK/s)/(K sin(πk/s))|`` of an all-ones kernel of length K and factor s.
 
     A symbol k stands for orders that s does not divide; a number may be any, and is 1 where s divides it.
+
+    Eq. 2.4.
 
     Parameters
     ----------

@@ -124,6 +124,8 @@ def conditions(taps: ArrayLike, s: int) -> tuple[Condition, ...]:
     They are the coefficients of the remainder of ``H = Σ h[n] xⁿ`` by Φ_d, at most φ(d) of them, linear in the taps:
     all are zero if and only if all lines of order d vanish. All together say that the phase gains are equal.
 
+    Eq. 2.3.
+
     Parameters
     ----------
     taps : array (..., taps)
@@ -218,6 +220,8 @@ def box_factor(taps: ArrayLike, s: int) -> BoxFactor:
     """Return the highest power of the box of length s that divides H(z), and the quotient.
 
     The layer is tone-free if and only if it is at least 1.
+
+    Eq. 2.3.
 
     Parameters
     ----------

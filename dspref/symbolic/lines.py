@@ -168,6 +168,8 @@ class _Stage:
 def lines(source: Stage | StretchFilter | Chain, *, offset: ArrayLike | None = None) -> SymbolicLines:
     """Return the lines that an offset makes, exact, with symbols where taps, biases or the offset are symbols.
 
+    Eq. 2.2.
+
     Parameters
     ----------
     source : layer, StretchFilter or Chain

@@ -118,7 +118,7 @@ def told(row: Row) -> str:
     named = {
         "equation": [equation(id) for id in row.rests],
         "function": [f"`{name}`" for name in row.functions],
-        "test": [f"`{test}`" for test in row.tests],
+        "test": [told_test(test) for test in row.tests],
         "figure": [figure(name) for name in row.figures],
     }
     return "\n".join(lines + [f"- {name}: {', '.join(what)}" for name, what in named.items() if what]) + "\n"
@@ -128,6 +128,12 @@ def equation(id: str) -> str:
     """Return a link to a claim or rule, with its formula if it is short."""
     latex = statement(id).latex
     return f"[{id}](#{id.lower()})" + (f" ${latex}$" if latex and len(latex) < 50 else "")
+
+
+def told_test(id: str) -> str:
+    """Return a test by its name in words, which a page can break into lines, and its file."""
+    file, _, name = id.partition("::")
+    return f"*{name.removeprefix('test_').replace('_', ' ') or 'all of it'}* (`{file}`)"
 
 
 def figure(name: str) -> str:
