@@ -15,7 +15,15 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
 
-SYNONYMS = {"iff": r"\\Longleftrightarrow", "tfrac": r"\\frac", "dots": r"\\ldots", "bigm": "", "Big": "", "big": ""}
+SYNONYMS = {
+    "iff": r"\\Longleftrightarrow",
+    "tfrac": r"\\frac",
+    "dots": r"\\ldots",
+    "bigm": "",
+    "Big": "",
+    "big": "",
+    "mathrel": "",
+}
 """Commands that the translator lacks, and what stands for them: sizes of signs are the browser's affair."""
 
 TAG = re.compile(r"\\tag\{([^}]*)\}")

@@ -1,4 +1,4 @@
-"""Names in backticks and ids in text become links to where the site says what they are, wherever they stand.
+"""Names in backticks, and ids and numbers of equations in text, become links to what they stand for, wherever they are.
 
 A name may be any by which Python finds the object: ``Outline`` in a docstring of `dspref.boundary` is `dspref.Outline`.
 Names of parameters stay as they are; a dotted name of these libraries that Python does not find is an error.
@@ -9,16 +9,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from mathml import TAG
 from provenance import resolved
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
 OURS = ("dspref", "torchparity")
-ID = re.compile(r"\bUA-T\d+\b|\bUA\d{3}\b")
+ID = re.compile(r"\bUA-T\d+\b|\bUA\d{3}\b|\bEq\. \d+\.\d+\b")
 UNLINKED = (nodes.reference, nodes.title, nodes.literal_block, nodes.raw, pending_xref)
 """Nodes in which an id stays as it is."""
 
@@ -71,10 +74,17 @@ def link_pages(app: Sphinx, doctree: nodes.document, page: str) -> None:
         name = node.astext()
         if name in objects and name.startswith(OURS) and not isinstance(node.parent, nodes.reference):
             node.replace_self(_reference(app, env, page, name, node.deepcopy()))
-    labels = env.get_domain("std").anonlabels  # type: ignore[attr-defined]
+    labels = {**env.get_domain("std").anonlabels, **equations(Path(app.srcdir))}  # type: ignore[attr-defined]
     for text in list(doctree.findall(nodes.Text)):
         if ID.search(text) and not _inside(text, UNLINKED):
             text.parent.replace(text, list(_linked(app, page, str(text), labels)))
+
+
+@cache
+def equations(docs: Path) -> dict[str, tuple[str, str]]:
+    """Return page and place of each equation with a number, by "eq. 3.2"."""
+    pages = {path.relative_to(docs).with_suffix("").as_posix(): path.read_text("utf-8") for path in docs.rglob("*.md")}
+    return {f"eq. {number}": (page, f"eq-{number}") for page, text in pages.items() for number in TAG.findall(text)}
 
 
 def _linked(app: Sphinx, page: str, text: str, labels: dict[str, tuple[str, str]]) -> Iterator[nodes.Node]:
