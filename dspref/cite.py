@@ -16,6 +16,8 @@ from dspref.citation import Work, apa, bibtex, citation_document, citation_text,
 from dspref.claims import Claim, claims
 from dspref.texwords import tex
 
+__all__ = ["Statement", "cite", "statement", "statements"]
+
 FORMS = ("bibtex", "latex", "md", "rst", "apa", "cff")
 
 
@@ -59,6 +61,15 @@ def statements() -> dict[str, Statement]:
 
 def statement(id: str) -> Statement:
     """Return one by its id; upper and lower case are one.
+
+    Parameters
+    ----------
+    id : str
+        As "UA-T5" or "UA101".
+
+    Returns
+    -------
+    Statement
 
     Raises
     ------

@@ -8,7 +8,7 @@ hour, and writes what it saw to docs/validation; with ``--resume FOLDER`` it goe
 ``zoo`` traces and measures the decoders of other packages, each of which must be there (``pip install 'dspref[zoo]'``),
 and writes docs/validation/zoo.md; the quick suite traces those that are. ``docs`` builds the site without a network,
 with every warning an error, into docs/_build/html, looks for broken links and for anything that a page would fetch,
-opens pages in Chromium if it is there, and runs the examples in the documents and the commands of the how-tos.
+opens pages in Chromium if it is there, and runs every example and every command of the documents.
 """
 
 from __future__ import annotations

@@ -270,8 +270,8 @@ class Unknown:
     >>> try:
     ...     _ = expected_spectrum([Drawn("conv", 1, 8, 3), Unknown("LSTM")], Source(1, covariance=(1.0,)))
     ... except NotAnalysable as refusal:
-    ...     print(str(refusal)[:17])
-    layer: got LSTM;
+    ...     print(str(refusal)[:18])
+    2: layer: got LSTM
     """
 
     what: str
