@@ -106,3 +106,11 @@ def test_the_table_of_words_has_all_words_and_options_and_its_examples_can_be_re
 def test_another_output_is_noticed(due: str) -> None:
     assert alike("exact\n  compared\n1 passed in 2 s\n", "ex*\n...\n1 passed*\n")
     assert not alike("exact\n  compared\n1 passed in 2 s\n", due)
+
+
+def test_the_readme_counts_the_wrong_layers_that_there_are_and_installs_in_two_commands() -> None:
+    from torchparity.mutants import registered
+
+    assert f"of {len(registered())} layers that are wrong on purpose" in " ".join(PAGES["README.md"].split())
+    assert f"(all {len(registered())};" in PAGES["README.md"]
+    assert len(re.findall(r"^pip install ", PAGES["README.md"], re.MULTILINE)) == 2
