@@ -12,7 +12,7 @@ import pytest
 
 from dspref.chain import POINTWISE
 from dspref.spec import LETTERS, parse
-from tests.documents import alike, blocks, commands, differences, misunderstood, pages, quick, replay, shown
+from tests.documents import alike, blocks, commands, misunderstood, pages, quick, replay, shown
 
 PAGES = {name: path.read_text("utf-8") for name, path in pages().items()}
 RUN = {
@@ -75,10 +75,6 @@ def test_a_page_that_shows_another_output_is_noticed(shown: str, other: str, tmp
     (found,) = replay(PAGE.replace(shown, other), tmp_path)
     assert found.endswith(f"is not what the page shows:\n{found.partition('page shows:')[2].lstrip()}")
     assert other.strip() in found.partition("page shows:")[2]
-
-
-def test_only_pages_that_are_named_are_followed() -> None:
-    assert not list(differences(("index.md of another site",)))
 
 
 def grammar() -> dict[str, str]:
