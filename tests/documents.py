@@ -1,6 +1,6 @@
 """Pages as data: their blocks, the files that they show, and their commands, run in order and held to what is shown.
 
-`python -m tests docs` runs all of it by `differences`; the quick suite runs what takes milliseconds (`in_process`).
+``python -m tests docs`` runs all of it; the quick suite runs what takes milliseconds (`in_process`).
 
 A page is followed as its reader would: a block of a file is written, a block ``console`` is run, each in its turn,
 in an empty folder. In the output that is shown "..." stands for any lines, and "*" for the rest of one.
@@ -13,7 +13,6 @@ import re
 import shlex
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import chdir
 from dataclasses import dataclass
@@ -152,18 +151,6 @@ def replay(page: str, folder: Path, *, only: Callable[[str], bool] = lambda comm
                 output = (in_process if quick(command) else in_shell)(command, folder)
                 if not alike(output, due):
                     yield f"$ {command}\n{output}\nis not what the page shows:\n{due}"
-
-
-def differences(names: tuple[str, ...] = ()) -> Iterator[str]:
-    """Follow pages, all of them if none is named, each in a folder of its own; yield what is not as shown.
-
-    This is what ``python -m tests docs`` calls: some minutes.
-    """
-    for name, path in pages().items():
-        if not names or name in names:
-            with tempfile.TemporaryDirectory() as folder:
-                for found in replay(path.read_text("utf-8"), Path(folder)):
-                    yield f"{name}: {found}"
 
 
 def shown(page: str) -> Iterator[str]:

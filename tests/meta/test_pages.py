@@ -12,7 +12,7 @@ import pytest
 
 from dspref.chain import POINTWISE
 from dspref.spec import LETTERS, parse
-from tests.documents import alike, blocks, commands, differences, misunderstood, pages, quick, replay, shown
+from tests.documents import alike, blocks, commands, misunderstood, pages, quick, replay, shown
 
 PAGES = {name: path.read_text("utf-8") for name, path in pages().items()}
 RUN = {
@@ -77,10 +77,6 @@ def test_a_page_that_shows_another_output_is_noticed(shown: str, other: str, tmp
     assert other.strip() in found.partition("page shows:")[2]
 
 
-def test_only_pages_that_are_named_are_followed() -> None:
-    assert not list(differences(("index.md of another site",)))
-
-
 def grammar() -> dict[str, str]:
     """Return the words for layers in the page's table, each with what it says of their options."""
     table = PAGES["verify.md"].partition("| word | meaning |")[2].partition("\n\n")[0]
@@ -106,3 +102,11 @@ def test_the_table_of_words_has_all_words_and_options_and_its_examples_can_be_re
 def test_another_output_is_noticed(due: str) -> None:
     assert alike("exact\n  compared\n1 passed in 2 s\n", "ex*\n...\n1 passed*\n")
     assert not alike("exact\n  compared\n1 passed in 2 s\n", due)
+
+
+def test_the_readme_counts_the_wrong_layers_that_there_are_and_installs_in_two_commands() -> None:
+    from torchparity.mutants import registered
+
+    assert f"of {len(registered())} layers that are wrong on purpose" in " ".join(PAGES["README.md"].split())
+    assert f"(all {len(registered())};" in PAGES["README.md"]
+    assert len(re.findall(r"^pip install ", PAGES["README.md"], re.MULTILINE)) == 2
