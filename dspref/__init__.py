@@ -98,6 +98,7 @@ _LATE = {
 _MODULES = (
     "artifacts",
     "boundary",
+    "cite",
     "claims",
     "designs",
     "expected",

@@ -63,6 +63,8 @@ def adjoint(layer: Any, x: ArrayLike, g: ArrayLike, *, wrt: Iterable[str] = WRT)
 
     and what a border rule took from several places is added up in the sample that it came from.
 
+    Eq. 7.7.
+
     Parameters
     ----------
     layer : layer of dspref, Pointwise (relu, leaky) or Chain

@@ -26,6 +26,8 @@ from dspref.multirate import polyphase
 from dspref.outline import Outline
 from dspref.settling import constant, linear_part, ones_of, steady_range, steady_response
 
+__all__ = ["Boundary", "border_values", "boundary", "overlap_counts"]
+
 LONGEST = 1 << 24
 """Output samples that are worth to be computed: a border is the same for all longer signals."""
 
@@ -36,6 +38,8 @@ def overlap_counts(layer: Layer | Outline, time: int) -> Array:
     The taps at sample m are the solutions of ``nL + kd = m + offset``, 0 ≤ n < N, 0 ≤ k < K, d the dilation: with
     g = gcd(L, d) every (L/g)-th k between two bounds, or none where g does not divide m + offset. Where a border
     repeats the signal, n has no bounds.
+
+    Eq. 5.2.
 
     Parameters
     ----------
@@ -93,6 +97,8 @@ def border_values(layer: Layer, time: int) -> Array:
     ``y[m] = head(p) − head(p − NL)``, p = m + offset, ``head(p) = Σ h[k]`` over k ≤ p, k ≡ p (mod L). Where a border
     repeats the signal, ``y[m] = head(∞)`` throughout. The bias is left out.
 
+    Eq. 5.1.
+
     Parameters
     ----------
     layer : layer with weights
@@ -103,6 +109,13 @@ def border_values(layer: Layer, time: int) -> Array:
     Returns
     -------
     array (out, in, length), or (length,) where every channel is filtered alike
+
+    Raises
+    ------
+    ValueError
+        If the time is below 0.
+    NotAnalysable
+        If the layer is not linear.
 
     Examples
     --------
@@ -215,6 +228,10 @@ def boundary(stages: Chain | Stage, time: int, *, offset: ArrayLike = 1) -> Boun
         Input samples.
     offset : number or array (in,)
         The constant. Biases work too.
+
+    Returns
+    -------
+    Boundary
 
     Raises
     ------

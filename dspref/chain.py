@@ -51,6 +51,20 @@ POINTWISE: dict[str, tuple[Callable[..., Array], tuple[float, ...]]] = {
 class Pointwise:
     """A nonlinear map of each sample: it keeps where lines are, and voids what is known of their level.
 
+    Parameters
+    ----------
+    name : str
+        One of `dspref.chain.POINTWISE`, as "relu", "leaky", "tanh".
+    parameters : tuple of float
+        As (0.2,) for "leaky"; those that are left out are Torch's.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, or there are too many parameters.
+    NotAnalysable
+        By ``normal``: it is not linear.
+
     Examples
     --------
     >>> Pointwise("leaky", (0.5,))(np.array([[-2.0, 2.0]]))
@@ -152,6 +166,8 @@ class Chain:
     def rates(self, sr: Fraction | float) -> tuple[Fraction, ...]:
         """Return the rate in Hz at the input of each stage and, last, at the output (`sr`).
 
+        Eq. 2.6.
+
         Examples
         --------
         >>> from dspref import Nearest
@@ -162,7 +178,7 @@ class Chain:
         return (rate, *(rate := rate * stage.factor for stage in self.stages))
 
     def collapse(self) -> StretchFilter:
-        """Return the one stretch + filter that the chain is in the steady state, biases apart."""
+        """Return the one stretch + filter that the chain is in the steady state, biases apart (Eq. 1.6)."""
         if not self.stages:
             return StretchFilter(1, np.ones(1, int))
         return reduce(lambda first, then: then @ first, (_normal(stage) for stage in self.stages))
@@ -186,6 +202,8 @@ class Chain:
 
     def offset_response(self, offset: ArrayLike = 1) -> Array:
         """Return one period of the steady output for a constant input: input offset and every bias at work.
+
+        Eq. 2.8.
 
         Parameters
         ----------

@@ -9,8 +9,10 @@ import click
 from dspref import __version__
 from dspref.commands.advise import advise
 from dspref.commands.architecture import read_architecture
+from dspref.commands.cite import cite_command
 from dspref.commands.claims import claim_command, claims_command
 from dspref.commands.expect import expect
+from dspref.commands.figure import figure_command
 from dspref.commands.findings import findings
 from dspref.commands.gradient import gradient
 from dspref.commands.leakage import leakage
@@ -170,6 +172,8 @@ for _command in (
     explain,
     claims_command,
     claim_command,
+    cite_command,
+    figure_command,
 ):
     dspref.add_command(_command)
 

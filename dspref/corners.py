@@ -23,6 +23,11 @@ NUMBERS = ("integer", "real")
 class Case(NamedTuple):
     """A layer, and an input for it: ``layer, x = case``.
 
+    Attributes
+    ----------
+    layer : Layer
+    x : array (batch, channel, time)
+
     Examples
     --------
     >>> case = Case(Nearest(2), np.array([[1, 2]]))

@@ -90,6 +90,23 @@ def _corners(kind: str) -> str:
 def corner(kind: str, stratum: Stratum | None = None, *, numbers: str = "integer") -> st.SearchStrategy[Case]:
     """Return cases from one corner of a kind's parameter space (`dspref.strata`), or from all of it.
 
+    Parameters
+    ----------
+    kind : str
+        Of layer, as "convt".
+    stratum : Stratum, optional
+        One of `dspref.strata`; all if not given.
+    numbers : {'integer', 'real'}
+
+    Returns
+    -------
+    strategy of Case
+
+    Raises
+    ------
+    ValueError
+        If the kind is unknown, or the corner is not one of `dspref.strata`.
+
     Examples
     --------
     >>> from hypothesis import given

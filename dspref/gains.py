@@ -19,6 +19,8 @@ def gains(chain: Chain, freqs: Iterable[Fraction]) -> Array:
     Sν ≡ f₀ (mod 1). By the noble identities ``G(ν) = Π G_i(ν s_{i+1}⋯s_n)``, which is taken from the first layer
     on, at the few frequencies that differ there: the taps are never convolved, and phases are exact.
 
+    Eq. 4.1.
+
     Parameters
     ----------
     chain : Chain

@@ -41,6 +41,14 @@ class Interpolate:
     align_corners : bool
         For linear and cubic: the first and the last output stand on the first and the last input.
 
+    Raises
+    ------
+    ValueError
+        If the mode is unknown, not exactly one of scale and size is given, the scale is not above 0, or an option has
+        no meaning for the mode.
+    NotAnalysable
+        By ``factor``, for a size, which is no rate.
+
     Examples
     --------
     >>> Interpolate("nearest", scale_factor="3/2")([[10, 20]])

@@ -18,6 +18,18 @@ from dspref.stretchfilter import StretchFilter
 class Nearest:
     """Nearest-neighbour interpolation by an integer: ``y[m] = x[⌊m/L⌋]``; h is the box of length L.
 
+    Eq. 3.5.
+
+    Parameters
+    ----------
+    factor : int
+        L, at least 1.
+
+    Raises
+    ------
+    ValueError
+        If the factor is below 1.
+
     Examples
     --------
     >>> Nearest(3)([[1, 2]])
@@ -55,6 +67,22 @@ class Linear:
 
     With `align_corners` false, h is a triangle on the half-sample grid (L = 2: ¼ ¾ ¾ ¼), the border
     replicated. With `align_corners` true the grid moves with the length, so there is no normal form.
+
+    Eq. 3.6.
+
+    Parameters
+    ----------
+    factor : int
+        L, at least 1.
+    align_corners : bool
+        Whether the first and last samples stay where they are, as in Torch.
+
+    Raises
+    ------
+    ValueError
+        If the factor is below 1.
+    NotAnalysable
+        By ``normal``, if corners are aligned.
 
     Examples
     --------
@@ -100,6 +128,8 @@ class Linear:
 class FilterInterp:
     """Stretch + filter interpolation with any taps: ``y[m] = Σ_n h[m + offset − nL] x[n]``.
 
+    Eq. 1.3.
+
     Parameters
     ----------
     factor : int
@@ -109,6 +139,11 @@ class FilterInterp:
         Delay taken away, in output samples; ``(taps − 1)//2`` centres a symmetric filter.
     excess : int
         Output length less L·time.
+
+    Raises
+    ------
+    ValueError
+        If the factor is below 1, or taps have another number of axes than one or three.
 
     Examples
     --------
@@ -159,6 +194,16 @@ class FilterInterp:
 
 def ZeroStuff(factor: int) -> FilterInterp:
     """Return the bare stretch as a layer: every image at 0 dB.
+
+    Parameters
+    ----------
+    factor : int
+        L, at least 1.
+
+    Returns
+    -------
+    FilterInterp
+        Of one tap, 1.
 
     Examples
     --------

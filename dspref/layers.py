@@ -70,6 +70,8 @@ class Layer(Protocol):
 class Conv:
     """Convolution, as ``torch.nn.Conv1d``: ``y[o, t] = Σ_i Σ_k w[o, i, k] x̃[i, ts + kd − p] + b[o]``.
 
+    Eq. 1.5.
+
     Parameters
     ----------
     weight : array (out, in/groups, taps)
@@ -78,6 +80,14 @@ class Conv:
     padding : int, 'same' or 'valid'
     bias : array (out,), optional
     padding_mode : {'zeros', 'reflect', 'replicate', 'circular'}
+
+    Raises
+    ------
+    ValueError
+        If weights have not three axes, a count is not in range, groups do not divide the channels, the bias does not
+        fit, or "same" meets a stride.
+    NotAnalysable
+        By ``normal``, for a stride above 1.
 
     Examples
     --------
@@ -162,12 +172,20 @@ class TransposedConv:
     ``y[o, ns + kd − p] += w[i, o, k] x[i, n]``, plus the bias, over (time − 1)s − 2p + d(taps − 1) +
     output_padding + 1 samples.
 
+    Eq. 1.4.
+
     Parameters
     ----------
     weight : array (in, out/groups, taps)
     stride, padding, output_padding, dilation, groups : int
         As in Torch; ``output_padding < max(stride, dilation)``.
     bias : array (out,), optional
+
+    Raises
+    ------
+    ValueError
+        If weights have not three axes, a count is not in range, groups do not divide the channels, the bias does not
+        fit, or output padding is not below stride or dilation.
 
     Examples
     --------
@@ -250,6 +268,8 @@ class SubpixelConv:
 
     ``y[c, tL + r] = Σ_i Σ_k w[cL + r, i, k] x̃[i, t + kd − p] + b[cL + r]``
 
+    Eq. 3.1.
+
     Parameters
     ----------
     weight : array (out·L, in/groups, taps)
@@ -260,6 +280,11 @@ class SubpixelConv:
     order : {'crd', 'dcr'}
         Which channel of the convolution is phase r of channel c of C: cL + r, as ``torch.nn.PixelShuffle``, or
         r·C + c; see `dspref.interleave`.
+
+    Raises
+    ------
+    ValueError
+        If the factor does not divide the output channels, or the order is unknown; and as `Conv`.
 
     Examples
     --------
@@ -325,7 +350,10 @@ class SubpixelConv:
 
     @property
     def normal(self) -> StretchFilter:
-        """H = the L reversed phase filters interleaved, offset = (taps − 1 − p)L, excess = L(2p − taps + 1)."""
+        """H = the L reversed phase filters interleaved, offset = (taps − 1 − p)L, excess = L(2p − taps + 1).
+
+        Eq. 3.2.
+        """
         L = self.factor
         low = dense(op.zero_stuff(self.weight, self.dilation)[..., ::-1], self.groups)
         h = interleave(low.swapaxes(0, 1), L, order=self.order).swapaxes(0, 1)
@@ -336,5 +364,5 @@ class SubpixelConv:
 
     @property
     def bias_phases(self) -> Array | None:
-        """The bias by phase, (out, L)."""
+        """The bias by phase, (out, L), whose spectrum is Eq. 3.3."""
         return None if self.bias is None else interleave(self.bias[:, None], self.factor, order=self.order)

@@ -122,6 +122,8 @@ def tone_lines(chain: Chain, *, offset: ArrayLike = 1) -> tuple[Line, ...]:
     all weights are known and no stage is nonlinear, the amplitudes are those of the steady output, with
     the input offset and every bias as sources: ``c_k = 1/S Σ_m y[m] e^{−j2πkm/S}``.
 
+    Eqs. 2.2 and 2.6.
+
     Parameters
     ----------
     chain : Chain
@@ -167,6 +169,19 @@ def whence(chain: Chain, freq: Fraction | float | str) -> Whence:
 
     Layer i can if and only if `freq` is a multiple of its input rate; the owner is the latest that can.
 
+    Eq. 2.7.
+
+    Parameters
+    ----------
+    chain : Chain
+    freq : Fraction, text, or short binary float
+        Cycles per output sample, 0 … 1/2; "1/8" and 0.125 are exact, 0.1 is not.
+
+    Returns
+    -------
+    Whence
+        The owner, other layers that could have made the line, and the nearest line that can be.
+
     Raises
     ------
     ValueError
@@ -194,6 +209,8 @@ def whence(chain: Chain, freq: Fraction | float | str) -> Whence:
 def images(chain: Chain, freq: Fraction | float | str) -> tuple[Image, ...]:
     """Return the replicas at the output of one component of the input: ``abs(k r₀ ± f₀)``, all k.
 
+    Eq. 4.3.
+
     Parameters
     ----------
     chain : Chain
@@ -203,6 +220,13 @@ def images(chain: Chain, freq: Fraction | float | str) -> tuple[Image, ...]:
     Returns
     -------
     tuple of Image, by frequency; the component itself has order 0.
+
+    Raises
+    ------
+    ValueError
+        If the frequency is beyond 0 … 1/2.
+    NotAnalysable
+        If a stage lowers the rate or has no fixed grid.
 
     Examples
     --------

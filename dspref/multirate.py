@@ -20,6 +20,8 @@ def stretch(x: ArrayLike, L: int) -> Array:
 
     ``y[nL] = x[n]``, zero elsewhere; in the spectrum ``Y(ν) = X(Lν)``: L − 1 images at k/L.
 
+    Eq. 1.1.
+
     Parameters
     ----------
     x : array (..., time)
@@ -29,6 +31,11 @@ def stretch(x: ArrayLike, L: int) -> Array:
     Returns
     -------
     array (..., L·time), of the same dtype.
+
+    Raises
+    ------
+    ValueError
+        If L is below 1.
 
     Examples
     --------
@@ -45,6 +52,24 @@ def decimate(x: ArrayLike, M: int, *, phase: int = 0) -> Array:
     """Keep every M-th sample, starting at `phase` (the decimator ↓M, with no filter before it).
 
     ``y[n] = x[nM + phase]``
+
+    Parameters
+    ----------
+    x : array (..., time)
+    M : int
+        Samples out of which one is kept, at least 1.
+    phase : int
+        The first that is kept, at least 0.
+
+    Returns
+    -------
+    array (..., ⌈(time − phase)/M⌉)
+        A copy.
+
+    Raises
+    ------
+    ValueError
+        If M is below 1 or the phase below 0.
 
     Examples
     --------
@@ -66,6 +91,11 @@ def convolve(x: ArrayLike, h: ArrayLike) -> Array:
     Returns
     -------
     array (..., time + taps − 1) or (..., out, time + taps − 1)
+
+    Raises
+    ------
+    ValueError
+        If the input has other channels than the taps' second axis.
 
     Examples
     --------
@@ -103,6 +133,11 @@ def polyphase(x: ArrayLike, L: int, *, order: str = "crd") -> Array:
     -------
     array (..., channel·L, ⌈time/L⌉)
 
+    Raises
+    ------
+    ValueError
+        If L is below 1, or the order is unknown.
+
     Examples
     --------
     >>> polyphase([0, 1, 2, 3, 4], 2)
@@ -123,6 +158,8 @@ def interleave(x: ArrayLike, L: int, *, order: str = "crd") -> Array:
 
     The order of channels is that of ``torch.nn.PixelShuffle`` (W. Shi et al., CVPR 2016).
 
+    Eq. 3.1.
+
     Parameters
     ----------
     x : array (..., channel·L, time)
@@ -134,6 +171,11 @@ def interleave(x: ArrayLike, L: int, *, order: str = "crd") -> Array:
     Returns
     -------
     array (..., channel, time·L)
+
+    Raises
+    ------
+    ValueError
+        If L does not divide the channels, or the order is unknown.
 
     Examples
     --------
@@ -164,6 +206,22 @@ def extend(x: ArrayLike, left: int, right: int, *, border: str = "zeros") -> Arr
 
     Reflection needs ``time > max(left, right)``, circular extension ``time >= max(left, right)``, as in
     Torch: beyond that it would wrap more than once.
+
+    Parameters
+    ----------
+    x : array (..., time)
+    left, right : int
+        Samples to add, at least 0.
+    border : {'zeros', 'reflect', 'replicate', 'circular'}
+
+    Returns
+    -------
+    array (..., left + time + right)
+
+    Raises
+    ------
+    ValueError
+        If the rule is unknown, or the signal is too short for it.
 
     Examples
     --------

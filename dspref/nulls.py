@@ -15,6 +15,8 @@ from dspref.arrays import Array, as_fractions
 from dspref.chain import Chain
 from dspref.cyclotomic import fold, primes
 
+__all__ = ["multiplicity", "vanishes"]
+
 SMALL = 1 << 18
 """Products of Fractions that are worth a proof: about a second."""
 
@@ -77,6 +79,17 @@ def vanishes(h: Array, q: int) -> bool:
     ``z^q − 1``: the product is zero at every q-th root of unity but the primitive ones. No rounding, so a
     null is a null.
 
+    Parameters
+    ----------
+    h : array (..., taps)
+        Integers or Fractions.
+    q : int
+        Order of the roots of unity, at least 1: frequencies p/q in cycles per sample.
+
+    Returns
+    -------
+    bool
+
     Examples
     --------
     >>> vanishes(np.ones(6, int), 3), vanishes(np.array([1, 2, 1]), 3)
@@ -95,6 +108,17 @@ def multiplicity(h: Array, q: int) -> int:
     """Return how often Φ_q divides taps (..., taps) of integers, not all zero: so often do its zeros repeat.
 
     The derivatives of ``H = Σ h[n] xⁿ`` have, in terms of x d/dx, taps h[n] n, h[n] n², …
+
+    Parameters
+    ----------
+    h : integer array (..., taps)
+    q : int
+        Order of the roots of unity, at least 1.
+
+    Returns
+    -------
+    int
+        0 if it does not.
 
     Examples
     --------

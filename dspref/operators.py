@@ -33,6 +33,8 @@ def correlate(
 ) -> Array:
     """Slide a kernel over the input: ``y[o, t] = Σ_i Σ_k w[o, i, k] x̃[i, ts + kd − p]``.
 
+    Eq. 1.5.
+
     Parameters
     ----------
     x : array (..., in, time)
@@ -40,6 +42,10 @@ def correlate(
         As ``torch.nn.Conv1d.weight``: a correlation, the kernel is not flipped.
     pads : (left, right)
         By how many samples the border rule extends the input.
+    stride, dilation, groups : int
+        s, d, and the groups into which channels are split, each at least 1.
+    border : {'zeros', 'reflect', 'replicate', 'circular'}
+        What stands beyond the ends.
 
     Returns
     -------
@@ -86,13 +92,17 @@ def overlap_add(
 
     one matrix product per block of time, or of several short signals, so that memory is the output and one block.
 
+    Eq. 1.4.
+
     Parameters
     ----------
     x : array (..., in, time)
     w : array (in, out/groups, taps)
         As ``torch.nn.ConvTranspose1d.weight``.
-    E : array, optional
+    E : array (groups, out/groups · s, in/groups · J), optional
         `phase_matrix` of these weights, if it is at hand.
+    stride, padding, output_padding, dilation, groups : int
+        s, p, samples more at the end, d, and groups of channels, as in Torch.
 
     Returns
     -------
@@ -172,6 +182,25 @@ def subpixel(
     ``y[c, tL + r] = Σ_i Σ_k w[cL + r, i, k] x̃[i, t + kd − p]``, w of shape (out·L, in/groups, taps); in the order
     "dcr" it is ``w[r·C + c, i, k]`` for C channels out.
 
+    Eq. 3.1.
+
+    Parameters
+    ----------
+    x : array (..., in, time)
+    w : array (out·L, in/groups, taps)
+    L : int
+        Factor.
+    pads : (left, right)
+        Samples by which the border rule extends the input.
+    dilation, groups : int
+    border : {'zeros', 'reflect', 'replicate', 'circular'}
+    order : {'crd', 'dcr'}
+        Of the channels, as for `dspref.interleave`.
+
+    Returns
+    -------
+    array (..., out, L·(time + left + right − d(taps − 1)))
+
     Examples
     --------
     >>> subpixel(np.array([[1, 10]]), np.array([[[1]], [[2]]]), 2)
@@ -183,6 +212,16 @@ def subpixel(
 
 def nearest(x: Array, L: int) -> Array:
     """Repeat every sample L times: ``y[m] = x[⌊m/L⌋]``.
+
+    Parameters
+    ----------
+    x : array (..., time)
+    L : int
+        Factor, at least 1.
+
+    Returns
+    -------
+    array (..., L·time)
 
     Examples
     --------
@@ -198,6 +237,20 @@ def linear(x: Array, L: int, *, align_corners: bool = False) -> Array:
     The position of output m is ``(m + ½)/L − ½``, held at the borders (samples as areas, Torch's default),
     or ``m (time − 1)/(L·time − 1)`` if `align_corners` (samples as points). It is kept as an integer
     numerator over an integer denominator, so i is exact, and λ is as exact as the numbers of `x`.
+
+    Eq. 3.6.
+
+    Parameters
+    ----------
+    x : array (..., time)
+    L : int
+        Factor, at least 1.
+    align_corners : bool
+        Whether samples are points, the first and last of which stay where they are.
+
+    Returns
+    -------
+    array (..., L·time)
 
     Examples
     --------
@@ -241,6 +294,21 @@ def filter_interp(x: Array, h: Array, L: int, *, offset: int = 0, excess: int = 
     """Stretch and filter, in polyphase form: each phase of `h` filters at the low rate, then interleave.
 
     ``y[m] = Σ_n h[m + offset − nL] x[n]``, 0 ≤ m < L·time + excess; h of shape (taps,) or (out, in, taps).
+
+    Eq. 1.3.
+
+    Parameters
+    ----------
+    x : array (..., in, time), or (..., time) if h has one axis
+    h : array (out, in, taps), or (taps,) to filter every channel alike
+    L : int
+        Factor.
+    offset, excess : int
+        Output samples dropped first, and made beyond L·time.
+
+    Returns
+    -------
+    array (..., out, L·time + excess), or (..., L·time + excess)
 
     Examples
     --------

@@ -34,6 +34,11 @@ class Outline:
     padding, output_padding, dilation, groups : int
         Heads have none of them, but for "istft": `padding` is what is cut at either end.
 
+    Raises
+    ------
+    ValueError
+        If the word is unknown, a count is not in range, or an option is not one of that layer.
+
     Examples
     --------
     >>> Outline("convt", 3, stride=2).overlap

@@ -16,6 +16,8 @@ from dspref.spectrum import spectrogram
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+__all__ = ["mark_lines", "plot_spectrogram"]
+
 MARKED = 12
 """Owners with more lines than this are marked by their spacing, not line by line."""
 
@@ -44,10 +46,24 @@ def plot_spectrogram(
     ax : Axes, optional
     span_db : float
         Range of levels below the strongest, 0 Hz left out.
+    size : int
+        Samples of a frame.
 
     Returns
     -------
     Axes
+
+    Raises
+    ------
+    ValueError
+        As `dspref.spectrogram`.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> ax = plot_spectrogram(np.cos(np.pi / 4 * np.arange(8000)), 16000, ax=Figure().subplots())
+    >>> ax.get_xlabel(), ax.get_ylabel()
+    ('time (seconds)', 'frequency (Hz)')
     """
     if ax is None:
         import matplotlib.pyplot as plt
@@ -67,7 +83,32 @@ def plot_spectrogram(
 
 
 def mark_lines(ax: Axes, lines: Sequence[Line], sr: float, *, standing: Collection[Fraction] | None = None) -> None:
-    """Mark predicted lines outside the right edge: a column of ticks for each owner, under its number."""
+    """Mark predicted lines outside the right edge: a column of ticks for each owner, under its number.
+
+    Parameters
+    ----------
+    ax : Axes
+        Of a picture of frequency in Hz over time.
+    lines : sequence of Line
+    sr : float
+        Sampling rate in Hz.
+    standing : frequencies of lines, optional
+        Those that were measured, in cycles per sample: the others are drawn pale.
+
+    Returns
+    -------
+    None
+        The axes are changed.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from dspref import parse, tone_lines
+    >>> ax = Figure().subplots()
+    >>> mark_lines(ax, tone_lines(parse("convt k4 s2 | convt k4 s2")), 16000)
+    >>> [text.get_text() for text in ax.texts]  # the layers that make lines
+    ['1', '2']
+    """
     from matplotlib import colormaps
 
     outside = ax.get_yaxis_transform()

@@ -124,6 +124,16 @@ PRESETS: dict[str, Preset] = {known.name: known for known in (*_ALL, *SYSTEMS)}
 def preset(name: str) -> Preset:
     """Return a known architecture.
 
+    Parameters
+    ----------
+    name : str
+        As "melgan"; ``dspref presets`` lists them.
+
+    Returns
+    -------
+    Preset
+        Chain, rate in Hz, and source.
+
     Raises
     ------
     ValueError

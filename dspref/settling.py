@@ -25,6 +25,8 @@ from dspref.layers import Conv, Layer, SubpixelConv, TransposedConv
 from dspref.outline import WEIGHTS_HINT, Outline
 from dspref.stretchfilter import StretchFilter
 
+__all__ = ["measured_range", "steady_range", "steady_response"]
+
 SOURCES = ("constant", "any")
 """What the input may be: a constant, which some borders continue, or anything, which none does."""
 
@@ -96,6 +98,8 @@ def steady_range(stages: Chain | Stage, time: int, *, source: str = "constant") 
 
     Before ``.start`` and from ``.stop`` on, some sample has been touched by a border.
 
+    Eq. 5.3.
+
     Parameters
     ----------
     stages : Chain or one stage
@@ -106,6 +110,11 @@ def steady_range(stages: Chain | Stage, time: int, *, source: str = "constant") 
     source : {'constant', 'any'}
         For a constant, borders that repeat the signal leave no trace as long as the steady state is a constant;
         for any input they do.
+
+    Returns
+    -------
+    slice
+        Of output samples; empty if there are none.
 
     Raises
     ------
@@ -173,9 +182,22 @@ def steady_response(stages: Chain | Stage, *, offset: ArrayLike = 1) -> Array:
     As `Chain.offset_response`, and through pointwise maps and strided convolutions too: what repeats every Q samples
     repeats every QL behind a stretch, every Q/gcd(Q, M) behind a decimation, every Q behind a map.
 
+    Parameters
+    ----------
+    stages : Chain or one stage, with weights
+    offset : number or array (in,)
+        The constant in each channel.
+
     Returns
     -------
     array (out, period), output sample m standing at m mod period; exact for exact numbers.
+
+    Raises
+    ------
+    NotAnalysable
+        If a stage has no weights or no period.
+    ValueError
+        If the offset has other channels.
 
     Examples
     --------
@@ -236,6 +258,16 @@ def measured_range(
         Differences up to this fraction of the largest sample are rounding; 0 for exact numbers.
     run : callable, optional
         What makes the output of an input (in, time), if not the chain itself: a Torch module, say.
+
+    Returns
+    -------
+    slice
+        Of output samples; empty if there are none.
+
+    Raises
+    ------
+    ValueError, NotAnalysable
+        If the time is below 1; as `steady_response`.
 
     Examples
     --------

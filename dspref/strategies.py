@@ -68,6 +68,10 @@ def cases(
         Whether inputs may also have no batch axis, two of them, no item, or no sample, as the reference
         takes them; else they are (batch, channel, time), as Torch takes them.
 
+    Returns
+    -------
+    strategy of Case
+
     Examples
     --------
     >>> from hypothesis import given
@@ -103,6 +107,10 @@ def layers(
     native_only : bool
         Whether layers may be drawn that have no normal form: decimating convolutions, aligned corners.
 
+    Returns
+    -------
+    strategy of Layer
+
     Examples
     --------
     >>> from hypothesis import given
@@ -118,6 +126,15 @@ def layers(
 def transposed_convs(**options: Any) -> st.SearchStrategy[Layer]:
     """Return transposed convolutions; options as for `layers`.
 
+    Parameters
+    ----------
+    **options
+        As of `layers`, without the kind.
+
+    Returns
+    -------
+    strategy of TransposedConv
+
     Examples
     --------
     >>> from hypothesis import given
@@ -131,6 +148,15 @@ def transposed_convs(**options: Any) -> st.SearchStrategy[Layer]:
 
 def convs(**options: Any) -> st.SearchStrategy[Layer]:
     """Return convolutions; options as for `layers`.
+
+    Parameters
+    ----------
+    **options
+        As of `layers`, without the kind.
+
+    Returns
+    -------
+    strategy of Conv
 
     Examples
     --------
@@ -146,6 +172,15 @@ def convs(**options: Any) -> st.SearchStrategy[Layer]:
 def subpixel_convs(**options: Any) -> st.SearchStrategy[Layer]:
     """Return sub-pixel convolutions; options as for `layers`.
 
+    Parameters
+    ----------
+    **options
+        As of `layers`, without the kind.
+
+    Returns
+    -------
+    strategy of SubpixelConv
+
     Examples
     --------
     >>> from hypothesis import given
@@ -159,6 +194,15 @@ def subpixel_convs(**options: Any) -> st.SearchStrategy[Layer]:
 
 def interpolators(**options: Any) -> st.SearchStrategy[Layer]:
     """Return nearest, linear and filter interpolation; options as for `layers`.
+
+    Parameters
+    ----------
+    **options
+        As of `layers`, without the kind.
+
+    Returns
+    -------
+    strategy of Layer
 
     Examples
     --------
@@ -193,6 +237,15 @@ def chains(
     pointwise : sequence of str
         Maps that may stand behind a layer, as ("leaky", "tanh"); not "glu", which halves the channels.
 
+    Returns
+    -------
+    strategy of Chain
+
+    Raises
+    ------
+    ValueError
+        If a kind or map is unknown, or a limit is not in range.
+
     Examples
     --------
     >>> from hypothesis import given
@@ -211,6 +264,22 @@ def signals(
     channels: int, *, min_time: int = 1, max_time: int = 32, numbers: str = "integer"
 ) -> st.SearchStrategy[Array]:
     """Return signals (batch, channel, time) of 1 to 3 items.
+
+    Parameters
+    ----------
+    channels : int
+    min_time, max_time : int
+        In samples.
+    numbers : {'integer', 'real'}
+
+    Returns
+    -------
+    strategy of array (batch, channel, time)
+
+    Raises
+    ------
+    ValueError
+        If a count is not in range, or the kind of numbers unknown.
 
     Examples
     --------
@@ -236,6 +305,15 @@ def inputs(layer: Stage | Chain, *, max_time: int | None = None, numbers: str = 
         By default 15 samples more than the fewest that it takes (`shortest`).
     numbers : {'integer', 'real'}
 
+    Returns
+    -------
+    strategy of array (batch, channel, time)
+
+    Raises
+    ------
+    ValueError
+        If the longest is shorter than the layer takes.
+
     Examples
     --------
     >>> from dspref import Conv
@@ -252,6 +330,20 @@ def inputs(layer: Stage | Chain, *, max_time: int | None = None, numbers: str = 
 
 def shortest(layer: Stage | Chain) -> int:
     """Return the fewest input samples for which a layer or chain gives at least one.
+
+    Parameters
+    ----------
+    layer : layer or Chain, with weights
+
+    Returns
+    -------
+    int
+        Samples.
+
+    Raises
+    ------
+    NotAnalysable
+        If there are no weights.
 
     Examples
     --------

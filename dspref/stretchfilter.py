@@ -29,6 +29,8 @@ class StretchFilter:
 
     ``y[m] = Σ_n h[m + offset − nL] x̃[n]``, 0 ≤ m < L·time + excess, x̃ = x extended by the border rule.
 
+    Eq. 1.3.
+
     Parameters
     ----------
     L : int
@@ -42,6 +44,12 @@ class StretchFilter:
     border : {'zeros', 'reflect', 'replicate', 'circular'}
     settle : (int, int)
         Samples at either end (of the L·time grid) that `@` has made unsteady; (0, 0) for one layer.
+
+    Raises
+    ------
+    ValueError
+        If L is below 1, taps have another number of axes than one or three, or the border is unknown; when called, if
+        the input has other channels or is too short.
 
     Notes
     -----
@@ -99,7 +107,7 @@ class StretchFilter:
         return window(y, self.offset + left * self.L, length)
 
     def __matmul__(self, first: StretchFilter) -> StretchFilter:
-        """Return `first` followed by this one, as a single stretch and filter (first noble identity)."""
+        """Return `first` followed by this one, as a single stretch and filter (first noble identity, Eq. 1.6)."""
         if not isinstance(first, StretchFilter):
             return NotImplemented
         if self.h.ndim == first.h.ndim == 3 and self.h.shape[1] != first.h.shape[0]:
@@ -145,6 +153,8 @@ class StretchFilter:
         """Polyphase components in order of output: ``phases[r]`` makes the samples m ≡ r (mod L).
 
         Shape (L, out, in, ⌈taps/L⌉), or (L, ⌈taps/L⌉) where every channel is filtered alike.
+
+        Eq. 1.7.
         """
         split = polyphase(self.h, self.L)
         split = np.moveaxis(split.reshape(*self.h.shape[:-1], self.L, split.shape[-1]), -2, 0)
@@ -155,6 +165,8 @@ class StretchFilter:
         """Steady response to a constant 1, over one period: ``g[r] = Σ_q h[qL + r + offset]``.
 
         Shape (L, out, in) or (L,). All equal if and only if the layer makes no tone from an offset.
+
+        Eq. 2.1.
 
         Examples
         --------

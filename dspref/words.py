@@ -24,6 +24,11 @@ CORNERS, RECOMPUTE = "corners", "recompute"
 class SpecError(ValueError):
     """An architecture in words that cannot be read.
 
+    Parameters
+    ----------
+    message : str
+        What is wrong there.
+
     Attributes
     ----------
     column : int

@@ -1,4 +1,4 @@
-"""``python -m tests [gpu | benchmarks | expected | zoo] [arguments of pytest]``: the quick suite, or another.
+"""``python -m tests [gpu | benchmarks | expected | zoo | docs] [arguments of pytest]``: the quick suite, or another.
 
 With no word, every test and doctest runs on two cores, without the benchmarks. ``gpu`` runs the parity suite of a
 device: on CUDA, and its record is written to docs/validation, with ``--require-gpu`` (which fails where there is no
@@ -6,7 +6,9 @@ such device); else on the CPU by the same code, and the tests that need CUDA say
 runs the timings, one at a time. ``expected`` compares expected spectra with thousands of networks drawn, for half an
 hour, and writes what it saw to docs/validation; with ``--resume FOLDER`` it goes on where it was broken off.
 ``zoo`` traces and measures the decoders of other packages, each of which must be there (``pip install 'dspref[zoo]'``),
-and writes docs/validation/zoo.md; the quick suite traces those that are.
+and writes docs/validation/zoo.md; the quick suite traces those that are. ``docs`` builds the site without a network,
+with every warning an error, into docs/_build/html, looks for broken links and for anything that a page would fetch,
+opens pages in Chromium if it is there, and runs every example and every command of the documents.
 """
 
 from __future__ import annotations
@@ -25,11 +27,20 @@ SHARED = ["-n", "2"] if find_spec("xdist") else []
 GPU = ["tests/gpu", "tests/torchparity/test_torch_parity.py"]
 """All that runs on a GPU: it asks for Torch, NumPy, pytest and Hypothesis, and for nothing else."""
 
+MADE = ("_build*", "examples*", "catalogues*", "gallery*", "conf.py")
+"""What lies in docs and holds no examples that run: the build runs the gallery."""
+
+DOCUMENTS = [
+    *(f"--ignore-glob={ROOT / 'docs' / name}" for name in MADE),
+    *(str(ROOT / path) for path in ("README.md", "docs", "tests/site")),
+]
+
 SUITES = {
     "quick": ["-q", *SHARED, *UNTIMED],
     "gpu": ["-q", *UNTIMED, "-m", "gpu or device", *(str(ROOT / path) for path in GPU)],
     "benchmarks": ["-q", "--benchmarks", "tests/benchmarks"],
     "expected": ["-q", "-s", *UNTIMED, str(ROOT / "tests" / "expected")],
+    "docs": ["-q", *UNTIMED, "--site", "--doctest-glob=*.md", *DOCUMENTS],
     "zoo": ["-q", "--zoo", *UNTIMED, str(ROOT / "tests" / "zoo")],
 }
 

@@ -23,6 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addoption("--resume", metavar="FOLDER", help="keep finished draws of expected spectra there, and go on")
     parser.addoption("--zoo", action="store_true", help="measure the decoders of tests/zoo, which all must be there")
+    parser.addoption("--site", action="store_true", help="build the site, and read it")
     parser.addoption("--benchmarks", action="store_true", help="run tests/benchmarks, and nothing else")
 
 
@@ -38,7 +39,7 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep timings out of runs that share their cores, and everything else out of runs of timings.
 
-    Whole decoders are measured where that is asked for.
+    Whole decoders are measured, and the site is built, where that is asked for.
     """
     timed = [item for item in items if "tests/benchmarks/" in item.path.as_posix()]
     rest = [item for item in items if item not in timed]
@@ -46,6 +47,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not config.getoption("--zoo"):
         measured = [item for item in items if item.path.as_posix().endswith("tests/zoo/test_measured.py")]
         items[:], dropped = [item for item in items if item not in measured], [*dropped, *measured]
+    if not config.getoption("--site"):
+        built = [item for item in items if "tests/site/" in item.path.as_posix()]
+        items[:], dropped = [item for item in items if item not in built], [*dropped, *built]
     config.hook.pytest_deselected(items=dropped)
 
 

@@ -10,12 +10,19 @@ from dspref.advice.choices import Choice
 from dspref.advice.plans import Plan, triangle_taps
 from torchparity.nn import FilterInterp1d, SubpixelConv1d
 
+__all__ = ["LearnedLinear1d", "OneBias", "TonefreeRows", "TonefreeTaps", "build_choice"]
+
 
 class TonefreeTaps(nn.Module):
     """Projects the taps of a transposed convolution, in its last axis, on those whose s phases have equal gains.
 
     ``h[qs + r] − (g_r − g)/n_r``, as `dspref.designs.projection.tone_free`. As a parametrization it holds in every
     forward pass, so that whatever is learned makes no tone of an offset.
+
+    Parameters
+    ----------
+    s : int
+        Factor of the layer.
 
     Examples
     --------
@@ -39,6 +46,11 @@ class TonefreeTaps(nn.Module):
 class TonefreeRows(nn.Module):
     """Projects the weight (out·s, in, K) of a sub-pixel convolution: filters of one group get equal sums.
 
+    Parameters
+    ----------
+    s : int
+        Factor of the layer.
+
     Examples
     --------
     >>> TonefreeRows(2)(torch.tensor([[[1.0, 2.0]], [[3.0, 4.0]]])).sum(-1).flatten()
@@ -58,6 +70,11 @@ class TonefreeRows(nn.Module):
 
 class OneBias(nn.Module):
     """Gives the s phases of a channel the mean of their biases.
+
+    Parameters
+    ----------
+    s : int
+        Factor of the layer.
 
     Examples
     --------
@@ -79,6 +96,13 @@ class LearnedLinear1d(nn.Module):
 
     Every phase has the gain 1, whatever w: no tone from an offset. w begins at 1 − r/s, as linear interpolation; the
     output is centred by dropping its first ⌈s/2⌉ samples.
+
+    Parameters
+    ----------
+    channels : int
+        Each has weights of its own.
+    s : int
+        Factor.
 
     Examples
     --------
@@ -104,6 +128,18 @@ def build_choice(choice: Choice, *, slope: float = 0.2, dtype: torch.dtype = tor
     """Return a choice as a module: its layers, leaky rectifiers between them, random weights of its initialisation.
 
     Weights come from Torch's generator, as those of `torch.nn` do: `torch.manual_seed` fixes them.
+
+    Parameters
+    ----------
+    choice : dspref.advice.Choice
+    slope : float
+        Of the leaky rectifiers.
+    dtype : torch.dtype
+
+    Returns
+    -------
+    nn.Sequential
+        (batch, channel, time) ↦ (batch, out, time · factor).
 
     Examples
     --------

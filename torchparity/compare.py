@@ -213,6 +213,8 @@ def equal(job: Job, case: Case) -> Outcome:
     """Compare with the reference in the same arithmetic, where nothing is rounded: bit for bit.
 
     A one copies a tap; whole numbers make exact sums wherever S is within the digits of the arithmetic.
+
+    Eq. 7.2.
     """
     x = case.x
     found = answers(job, case, x)

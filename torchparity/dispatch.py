@@ -35,6 +35,16 @@ def register(kind: type[M]) -> Callable[[Callable[[M], Description]], Callable[[
 
     A subclass that changes ``forward`` is not described by its parent's law: it needs its own.
 
+    Parameters
+    ----------
+    kind : type
+        A class of modules.
+
+    Returns
+    -------
+    function
+        A decorator of a law: a function from a module to a layer, Chain or Pointwise.
+
     Examples
     --------
     >>> from dspref import Nearest

@@ -14,11 +14,12 @@ import numpy as np
 
 from dspref.arrays import Array
 from dspref.expected import Expected, Forecast, expected_spectrum, forecast
+from dspref.provenance import commit
 from torchparity.comblines import band_of, band_sizes, both_sides
 from torchparity.expected_record import Compared, Height, Line, N, Table
 from torchparity.expected_rows import Row
 from torchparity.sampled import HANN, Sampled, sampled
-from torchparity.validation import commit, versions
+from torchparity.validation import versions
 from torchparity.validation_record import slug
 
 Progress = Callable[[str, int, int], None]

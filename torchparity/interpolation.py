@@ -53,6 +53,8 @@ def interpolation_bound(layer: Any, x: Array, a: Arithmetic) -> tuple[Array, Arr
     1 − λ rounds by ``v(1 − λ)``; a cubic weight by ``v·abs(w_j)``; the result by ``v·abs(y)``. Subnormal weights and
     results lose η/2 of the format.
 
+    Eq. 7.6.
+
     Parameters
     ----------
     layer : Interpolate, Nearest or Linear

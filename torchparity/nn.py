@@ -9,6 +9,8 @@ from torch.nn import functional as F
 from dspref.arrays import as_choice, complaint
 from dspref.multirate import ORDERS
 
+__all__ = ["FilterInterp1d", "Interpolate1d", "PixelShuffle1d", "Snake", "StreamingConvTranspose1d", "SubpixelConv1d"]
+
 
 class PixelShuffle1d(nn.Module):
     """Interleave groups of L channels in time: ``y[c, tL + r] = x[cL + r, t]``.
@@ -21,6 +23,11 @@ class PixelShuffle1d(nn.Module):
         L.
     order : {'crd', 'dcr'}
         "dcr": channel r·C + c is phase r of channel c of C.
+
+    Raises
+    ------
+    ValueError
+        If the order is unknown.
 
     Examples
     --------
@@ -58,6 +65,11 @@ class SubpixelConv1d(nn.Module):
         L.
     order : {'crd', 'dcr'}
         Of the channels, as for `PixelShuffle1d`.
+
+    Examples
+    --------
+    >>> SubpixelConv1d(nn.Conv1d(2, 12, 3, padding=1), 4)(torch.zeros(1, 2, 10)).shape
+    torch.Size([1, 3, 40])
     """
 
     def __init__(self, conv: nn.Conv1d, upscale_factor: int, *, order: str = "crd") -> None:
@@ -130,6 +142,11 @@ class FilterInterp1d(nn.Module):
         A buffer: it is saved, and not trained.
     offset, excess : int
 
+    Raises
+    ------
+    ValueError
+        When called, if nothing would be left of the input.
+
     Examples
     --------
     >>> FilterInterp1d(2, torch.tensor([1.0, 2.0, 1.0]), offset=1)(torch.ones(1, 1, 3))
@@ -170,6 +187,11 @@ class StreamingConvTranspose1d(nn.Module):
     ----------
     conv : nn.ConvTranspose1d
         It is used, not copied.
+
+    Raises
+    ------
+    ValueError
+        By ``flush``, if the whole signal was too short for the layer.
 
     Examples
     --------
@@ -238,6 +260,11 @@ class Snake(nn.Module):
 
     Source: L. Ziyin, T. Hartwig, M. Ueda, "Neural networks fail to learn periodic functions and how to
     fix it", NeurIPS 2020.
+
+    Parameters
+    ----------
+    a : float
+        In radians per unit of x; not 0.
 
     Examples
     --------

@@ -186,6 +186,6 @@ def _call(options: Mapping[str, Any]) -> Call:
 def _recording(wav: str | None, wav_sr: int | None) -> tuple[Array | None, int | None]:
     if wav is None:
         return None, None
-    from torchparity.recording import read_recording
+    from dspref.recording import read_recording
 
     return read_recording(wav, sr=wav_sr)

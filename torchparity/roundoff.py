@@ -71,6 +71,8 @@ def roundoff(layer: Any, x: ArrayLike, model: Any) -> Array:
     a sum that is larger by as much: ``E = E(x) + abs(h)E′ + n·u·abs(h)E′ + …``, the last terms being the
     bound at E′ itself.
 
+    Eqs. 7.3 and 7.5.
+
     Parameters
     ----------
     layer : Layer, Pointwise or Chain, `torchparity.probe.Probe`, or StretchFilter
@@ -109,7 +111,7 @@ def roundoff(layer: Any, x: ArrayLike, model: Any) -> Array:
 
 
 def bound(layer: Any, x: ArrayLike, model: Any, *, S: Array | None = None) -> Bound:
-    """Return E as `roundoff` does, together with S, which may be at hand from elsewhere."""
+    """Return E as `roundoff` does, together with S, which may be at hand from elsewhere (Eq. 7.1)."""
     return _bound(layer, as_real("input", as_signal(x)).astype(np.float64), arithmetic(model), S)
 
 
@@ -122,7 +124,7 @@ def _bound(layer: Any, x: Array, a: Arithmetic, S: Array | None) -> Bound:
 
 
 def summed(S: Array, n: Array | float, m: Array | float, a: Arithmetic) -> Array:
-    """Return E for sums S of n products that are stored m times (see `roundoff`)."""
+    """Return E for sums S of n products that are stored m times (see `roundoff` and Eq. 7.3)."""
     ε = (1 + a.u_in) ** 2 - 1
     accumulated = ε + n * a.u_acc * (1 + ε)
     stored = np.expm1(m * np.log1p(a.u_store)) * (1 + accumulated)
@@ -145,6 +147,8 @@ def stores(layer: Any) -> int:
 
     Convolution takes one product of matrices, stored once. Transposed convolution makes a column per stamp, stored,
     and adds up to J = ⌈taps/s⌉ of them: 1 + (J − 1) roundings. A bias that is added afterwards makes one more.
+
+    Eq. 7.4.
     """
     if isinstance(layer, (TransposedConv, FilterInterp, BorderInterp)):
         s, d = layer.factor, getattr(layer, "dilation", 1)
@@ -159,6 +163,8 @@ def stores(layer: Any) -> int:
 def overlapping(taps: int, stride: int, dilation: int) -> int:
     """Return how many taps fall on one output at most: those with kd in one class modulo s.
 
+    Eq. 7.4.
+
     Examples
     --------
     >>> overlapping(3, 2, 1), overlapping(3, 2, 2)
@@ -168,7 +174,10 @@ def overlapping(taps: int, stride: int, dilation: int) -> int:
 
 
 def terms(layer: Any, channels: int, time: int) -> Array:
-    """Return n, the number of terms of every output (1, time'), its bias a term too: the skeleton run on ones."""
+    """Return n, the number of terms of every output (1, time'), its bias a term too: the skeleton run on ones.
+
+    Eq. 7.1.
+    """
     thin, fan = skeleton(layer, channels)
     biased = getattr(layer, "bias_phases", None) is not None
     return np.asarray(fan * thin(np.ones((1, time))) + biased)

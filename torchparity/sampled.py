@@ -164,6 +164,13 @@ def sampled(
         Input samples that make one period of the output; found, where not given, from the shapes of the output.
     covariance : tuple of float
         Autocovariance of "coloured" input at lags 0, 1, …, zero beyond.
+    **options
+        Of what is fed and measured: `torchparity.experiment.Options`.
+
+    Returns
+    -------
+    Sampled
+        Powers, with standard errors.
 
     Raises
     ------

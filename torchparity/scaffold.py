@@ -128,7 +128,7 @@ def _taken(layer: Any) -> tuple[int, tuple[str, ...]]:
     A module is converted to every dtype; a function with weights of its own has but one.
     """
     if isinstance(layer, nn.Module):
-        return _shortest(private_copy(layer, "float32", allowed=DTYPES), own_channels(layer, 2), "float32"), DTYPES
+        return _shortest_of_widths(private_copy(layer, "float32", allowed=DTYPES)), DTYPES
     run, refusal = subject(layer).run, NotAnalysable("")
     found = {}
     for dtype in DTYPES:
@@ -139,6 +139,18 @@ def _taken(layer: Any) -> tuple[int, tuple[str, ...]]:
     if not found:
         raise refusal
     return max(found.values()), tuple(found)
+
+
+def _shortest_of_widths(layer: nn.Module) -> int:
+    """Return the fewest samples that a module takes, of as many channels as it says, else as its kernels are wide."""
+    kernels = [size for p in layer.parameters() if p.ndim == 3 for size in p.shape[:2]]
+    refusals = []
+    for channels in dict.fromkeys((own_channels(layer, 2), *kernels)):
+        try:
+            return _shortest(layer, channels, "float32")
+        except NotAnalysable as error:
+            refusals.append(error)
+    raise refusals[0]
 
 
 def _shortest(run: Run, channels: int, dtype: str) -> int:

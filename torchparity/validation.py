@@ -6,15 +6,14 @@ The cases are those of a campaign (`torchparity.draws`), and are compared by the
 from __future__ import annotations
 
 import platform
-import subprocess
 from collections.abc import Sequence
 from importlib.metadata import version
 from itertools import product
-from pathlib import Path
 from time import perf_counter
 
 import torch
 
+from dspref.provenance import commit
 from torchparity.devices import as_device, device_name, one_thread, settings
 from torchparity.draws import DTYPES, KINDS, draw_case
 from torchparity.tally import Tally, total
@@ -92,16 +91,3 @@ def versions(device: str) -> dict[str, str]:
         cudnn = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]
         found |= {"cuda": str(torch.version.cuda), "cudnn": str(cudnn)}
     return found
-
-
-def commit() -> str:
-    """Return the commit of the code that runs, with a + if it was changed since; "unknown" outside of a repository."""
-    try:
-        here = Path(__file__).parent
-        told = [
-            subprocess.run(["git", *words], cwd=here, capture_output=True, text=True, check=True, timeout=30).stdout
-            for words in (("rev-parse", "--short=12", "HEAD"), ("status", "--porcelain", "--untracked-files=no"))
-        ]
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"
-    return told[0].strip() + "+" * bool(told[1].strip())

@@ -60,7 +60,7 @@ def advise(
     sr : number
         Output rate in Hz.
     tone_budget_db : float
-        Largest level of a line re DC at the output, below 0.
+        Largest level of a line in dB re DC at the output, below 0.
     channels : one more than rates, optional
         By default 512, halved by every layer.
     conv_length, overlap, subpixel_length : int

@@ -22,14 +22,14 @@ class Choice:
     layers : tuple of Plan
     promise : {'any weights', 'at initialisation', 'expected'}
     level_db : float or None
-        Strongest line re DC at the output, for a constant input; None where there is none in exact arithmetic.
+        Strongest line in dB re DC at the output, for a constant input; None where there is none in exact arithmetic.
     band_db : (float, float) or None
         Where the level is an expected one: in 95 % of all draws the strongest line lies below the upper end, a single
         line between the two. Of a sinc, biases lower it further: they add to DC alone.
     hz : Fraction or None
         Where that line is.
     floor_db : float
-        What rounding leaves, estimated.
+        What rounding leaves, estimated, in dB re DC at the output.
     noise_db : float or None
         Strongest line that a rectifier makes of white noise (UA106), re the offset that it makes; None for none, at
         infinite width.
@@ -105,7 +105,23 @@ class Choice:
 
 @dataclass(frozen=True)
 class Advice:
-    """What meets a tone budget, the cheapest first, and what does not, the nearest first."""
+    """What meets a tone budget, the cheapest first, and what does not, the nearest first.
+
+    Parameters
+    ----------
+    rates : tuple of int
+        Factors of the layers, first to last.
+    sr : Fraction
+        Output rate in Hz.
+    tone_budget_db : float
+        Largest level of a line in dB re DC at the output.
+    channels : tuple of int
+        One more than rates.
+    dtype : str
+        What the network runs in.
+    choices, rejected : tuple of Choice
+        Within the budget, and beyond it.
+    """
 
     rates: tuple[int, ...]
     sr: Fraction

@@ -28,6 +28,11 @@ class Thresholds:
         −20 dB, a tenth of the component. Images are never errors: later layers may want them.
     droop_warning_db : float
         −3 dB: half the power is gone at the edge of the band.
+
+    Raises
+    ------
+    ValueError
+        If a level is not finite, or an error is fainter than a warning.
     """
 
     tone_warning_db: float = 20 * math.log10(2.0**-16)
@@ -60,7 +65,7 @@ class Finding:
         What it is, why, and the cure.
     severity : {'error', 'warning', 'note'}
     level_db : float or None
-        Relative to `reference`; None where it is not known, or is none.
+        In dB relative to `reference`; None where it is not known, or is none.
     reference : str
     freq, hz : Fraction or None
         Where: the strongest line, or the first; in cycles per output sample and in Hz.

@@ -16,6 +16,8 @@ from typing import Any
 
 from dspref.arrays import complaint, did_you_mean
 
+__all__ = ["Claim", "claim", "claims"]
+
 SCHEMA = "dspref.claims/1"
 FORMS = ("text", "json", "md", "latex")
 WIDTH = 79
@@ -77,6 +79,15 @@ def claims() -> tuple[Claim, ...]:
 
 def claim(id: str) -> Claim:
     """Return one claim by its id; upper and lower case are one.
+
+    Parameters
+    ----------
+    id : str
+        As "UA-T5".
+
+    Returns
+    -------
+    Claim
 
     Raises
     ------

@@ -64,6 +64,11 @@ class BorderInterp:
         Delay taken away, in output samples.
     border : {'zeros', 'reflect', 'replicate', 'circular'}
 
+    Raises
+    ------
+    ValueError
+        If the factor is below 1, taps have another number of axes than one or three, or the border is unknown.
+
     Examples
     --------
     >>> BorderInterp(2, [1, 2, 1], offset=1)([[1, 1, 1]])
@@ -154,6 +159,11 @@ def kaiser_sinc(ratio: int, *, taps: int | None = None) -> Array:
     -------
     array (K,) of sum 1; the upsampler multiplies by `ratio`.
 
+    Raises
+    ------
+    ValueError
+        If the ratio is below 1, or the length odd.
+
     References
     ----------
     S. Lee et al., "BigVGAN", arXiv 2206.04658, and its code, after github.com/junjun3518/alias-free-torch; T. Karras
@@ -186,6 +196,15 @@ def KaiserSinc(ratio: int, *, taps: int | None = None) -> BorderInterp:
     taps : int, optional
         K, even and at least twice the ratio: with fewer, that padding does not reach as far as the taps.
 
+    Returns
+    -------
+    BorderInterp
+
+    Raises
+    ------
+    ValueError
+        If the length is odd, or below twice the ratio.
+
     Examples
     --------
     >>> KaiserSinc(2)([[1.0, 1.0, 1.0]]).round(12)
@@ -202,6 +221,20 @@ def Cubic(factor: int) -> Interpolate:
 
     Its normal form has 4L taps (4L − 1 for odd L), exact Fractions; the phase gains are all 1 for any a, since
     ``Σ_n k(t − n) = 1``.
+
+    Parameters
+    ----------
+    factor : int
+        L, at least 1.
+
+    Returns
+    -------
+    Interpolate
+
+    Raises
+    ------
+    ValueError
+        If the factor is below 1.
 
     Examples
     --------
@@ -223,6 +256,15 @@ def LearnedLinear(weight: ArrayLike | Fraction, *, excess: int = -1) -> FilterIn
         w; of a trained layer the sigmoid of its parameter. Fractions and symbols stay what they are.
     excess : int
         −1: 2·time − 1 samples, all of them between two inputs. 0: one more, with zeros beyond the end.
+
+    Returns
+    -------
+    FilterInterp
+
+    Raises
+    ------
+    ValueError
+        If weights are neither one number nor one for each channel.
 
     References
     ----------
@@ -249,6 +291,8 @@ def icnr(kernel: ArrayLike, factor: int, *, order: str = "crd") -> Array:
     kernel, their sums are equal, and no offset makes a tone; and ``SubpixelConv(icnr(k, L), L)`` is ``Conv(k)``
     followed by ``Nearest(L)``, since both give sample t of the convolution L times.
 
+    Eq. 3.4.
+
     Parameters
     ----------
     kernel : array (out, in/groups, taps)
@@ -261,6 +305,11 @@ def icnr(kernel: ArrayLike, factor: int, *, order: str = "crd") -> Array:
     Returns
     -------
     array (out·L, in/groups, taps)
+
+    Raises
+    ------
+    ValueError
+        If the kernel has not three axes, the factor is below 1, or the order is unknown.
 
     References
     ----------

@@ -20,6 +20,8 @@ def tone_free(taps: ArrayLike, s: int, *, keep_gain: bool = False) -> Array:
     ``Σ_r (g_r/n_r) / Σ_r (1/n_r)``, which is the mean of the g_r where s divides the number of taps; this is the
     orthogonal projection. Symmetric taps stay symmetric.
 
+    Eq. 2.9.
+
     Parameters
     ----------
     taps : array (..., taps)
@@ -28,6 +30,10 @@ def tone_free(taps: ArrayLike, s: int, *, keep_gain: bool = False) -> Array:
         Upsampling factor, at least 2.
     keep_gain : bool
         G is the mean of the g_r always, so that the sum of the taps stays: the nearest among those of the same gain.
+
+    Returns
+    -------
+    array (..., taps)
 
     Raises
     ------

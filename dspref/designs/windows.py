@@ -111,6 +111,11 @@ def windowed_sinc(
     -------
     array (2⌊ZL/ρ⌋ + 1,), or two fewer where the window ends on zeros
 
+    Raises
+    ------
+    ValueError
+        If the factor is below 1, a word is unknown, or the length follows from no or from too many of the options.
+
     Notes
     -----
     ``window="kaiser"`` with zeros=10 and β = 5 is the default of ``scipy.signal.resample_poly``; "hann" with

@@ -59,6 +59,11 @@ class Comb:
     strongest : float, optional
         ``max_k E abs(c_k)²`` over these lines, where they differ.
 
+    Raises
+    ------
+    ValueError
+        If M is below 1; by quantiles, if a share is not within 0 … 1.
+
     Examples
     --------
     >>> [round(x, 1) for x in (Comb(4, 1.0).low, Comb(4, 1.0).high)]
@@ -144,6 +149,8 @@ def quantile(q: float, *, r: float = 0.0) -> float:
 
     ``−ln(1 − q)`` for r = 0, ``Φ⁻¹((1 + q)/2)²`` for r = 1.
 
+    Eq. 6.14.
+
     Parameters
     ----------
     q : float
@@ -174,6 +181,8 @@ def share(x: float, *, r: float = 0.0) -> float:
 
     ``1 − E √(1 − r²)/(1 − r cos θ) e^{−x (1 − r cos θ)/(1 − r²)}`` over all angles θ: the density of a complex
     Gaussian, summed along rays; for r = 1, ``erf(√(x/2))``.
+
+    Eq. 6.14.
 
     Examples
     --------

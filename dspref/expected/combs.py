@@ -163,6 +163,8 @@ def heights(x: Levels) -> Array:
     """Return ``E abs(c_k)²`` of the lines that are met first at M_i, for each i.
 
     They lie on that comb and on all finer ones: ``Σ_{j ≥ i} (v_j − v_{j−1})/M_j``.
+
+    Eq. 6.9.
     """
     steps = np.diff(x.v, prepend=0.0) / np.array(x.divisors, float)
     return np.asarray(np.cumsum(steps[::-1])[::-1])

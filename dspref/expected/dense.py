@@ -46,6 +46,22 @@ class Dense:
     """Second moments K and F (T, T), means (T,), which samples are steady (T,), and the period P of the steady ones.
 
     A sample is steady if no end of the input reaches it.
+
+    Parameters
+    ----------
+    K, F : array (T, T)
+        ``E x[m] x[n]``, of one channel and draw, and of two channels that share nothing but the offset.
+    mean : array (T,)
+    steady : bool array (T,)
+    period : int
+        P, in samples.
+
+    Raises
+    ------
+    NotAnalysable
+        By ``lines``, if fewer than P samples are steady.
+    ValueError
+        By ``periodogram``, for a stretch that is not within the signal.
     """
 
     K: Array

@@ -175,6 +175,10 @@ def explain(steps: Network | Iterable[Step], source: Source, *, route: str = "au
     steps, source, route :
         As of `expected_spectrum`; terms of order 1/width are left out, but for `Account.width`.
 
+    Returns
+    -------
+    Explanation
+
     Raises
     ------
     NotAnalysable

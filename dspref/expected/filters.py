@@ -27,6 +27,11 @@ class Fixed:
         Of T samples it makes every s-th of TL + excess. The steady state knows no ends, and ignores this.
     edges : {'zeros', 'reflect', 'replicate', 'circular'}
         What is put beside the input; ignored likewise.
+
+    Raises
+    ------
+    ValueError
+        If taps are not one axis of real numbers, a count is not in range, or the border is unknown.
     """
 
     h: Array
@@ -54,6 +59,20 @@ class Fixed:
 def fixed(layer: Any) -> Fixed:
     """Return an interpolator as the filter that it is, ends included, as ``fixed(Nearest(2))``.
 
+    Parameters
+    ----------
+    layer : layer with a normal form
+        Of taps (taps,), alike in each channel.
+
+    Returns
+    -------
+    Fixed
+
+    Raises
+    ------
+    TypeError
+        If it is no such layer.
+
     Examples
     --------
     >>> from dspref import Linear
@@ -70,6 +89,24 @@ def fixed(layer: Any) -> Fixed:
 
 def average_pool(length: int, *, stride: int | None = None, padding: int = 0) -> Fixed:
     """Return average pooling ``y[n] = 1/K Σ_j x[ns + j − p]``, s = K if no stride is given; zeros count, as in Torch.
+
+    Parameters
+    ----------
+    length : int
+        K, in samples.
+    stride : int, optional
+        s.
+    padding : int
+        p, zeros at either end.
+
+    Returns
+    -------
+    Fixed
+
+    Raises
+    ------
+    ValueError
+        If a count is not in range.
 
     Examples
     --------

@@ -97,6 +97,10 @@ def forecast(
         As of `expected_spectrum`. What the terms of finite width make of each line is listed, whether they are added or
         not.
 
+    Returns
+    -------
+    Forecast
+
     Raises
     ------
     NotAnalysable

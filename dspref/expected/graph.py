@@ -34,6 +34,13 @@ class Node:
     inputs : tuple of str
         Names of earlier places: one, or for "sum" and "concat" two or more, the same one more than once if it counts
         so; for Unknown, as many as it has.
+
+    Raises
+    ------
+    TypeError
+        If inputs are no names, or the step is of no known kind.
+    ValueError
+        If it has other inputs than the step takes.
     """
 
     name: str
@@ -63,6 +70,13 @@ class Network:
     Parameters
     ----------
     nodes : tuple of Node
+
+    Raises
+    ------
+    TypeError
+        If places are no `Node`.
+    ValueError
+        If a name is not its own, or an input is not an earlier place.
 
     Examples
     --------
@@ -105,7 +119,27 @@ class Network:
 
 
 def network(steps: Network | Iterable[Step]) -> Network:
-    """Return steps as a graph; they are named by their numbers: 3.2.1 is step 1 of branch 2 of step 3."""
+    """Return steps as a graph; they are named by their numbers: 3.2.1 is step 1 of branch 2 of step 3.
+
+    Parameters
+    ----------
+    steps : iterable of Step, or Network
+
+    Returns
+    -------
+    Network
+
+    Raises
+    ------
+    TypeError
+        If there is something else than steps.
+
+    Examples
+    --------
+    >>> from dspref import Pointwise
+    >>> [(node.name, node.inputs) for node in network([Drawn("conv", 1, 8, 3), Pointwise("relu")]).nodes]
+    [('1', ('input',)), ('2', ('1',))]
+    """
     if not isinstance(steps, Iterable):
         raise TypeError(complaint("steps", repr(steps), f"a Network, or a row of {STEPS}"))
     return steps if isinstance(steps, Network) else Network(tuple(_nodes(steps, INPUT, "")))

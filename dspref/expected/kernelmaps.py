@@ -26,6 +26,8 @@ SMALLEST, LARGEST = 1e-50, 1e50
 def kernel_map(stage: Pointwise | Gate, offsets: Offsets = NONE, *, apart: bool = False) -> KernelMap:
     """Return V of a map, a function of arrays that broadcast.
 
+    Eqs. 6.6 and 6.7.
+
     Parameters
     ----------
     stage : Pointwise or Gate
@@ -81,6 +83,23 @@ def between(stage: Pointwise | Gate, offsets: Offsets, lags: Array) -> KernelMap
 
 def mean_map(stage: Pointwise | Gate, q: ArrayLike, offsets: Offsets = NONE) -> Array:
     """Return ``E φ(x)`` for variances q (n,), offsets included.
+
+    Parameters
+    ----------
+    stage : Pointwise or Gate
+    q : array (n,)
+        Variances.
+    offsets : Offsets
+        What stands under the noise: its law over draws.
+
+    Returns
+    -------
+    array (n,)
+
+    Raises
+    ------
+    TypeError, NotAnalysable
+        If a variance is no real number, or the map is not known.
 
     Examples
     --------

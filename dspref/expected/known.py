@@ -23,6 +23,8 @@ from dspref.expected.spectrum import Expected
 def known_spectrum(chain: Chain, source: Source) -> Expected:
     """Return the lines and the floor of a linear chain whose weights are known: averages over channels of the output.
 
+    Eq. 2.8.
+
     Parameters
     ----------
     chain : Chain

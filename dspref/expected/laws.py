@@ -39,6 +39,10 @@ def initialised(layer: Drawn, law: str, *, scale: float = 1.0, bias: Any = None)
     bias : number, optional
         σ_b², unchanged if not given.
 
+    Returns
+    -------
+    Drawn
+
     Raises
     ------
     NotAnalysable
@@ -82,6 +86,21 @@ def rescaled(layer: Drawn, reference: float = 0.1) -> Drawn:
     """Return the layer behind Demucs's rescaling: weights and biases divided by ``√(σ_w/r)``, r the reference.
 
     ``σ_w² → σ_w r``, ``σ_b² → σ_b² r/σ_w``.
+
+    Parameters
+    ----------
+    layer : Drawn
+    reference : float
+        r, above 0.
+
+    Returns
+    -------
+    Drawn
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no drawn layer, or the reference not above 0.
 
     References
     ----------

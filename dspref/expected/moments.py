@@ -54,6 +54,8 @@ class Moments:
     """Second moments F (P, P), D (lags, P) at `lags` >= 0, and means (P,): ``D[i, n]`` belongs to n and n + lags[i].
 
     The spread has a row for each m − n = 0 … P − 1.
+
+    Eq. 6.1.
     """
 
     F: Array
@@ -86,7 +88,7 @@ class Moments:
 
     @shared
     def drawn(self, layer: Drawn) -> Moments:
-        """Return the moments behind a convolution whose kernel is drawn."""
+        """Return the moments behind a convolution whose kernel is drawn (Eqs. 6.2, 6.3 and 6.4)."""
         return _DRAWN[layer.op](self, layer)
 
     def fixed(self, u: Fixed) -> Moments:
@@ -99,7 +101,7 @@ class Moments:
 
     @shared
     def mapped(self, stage: Pointwise | Gate, offsets: Offsets = NONE) -> Moments:
-        """Return the moments behind a map, or gate, of values that are Gaussian but for offsets."""
+        """Return the moments behind a map, or gate, of values that are Gaussian but for offsets (Eq. 6.6)."""
         V, q, P, L = kernel_map(stage, offsets), self.power, self.period, offsets.phases
         F, n = np.empty_like(self.F), np.arange(P)
         for r in range(L):
@@ -273,7 +275,7 @@ def _sum_of_lags(x: Moments, y: Moments, a: float, b: float) -> tuple[Array, Arr
 
 
 def lines(x: Moments) -> Array:
-    """Return ``E abs(c_k)² = P⁻² Σ F[n, m] e^{−j2πk(n−m)/P}``, k = 0 … P − 1."""
+    """Return ``E abs(c_k)² = P⁻² Σ F[n, m] e^{−j2πk(n−m)/P}``, k = 0 … P − 1 (Eq. 6.5)."""
     P = x.period
     n = np.arange(P)
     along = np.array([x.F[n, (n + lag) % P].sum() for lag in range(P)])
@@ -289,5 +291,5 @@ def pseudo(x: Moments) -> Array:
 
 
 def covariance(x: Moments) -> tuple[Array, Array]:
-    """Return lags τ >= 0 and the autocovariance of the floor, ``mean_n D[n, τ]``."""
+    """Return lags τ >= 0 and the autocovariance of the floor, ``mean_n D[n, τ]`` (Eq. 6.5)."""
     return x.lags, np.asarray(x.D.mean(axis=1))

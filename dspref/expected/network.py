@@ -48,6 +48,12 @@ class Drawn:
     output_padding : int
         Samples that "convt" makes beyond its last one; ignored likewise.
 
+    Raises
+    ------
+    ValueError, TypeError
+        If the word is unknown, a count is not in range, groups do not divide the channels, a variance is below 0, or an
+        option is not one of that layer.
+
     Examples
     --------
     >>> layer = Drawn("convt", 512, 256, 16, factor=8)
@@ -165,6 +171,18 @@ class Gate:
     Parameters
     ----------
     left, right : Pointwise, or "identity"
+
+    Raises
+    ------
+    ValueError
+        If a side is a map that a gate can't have.
+
+    Examples
+    --------
+    >>> from dspref.expected import Source, expected_spectrum
+    >>> steps = [Drawn("conv", 1, 8, 3), Gate(Pointwise("tanh"), Pointwise("sigmoid"))]
+    >>> expected_spectrum(steps, Source(1, covariance=(1.0,))).channels
+    4
     """
 
     left: Pointwise | str
@@ -182,6 +200,20 @@ class Sum:
     Parameters
     ----------
     branches : tuple of tuples of steps
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two branches, or they are no tuples.
+
+    Examples
+    --------
+    >>> from dspref.expected import Source, expected_spectrum
+    >>> doubled = Sum(((Drawn("conv", 1, 4, 3),), (Drawn("conv", 1, 4, 3),)))  # drawn apart, so that powers add
+    >>> noise = Source(1, covariance=(1.0,))
+    >>> one, two = (expected_spectrum([step], noise) for step in (Drawn("conv", 1, 4, 3), doubled))
+    >>> round(two.noise / one.noise, 12)
+    2.0
     """
 
     branches: tuple[tuple[Step, ...], ...]
@@ -197,6 +229,18 @@ class Concat:
     Parameters
     ----------
     branches : tuple of tuples of steps
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two branches, or they are no tuples.
+
+    Examples
+    --------
+    >>> from dspref.expected import Source, expected_spectrum
+    >>> both = Concat(((Drawn("conv", 1, 4, 3),), (Drawn("conv", 1, 2, 3),)))
+    >>> expected_spectrum([both], Source(1, covariance=(1.0,))).channels
+    6
     """
 
     branches: tuple[tuple[Step, ...], ...]
@@ -218,6 +262,16 @@ class Unknown:
     ----------
     what : str
         As "LSTM", "GroupNorm", "attention".
+
+    Examples
+    --------
+    >>> from dspref import NotAnalysable
+    >>> from dspref.expected import Source, expected_spectrum
+    >>> try:
+    ...     _ = expected_spectrum([Drawn("conv", 1, 8, 3), Unknown("LSTM")], Source(1, covariance=(1.0,)))
+    ... except NotAnalysable as refusal:
+    ...     print(str(refusal)[:18])
+    2: layer: got LSTM
     """
 
     what: str

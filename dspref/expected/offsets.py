@@ -83,6 +83,8 @@ def together(offsets: Iterable[Offsets]) -> Offsets:
 def mixed(V: KernelMap, offsets: Offsets, *, apart: bool = False) -> KernelMap:
     """Return V of values of which a part are offsets, and the rest is Gaussian.
 
+    Eq. 6.11.
+
     Parameters
     ----------
     V : callable (q₁, q₂, c) → array

@@ -36,6 +36,12 @@ class Source:
     private : tuple of float
         If so, the part of the autocovariance that belongs to noise of each channel's own: none, but in sums of sources.
 
+    Raises
+    ------
+    ValueError, TypeError
+        If a number is not finite or too loud to be squared twice, or a covariance is that of no noise: some density
+        would be below 0.
+
     Examples
     --------
     >>> Source(80, constant=1.0).power, Source(1, covariance=(1.0,)).power

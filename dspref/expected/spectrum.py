@@ -56,6 +56,11 @@ class Expected:
         Whether the network is linear, and all this exact at any width.
     route : str
         "combs" or "full".
+
+    Raises
+    ------
+    ValueError
+        By ``line``, if k is no integer.
     """
 
     combs: tuple[Comb, ...]

@@ -214,6 +214,8 @@ def sway(V: KernelMap, q1: Array, q2: Array, c: Array, T: Array) -> tuple[Array,
 
     To first order in T they are ``V(c) + ½ V″(c) T`` and ``V'(c)``, and no covariance is beyond ``√(q₁q₂)``.
 
+    Eq. 6.13.
+
     Examples
     --------
     >>> square = lambda q1, q2, c: c**2

@@ -48,6 +48,21 @@ def narrow_db(channels: int) -> float:
     4 channels at −0.3 to 0 ± 0.1 dB. Networks without biases whose maps make much more of strong signals than of weak
     ones are off by more: silu under a gain of √2 by +1.8 ± 0.4 dB at 8, +1.2 ± 0.3 at 16.
 
+    Parameters
+    ----------
+    channels : int
+        Of the narrowest layer around a map, at least 1.
+
+    Returns
+    -------
+    float
+        dB, to either side.
+
+    Raises
+    ------
+    ValueError
+        If there is no channel.
+
     Examples
     --------
     >>> narrow_db(16), narrow_db(64) < 0.1
@@ -58,6 +73,20 @@ def narrow_db(channels: int) -> float:
 
 def narrow_warning(channels: int) -> str | None:
     """Return a warning in words for networks whose narrowest layer has fewer than 64 channels; 0 stands for none.
+
+    Parameters
+    ----------
+    channels : int
+        Of the narrowest layer around a map.
+
+    Returns
+    -------
+    str or None
+
+    Raises
+    ------
+    ValueError
+        If the number is below 0.
 
     Examples
     --------
@@ -80,12 +109,24 @@ def relu_line(layer: Drawn, *, kurtosis: Any = None) -> Any:
 
     ``(κ₄ − 1)/(4 C n L)``, as δ_r moves the mean of phase r by δ_r/2, and the L phases are drawn independently.
 
+    Eq. 6.12.
+
     Parameters
     ----------
     layer : Drawn
         "convt", whole overlap, or "shuffle".
     kurtosis : number
         κ₄ of its weights, instead of the layer's own; `KURTOSIS` has those of common laws.
+
+    Returns
+    -------
+    float
+        A ratio of powers; symbols stay what they are.
+
+    Raises
+    ------
+    ValueError
+        If the layer does not raise the rate, or its kernels overlap in part.
 
     Examples
     --------
@@ -108,6 +149,16 @@ def glu_offset(layer: Drawn, q: float) -> float:
     layer : Drawn
     q : float
         Variance in front of the gate.
+
+    Returns
+    -------
+    float
+        A power, the unit that of q.
+
+    Raises
+    ------
+    ValueError
+        If the variance is below 0.
 
     Examples
     --------

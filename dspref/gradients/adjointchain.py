@@ -34,6 +34,15 @@ def adjoint_chain(chain: Chain) -> Chain:
     Equal to the adjoint on every sample where the output's length is the shortest that the input's can make
     (Torch's output_padding would add what is cut) and borders are of zeros; elsewhere in the steady state.
 
+    Parameters
+    ----------
+    chain : Chain
+
+    Returns
+    -------
+    Chain
+        Of factor 1 over that of the chain.
+
     Raises
     ------
     NotAnalysable
@@ -67,6 +76,14 @@ def adjoint_stage(stage: Any) -> Stage:
     """Return the adjoint of one stage as a stage; a layer elsewhere registers its own.
 
     Any stage that has a normal form without stretch is transposed by it: ``h[i, o, −k]``.
+
+    Parameters
+    ----------
+    stage : layer or Pointwise
+
+    Returns
+    -------
+    layer, Outline or Pointwise
     """
     u = stage.normal
     h = u.h[..., ::-1] if u.h.ndim == 1 else u.h.swapaxes(0, 1)[..., ::-1]

@@ -39,6 +39,13 @@ class Pool:
     power : int
         p.
 
+    Raises
+    ------
+    ValueError
+        If the kind is unknown, a count is not in range, or padding is more than Torch takes.
+    NotAnalysable
+        By ``normal``, for what is not an average of stride 1.
+
     Examples
     --------
     >>> Pool("average", 2)([[1, 3, 5, 9]]), Pool("max", 3, stride=2)([[1, 3, 2, 9, 5]])
@@ -137,6 +144,11 @@ class PhaseShuffle:
     n : int
         Largest shift; 0 for none.
 
+    Raises
+    ------
+    ValueError
+        If n is below 0; by ``shifted``, if a shift is beyond it.
+
     References
     ----------
     C. Donahue, J. McAuley, M. Puckette, "Adversarial audio synthesis", ICLR 2019; ``phaseshuffle`` in wavegan.py of
@@ -213,6 +225,16 @@ def phase_shuffle_attenuation(n: int, freq: Fraction) -> float:
         Largest shift, in samples of the feature map that is shifted.
     freq : Fraction
         f in cycles per sample of that feature map; whole cycles do not matter.
+
+    Returns
+    -------
+    float
+        −1 … 1.
+
+    Raises
+    ------
+    ValueError
+        If n is below 0.
 
     Examples
     --------

@@ -178,6 +178,10 @@ def shuffle_attenuation(chain: Chain, freq: Fraction) -> float:
     freq : Fraction
         Cycles per input sample.
 
+    Returns
+    -------
+    float
+
     Examples
     --------
     >>> from dspref import Outline

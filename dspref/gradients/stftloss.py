@@ -66,12 +66,18 @@ class Resolution:
     Parameters
     ----------
     n_fft, hop : int
+        In samples.
     win_length : int, optional
         n_fft if not given; shorter windows stand in the middle of the frame.
     window : str
         One of `WINDOWS`.
     center : bool
         Frame m is centred on sample mH; if false, it starts there.
+
+    Raises
+    ------
+    ValueError
+        If a count is below 1, the window is longer than the transform, or its name unknown.
 
     Examples
     --------
@@ -138,7 +144,7 @@ def stft_gradient_lines(
     window : str or array (N,)
         One of `WINDOWS`, with its `length`; or the samples of any.
     hop : int
-        H.
+        H, in samples.
     length : int
         N, for a window by name.
     start : int
@@ -147,6 +153,11 @@ def stft_gradient_lines(
     Returns
     -------
     tuple of EnvelopeLine, by frequency; the first is the mean of the envelope, at 0.
+
+    Raises
+    ------
+    ValueError
+        If a count is below 1, the window's name is unknown, or its length is missing or not its own.
 
     Examples
     --------
@@ -182,6 +193,21 @@ def stft_gradient_lines(
 def envelope(window: ArrayLike, hop: int) -> Array:
     """Return one period of the envelope, ``E[r] = Σ_m w²[r + mH]``, 0 ≤ r < H: a gradient is 2·n_fft·E times the error.
 
+    Parameters
+    ----------
+    window : array (N,)
+    hop : int
+        H, in samples.
+
+    Returns
+    -------
+    array (H,)
+
+    Raises
+    ------
+    ValueError
+        If the window is not one axis of real numbers, or the hop below 1.
+
     Examples
     --------
     >>> envelope([1, 2, 3], 2), envelope([1, 2], 4)
@@ -203,6 +229,15 @@ def multi_resolution_lines(
     ----------
     resolutions : iterable of Resolution
     weights : λ, one for each; 1 if not given
+
+    Returns
+    -------
+    tuple of EnvelopeLine, by frequency
+
+    Raises
+    ------
+    ValueError
+        If there is no resolution, or not one weight for each.
 
     Examples
     --------

@@ -44,6 +44,7 @@ class ISTFT:
     window : array (n,)
         w, as long as the transform; see `hann`. A shorter one (``win_length``) is to be padded to n, centred.
     hop : int
+        In output samples, from frame to frame.
     padding : {'center', 'same', 'none'}
         "center" cuts n//2 samples at both ends, as ``torch.istft(center=True)``: hop·(frames − 1) samples for
         even n. "same" cuts (n − hop)//2, as Vocos can: hop·frames samples for even n − hop. "none" cuts nothing,

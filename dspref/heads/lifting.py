@@ -40,6 +40,11 @@ class LiftingSynthesis:
     scales : array (2,), optional
         κ_a, κ_d, by which the analysis multiplies.
 
+    Raises
+    ------
+    ValueError
+        If there is no channel, a filter is not one axis of taps, or a scale is 0.
+
     Notes
     -----
     P = U = 0 is `LazySynthesis`; P = 1, U = 1/2, κ = (√2, −1/√2) is `HaarSynthesis`; P = (1, 1)/2, U = (1, 1)/4 is the

@@ -33,6 +33,11 @@ class PQMFSynthesis:
     bands : int
         M.
 
+    Raises
+    ------
+    ValueError
+        If there is no band, or the prototype has an even number of taps.
+
     References
     ----------
     kan-bayashi/ParallelWaveGAN, layers/pqmf.py, whose filters are correlated with the bands, as here (a version
@@ -127,6 +132,15 @@ def kaiser_prototype(*, taps: int = 62, cutoff: float = 0.142, beta: float = 9.0
         Where the ideal filter would end, as a fraction of half the rate; near 1/(2M).
     beta : float
         Of the Kaiser window.
+
+    Returns
+    -------
+    array (taps + 1,)
+
+    Raises
+    ------
+    ValueError
+        If N is odd, or the cutoff not between 0 and 1.
 
     References
     ----------

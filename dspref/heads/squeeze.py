@@ -44,6 +44,11 @@ class Unsqueeze:
     order : {'crd', 'dcr'}
         Which channel is sample r of channel c: "crd" cg + r, "dcr" rC + c, as for `dspref.interleave`.
 
+    Raises
+    ------
+    ValueError
+        If a count is not in range, or the order is unknown.
+
     References
     ----------
     NVIDIA/waveglow, glow.py: audio in groups of 8 samples as 8 channels ("crd", of one channel).

@@ -32,6 +32,11 @@ class LazySynthesis:
     channels : int
         C, of the output.
 
+    Raises
+    ------
+    ValueError
+        If there is no channel.
+
     Examples
     --------
     >>> LazySynthesis(1)([[1, 2], [10, 20]])
@@ -87,6 +92,11 @@ class HaarSynthesis:
         C, of the output; the input has C approximations, then C details.
     scale : number, optional
         s. A Fraction or ``sympy.sqrt(2) / 2`` keep exact what is exact.
+
+    Raises
+    ------
+    ValueError
+        If there is no channel, or the scale is 0.
 
     Examples
     --------

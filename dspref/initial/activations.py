@@ -59,6 +59,8 @@ def gaussian_moments(stage: Pointwise, *, mean: float = 0.0, variance: float = 1
 
     ``E f(X)`` and ``E f(X)²``, X ~ N(mean, variance); for "glu" of two independent halves, each so distributed.
 
+    Eq. 6.8.
+
     Parameters
     ----------
     stage : Pointwise

@@ -33,6 +33,11 @@ class TapLaw:
     variance : Fraction or float
         σ²; Fractions stay exact.
 
+    Raises
+    ------
+    ValueError
+        If the name is unknown, or the variance not above 0.
+
     Examples
     --------
     >>> TapLaw("uniform", Fraction(1, 3)).bound
@@ -107,6 +112,8 @@ def torch_default(
     "shuffle"  (C_in/groups)·K       1/3
     =========  ====================  ==========================
 
+    Eq. 6.10.
+
     Parameters
     ----------
     op : {'conv', 'convt', 'shuffle'}
@@ -114,6 +121,15 @@ def torch_default(
         Of the layer; the channels of a sub-pixel convolution are those behind its shuffle.
     factor : int
         s, of "convt".
+
+    Returns
+    -------
+    Default
+
+    Raises
+    ------
+    ValueError
+        If the word is unknown, a count is below 1, or groups do not divide the channels.
 
     Examples
     --------
@@ -134,6 +150,19 @@ def torch_default(
 
 def default_of(layer: Conv | TransposedConv | SubpixelConv) -> Default:
     """Return `torch_default` for a layer of that shape, whatever its weights.
+
+    Parameters
+    ----------
+    layer : Conv, TransposedConv or SubpixelConv
+
+    Returns
+    -------
+    Default
+
+    Raises
+    ------
+    TypeError
+        If it is no such layer.
 
     Examples
     --------
@@ -166,6 +195,11 @@ def power_through(defaults: Iterable[Default], *, power: Fraction | int = 1) -> 
     defaults : iterable of Default
     power : Fraction or int
         Of the white input, per channel.
+
+    Returns
+    -------
+    tuple of Shares
+        Of each kernel, first to last.
 
     Examples
     --------

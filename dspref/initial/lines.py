@@ -92,6 +92,25 @@ def exceeds_dc(k: int, factor: int, length: int, *, dilation: int = 1, ratio: fl
     symmetric law of the taps without an atom: a − b exceeds a + b where the sums a of even and b of odd taps, which
     are independent, differ in sign. For one tap all lines are as strong as DC.
 
+    Parameters
+    ----------
+    k : int
+        Number of the line.
+    factor, length, dilation : int
+        s, K and d of the layer.
+    ratio : float
+        Of powers, above 0: 1 for as loud as DC.
+
+    Returns
+    -------
+    float
+        0 … 1.
+
+    Raises
+    ------
+    ValueError
+        If a count is below 1, or the ratio not above 0.
+
     Examples
     --------
     >>> round(exceeds_dc(1, 8, 16) * math.sqrt(3), 12), round(exceeds_dc(4, 8, 16), 12)
@@ -185,6 +204,8 @@ def random_lines(
 ) -> tuple[RandomLine, ...]:
     """Return the statistics of each line that a layer of random taps makes of input offsets, k = 0 … ⌊s/2⌋.
 
+    Eq. 2.5.
+
     Parameters
     ----------
     factor, length, dilation : int
@@ -197,6 +218,11 @@ def random_lines(
     Returns
     -------
     tuple of RandomLine
+
+    Raises
+    ------
+    ValueError
+        If a count is below 1, or all means are 0.
 
     Examples
     --------

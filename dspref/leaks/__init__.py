@@ -97,6 +97,26 @@ def leakage(
 def of_taps(taps: ArrayLike, factor: int, *, offset: ArrayLike = 1, unit: float | None = None) -> Leakage:
     """Return the leakage of taps (taps,) or (out, in, taps), as `leakage` does.
 
+    Parameters
+    ----------
+    taps : array (taps,) or (out, in, taps)
+        At the output rate.
+    factor : int
+        L, at least 2.
+    offset : number or array (in,)
+        The constant in each input channel.
+    unit : float, optional
+        Unit roundoff of the taps; by default that of their dtype.
+
+    Returns
+    -------
+    Leakage
+
+    Raises
+    ------
+    NotAnalysable
+        If nothing of a constant passes, or taps are symbols.
+
     Examples
     --------
     >>> of_taps([1, 2, 1], 2).tone_free, of_taps([1, 1, 1], 2).cure.taps.tolist()
@@ -114,6 +134,21 @@ def of_taps(taps: ArrayLike, factor: int, *, offset: ArrayLike = 1, unit: float 
 
 def of_function(f: Callable[[Array], Any], factor: int, *, time: int = 1024, unit: float | None = None) -> Leakage:
     """Return the leakage of a function, from (time,) to (time′,) or (out, time′), as `leakage` does.
+
+    Parameters
+    ----------
+    f : callable
+        From an array (time,) to (time′,) or (out, time′).
+    factor : int
+        L, at least 2.
+    time : int
+        Samples of the signals that it is asked with.
+    unit : float, optional
+        Unit roundoff of its arithmetic.
+
+    Returns
+    -------
+    Leakage
 
     Examples
     --------

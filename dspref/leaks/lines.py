@@ -69,7 +69,7 @@ class Cure:
 
     Attributes
     ----------
-    taps : array
+    taps : array (taps,) or (out, in, taps)
         See `dspref.designs.projection.tone_free`.
     change_db : float
         How far from the taps as they are: 20 log₁₀ of the norm of the change over the norm of the taps.
@@ -103,7 +103,7 @@ class Leakage:
     lines : tuple of LeakageLine
         k = 1 … ⌊L/2⌋; the others mirror them.
     resolution_dbc : float or None
-        Levels below it are rounding: of the taps, or of the answers; None where all is exact.
+        In dBc; levels below it are rounding: of the taps, or of the answers; None where all is exact.
     cure : Cure or None
     note : str
         Why there is no cure, where one is wanted.

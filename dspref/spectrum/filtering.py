@@ -30,6 +30,8 @@ def response(u: Linear, freq: Any) -> Array:
     A component ``a e^{j2πf₀n}`` of the input is ``a G(ν) e^{j2πνm}`` in the output, at each ν with Sν ≡ f₀ (mod 1).
     So G(0) is the gain of a constant, averaged over the phases: 1 for an interpolator.
 
+    Eq. 4.1.
+
     Parameters
     ----------
     u : layer, StretchFilter, or Chain of linear layers
@@ -62,6 +64,8 @@ def response(u: Linear, freq: Any) -> Array:
 
 def droop_db(u: Linear, freq: Any) -> Array:
     """Return ``20 log10 abs(H(f)/H(0))``: what a filter takes from frequency f, in dB re DC.
+
+    Eq. 4.2.
 
     Parameters
     ----------
@@ -122,11 +126,23 @@ def edge_db(u: Linear, level_db: float) -> float | None:
     polynomial of degree taps − 1: by Bernstein's inequality it leaves the chord between two neighbours by less than
     ``(π/GRID)²/2`` of its maximum, so only a dip below the edge of less than 0.5 % of the maximum is passed over.
 
+    Eq. 4.2.
+
     Parameters
     ----------
     u : layer, StretchFilter, or Chain of linear layers
     level_db : float
-        Below 0, as −3.
+        In dB re DC, below 0, as −3.
+
+    Returns
+    -------
+    float or None
+        Cycles per output sample, 0 … 1/2.
+
+    Raises
+    ------
+    ValueError
+        If the level is not below 0, or DC is not passed.
 
     Examples
     --------

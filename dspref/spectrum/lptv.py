@@ -41,6 +41,11 @@ class Bifrequency:
         Each stage as stretch + filter, then decimation.
     in_channels : int or None
         None where every channel is treated alike.
+
+    Raises
+    ------
+    ValueError
+        By what asks for frequencies beyond 0 … 1 cycles per period, or with samples of no whole period.
     """
 
     M: int
@@ -152,10 +157,16 @@ def bifrequency(chain: Linear) -> Bifrequency:
 
     Strided convolutions lower the rate, all else keeps or raises it, in any order.
 
+    Eq. 4.8.
+
     Parameters
     ----------
     chain : Chain, layer or StretchFilter
         Biases count for nothing: they are offsets, and what they make `dspref.tone_lines` says.
+
+    Returns
+    -------
+    Bifrequency
 
     Raises
     ------

@@ -53,7 +53,22 @@ FINEST = 1 << 15
 
 
 def finest(period: int) -> int:
-    """Return the bins per line beyond which a segment need not be finer."""
+    """Return the bins per line beyond which a segment need not be finer.
+
+    Parameters
+    ----------
+    period : int
+        In samples.
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> finest(2) * 2 == finest(4) * 4 == FINEST
+    True
+    """
     return max(128, FINEST // period)
 
 
@@ -75,7 +90,7 @@ class LineMeasurement:
     level_db : float
         10 log₁₀ of abs(c)², c the complex amplitude of ``c e^{j2πfn}``.
     floor_db : float
-        What a bin there would show without the line: the median of the bins 7 to 20 away.
+        What a bin there would show without the line, in the same dB: the median of the bins 7 to 20 away.
     """
 
     freq: Fraction
@@ -104,6 +119,16 @@ def largest_error_db(height_db: float) -> float:
     With m the measured and ε the disturbing amplitude (root mean squares), the true one lies in m ± ε:
     ``−20 log10(1 − ε/m)`` dB, ε/m = 10^(−height/20); infinite where ε ≥ m.
 
+    Parameters
+    ----------
+    height_db : float
+        In dB.
+
+    Returns
+    -------
+    float
+        dB, 0 or more.
+
     Examples
     --------
     >>> [round(largest_error_db(h), 4) for h in (20, 40, 60)], largest_error_db(0)
@@ -115,7 +140,24 @@ def largest_error_db(height_db: float) -> float:
 
 @dataclass(frozen=True)
 class Peak:
-    """A local maximum of the spectrum that stands over its surroundings, found without any prediction."""
+    """A local maximum of the spectrum that stands over its surroundings, found without any prediction.
+
+    Attributes
+    ----------
+    freq : float
+        Cycles per sample.
+    level_db, floor_db : float
+        dB, 10 log₁₀ of the power in its bin, and of the median around it.
+    on_grid : bool
+        Whether it is a multiple of 1/period.
+
+    Examples
+    --------
+    >>> y = np.cos(2 * np.pi * np.arange(8192) / 8) + 1e-3 * np.random.default_rng(0).normal(size=8192)
+    >>> (peak,) = average_spectrum(y, 8).peaks(height_db=20)
+    >>> peak.freq, round(peak.level_db, 2), peak.on_grid
+    (0.125, -6.02, True)
+    """
 
     freq: float
     level_db: float
@@ -139,6 +181,11 @@ class AverageSpectrum:
     N, period, segments : int
     resolution : float
         Amplitudes below it are rounding of the signal's own number format: unit roundoff × largest sample.
+
+    Raises
+    ------
+    ValueError
+        By ``line``, for a frequency between two bins.
     """
 
     power: Array
@@ -149,7 +196,7 @@ class AverageSpectrum:
 
     @cached_property
     def floor(self) -> Array:
-        """Local floor of each bin: the median of its `RING`, at least `resolution`²."""
+        """Local floor of each bin: the median of its `RING`, at least ``resolution²``."""
         around = median_filter(self.power, footprint=RING, mode="mirror")
         return np.asarray(np.maximum(around, self.resolution**2))
 
@@ -206,6 +253,11 @@ def average_spectrum(
         segments, up to 128 or what makes a segment `FINEST`.
     roundoff : float, optional
         Unit roundoff of the format that y was computed in; by default that of its dtype, as 2⁻²⁴ for float32.
+
+    Returns
+    -------
+    AverageSpectrum
+        N/2 + 1 bins, 0 … 1/2 cycles per sample.
 
     Raises
     ------
@@ -268,6 +320,15 @@ def measure_lines(
         Cycles per sample, 0 … 1/2.
     roundoff : float, optional
         As for `average_spectrum`.
+
+    Returns
+    -------
+    tuple of LineMeasurement, in the order of the frequencies
+
+    Raises
+    ------
+    ValueError
+        If a frequency is no exact number, is beyond 0 … 1/2, or the signal is too short for its period.
 
     Examples
     --------

@@ -34,6 +34,8 @@ def output_psd(u: Linear, freq: Any, *, variance: Any = 1, psd: Spectrum | None 
     In general the diagonal of ``H(ν) P(Sν) Hᴴ(ν)/S``, two-sided, per cycle/sample: its mean over ν is the mean
     variance of the output.
 
+    Eq. 4.5.
+
     Parameters
     ----------
     u : layer, StretchFilter, or Chain of linear layers
@@ -48,6 +50,13 @@ def output_psd(u: Linear, freq: Any, *, variance: Any = 1, psd: Spectrum | None 
     Returns
     -------
     array (..., out), or (...) where every channel is treated alike
+
+    Raises
+    ------
+    ValueError
+        If a frequency is beyond half the output rate, or the density has another shape.
+    NotAnalysable
+        If a stage is not linear, has no weights, or lowers the rate.
 
     References
     ----------
@@ -72,6 +81,8 @@ def coherence(u: Linear, freq: Any, k: int, *, variance: Any = 1, psd: Spectrum 
     By Cauchy and Schwarz it is 1 for one input channel: an image is a copy. For a sum over C channels with kernels
     that point anywhere in C dimensions it is 1/C in the mean.
 
+    Eq. 4.7.
+
     Parameters
     ----------
     u, freq, variance, psd
@@ -83,6 +94,11 @@ def coherence(u: Linear, freq: Any, k: int, *, variance: Any = 1, psd: Spectrum 
     -------
     array (..., out) or (...)
         nan where nothing comes out at ν or ν + k/S, as at a null that is proved: there is nothing to compare.
+
+    Raises
+    ------
+    ValueError, NotAnalysable
+        As `output_psd`; if k is no integer.
 
     Examples
     --------
@@ -145,6 +161,8 @@ def cyclic_variance(u: Linear, *, variance: Any = 1) -> Array:
     Its mean over r is ``σ² Σ h²/S``: for linear interpolation by s on the integer grid 2/3 + 1/(3s²), on the
     half-sample grid with even s 2/3 − 1/(6s²).
 
+    Eq. 4.6.
+
     Parameters
     ----------
     u : layer, StretchFilter, or Chain of linear layers
@@ -179,6 +197,11 @@ def cyclic_autocorrelation(u: Linear, lag: int, *, variance: Any = 1) -> Array:
     Returns
     -------
     array (S, out, out), or (S,) where every channel is treated alike: then that of each channel with itself
+
+    Raises
+    ------
+    ValueError, NotAnalysable
+        If the lag is no integer, the variance is below 0, or a stage is not linear.
 
     Examples
     --------

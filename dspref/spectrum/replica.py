@@ -33,7 +33,7 @@ class Replica:
     level_db : float or None
         ``20 log10`` of the norm of c over that of the component: dB re the component at the input.
     relative_db : float or None
-        The same re the component at the output; None where nothing is left of that.
+        The same in dB re the component at the output; None where nothing is left of that.
     null : bool
         Whether it is proved that exactly nothing is left, whatever the channels: then the levels are −inf.
     """
@@ -60,6 +60,8 @@ def replicas(
     Each later layer repeats what comes in at the multiples of its own input rate, so that of S in all every
     ``k r ± f₀`` is met, r the rate where the component enters; its owner is the first layer whose output can
     hold it. The amplitude is ``c = G(f) a`` at k r + f₀ and ``G(f) a*`` at k r − f₀, ``G = H/S`` of what follows.
+
+    Eq. 4.3.
 
     Parameters
     ----------
@@ -121,10 +123,16 @@ def image_rejection(u: Linear, freq: Fraction | float | str) -> tuple[Replica, .
     ×2, f₀ in cycles per input sample: nearest neighbour tan(πf₀/2), linear on the integer grid its square,
     Torch's its cube; the bare stretch 1, so 0 dB.
 
+    Eq. 4.4.
+
     Parameters
     ----------
     u, freq
         As for `replicas`.
+
+    Returns
+    -------
+    tuple of Replica, by frequency
 
     Examples
     --------

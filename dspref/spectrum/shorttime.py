@@ -14,6 +14,22 @@ def spectrogram(y: ArrayLike, *, size: int = 1024) -> Array:
 
     0 dB is a sine of full scale. Shorter signals are padded with zeros to one frame.
 
+    Parameters
+    ----------
+    y : real array (time,)
+    size : int
+        Samples of a frame, at least 4.
+
+    Returns
+    -------
+    array (size/2 + 1, frames)
+        dB.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If there is more than one channel, samples are not finite or complex, or the size is below 4.
+
     Examples
     --------
     >>> levels = spectrogram(np.cos(2 * np.pi * np.arange(4096) / 8), size=512)

@@ -79,6 +79,22 @@ __all__ = [
 def taps(K: int, *, name: str = "h") -> Array:
     """Return K real symbols h0 … h_{K−1}, as an array that every layer takes.
 
+    Parameters
+    ----------
+    K : int
+    name : str
+        Letter in front of the numbers.
+
+    Returns
+    -------
+    array (K,)
+        Of symbols.
+
+    Raises
+    ------
+    ValueError
+        If K is below 1.
+
     Examples
     --------
     >>> taps(3)
@@ -97,6 +113,11 @@ def transposed_conv(K: int, s: int, *, padding: int = 0, dilation: int = 1, bias
     name : str
         The letter of the taps.
 
+    Returns
+    -------
+    TransposedConv
+        Of weight (1, 1, K).
+
     Examples
     --------
     >>> transposed_conv(3, 2)([[1, 1, 1]])
@@ -108,6 +129,18 @@ def transposed_conv(K: int, s: int, *, padding: int = 0, dilation: int = 1, bias
 
 def conv(K: int, *, padding: int = 0, dilation: int = 1, bias: Any = None, name: str = "h") -> Any:
     """Return a convolution of one channel with symbols for its K taps.
+
+    Parameters
+    ----------
+    K, padding, dilation : int
+    bias : symbol or exact number, optional
+    name : str
+        Letter of the taps.
+
+    Returns
+    -------
+    Conv
+        Of weight (1, 1, K).
 
     Examples
     --------
@@ -124,6 +157,18 @@ def subpixel_conv(K: int, L: int, *, padding: int = 0, dilation: int = 1, bias: 
     ----------
     K, L, padding, dilation : int
     bias : symbol, exact number, or L of them, one for each phase, optional
+    name : str
+        Letter of the taps.
+
+    Returns
+    -------
+    SubpixelConv
+        Of weight (L, 1, K).
+
+    Raises
+    ------
+    ValueError
+        If a count is not in range, or there are other than 1 or L biases.
 
     Examples
     --------
@@ -137,6 +182,20 @@ def subpixel_conv(K: int, L: int, *, padding: int = 0, dilation: int = 1, bias: 
 
 def filter_interp(K: int, L: int, *, offset: int = 0, name: str = "h") -> Any:
     """Return stretch + filter interpolation by L with symbols for its K taps.
+
+    Parameters
+    ----------
+    K, L : int
+        Taps, and the factor.
+    offset : int
+        Output samples dropped first.
+    name : str
+        Letter of the taps.
+
+    Returns
+    -------
+    FilterInterp
+        Of taps (K,).
 
     Examples
     --------
@@ -163,6 +222,15 @@ def with_taps(source: Stage | Chain, *, kernel: str = "symbols") -> Chain:
         As `dspref.parse` reads it: kernels that are an `Outline` get taps, all else stays.
     kernel : {'symbols', 'ones'}
         Symbols are h0, h1, …, or a0, …, b0, … where several kernels are without weights.
+
+    Returns
+    -------
+    Chain
+
+    Raises
+    ------
+    ValueError
+        If the kernel is neither "symbols" nor "ones".
 
     Examples
     --------
@@ -198,6 +266,8 @@ def _filled(outline: Outline, name: str, kernel: str) -> Any:
 
 def transfer(source: Stage | StretchFilter | Chain, z: Any = Z) -> Any:
     """Return ``H(z) = Σ_n h[n] z^{−(n − offset)}``, z = e^{j2πν} at the output rate.
+
+    Eq. 1.2.
 
     Parameters
     ----------
@@ -251,9 +321,19 @@ def polyphase(source: Stage | StretchFilter | Chain, z: Any = Z) -> tuple[Any, .
     Component r makes the output samples m ≡ r (mod L): ``E_r(z) = Σ_q h[qL + r + offset] z^{−q}``, and E_r(1) is
     its phase gain.
 
+    Parameters
+    ----------
+    source : layer, StretchFilter or linear Chain
+    z : symbol
+
     Returns
     -------
     tuple of L expressions, or Matrices (out, in)
+
+    Raises
+    ------
+    NotAnalysable
+        If a stage is not linear.
 
     Examples
     --------

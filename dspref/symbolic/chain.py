@@ -29,6 +29,11 @@ class SymbolicChain:
     factors, lengths : tuple of SymPy numbers or symbols
         s_1 … s_n and K_1 … K_n.
 
+    Raises
+    ------
+    ValueError
+        By what asks for a layer that there is not; layers count from 1.
+
     Examples
     --------
     >>> chain = symbolic_chain(3)
@@ -90,7 +95,7 @@ class SymbolicChain:
         return mu / self.factor * sympy.Mul(*boxes)
 
     def ones_level(self, k: Any = K_ORDER) -> Any:
-        """Return |c_k/c_0| of all-ones kernels: ``Π_i |D_{K_i}(k/(s_1⋯s_i))|/K_i``.
+        """Return ``|c_k/c_0|`` of all-ones kernels: ``Π_i |D_{K_i}(k/(s_1⋯s_i))|/K_i``.
 
         Examples
         --------
@@ -139,6 +144,15 @@ def symbolic_chain(
         Number of layers; as many as there are factors or lengths if not given.
     factors, lengths : sequences of integers and positive integer symbols, optional
         Symbols s1, s2, … and K1, K2, … by default.
+
+    Returns
+    -------
+    SymbolicChain
+
+    Raises
+    ------
+    ValueError
+        If factors and lengths are of different number, or no positive integers.
 
     Examples
     --------

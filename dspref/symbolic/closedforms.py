@@ -46,10 +46,24 @@ def dirichlet(K: Any, nu: Any = NU) -> Any:
 
     At integers, where it is 0/0, it is its limit ``K (−1)^{(K−1)ν}``.
 
+    Eq. 3.5.
+
     Parameters
     ----------
     K : int, or positive integer symbol
     nu : exact number or symbol
+        Cycles per sample.
+
+    Returns
+    -------
+    SymPy expression
+
+    Raises
+    ------
+    TypeError
+        If a number is not exact.
+    ValueError
+        If the length is no positive integer.
 
     Examples
     --------
@@ -66,6 +80,25 @@ def dirichlet(K: Any, nu: Any = NU) -> Any:
 def box_response(K: Any, nu: Any = NU) -> Any:
     """Return ``H(ν) = Σ_{n<K} e^{−j2πνn} = e^{−jπ(K−1)ν} D_K(ν)``: nearest neighbour, if K is the factor.
 
+    Eq. 3.5.
+
+    Parameters
+    ----------
+    K : int, or positive integer symbol
+    nu : exact number or symbol
+        Cycles per sample.
+
+    Returns
+    -------
+    SymPy expression
+
+    Raises
+    ------
+    TypeError
+        If a number is not exact.
+    ValueError
+        If the length is no positive integer.
+
     Examples
     --------
     >>> box_response(2)
@@ -81,9 +114,22 @@ def linear_response(L: Any, nu: Any = NU) -> Any:
     ``H(ν) = e^{−jπ(L−1)ν} D_L(ν)²/L`` for odd L; for even L, on the half-sample grid, times cos(πν):
     ``H(z) = z^{L/2} box_L(z)² (1 + z⁻¹)/(2L)``, whose null at ν = 1/2 is of third order, all others of second.
 
+    Eq. 3.7.
+
     Parameters
     ----------
     L : int, or positive integer symbol declared odd or even
+    nu : exact number or symbol
+        Cycles per output sample.
+
+    Returns
+    -------
+    SymPy expression
+
+    Raises
+    ------
+    ValueError
+        If nothing says whether a symbol L is odd or even.
 
     Examples
     --------
@@ -103,6 +149,23 @@ def ones_level(K: Any, s: Any, k: Any) -> Any:
     """Return ``|c_k/c_0| = |sin(πkK/s)/(K sin(πk/s))|`` of an all-ones kernel of length K and factor s.
 
     A symbol k stands for orders that s does not divide; a number may be any, and is 1 where s divides it.
+
+    Eq. 2.4.
+
+    Parameters
+    ----------
+    K, s, k : int, or positive integer symbols
+        Length, factor, and the number of the line.
+
+    Returns
+    -------
+    SymPy expression
+        A ratio of amplitudes.
+
+    Raises
+    ------
+    ValueError
+        If one of them is no positive integer.
 
     Examples
     --------
@@ -126,6 +189,17 @@ def closed_form(source: Stage | StretchFilter | Chain, nu: Any = NU) -> Any:
     ----------
     source : layer, StretchFilter or linear Chain
         Of one channel, or one that treats channels alike.
+    nu : exact number or symbol
+        Cycles per output sample.
+
+    Returns
+    -------
+    SymPy expression
+
+    Raises
+    ------
+    NotAnalysable
+        If channels are mixed, or a stage is not linear.
 
     Examples
     --------

@@ -47,6 +47,10 @@ def vanishes(taps: ArrayLike, k: int, s: int) -> bool:
     k, s : int
         The line stands at k/s cycles per output sample.
 
+    Returns
+    -------
+    bool
+
     Raises
     ------
     TypeError
@@ -119,6 +123,8 @@ def conditions(taps: ArrayLike, s: int) -> tuple[Condition, ...]:
 
     They are the coefficients of the remainder of ``H = Σ h[n] xⁿ`` by Φ_d, at most φ(d) of them, linear in the taps:
     all are zero if and only if all lines of order d vanish. All together say that the phase gains are equal.
+
+    Eq. 2.3.
 
     Parameters
     ----------
@@ -215,12 +221,18 @@ def box_factor(taps: ArrayLike, s: int) -> BoxFactor:
 
     The layer is tone-free if and only if it is at least 1.
 
+    Eq. 2.3.
+
     Parameters
     ----------
     taps : array (taps,)
         Symbols stand for any numbers: the box must divide H for all of them.
     s : int
         The factor, at least 2.
+
+    Returns
+    -------
+    BoxFactor
 
     Raises
     ------

@@ -80,6 +80,11 @@ class SymbolicLines(Sequence[SymbolicLine]):
     ----------
     factor : int
         P.
+
+    Raises
+    ------
+    IndexError
+        If there is no line of that number.
     """
 
     factor: int
@@ -162,6 +167,8 @@ class _Stage:
 
 def lines(source: Stage | StretchFilter | Chain, *, offset: ArrayLike | None = None) -> SymbolicLines:
     """Return the lines that an offset makes, exact, with symbols where taps, biases or the offset are symbols.
+
+    Eq. 2.2.
 
     Parameters
     ----------

@@ -20,6 +20,13 @@ _T = sympy.Symbol("t", real=True)
 class Step:
     """An equation of a proof: why, and its two sides.
 
+    Attributes
+    ----------
+    words : str
+        Why.
+    left, right : SymPy expression
+        The two sides.
+
     Examples
     --------
     >>> k = sympy.Symbol("k", integer=True)

@@ -136,6 +136,11 @@ class Cyclotomic:
         (r, a_r) with 0 ≤ r < φ(n), those that are not zero.
     domain : SymPy's domain of the a_r
 
+    Raises
+    ------
+    TypeError
+        By ``complex``, if symbols are left.
+
     Examples
     --------
     >>> one = sympy.QQ(1)
@@ -235,7 +240,7 @@ class Cyclotomic:
         return sum((a * w for a, w in zip(self._coefficients(values), W, strict=True)), 0j)
 
     def size(self, values: Mapping[Any, float]) -> float:
-        """Return Σ_r |a_r| there: the rounding of `at` is in proportion to it."""
+        """Return ``Σ_r |a_r|`` there: the rounding of `at` is in proportion to it."""
         return sum(map(abs, self._coefficients(values)))
 
     def _coefficients(self, values: Mapping[Any, float]) -> list[float]:

@@ -128,6 +128,15 @@ _OF_CHAINS: dict[str, Callable[[int], Statement]] = {
 def theorems(layers: int = 3) -> tuple[Statement, ...]:
     """Return every statement, those about chains for so many layers.
 
+    Parameters
+    ----------
+    layers : int
+        For how many those about chains are proved.
+
+    Returns
+    -------
+    tuple of Statement
+
     Examples
     --------
     >>> [statement.name for statement in theorems(2) if not statement.holds]
@@ -138,6 +147,22 @@ def theorems(layers: int = 3) -> tuple[Statement, ...]:
 
 def theorem(name: str, layers: int = 3) -> Statement:
     """Return one statement by its name; of those about chains, that for so many layers.
+
+    Parameters
+    ----------
+    name : str
+        As "positions" or "all-ones nulls".
+    layers : int
+        For how many it is proved, if it is about chains.
+
+    Returns
+    -------
+    Statement
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, or there is no layer.
 
     Examples
     --------

@@ -62,9 +62,12 @@ COMMANDS = {
     "leakage, explained": ["leakage", "--help"],
     "rules": ["explain", "UA101"],
     "claims": ["claim", "UA-T5"],
+    "cite": ["cite", "UA-T1", "--format", "cff"],
     "gradient": ["gradient", "--stft", "512/50/240", "--sr", "24000"],
     "response": ["response", "linear x2", "--sr", "32000"],
     "expect": ["expect", "--preset", "melgan", "--input", "ones"],
+    "figures, listed": ["figure"],
+    "a figure, checked": ["figure", "fig3", "--check"],
     "presets as JSON": ["presets", "--format", "json"],
 }
 

@@ -1,79 +1,87 @@
-"""The commands of the pages verify, expected and sweep, run in order on what they show; and that this can fail."""
+"""README and docs: what they show is what commands print, and what they name is there; and that this can fail.
+
+Here run the commands that take milliseconds; ``python -m tests docs`` runs all.
+"""
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from dspref.chain import POINTWISE
 from dspref.spec import LETTERS, parse
+from tests.documents import alike, blocks, commands, misunderstood, pages, quick, replay, shown
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
-PAGE = (DOCS / "verify.md").read_text("utf-8")
-FILES = ("my/upsampler.py", "test_mine.py", "my/mutants.py")
-"""What the page's blocks of Python without prompts are to be called, in their order."""
+PAGES = {name: path.read_text("utf-8") for name, path in pages().items()}
+RUN = {
+    name: sum(quick(c) for block in blocks(page) if block.language == "console" for c, _ in commands(block.text))
+    for name, page in PAGES.items()
+}
+"""How many commands each page has that are run here."""
 
 
-def blocks(page: str) -> list[tuple[str, str]]:
-    """Return a page's blocks as (language, text), in their order."""
-    return re.findall(r"^```(\w+)\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+@pytest.mark.parametrize("name", [name for name, count in RUN.items() if count])
+def test_every_quick_command_of_a_page_prints_what_is_shown(name: str, tmp_path: Path) -> None:
+    assert not list(replay(PAGES[name], tmp_path, only=quick))
+
+
+def test_every_command_of_a_page_stands_where_it_is_found() -> None:
+    for name, page in PAGES.items():
+        found = [c for block in blocks(page) if block.language == "console" for c, _ in commands(block.text)]
+        assert len(found) == page.count("\n$ "), name
+    assert sum(RUN.values()) > 10
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_commands_without_output_have_the_words_that_are_shown(name: str) -> None:
+    assert not {command: why for command in shown(PAGES[name]) if (why := misunderstood(command))}
+
+
+def test_words_that_a_command_has_not_are_noticed() -> None:
+    page = "Say `dspref predikt x`, `dspref rules --sr 4`, or\n\n    torchparity audit melgan --loud   # now\n"
+    told = [str(misunderstood(command)) for command in shown(page)]
+    assert [word for text, word in zip(told, ("--loud", "predikt", "--sr"), strict=True) if word in text] == [
+        "--loud",
+        "predikt",
+        "--sr",
+    ]
+
+
+PAGE = """In `my/rates.json`:
+
+```json
+{"upsample_rates": [2], "upsample_kernel_sizes": [4], "sampling_rate": 8000}
+```
+
+```console
+$ dspref whence 4000 --config my/rates.json
+4000 Hz: layer 1 (convt k4 s2 p1, stage 2) * it
+$ cat my/rates.json && echo read
+...
+read
+```
+"""
+
+
+def test_a_page_is_followed_in_order_and_its_files_are_there(tmp_path: Path) -> None:
+    assert not list(replay(PAGE, tmp_path))
+    assert (tmp_path / "my" / "rates.json").read_text().startswith('{"upsample_rates"')
+
+
+@pytest.mark.parametrize(("shown", "other"), [("4000 Hz: layer 1", "4000 Hz: layer 2"), ("\nread\n", "\nred\n")])
+def test_a_page_that_shows_another_output_is_noticed(shown: str, other: str, tmp_path: Path) -> None:
+    (found,) = replay(PAGE.replace(shown, other), tmp_path)
+    assert found.endswith(f"is not what the page shows:\n{found.partition('page shows:')[2].lstrip()}")
+    assert other.strip() in found.partition("page shows:")[2]
 
 
 def grammar() -> dict[str, str]:
     """Return the words for layers in the page's table, each with what it says of their options."""
-    rows = re.findall(
-        r"^\| (`.*?) \| .*? \| (.*) \|$", PAGE.partition("| word | meaning |")[2].partition("\n\n")[0], re.M
-    )
+    table = PAGES["verify.md"].partition("| word | meaning |")[2].partition("\n\n")[0]
+    rows = re.findall(r"^\| (`.*?) \| .*? \| (.*) \|$", table, re.M)
     return {word: options for words, options in rows for word in re.findall(r"`(.+?)`", words)}
-
-
-def commands(block: str) -> Iterator[tuple[str, str]]:
-    """Yield the commands of a block, each with the output it should have."""
-    for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-        command, _, output = part.partition("\n")
-        yield command, output
-
-
-def alike(output: str, due: str) -> bool:
-    """Return whether an output is as the page says: "..." for any lines, "*" for the rest of one."""
-    lines = ["(?:.*\n)*" if line == "..." else re.escape(line).replace(r"\*", ".*") + "\n" for line in due.splitlines()]
-    return re.fullmatch("".join(lines), output) is not None
-
-
-def run(command: str, folder: Path) -> str:
-    """Return what a command prints in a folder, or its errors."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    plain = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST")} | {"PATH": path}
-    given: dict[str, Any] = {"cwd": folder, "env": plain, "timeout": 300, "capture_output": True, "text": True}
-    done = subprocess.run(command, shell=True, check=False, **given)
-    return str(done.stdout or done.stderr)
-
-
-@pytest.mark.parametrize(
-    ("name", "files", "count"), [("verify.md", FILES, 8), ("expected.md", ("my/decoder.py",), 3), ("sweep.md", (), 2)]
-)
-def test_every_command_of_a_page_does_what_it_says(
-    name: str, files: tuple[str, ...], count: int, tmp_path: Path
-) -> None:
-    page, left, ran = (DOCS / name).read_text("utf-8"), list(files), 0
-    for language, text in blocks(page):
-        if language == "python" and ">>>" not in text:
-            file = tmp_path / left.pop(0)
-            file.parent.mkdir(exist_ok=True)
-            file.write_text(text)
-        for command, due in commands(text) if language == "console" else ():
-            output = run(command, tmp_path)
-            assert alike(output, due), f"{command}\n{output}"
-            ran += 1
-    assert ran == page.count("\n$ ") == count
-    assert not left
 
 
 def test_the_table_of_words_has_all_words_and_options_and_its_examples_can_be_read() -> None:
@@ -86,7 +94,7 @@ def test_the_table_of_words_has_all_words_and_options_and_its_examples_can_be_re
     assert {parse(text).stages[0].op for text in examples} == {"convt", "conv", "shuffle", "leaky"}
     defaults = [POINTWISE[name][1] for name in ("leaky", "elu", "snake")]
     assert defaults == [(0.01,), (1.0,), (1.0,)]
-    assert "Words mean Torch's layout of weights" in PAGE
+    assert "Words mean Torch's layout of weights" in PAGES["verify.md"]
     assert "top of this module" not in str(parse.__doc__)
 
 
@@ -94,3 +102,11 @@ def test_the_table_of_words_has_all_words_and_options_and_its_examples_can_be_re
 def test_another_output_is_noticed(due: str) -> None:
     assert alike("exact\n  compared\n1 passed in 2 s\n", "ex*\n...\n1 passed*\n")
     assert not alike("exact\n  compared\n1 passed in 2 s\n", due)
+
+
+def test_the_readme_counts_the_wrong_layers_that_there_are_and_installs_in_two_commands() -> None:
+    from torchparity.mutants import registered
+
+    assert f"of {len(registered())} layers that are wrong on purpose" in " ".join(PAGES["README.md"].split())
+    assert f"(all {len(registered())};" in PAGES["README.md"]
+    assert len(re.findall(r"^pip install ", PAGES["README.md"], re.MULTILINE)) == 2

@@ -25,6 +25,7 @@ from torch import nn
 from dspref import parse
 from dspref.artifacts.rules import RULES
 from dspref.claims import claim
+from dspref.sounds import FADE, PEAK_DB, RMS_DB, limit, wav
 from torchparity import report
 from torchparity.against import compare
 from torchparity.audit import Audit, audit, audit_architecture
@@ -33,7 +34,7 @@ from torchparity.judged import Finding
 from torchparity.report.cards import CLAIMS, cards
 from torchparity.report.html import embedded
 from torchparity.report.markdown import plain
-from torchparity.report.sounds import FADE, PEAK_DB, RMS_DB, SECONDS, limit, sounds, wav
+from torchparity.report.sounds import SECONDS, sounds
 from torchparity.report.text import text_of
 from torchparity.report.words import limits
 from torchparity.spine import Seen

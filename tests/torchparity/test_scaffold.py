@@ -36,6 +36,14 @@ class Twice(nn.Module):
     def forward(self, x):
         return 2 * self.conv(x)
 
+class Wide(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.taps = nn.Parameter(torch.ones(4, 3, 5))
+
+    def forward(self, x):
+        return nn.functional.conv_transpose1d(x, self.taps, stride=2)
+
 class Late(nn.Module):
     def forward(self, x):
         return x.repeat_interleave(4, -1).roll(1, -1)
@@ -117,6 +125,11 @@ def test_what_the_layer_is_found_to_be_is_written_down(folder: Path, name: str) 
 
 def test_what_it_should_be_comes_first_in_its_usual_words(folder: Path) -> None:
     assert constants(scaffold("targets:up", like="convt k3  p1 s2"))["LIKE"] == "convt k3 s2 p1"
+
+
+def test_a_module_that_does_not_say_its_channels_takes_as_many_as_its_kernel(folder: Path) -> None:
+    made = run("targets.py:Wide", "--like", "convt k5 s2")
+    assert (made.exit_code, constants(made.stdout)["LIKE"]) == (0, "convt k5 s2")
 
 
 def test_what_comes_back_is_for_the_tests_to_tell(folder: Path) -> None:

@@ -13,9 +13,10 @@ import pytest
 import torch
 from torch import nn
 
+from dspref.provenance import commit
 from torchparity.build import build
 from torchparity.campaign import campaign
-from torchparity.validation import commit, settings_of, validate
+from torchparity.validation import settings_of, validate
 from torchparity.validation_record import Record, Setting, slug, write
 
 ROOT = Path(__file__).resolve().parents[2]

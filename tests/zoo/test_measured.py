@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from dspref.provenance import commit
 from tests.zoo.audited import Audited, audited, made
 from tests.zoo.measured import responses
 from tests.zoo.record import write
 from tests.zoo.row import Row
 from tests.zoo.table import ZOO
-from torchparity.validation import commit, versions
+from torchparity.validation import versions
 
 
 @pytest.fixture(scope="module")

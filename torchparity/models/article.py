@@ -48,6 +48,11 @@ def demucs(
     fitted : bool
         Whether it takes an input of any length, and gives sources as channels (`Fitted`).
 
+    Returns
+    -------
+    nn.Module
+        (batch, audio, time) ↦ (batch, sources · audio, time).
+
     Examples
     --------
     >>> import torch
@@ -85,6 +90,16 @@ def demucs_like(
         Whether it takes an input of any length (`Fitted`); else 4^depth divides it.
 
     Source: J. Pons et al., arXiv 2010.14356, section 6 and Table 1.
+
+    Returns
+    -------
+    nn.Module
+        (batch, audio, time) ↦ (batch, sources · audio, time).
+
+    Raises
+    ------
+    ValueError
+        If the kind is unknown.
 
     Examples
     --------
@@ -129,6 +144,16 @@ def modified(
 
     Source: J. Pons et al., arXiv 2010.14356, section 5, Fig. 9 and Table 1.
 
+    Returns
+    -------
+    nn.Module
+        (batch, audio, time) ↦ (batch, sources · audio, time).
+
+    Raises
+    ------
+    ValueError
+        If the kind is unknown.
+
     Examples
     --------
     >>> import torch
@@ -170,6 +195,11 @@ def wave_unet(
     fitted : bool
         Whether it takes an input of any length (`Fitted`); else 2^depth divides it.
 
+    Returns
+    -------
+    nn.Module
+        (batch, audio, time) ↦ (batch, sources · audio, time′).
+
     Examples
     --------
     >>> import torch
@@ -191,6 +221,10 @@ def openunmix(*, bins: int = 2049, heard: int = 1487, hidden: int = 512, layers:
         Width, and layers of its bidirectional LSTM.
     audio : int
         Channels.
+
+    Returns
+    -------
+    nn.Module
 
     Raises
     ------

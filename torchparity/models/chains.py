@@ -17,11 +17,28 @@ def random_network(chain: Chain) -> nn.Sequential:
 
     Before a head the last convolution makes the channels that the head takes.
 
+    Parameters
+    ----------
+    chain : Chain
+        Of layers without weights: what `dspref.parse` reads.
+
+    Returns
+    -------
+    nn.Sequential
+        (batch, 1, time) ↦ (batch, 1, time · factor).
+
     Raises
     ------
     ValueError
         For groups, and for "glu" behind anything but a convolution, which then makes two channels; for a head that
         no convolution stands before.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from dspref import parse
+    >>> random_network(parse("conv k7 p3 | leaky 0.2 | convt k8 s4 p2"))(torch.zeros(1, 1, 50)).shape
+    torch.Size([1, 1, 200])
     """
     given, widths = 1, []
     for stage in reversed(chain.stages):

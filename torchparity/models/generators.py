@@ -42,6 +42,29 @@ def melgan(
     of output: the channels of more are as many networks that differ in their last layer.
 
     Source: J. Pons et al., arXiv 2010.14356, section 1, after K. Kumar et al., NeurIPS 2019.
+
+    Parameters
+    ----------
+    channels : int
+        Of the input, bins of a mel spectrogram.
+    width : int
+        Channels before the last convolution.
+    lengths, strides : tuple of int
+        Taps and factors of the transposed convolutions.
+    stacks : int
+        Residual stacks behind each of them.
+    out : int
+        Channels of the output.
+
+    Returns
+    -------
+    nn.Sequential
+
+    Examples
+    --------
+    >>> with torch.device("meta"):
+    ...     melgan()(torch.empty(1, 80, 20)).shape
+    torch.Size([1, 1, 5120])
     """
     wide = width * 2 ** len(strides)
     layers: list[nn.Module] = [weight_norm(nn.Conv1d(channels, wide, 7, padding=3, padding_mode="reflect"))]

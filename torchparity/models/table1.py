@@ -34,6 +34,11 @@ class Row:
         What the difference comes from.
     count : function, optional
         What counts ours where no network is made.
+
+    Examples
+    --------
+    >>> next(row for row in TABLE_1 if row.network == "demucs").printed
+    '648'
     """
 
     name: str
@@ -140,6 +145,20 @@ TABLE_1 = (
 def parameters(factory: Callable[[], nn.Module]) -> int:
     """Return how many parameters a network has; it is made on the meta device, without their values.
 
+    Parameters
+    ----------
+    factory : function
+        Makes the network.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    TypeError
+        If it makes something else than a module.
+
     Examples
     --------
     >>> parameters(lambda: nn.Conv1d(2, 3, 5))
@@ -170,7 +189,12 @@ rounded, or cut off, to its digits. Why lengths are what they are: `torchparity.
 
 
 def table_1() -> str:
-    """Return the table as Markdown: the article's sizes, ours, and what differs."""
+    """Return the table as Markdown: the article's sizes, ours, and what differs.
+
+    Returns
+    -------
+    str
+    """
     rows = "".join(
         f"| {row.name} | {row.printed}M | {_count(row)} | {_percent(row)} | {'yes' if row.agrees else 'no'} | "
         f"{f'{row.epoch} s' if row.epoch else '–'} |\n"

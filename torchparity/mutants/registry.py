@@ -77,6 +77,11 @@ class Mutant:
         The reported fault that it re-creates, one of `FAULTS`, or its title.
     direction : {'forward', 'backward', 'streaming'}
         A backward mutant has a right output and wrong gradients.
+
+    Raises
+    ------
+    ValueError
+        If the fault or direction is not one of the lists.
     """
 
     operator: str

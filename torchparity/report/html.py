@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from dspref.arrays import complaint
+from dspref.sounds import PEAK_DB
 from dspref.tables import hertz
 from torchparity.audit import Audit
 from torchparity.report.document import SCHEMA, to_dict
 from torchparity.report.pictures import first_seed, recording_svg, spectrogram_svg, spectrum_svg
-from torchparity.report.sounds import PEAK_DB, SECONDS, sounds
+from torchparity.report.sounds import SECONDS, sounds
 from torchparity.report.words import (
     changes,
     finest,

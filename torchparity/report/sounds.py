@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import base64
-import io
 import math
-import wave
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,24 +11,13 @@ from fractions import Fraction
 import numpy as np
 
 from dspref.arrays import Array
+from dspref.sounds import PLAYABLE, limit, wav
 from torchparity.audit import Audit
 from torchparity.measure import Measured
 from torchparity.signals import STEADY, signal
 
-PEAK_DB = -12.0
-"""No sample is higher, in dB of full scale."""
-
-RMS_DB = -24.0
-"""Nor is the whole louder than this: a steady tone at the highest peak would be."""
-
 SECONDS = 2.0
 """Longest excerpt."""
-
-FADE = 0.01
-"""Seconds of fade at either end, against clicks."""
-
-PLAYABLE = (3000, 384000)
-"""Rates that browsers play, in Hz."""
 
 HEARD = 2000
 """An input at a lower rate than this, in Hz, has nothing to listen to."""
@@ -107,38 +94,3 @@ def _sound(title: str, y: Array, sr: Fraction) -> Sound:
         return Sound(title, "nothing to hear: constant, or silence")
     words = f"offset removed, {'raised' if gain_db > 0 else 'lowered'} by {abs(gain_db):.0f} dB"
     return Sound(title, words, wav(limited, rate))
-
-
-def limit(y: Array, rate: int) -> tuple[Array, float | None]:
-    """Return a signal (time,) without offset, faded at its ends, at a level that is safe, and the gain in dB.
-
-    The gain is the largest with a peak of at most `PEAK_DB` and a root mean square of at most `RMS_DB`; None where
-    nothing but rounding is left.
-
-    Examples
-    --------
-    >>> y, gain_db = limit(np.cos(0.3 * np.arange(8000)) + 5, 8000)
-    >>> bool(abs(y).max() <= 10 ** (PEAK_DB / 20)), round(gain_db)
-    (True, -21)
-    """
-    held = y - y.sum() / max(y.size, 1)
-    size = min(held.size // 2, round(FADE * rate))
-    ramp = np.sin(np.linspace(0, np.pi / 2, size)) ** 2
-    held[:size] *= ramp
-    held[held.size - size :] *= ramp[::-1]
-    peak, rms = np.abs(held).max(initial=0.0), math.sqrt((held**2).sum() / max(y.size, 1))
-    if peak <= np.finfo(np.float32).eps * np.abs(y).max(initial=0.0):
-        return held, None
-    gain = min(10 ** (PEAK_DB / 20) / peak, 10 ** (RMS_DB / 20) / rms)
-    return held * gain, 20 * math.log10(gain)
-
-
-def wav(y: Array, rate: int) -> bytes:
-    """Return samples within ±1 as a mono WAV file of 16 bits; rounded towards zero, so that none gets louder."""
-    page = io.BytesIO()
-    with wave.open(page, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        file.writeframes(np.trunc(y * 32767).astype("<i2").tobytes())
-    return page.getvalue()

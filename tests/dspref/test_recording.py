@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from dspref.arrays import Array
-from torchparity.recording import read_recording
+from dspref.recording import read_recording
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Figures that need networks, for ``dspref figure`` (entry points ``dspref.figures``)."""
