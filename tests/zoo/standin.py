@@ -2,7 +2,8 @@
 
 torchaudio's wheel wants Torch's CUDA libraries, and cannot be loaded beside a Torch for the CPU. encodec imports it
 to read files and to resample them, openunmix to resample them, vocos to make mel spectrograms, diffusers and
-transformers wherever it is installed: all of that is in front of what is audited here. Whatever is asked of the stand-in can be imported, and raises as soon as it is called.
+transformers wherever it is installed: all of that is in front of what is audited here. Whatever is asked of the
+stand-in can be imported, and raises as soon as it is called.
 """
 
 from __future__ import annotations
