@@ -137,7 +137,7 @@ class Reader:
 
     def named(self, x: Value, *, scale: float = 1.0) -> Named | None:
         """Return which map is done to the place of a value, times a scale, the same to every channel."""
-        if x.grid.is_meta:
+        if x.grid.is_meta or x.grid.is_complex():
             return None
         shape = x.grid.double().movedim(x.time, -1).reshape(-1, len(GRID))
         return named(shape[0].numpy(), scale=scale) if bool((shape == shape[0]).all()) else None

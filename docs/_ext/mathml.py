@@ -64,7 +64,7 @@ def visit_display(self: Any, node: nodes.math_block) -> None:
     number = tag.group(1) if tag else get_node_equation_number(self, node) if node["number"] else ""
     id = node["ids"][0] if node["ids"] else f"eq-{tag.group(1)}" if tag else ""
     self.body.append(f'<div class="formula" id="{id}">' if id else '<div class="formula">')
-    self.body.append(_written(node, latex, block=True))
+    self.body.append(f'<div class="wide">{_written(node, latex, block=True)}</div>')
     if number:
         self.body.append(
             f'<a class="eqno" href="#{id}">({number})</a>' if id else f'<span class="eqno">({number})</span>'

@@ -17,7 +17,18 @@ from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 from dspref import Linear, Nearest
 from dspref.arrays import NotAnalysable
 from dspref.chain import Pointwise
-from dspref.expected import Drawn, Fixed, Gate, Source, Unknown, average_pool, expected_spectrum, fixed, rescaled
+from dspref.expected import (
+    Drawn,
+    Fixed,
+    Gate,
+    Source,
+    Unknown,
+    average_pool,
+    expected_spectrum,
+    fixed,
+    forecast,
+    rescaled,
+)
 from dspref.expected.dense import dense_moments
 from dspref.expected.graph import Network, Node, network
 from dspref.expected.moments import Moments
@@ -777,3 +788,21 @@ def test_the_module_is_left_as_it_is() -> None:
     assert [part.training for part in module.modules()] == flags
     assert not any(part._forward_hooks or part._forward_pre_hooks for part in module.modules())
     assert all(p.requires_grad for p in module.parameters())
+
+
+def test_maps_of_complex_values_are_maps_of_samples() -> None:
+    """And warn of nothing: the tests make errors of warnings."""
+
+    class Phases(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.post = nn.Conv1d(4, 18, 3, padding=1)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            size, phase = self.post(x).chunk(2, 1)
+            spectrum = torch.exp(size) * torch.exp(1j * torch.sin(phase))
+            return torch.istft(spectrum, 16, 4, window=torch.hann_window(16))[:, None]
+
+    found = forecast(walked(Phases()).network, Source(4, covariance=(1.0,)))
+    assert found.expected is None
+    assert [gap.what for gap in found.not_predicted][:2] == ["a map of samples"] * 2
