@@ -5,6 +5,8 @@ Here run the commands that take milliseconds; ``python -m tests docs`` runs all.
 
 from __future__ import annotations
 
+import ast
+import doctest
 import re
 from pathlib import Path
 
@@ -13,6 +15,8 @@ import pytest
 from dspref.chain import POINTWISE
 from dspref.spec import LETTERS, parse
 from tests.documents import alike, blocks, commands, misunderstood, pages, quick, replay, shown
+
+COMPOUND = (ast.For, ast.While, ast.With, ast.If, ast.Try, ast.FunctionDef, ast.ClassDef)
 
 PAGES = {name: path.read_text("utf-8") for name, path in pages().items()}
 RUN = {
@@ -75,6 +79,24 @@ def test_a_page_that_shows_another_output_is_noticed(shown: str, other: str, tmp
     (found,) = replay(PAGE.replace(shown, other), tmp_path)
     assert found.endswith(f"is not what the page shows:\n{found.partition('page shows:')[2].lstrip()}")
     assert other.strip() in found.partition("page shows:")[2]
+
+
+def unfinished(page: str) -> list[str]:
+    """Return the statements of a page that Python goes on with, when they are pasted, where another begins."""
+    parts = [doctest.DocTestParser().get_examples(block.text) for block in blocks(page) if ">>>" in block.text]
+    inner = [example.source for examples in parts for example in examples[:-1]]
+    return [source for source in inner if isinstance(ast.parse(source).body[-1], COMPOUND)]
+
+
+@pytest.mark.parametrize("name", [name for name in PAGES if name.startswith(("start", "tutorials/"))])
+def test_what_a_newcomer_pastes_into_python_runs_as_it_stands(name: str) -> None:
+    assert not unfinished(PAGES[name])
+
+
+def test_a_statement_that_needs_an_empty_line_is_noticed() -> None:
+    assert unfinished("```python\n>>> for i in 1, 2:\n...     print(i)\n1\n2\n>>> i\n2\n```\n") == [
+        "for i in 1, 2:\n    print(i)\n"
+    ]
 
 
 def grammar() -> dict[str, str]:
