@@ -34,6 +34,8 @@ def convolution(call: Call) -> Made:
     transposed = given.get("transposed", "transpose" in call.name)
     if x is None or call.value(weight) is not None or call.value(given["bias"]) is not None:
         return None
+    if weight.is_complex():  # halves of a complex value are not independent, as channels are
+        return None
     x = call.reader.settled(x)
     axes = [axis for axis in range(-weight.ndim + 2, 0) if axis != x.time]
     if any(weight.shape[axis] != 1 or x.shape[axis] != 1 for axis in axes):
@@ -177,7 +179,7 @@ def matrix(call: Call) -> Made:
 
 def _mixed(call: Call, x: Value | None, weight: Tensor, bias: Any, axis: int, source: Tensor | None = None) -> Made:
     source = weight if source is None else source
-    if x is None or call.value(source) is not None or call.value(bias) is not None:
+    if x is None or weight.is_complex() or call.value(source) is not None or call.value(bias) is not None:
         return None
     x = call.reader.settled(x)
     if x.time == axis or x.shape[axis] != x.whole.channels or not call.trace.is_drawn(source):

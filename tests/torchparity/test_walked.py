@@ -806,3 +806,23 @@ def test_maps_of_complex_values_are_maps_of_samples() -> None:
     found = forecast(walked(Phases()).network, Source(4, covariance=(1.0,)))
     assert found.expected is None
     assert [gap.what for gap in found.not_predicted][:2] == ["a map of samples"] * 2
+
+
+@pytest.mark.parametrize("way", ["convolution", "matrix"])
+def test_complex_kernels_are_refused(way: str) -> None:
+    """Halves of a complex value have kernels in common: they are no independent channels."""
+
+    class Complex(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.up = nn.ConvTranspose1d(4, 4, 4, 2, 1)
+            self.w = nn.Parameter(torch.randn(4, 4, 3) / 4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            z, w = torch.complex(self.up(x), self.up(-x)), self.w.to(torch.complex64)
+            y = nn.functional.conv1d(z, w, padding=1) if way == "convolution" else w[..., 0] @ z
+            return y.real + y.imag
+
+    found = forecast(walked(Complex()).network, Source(4, covariance=(1.0,)))
+    assert found.expected is None
+    assert found.not_predicted
