@@ -222,6 +222,7 @@ def test_without_the_font(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_figure_whose_package_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.delitem(sys.modules, "tests.dspref.needs_torch", raising=False)
     monkeypatch.setattr("dspref.figures.places", lambda: {"fig1": "tests.dspref.needs_torch:figure"})
     with pytest.raises(ValueError, match=r"figure fig1: got no torch.*pip install 'dspref\[torch\]'"):
         maker("fig1")
