@@ -18,6 +18,7 @@ from dspref.arrays import NotAnalysable
 from dspref.artifacts.rules import rule as rule_of
 from dspref.chain import Chain, Stage
 from dspref.lines import Line
+from dspref.outline import HEADS
 from torchparity.actual import lines_of
 from torchparity.advised import OneBias, TonefreeRows, TonefreeTaps
 from torchparity.audited import Cure, Expectation, Steady
@@ -25,8 +26,8 @@ from torchparity.bench import Bench
 from torchparity.calls import private_copy
 from torchparity.nn import SubpixelConv1d
 
-RULES = {"convt": "UA101", "shuffle": "UA102"}
-"""Whose lines these are, by the op of the layer; of heads UA104."""
+RULES = {"convt": "UA101", "shuffle": "UA102", "unsqueeze": "UA102"}
+"""Whose lines these are, by the op of the layer; of heads UA104. What interleaves channels is half a sub-pixel layer."""
 
 RE_DC = "dB re DC at the output, constant input"
 RE_ONE = "dB re a constant input of 1"
@@ -72,7 +73,7 @@ def cures(
             level -= dc
         reference = RE_ONE if dc is None else RE_DC
         before = [i for i, (_, earlier) in enumerate(chain.upsamplers[: owner - 1], 1) if _rule(earlier) is not None]
-        if any(_rule(earlier) == "UA104" for _, earlier in chain.upsamplers[:owner]):
+        if any(earlier.op in HEADS for _, earlier in chain.upsamplers[:owner]):
             yield Cure(owner, rule, rule_of(rule).cure, UNKNOWN, freq, level, None, reference)
             continue
         for better in _without_lines(stage):
@@ -81,8 +82,9 @@ def cures(
 
 def _rule(stage: Stage) -> str | None:
     """Return whose lines a layer makes; None if it makes none: interpolation, of equal phase gains."""
-    heads = ("unsqueeze", "lazy", "haar", "lifting", "istft", "pqmf")
-    return RULES.get(stage.op, "UA104" if stage.op in heads else None)
+    if stage.op == "convt" and stage.length is not None and stage.length < stage.factor:
+        return "UA107"
+    return RULES.get(stage.op, "UA104" if stage.op in HEADS else None)
 
 
 def _strongest(freqs: Iterable[Fraction], known: Steady | Expectation | None) -> tuple[Fraction | None, float | None]:

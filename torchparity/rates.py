@@ -26,7 +26,7 @@ from dspref.outline import Outline
 from torchparity.calls import own_dtype
 from torchparity.followed import Call, Record
 from torchparity.grown import Flow, Inputs, grown
-from torchparity.resamplers import HIDDEN, MOVES, described
+from torchparity.resamplers import HIDDEN, JOINS, MOVES, described
 
 
 @dataclass(frozen=True)
@@ -187,13 +187,20 @@ def _resamplers(flow: Flow) -> Iterator[Resampler]:
         yield Resampler(name, kind, a, b, layer, spacing != flow.rate, spacing, why)
 
 
-def _before(record: Record, call: Call) -> Call | None:
-    """Return the call whose result was moved, and nothing else, to be what this one takes."""
-    while call.takes:
+def _before(record: Record, call: Call) -> tuple[Call, ...]:
+    """Return the call whose result was moved, and nothing else, to be what this one takes; and those that it joins."""
+    if not call.takes:
+        return ()
+    found = _unmoved(record, call.takes[0])
+    return (found, *(_unmoved(record, node) for node in found.takes if found.func in JOINS))
+
+
+def _unmoved(record: Record, node: int) -> Call:
+    """Return the call that made the samples of a node, before they were moved."""
+    call = record.calls[record.nodes[node].call]
+    while call.func in MOVES and call.takes:
         call = record.calls[record.nodes[call.takes[0]].call]
-        if call.func not in MOVES:
-            return call
-    return None
+    return call
 
 
 def _lines(flow: Flow) -> dict[int, Fraction]:

@@ -149,3 +149,22 @@ def test_the_report_has_no_column_for_what_is_not_predicted() -> None:
     made = audit(module, signals=("noise",))
     assert [e["predicted"] for e in report.to_dict(made)["expected"]] == [False] * 3
     assert re.search(r"^ +actual +actual$", report.to_text(made), re.MULTILINE)
+
+
+class Stuffed(nn.Module):
+    """Zeros between samples, written one by one, and a filter behind them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(1, 1, 8, padding=4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = torch.zeros(*x.shape[:-1], 4 * x.shape[-1])
+        y[..., ::4] = x
+        return torch.as_tensor(self.conv(y))
+
+
+def test_zeros_between_samples_are_cured_as_a_transposed_convolution_is() -> None:
+    made = audit(Stuffed(), signals=("constant",))
+    assert [(cure.rule, cure.promise) for cure in made.cures] == [("UA107", "any weights")] * 2
+    assert "Frames" not in report.to_text(made)
