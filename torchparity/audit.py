@@ -130,8 +130,8 @@ def audit_architecture(chain: Chain, *, name: str, sr: Fraction | float) -> Audi
     """
     _check_chain(chain, "")
     lines, expected = tone_lines(chain), expected_of(chain, where=name)
-    found = tuple(cures(chain, lines, (), expected))
     bare = Spine(chain, True, (), Fraction(chain.factor))
+    found = tuple(cures(bare, lines, (), expected))
     note = Finding("note", "an architecture without weights: nothing was run, nothing was measured")
     notes = (note, *_foreseen(expected, Fraction(sr)))
     return Audit(name, Fraction(sr), bare, lines, (), notes, None, expected, (), _artifacts(bare, sr), found)
@@ -179,7 +179,7 @@ def _explained(made: Audit, bench: Bench, untrained: Adaptation) -> Audit:
     expected = expectations(untrained.module, untrained.channels, length=bench.followed, where=made.name)
     bench.progress("lines of these weights")
     steady = tuple(actual(bench))
-    found = list(cures(made.spine.chain, made.lines, steady, expected))
+    found = list(cures(made.spine, made.lines, steady, expected))
     constant = next((each for each in steady if each.input == "constant"), None)
     if constant is not None:
         found += tried(bench, made.lines, constant)
@@ -188,8 +188,8 @@ def _explained(made: Audit, bench: Bench, untrained: Adaptation) -> Audit:
 
 
 def _lines(found: Spine) -> tuple[Line, ...]:
-    """Return the possible lines, with levels only where the chain is the whole module."""
-    lines = tone_lines(found.chain)
+    """Return the possible lines over all ways, with levels only where the chain is the whole module."""
+    lines = tuple(map(found.owned, tone_lines(found.chain)))
     return lines if found.whole else tuple(replace(line, amplitude=None) for line in lines)
 
 
