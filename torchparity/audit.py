@@ -13,6 +13,8 @@ from torch import nn
 from dspref.arrays import Array, NotAnalysable, as_choice, complaint
 from dspref.artifacts import Finding as Artifact
 from dspref.artifacts import findings as artifacts_of
+from dspref.artifacts.prospect import in_hertz
+from dspref.artifacts.rules import rule as rule_of
 from dspref.chain import Chain
 from dspref.documents import MOST
 from dspref.lines import Line, tone_lines
@@ -22,7 +24,7 @@ from torchparity.audited import Audit, Cure, Expectation, Steady
 from torchparity.bench import LARGEST, Bench
 from torchparity.calls import private_copy
 from torchparity.checkpoint import load_checkpoint
-from torchparity.cures import cures, tried
+from torchparity.cures import cures, rule_id, tried
 from torchparity.expecting import expectations, expected_of
 from torchparity.flow import unlike
 from torchparity.judged import Finding
@@ -198,12 +200,25 @@ WITHOUT_CONVOLUTIONS = ("UA301", "UA302", "UA402", "UA403")
 
 
 def _artifacts(found: Spine, sr: Fraction | float) -> tuple[Artifact, ...]:
-    """Return what the chain does besides, as far as it is known."""
+    """Return what the chain does besides, as far as it is known, and the lines that layers on other ways own."""
     try:
         every = artifacts_of(found.chain, sr)
     except NotAnalysable:
-        return ()
-    return tuple(f for f in every if found.whole or f.rule.id not in WITHOUT_CONVOLUTIONS)
+        every = ()
+    kept = tuple(f for f in every if found.whole or f.rule.id not in WITHOUT_CONVOLUTIONS)
+    return (*kept, *_of_branches(found, Fraction(sr))) if found.branches else kept
+
+
+def _of_branches(found: Spine, sr: Fraction) -> Iterator[Artifact]:
+    """Yield the lines that no layer of the chain owns."""
+    lines = _lines(found)
+    for layer in found.layers:
+        mine = [line for line in lines if line.owner == layer.owner and line.freq]
+        if layer.branch and mine and (id := rule_id(layer.stage)) is not None:
+            rule = rule_of(id)
+            formula = f"lines possible at k·{in_hertz(layer.spacing * sr)}, level not known: {rule.why}"
+            place = {"freq": mine[0].freq, "hz": mine[0].hz(sr)}
+            yield Artifact(rule, "note", None, "dBc", formula, count=len(mine), owner=layer.owner, **place)
 
 
 def _check_chain(chain: Chain, undescribed: str) -> None:

@@ -62,7 +62,7 @@ def cures(
     """
     steady = next((each for each in actual if each.input == "constant"), None)
     for layer in spine.layers:
-        rule = _rule(layer.stage)
+        rule = rule_id(layer.stage)
         freqs = [line.freq for line in lines if line.owner == layer.owner and line.freq]
         if rule is None or (layer.branch and not freqs):
             continue
@@ -78,7 +78,7 @@ def cures(
         if not all(_replaceable(each) for each in (layer, *others)):
             yield Cure(layer.owner, rule, rule_of(rule).cure, UNKNOWN, *rest)
             continue
-        before = [each.owner for each in others if _rule(each.stage) is not None]
+        before = [each.owner for each in others if rule_id(each.stage) is not None]
         for better in _without_lines(layer):
             yield Cure(layer.owner, rule, _words(layer, before, better), better.promise, *rest)
 
@@ -88,7 +88,7 @@ def _replaceable(layer: Layer) -> bool:
     return layer.stage is not None and layer.stage.op not in HEADS
 
 
-def _rule(stage: Stage | None) -> str | None:
+def rule_id(stage: Stage | None) -> str | None:
     """Return whose lines a layer makes; None if it makes none, as interpolation of equal phase gains, or is unknown."""
     if stage is None:
         return None
@@ -142,7 +142,7 @@ def tried(bench: Bench, lines: Sequence[Line], before: Steady) -> Iterator[Cure]
         The response to a constant as it is, in whose arithmetic the cure is tried.
     """
     for layer in bench.spine.layers:
-        owner, rule, name = layer.owner, _rule(layer.stage), _named(bench.module, layer)
+        owner, rule, name = layer.owner, rule_id(layer.stage), _named(bench.module, layer)
         freqs = [f for line in lines if line.owner == owner and (f := line.freq) and before.level_db(f) is not None]
         if rule is None or name is None or not freqs or owner > TRIED:
             continue

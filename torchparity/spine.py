@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from dspref.arrays import NotAnalysable, complaint
 from dspref.chain import Chain, Stage
 from dspref.lines import Line
+from dspref.spec import token
 from torchparity.calls import alike, own_dtype
 from torchparity.describe import describe
 from torchparity.rates import Resampler, plain, rates
@@ -61,6 +62,16 @@ class Layer:
     rate_out: Fraction
     spacing: Fraction
     branch: bool = False
+
+    @property
+    def makes_lines(self) -> bool:
+        """False for interpolation of equal phase gains, which makes none of an offset."""
+        return self.stage is None or self.stage.op not in ("nearest", "linear")
+
+    @property
+    def words(self) -> str:
+        """What it is, as `dspref predict` reads it, or its kind if that is not known."""
+        return f"{self.kind} ×{self.factor}, not described" if self.stage is None else token(self.stage)
 
 
 @dataclass(frozen=True)
@@ -122,8 +133,12 @@ class Spine:
         return tuple(tuple(owners[id(r)] for r in way) for way in self.ways)
 
     def owned(self, line: Line) -> Line:
-        """Return a line of the chain with its owner among all layers: the last, of all ways, that can make it."""
-        able = [layer for layer in self.layers if line.freq % layer.spacing == 0]
+        """Return a line of the chain with its owner among all layers: the last, of all ways, that can make it.
+
+        Interpolation on another way makes none.
+        """
+        layers = [layer for layer in self.layers if layer.makes_lines or not layer.branch]
+        able = [layer for layer in layers if line.freq % layer.spacing == 0]
         if not any(layer.branch for layer in able):
             return line
         last = max(able, key=lambda layer: (layer.spacing, not layer.branch, layer.owner))
