@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -206,19 +207,23 @@ def _artifacts(found: Spine, sr: Fraction | float) -> tuple[Artifact, ...]:
     except NotAnalysable:
         every = ()
     kept = tuple(f for f in every if found.whole or f.rule.id not in WITHOUT_CONVOLUTIONS)
-    return (*kept, *_of_branches(found, Fraction(sr))) if found.branches else kept
-
-
-def _of_branches(found: Spine, sr: Fraction) -> Iterator[Artifact]:
-    """Yield the lines that no layer of the chain owns."""
+    if not found.branches:
+        return kept
     lines = _lines(found)
+    owned = Counter(line.owner for line in lines if line.freq)
+    fewer = (replace(f, count=owned[f.owner]) if f.rule.family == "tones" and f.owner else f for f in kept)
+    return (*fewer, *_of_branches(found, lines, Fraction(sr)))
+
+
+def _of_branches(found: Spine, lines: Sequence[Line], sr: Fraction) -> Iterator[Artifact]:
+    """Yield the lines that no layer of the chain owns."""
     for layer in found.layers:
         mine = [line for line in lines if line.owner == layer.owner and line.freq]
         if layer.branch and mine and (id := rule_id(layer.stage)) is not None:
             rule = rule_of(id)
             formula = f"lines possible at k·{in_hertz(layer.spacing * sr)}, level not known: {rule.why}"
-            place = {"freq": mine[0].freq, "hz": mine[0].hz(sr)}
-            yield Artifact(rule, "note", None, "dBc", formula, count=len(mine), owner=layer.owner, **place)
+            freq, hz = mine[0].freq, mine[0].hz(sr)
+            yield Artifact(rule, "note", None, "dBc", formula, freq, hz, count=len(mine), owner=layer.owner)
 
 
 def _check_chain(chain: Chain, undescribed: str) -> None:

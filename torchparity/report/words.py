@@ -31,7 +31,7 @@ def branches(document: Document) -> list[Document]:
 
 def every(row: Document) -> str:
     """Return of what the lines of a layer are multiples, with its unit."""
-    return hertz(Fraction(row.get("every_exact", row["rate_in_exact"])))
+    return hertz(Fraction(row["every_exact" if "every_exact" in row else "rate_in_exact"]))
 
 
 def count(document: Document) -> str:
