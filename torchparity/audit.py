@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -13,6 +14,8 @@ from torch import nn
 from dspref.arrays import Array, NotAnalysable, as_choice, complaint
 from dspref.artifacts import Finding as Artifact
 from dspref.artifacts import findings as artifacts_of
+from dspref.artifacts.prospect import in_hertz
+from dspref.artifacts.rules import rule as rule_of
 from dspref.chain import Chain
 from dspref.documents import MOST
 from dspref.lines import Line, tone_lines
@@ -22,7 +25,7 @@ from torchparity.audited import Audit, Cure, Expectation, Steady
 from torchparity.bench import LARGEST, Bench
 from torchparity.calls import private_copy
 from torchparity.checkpoint import load_checkpoint
-from torchparity.cures import cures, tried
+from torchparity.cures import cures, rule_id, tried
 from torchparity.expecting import expectations, expected_of
 from torchparity.flow import unlike
 from torchparity.judged import Finding
@@ -130,8 +133,8 @@ def audit_architecture(chain: Chain, *, name: str, sr: Fraction | float) -> Audi
     """
     _check_chain(chain, "")
     lines, expected = tone_lines(chain), expected_of(chain, where=name)
-    found = tuple(cures(chain, lines, (), expected))
     bare = Spine(chain, True, (), Fraction(chain.factor))
+    found = tuple(cures(bare, lines, (), expected))
     note = Finding("note", "an architecture without weights: nothing was run, nothing was measured")
     notes = (note, *_foreseen(expected, Fraction(sr)))
     return Audit(name, Fraction(sr), bare, lines, (), notes, None, expected, (), _artifacts(bare, sr), found)
@@ -179,7 +182,7 @@ def _explained(made: Audit, bench: Bench, untrained: Adaptation) -> Audit:
     expected = expectations(untrained.module, untrained.channels, length=bench.followed, where=made.name)
     bench.progress("lines of these weights")
     steady = tuple(actual(bench))
-    found = list(cures(made.spine.chain, made.lines, steady, expected))
+    found = list(cures(made.spine, made.lines, steady, expected))
     constant = next((each for each in steady if each.input == "constant"), None)
     if constant is not None:
         found += tried(bench, made.lines, constant)
@@ -188,8 +191,8 @@ def _explained(made: Audit, bench: Bench, untrained: Adaptation) -> Audit:
 
 
 def _lines(found: Spine) -> tuple[Line, ...]:
-    """Return the possible lines, with levels only where the chain is the whole module."""
-    lines = tone_lines(found.chain)
+    """Return the possible lines over all ways, with levels only where the chain is the whole module."""
+    lines = tuple(map(found.owned, tone_lines(found.chain)))
     return lines if found.whole else tuple(replace(line, amplitude=None) for line in lines)
 
 
@@ -198,12 +201,29 @@ WITHOUT_CONVOLUTIONS = ("UA301", "UA302", "UA402", "UA403")
 
 
 def _artifacts(found: Spine, sr: Fraction | float) -> tuple[Artifact, ...]:
-    """Return what the chain does besides, as far as it is known."""
+    """Return what the chain does besides, as far as it is known, and the lines that layers on other ways own."""
     try:
         every = artifacts_of(found.chain, sr)
     except NotAnalysable:
-        return ()
-    return tuple(f for f in every if found.whole or f.rule.id not in WITHOUT_CONVOLUTIONS)
+        every = ()
+    kept = tuple(f for f in every if found.whole or f.rule.id not in WITHOUT_CONVOLUTIONS)
+    if not found.branches:
+        return kept
+    lines = _lines(found)
+    owned = Counter(line.owner for line in lines if line.freq)
+    fewer = (replace(f, count=owned[f.owner]) if f.rule.family == "tones" and f.owner else f for f in kept)
+    return (*fewer, *_of_branches(found, lines, Fraction(sr)))
+
+
+def _of_branches(found: Spine, lines: Sequence[Line], sr: Fraction) -> Iterator[Artifact]:
+    """Yield the lines that no layer of the chain owns."""
+    for layer in found.layers:
+        mine = [line for line in lines if line.owner == layer.owner and line.freq]
+        if layer.branch and mine and (id := rule_id(layer.stage)) is not None:
+            rule = rule_of(id)
+            formula = f"lines possible at k·{in_hertz(layer.spacing * sr)}, level not known: {rule.why}"
+            freq, hz = mine[0].freq, mine[0].hz(sr)
+            yield Artifact(rule, "note", None, "dBc", formula, freq, hz, count=len(mine), owner=layer.owner)
 
 
 def _check_chain(chain: Chain, undescribed: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -16,17 +16,19 @@ from dspref.advice import Choice, advise
 from dspref.advice.choices import ANY_WEIGHTS
 from dspref.arrays import NotAnalysable
 from dspref.artifacts.rules import rule as rule_of
-from dspref.chain import Chain, Stage
+from dspref.chain import Stage
 from dspref.lines import Line
+from dspref.outline import HEADS
 from torchparity.actual import lines_of
 from torchparity.advised import OneBias, TonefreeRows, TonefreeTaps
 from torchparity.audited import Cure, Expectation, Steady
 from torchparity.bench import Bench
 from torchparity.calls import private_copy
 from torchparity.nn import SubpixelConv1d
+from torchparity.spine import Layer, Spine
 
-RULES = {"convt": "UA101", "shuffle": "UA102"}
-"""Whose lines these are, by the op of the layer; of heads UA104."""
+RULES = {"convt": "UA101", "shuffle": "UA102", "unsqueeze": "UA102"}
+"""Whose lines these are, by the op of the layer; of heads UA104. To interleave channels is half a sub-pixel layer."""
 
 RE_DC = "dB re DC at the output, constant input"
 RE_ONE = "dB re a constant input of 1"
@@ -42,27 +44,28 @@ TRIED = 8
 
 
 def cures(
-    chain: Chain, lines: Sequence[Line], actual: Sequence[Steady], expected: Sequence[Expectation]
+    spine: Spine, lines: Sequence[Line], actual: Sequence[Steady], expected: Sequence[Expectation]
 ) -> Iterator[Cure]:
     """Yield layers without lines, whatever their weights, in place of each that makes any.
 
-    What earlier layers make reaches the places of later ones through maps, so that they have to go too. Of heads, and
-    behind them, there is a sentence, and no prediction.
+    What other layers make reaches the places of one through maps, so that they have to go too: earlier ones, and all of
+    them where ways meet, for lines at multiples of g and of h mix to multiples of gcd(g, h). Of heads, and where one of
+    these layers is a head or is not known, there is a sentence, and no prediction.
 
     Parameters
     ----------
-    chain : Chain
+    spine : Spine
     lines : sequence of Line
         The possible ones.
     actual, expected : sequences
         Of which the level comes: of these weights where they are known, else of untrained ones.
     """
     steady = next((each for each in actual if each.input == "constant"), None)
-    for owner, (_, stage) in enumerate(chain.upsamplers, 1):
-        rule = _rule(stage)
-        if rule is None:
+    for layer in spine.layers:
+        rule = rule_id(layer.stage)
+        freqs = [line.freq for line in lines if line.owner == layer.owner and line.freq]
+        if rule is None or (layer.branch and not freqs):
             continue
-        freqs = [line.freq for line in lines if line.owner == owner and line.freq]
         known = steady or next((each for each in expected if each.input == "constant"), None)
         freq, level = _strongest(freqs, known)
         if level is None and steady is not None:
@@ -70,19 +73,28 @@ def cures(
         dc = None if known is None else known.level_db(Fraction(0))
         if level is not None and dc is not None:
             level -= dc
-        reference = RE_ONE if dc is None else RE_DC
-        before = [i for i, (_, earlier) in enumerate(chain.upsamplers[: owner - 1], 1) if _rule(earlier) is not None]
-        if any(_rule(earlier) == "UA104" for _, earlier in chain.upsamplers[:owner]):
-            yield Cure(owner, rule, rule_of(rule).cure, UNKNOWN, freq, level, None, reference)
+        rest = freq, level, None, RE_ONE if dc is None else RE_DC
+        others = [o for o in spine.layers if o.owner < layer.owner or (spine.branches and o.owner > layer.owner)]
+        if not all(_replaceable(each) for each in (layer, *others)):
+            yield Cure(layer.owner, rule, rule_of(rule).cure, UNKNOWN, *rest)
             continue
-        for better in _without_lines(stage):
-            yield Cure(owner, rule, _words(owner, before, better, stage), better.promise, freq, level, None, reference)
+        before = [each.owner for each in others if rule_id(each.stage) is not None]
+        for better in _without_lines(layer):
+            yield Cure(layer.owner, rule, _words(layer, before, better), better.promise, *rest)
 
 
-def _rule(stage: Stage) -> str | None:
-    """Return whose lines a layer makes; None if it makes none: interpolation, of equal phase gains."""
-    heads = ("unsqueeze", "lazy", "haar", "lifting", "istft", "pqmf")
-    return RULES.get(stage.op, "UA104" if stage.op in heads else None)
+def _replaceable(layer: Layer) -> bool:
+    """Return whether a layer makes no line, or one that makes none would do in its place."""
+    return layer.stage is not None and layer.stage.op not in HEADS
+
+
+def rule_id(stage: Stage | None) -> str | None:
+    """Return whose lines a layer makes; None if it makes none, as interpolation of equal phase gains, or is unknown."""
+    if stage is None:
+        return None
+    if stage.op == "convt" and stage.length is not None and stage.length < stage.factor:
+        return "UA107"
+    return RULES.get(stage.op, "UA104" if stage.op in HEADS else None)
 
 
 def _strongest(freqs: Iterable[Fraction], known: Steady | Expectation | None) -> tuple[Fraction | None, float | None]:
@@ -94,22 +106,23 @@ def _strongest(freqs: Iterable[Fraction], known: Steady | Expectation | None) ->
     return freq, level
 
 
-def _without_lines(stage: Stage) -> Iterator[Choice]:
+def _without_lines(layer: Layer) -> Iterator[Choice]:
     """Yield the cheapest layers that make no line, whatever is learned: of its own kind, and one that interpolates."""
-    own = {"convt": "transposed", "shuffle": "subpixel"}[stage.op]
+    assert layer.stage is not None, "checked where cures are made"
+    own = {"convt": "transposed", "shuffle": "subpixel"}[layer.stage.op]
     for families in ((own,), ("nearest", "linear")):
         found = advise(
-            [int(stage.factor)], 1, tone_budget_db=BUDGET_DB, channels=(2, 1), dtype="float64", only=families
+            [int(layer.factor)], 1, tone_budget_db=BUDGET_DB, channels=(2, 1), dtype="float64", only=families
         )
         yield next(choice for choice in found.choices if choice.promise == ANY_WEIGHTS)
 
 
-def _words(owner: int, before: list[int], better: Choice, stage: Stage) -> str:
+def _words(layer: Layer, before: list[int], better: Choice) -> str:
     """Return what to do, and what it costs beside a transposed convolution of twice the stride (2s · 2 · 1/s)."""
     ratio = float(better.macs / 4)
-    cost = f"{ratio:.3g} times the multiplications of a transposed convolution of length {2 * int(stage.factor)}"
+    cost = f"{ratio:.3g} times the multiplications of a transposed convolution of length {2 * int(layer.factor)}"
     likewise = f", and its like as layer{'s' * (len(before) > 1)} {', '.join(map(str, before))}" if before else ""
-    head = f"{better.name} ({better.words}) as layer {owner}{likewise}"
+    head = f"{better.name} ({better.words}) as layer {layer.owner}{likewise}"
     return f"{head}: no line, whatever is learned; {better.note}; {cost}"
 
 
@@ -128,14 +141,13 @@ def tried(bench: Bench, lines: Sequence[Line], before: Steady) -> Iterator[Cure]
     before : Steady
         The response to a constant as it is, in whose arithmetic the cure is tried.
     """
-    upsamplers = [stage for _, stage in bench.spine.chain.upsamplers]
-    for owner, (stage, name) in enumerate(zip(upsamplers, _named(bench, upsamplers), strict=True), 1):
+    for layer in bench.spine.layers:
+        owner, rule, name = layer.owner, rule_id(layer.stage), _named(bench.module, layer)
         freqs = [f for line in lines if line.owner == owner and (f := line.freq) and before.level_db(f) is not None]
-        rule = _rule(stage)
         if rule is None or name is None or not freqs or owner > TRIED:
             continue
         copy = private_copy(bench.module, before.dtype)
-        _make_tone_free(copy.get_submodule(name), int(stage.factor))
+        _make_tone_free(copy.get_submodule(name), int(layer.factor))
         bench.progress(f"seed {bench.seed}: tone-free taps in layer {owner}")
         try:
             after = lines_of(replace(bench, module=copy), "constant", borders=before.start + before.rest)
@@ -154,27 +166,12 @@ def _told(owner: int, rule: str, name: str, freqs: list[Fraction], before: Stead
     return Cure(owner, rule, words, "these weights", freq, level - old, None if left is None else left - new, RE_DC)
 
 
-def _named(bench: Bench, upsamplers: Sequence[Stage]) -> list[str | None]:
-    """Return the names of the modules that are these layers, by the order in which they run; None for other kinds."""
-    ran: list[tuple[str, int]] = []
-    kinds = [(name, m, _factor(m)) for name, m in bench.module.named_modules()]
-    hooks = [m.register_forward_hook(_noted(ran, name, factor)) for name, m, factor in kinds if factor > 1]
-    try:
-        bench.tried("constant")
-    finally:
-        for hook in hooks:
-            hook.remove()
-    found: list[str | None] = []
-    for stage in upsamplers:
-        at = next((i for i, (_, factor) in enumerate(ran) if factor == stage.factor), None)
-        known = _rule(stage) is not None and at is not None
-        found.append(ran[at][0] if known and at is not None else None)
-        ran = ran[at + 1 :] if known and at is not None else ran
-    return found
-
-
-def _noted(ran: list[tuple[str, int]], name: str, factor: int) -> Callable[..., None]:
-    return lambda module, args, output: ran.append((name, factor))
+def _named(module: nn.Module, layer: Layer) -> str | None:
+    """Return the name of the module that can be cured and is this layer, or has it inside; None if there is none."""
+    parts = dict(module.named_modules())
+    words = layer.name.split(".") if layer.name else []
+    names = [".".join(words[:n]) for n in range(len(words), -1, -1)]
+    return next((name for name in names if name in parts and _factor(parts[name]) == layer.factor > 1), None)
 
 
 def _factor(m: nn.Module) -> int:

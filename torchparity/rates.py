@@ -26,7 +26,8 @@ from dspref.outline import Outline
 from torchparity.calls import own_dtype
 from torchparity.followed import Call, Record
 from torchparity.grown import Flow, Inputs, grown
-from torchparity.resamplers import HIDDEN, MOVES, described
+from torchparity.resamplers import HIDDEN, JOINS, MOVES, described
+from torchparity.ways import finest, ways
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,12 @@ class Rates:
         Lines at the output are multiples of it, as a share of the output's rate.
     chain : Chain
         The net upsamplers one after another, as outlines; a factor that a later decimation undoes is left out.
+    way : tuple of Resampler
+        What the stages of the chain are.
+    ways : tuple of tuple of Resampler
+        The net upsamplers on each way from input to output, as `torchparity.ways.ways` finds them.
     branches : tuple of Resampler
-        Net upsamplers on other ways than that of the chain, whose lines are on its grid.
+        Net upsamplers that are not in the chain: on other ways, their lines on its grid.
     not_understood : tuple of str
         What has no description, with the reason.
     length : int
@@ -90,6 +95,8 @@ class Rates:
     rate: Fraction
     grid: Fraction
     chain: Chain
+    way: tuple[Resampler, ...]
+    ways: tuple[tuple[Resampler, ...], ...]
     branches: tuple[Resampler, ...]
     not_understood: tuple[str, ...]
     length: int = 0
@@ -159,8 +166,10 @@ def rates(
     """
     flow = grown(module, inputs_of, output_of, first=first)
     found = tuple(_resamplers(flow))
-    net = [r for r in found if r.net]
-    way = _way(flow, found)
+    by_call = {number: r for number, r in zip(flow.events, found, strict=True) if r.net}
+    net = tuple(by_call.values())
+    way = tuple(by_call[n] for n in finest(flow, {n: r.spacing for n, r in by_call.items()}))
+    every = tuple(tuple(by_call[n] for n in each) for each in ways(flow, by_call))
     chain = _chain(way, flow.rate)
     grid = reduce(gcd, (r.spacing for r in net), flow.rate)
     if grid * chain.factor != flow.rate:
@@ -171,7 +180,9 @@ def rates(
     unknown = [f"{r.name} ({r.kind}, ×{r.factor}): {r.why}" for r in found if r.layer is None and r.factor > 1]
     told = {r.name for r in found}
     unknown += [f"{c.where or 'the module'} ({c.kind}): {HIDDEN}" for c in flow.unseen if c.where not in told]
-    return Rates(found, flow.rate, grid / flow.rate, chain, others, tuple(dict.fromkeys(unknown)), flow.length)
+    return Rates(
+        found, flow.rate, grid / flow.rate, chain, way, every, others, tuple(dict.fromkeys(unknown)), flow.length
+    )
 
 
 def _resamplers(flow: Flow) -> Iterator[Resampler]:
@@ -187,13 +198,20 @@ def _resamplers(flow: Flow) -> Iterator[Resampler]:
         yield Resampler(name, kind, a, b, layer, spacing != flow.rate, spacing, why)
 
 
-def _before(record: Record, call: Call) -> Call | None:
-    """Return the call whose result was moved, and nothing else, to be what this one takes."""
-    while call.takes:
+def _before(record: Record, call: Call) -> tuple[Call, ...]:
+    """Return the call whose result was moved, and nothing else, to be what this one takes; and those that it joins."""
+    if not call.takes:
+        return ()
+    found = _unmoved(record, call.takes[0])
+    return (found, *(_unmoved(record, node) for node in found.takes if found.func in JOINS))
+
+
+def _unmoved(record: Record, node: int) -> Call:
+    """Return the call that made the samples of a node, before they were moved."""
+    call = record.calls[record.nodes[node].call]
+    while call.func in MOVES and call.takes:
         call = record.calls[record.nodes[call.takes[0]].call]
-        if call.func not in MOVES:
-            return call
-    return None
+    return call
 
 
 def _lines(flow: Flow) -> dict[int, Fraction]:
@@ -213,28 +231,6 @@ def _lines(flow: Flow) -> dict[int, Fraction]:
                 left[number] = gcd(events[number][0], rate)
             lines[node] = {event: h for event, spacing in left.items() if (h := gcd(spacing, rate)) != rate}
     return lines.get(flow.output, {})
-
-
-def _way(flow: Flow, found: tuple[Resampler, ...]) -> tuple[Resampler, ...]:
-    """Return the net upsamplers of the way that has the finest grid, and then most of them, by their grids."""
-    by_call = {number: r for number, r in zip(flow.events, found, strict=True) if r.net}
-    ways: dict[int, tuple[Resampler, ...]] = {}
-    for number in sorted(flow.needed):
-        call = flow.record.calls[number]
-        longest = max((ways.get(n, ()) for n in call.takes), key=_reach, default=())
-        own = _with(longest, by_call[number]) if number in by_call else longest
-        ways.update(dict.fromkeys(call.gives, own))
-    return ways[flow.output]
-
-
-def _reach(way: tuple[Resampler, ...]) -> tuple[bool, Fraction, int]:
-    """Return what orders ways: the finest grid, then the most upsamplers."""
-    return bool(way), -way[0].spacing if way else Fraction(0), len(way)
-
-
-def _with(way: tuple[Resampler, ...], r: Resampler) -> tuple[Resampler, ...]:
-    """Return a way with one more; what has the grid of another stands beside it, as kernels that UnivNet holds do."""
-    return way if r.spacing in [other.spacing for other in way] else tuple(sorted((*way, r), key=lambda r: r.spacing))
 
 
 def _chain(way: tuple[Resampler, ...], rate: Fraction) -> Chain:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -19,11 +20,17 @@ VIEWS = ("view", "reshape", "flatten", "_unsafe_view", "pixel_shuffle", "contigu
 MOVES = frozenset((*VIEWS, "permute", "transpose", "movedim", "swapaxes", "unflatten", "unsqueeze", "squeeze", "clone"))
 """Calls that only move samples."""
 
+REPEATS = ("expand", "expand_as", "broadcast_to", "repeat", "tile")
+"""Calls that make several of one sample, along an axis of size 1."""
+
+JOINS = ("stack", "cat", "concat", "concatenate")
+"""Calls that put channels beside each other."""
+
 HIDDEN = "runs out of sight: scripted, or a function with a backward of its own"
 UNKNOWN = "its rates are known, its kernel is not"
 
 
-def described(call: Call, factor: Fraction, before: Call | None = None) -> tuple[Stage | None, str]:
+def described(call: Call, factor: Fraction, before: Sequence[Call] = ()) -> tuple[Stage | None, str]:
     """Return the layer that a call is, for the factor that was seen; or None and the reason.
 
     Parameters
@@ -31,8 +38,9 @@ def described(call: Call, factor: Fraction, before: Call | None = None) -> tuple
     call : Call
     factor : Fraction
         Output rate over input rate.
-    before : Call, optional
-        What made the samples that it takes, if nothing but moving came between.
+    before : sequence of Call
+        What made the samples that it takes, if nothing but moving came between; of several that were put beside each
+        other (`JOINS`) that call, and then all that it joins.
     """
     if call.func == UNSEEN:
         return None, HIDDEN
@@ -56,7 +64,7 @@ def _of_module(call: Call) -> Stage | None:
     return None if isinstance(stage, Chain) else outlined(stage) or stage
 
 
-def _of_call(call: Call, factor: Fraction, before: Call | None) -> Stage | None:
+def _of_call(call: Call, factor: Fraction, before: Sequence[Call]) -> Stage | None:
     """Return the layer by the function's own arguments."""
     match call.func:
         case "conv_transpose1d" | "conv_transpose2d" | "conv_transpose3d":
@@ -76,18 +84,53 @@ def _of_call(call: Call, factor: Fraction, before: Call | None) -> Stage | None:
             return Outline("convt", K, stride=s)
         case "__getitem__" if factor.numerator == 1:
             return Outline("conv", 1, stride=factor.denominator)
+        case "__setitem__" if factor.denominator == 1 and _steps(call.given(1, "indices")) == factor:
+            return _stuffing(int(factor))
         case name if name in VIEWS and factor.denominator == 1 and factor > 1:
-            return _shuffle(before, int(factor))
+            return _of_view(call, before, int(factor))
     return None
 
 
-def _shuffle(before: Call | None, L: int) -> Outline:
-    """Return a sub-pixel convolution, if a convolution made the channels; else what puts channels behind each other."""
-    if before is None or before.func != "conv1d" or before.given(3, "stride", 1) not in (1, (1,), [1]):
+def _stuffing(L: int) -> Outline:
+    """Return what puts samples L apart: a transposed convolution of one tap, whatever filters behind it."""
+    return Outline("convt", 1, stride=L)
+
+
+def _steps(index: Any) -> int:
+    """Return the largest step of the slices in an index."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return max((part.step or 1 for part in parts if isinstance(part, slice)), default=1)
+
+
+def _of_view(call: Call, before: Sequence[Call], L: int) -> Stage | None:
+    """Return what a view makes of an axis behind time: copies of a sample, zeros behind it, or channels in turn."""
+    if before and before[0].func in (*REPEATS, "pad"):
+        first, last = _sizes(before[0].given(0, "input", ())), _sizes(call.given(0, "input", ()))
+        if last != (*first[:-1], L) or first[-1:] != (1,):
+            return None
+        return _stuffing(L) if before[0].func == "pad" else Nearest(L)
+    return _shuffle(before, L)
+
+
+def _shuffle(before: Sequence[Call], L: int) -> Outline:
+    """Return a sub-pixel convolution, if convolutions or linear layers made the channels; else what interleaves them.
+
+    Several that are put beside each other are one, of the longest kernel among theirs.
+    """
+    made = before[1:] if before and before[0].func in JOINS else before
+    kernels = [_kernel(each) for each in made]
+    known = [kernel for kernel in kernels if kernel is not None]
+    if not known or len(known) < len(kernels):
         return Outline("unsqueeze", L, stride=L)
-    conv = _conv(before, Fraction(1))
-    assert conv is not None, "its stride is 1"
+    conv = max(known, key=lambda kernel: (kernel.length - 1) * kernel.dilation)
     return Outline("shuffle", conv.length, stride=L, padding=conv.padding, dilation=conv.dilation, groups=conv.groups)
+
+
+def _kernel(call: Call) -> Outline | None:
+    """Return the convolution of stride 1 that a call is; a linear layer is one of a single tap."""
+    if call.func == "linear":
+        return Outline("conv", 1)
+    return _conv(call, Fraction(1)) if call.func == "conv1d" and call.given(3, "stride", 1) in (1, (1,), [1]) else None
 
 
 def _sizes(sizes: Any) -> tuple[int, ...]:

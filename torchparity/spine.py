@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import torch
@@ -10,9 +10,11 @@ from torch import Tensor, nn
 
 from dspref.arrays import NotAnalysable, complaint
 from dspref.chain import Chain, Stage
+from dspref.lines import Line
+from dspref.spec import token
 from torchparity.calls import alike, own_dtype
 from torchparity.describe import describe
-from torchparity.rates import plain, rates
+from torchparity.rates import Resampler, plain, rates
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,47 @@ class Seen:
     def factor(self) -> Fraction:
         """Output rate over input rate, 1 where not described."""
         return Fraction(1) if self.layer is None else Fraction(self.layer.factor)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A net upsampler, in the chain or on another way to the output.
+
+    Attributes
+    ----------
+    owner : int
+        From 1: those of the chain in their order, then those of branches in theirs.
+    name, kind : str
+        As for `Seen`; empty where an architecture was not run.
+    stage : Stage or None
+        What it is; None if that is not known.
+    factor, rate_in, rate_out : Fraction
+        Output rate over input rate, and both as shares of the rate of the module's output.
+    spacing : Fraction
+        Its lines are multiples of it, in cycles per output sample.
+    branch : bool
+        Whether it is not in the chain.
+    """
+
+    owner: int
+    name: str
+    kind: str
+    stage: Stage | None
+    factor: Fraction
+    rate_in: Fraction
+    rate_out: Fraction
+    spacing: Fraction
+    branch: bool = False
+
+    @property
+    def makes_lines(self) -> bool:
+        """False for interpolation of equal phase gains, which makes none of an offset."""
+        return self.stage is None or self.stage.op not in ("nearest", "linear")
+
+    @property
+    def words(self) -> str:
+        """What it is, as `dspref predict` reads it, or its kind if that is not known."""
+        return f"{self.kind} ×{self.factor}, not described" if self.stage is None else token(self.stage)
 
 
 @dataclass(frozen=True)
@@ -50,6 +93,10 @@ class Spine:
         What was not understood, with the reason.
     grown : int
         `Rates.length`: with another draw of the same module, shorter ones need not be tried again.
+    way, branches : tuple of Resampler
+        What the upsamplers of the chain are, and the net upsamplers that are not in it; empty if nothing was run.
+    ways : tuple of tuple of Resampler
+        Net upsamplers on each way from input to output.
     """
 
     chain: Chain
@@ -58,6 +105,45 @@ class Spine:
     rate: Fraction
     hidden: tuple[str, ...] = ()
     grown: int = 0
+    way: tuple[Resampler, ...] = ()
+    branches: tuple[Resampler, ...] = ()
+    ways: tuple[tuple[Resampler, ...], ...] = ()
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """All net upsamplers, those of the chain first."""
+        rates, steps = self.chain.rates(1), self.chain.upsamplers
+        same = len(self.way) == len(steps)
+        found = []
+        for owner, (place, stage) in enumerate(steps, 1):
+            r = self.way[owner - 1] if same else None
+            known = stage if self.whole or r is None else r.layer
+            name, kind = ("", "") if r is None else (r.name, r.kind)
+            factor = Fraction(stage.factor) if self.whole or r is None else r.factor
+            found.append(Layer(owner, name, kind, known, factor, rates[place], rates[place + 1], rates[place]))
+        for owner, r in enumerate(self.branches, len(found) + 1):
+            shares = (r.rate_in / self.rate, r.rate_out / self.rate, r.spacing / self.rate)
+            found.append(Layer(owner, r.name, r.kind, r.layer, r.factor, *shares, branch=True))
+        return tuple(found)
+
+    @property
+    def routes(self) -> tuple[tuple[int, ...], ...]:
+        """Each way by the owners on it."""
+        owners = {id(r): owner for owner, r in enumerate((*self.way, *self.branches), 1)}
+        return tuple(tuple(owners[id(r)] for r in way) for way in self.ways)
+
+    def owned(self, line: Line) -> Line:
+        """Return a line of the chain with its owner among all layers: the last, of all ways, that can make it.
+
+        Interpolation on another way makes none.
+        """
+        layers = [layer for layer in self.layers if layer.makes_lines or not layer.branch]
+        able = [layer for layer in layers if line.freq % layer.spacing == 0]
+        if not any(layer.branch for layer in able):
+            return line
+        last = max(able, key=lambda layer: (layer.spacing, not layer.branch, layer.owner))
+        stage = None if last.branch else self.chain.upsamplers[last.owner - 1][0]
+        return replace(line, owner=last.owner, stage=stage, origins=tuple(layer.owner for layer in able))
 
     @property
     def undescribed(self) -> tuple[Seen, ...]:
@@ -94,6 +180,9 @@ def spine(module: nn.Module, channels: int, *, length: int = 32, first: int = 0)
         found.rate,
         found.not_understood,
         found.length,
+        found.way,
+        found.branches,
+        found.ways,
     )
 
 

@@ -1,15 +1,18 @@
 """Cures: what theory promises, and what is left when they are tried."""
 
 import re
+from copy import deepcopy
 from fractions import Fraction
 
 import pytest
 import torch
 from torch import nn
 from torch.nn.utils import parametrizations, weight_norm
+from torch.nn.utils.parametrize import register_parametrization
 
 from dspref import parse
 from torchparity import report
+from torchparity.advised import TonefreeTaps
 from torchparity.audit import Audit, audit, audit_architecture
 from torchparity.expecting import expectations, expected_of
 from torchparity.nn import SubpixelConv1d
@@ -149,3 +152,72 @@ def test_the_report_has_no_column_for_what_is_not_predicted() -> None:
     made = audit(module, signals=("noise",))
     assert [e["predicted"] for e in report.to_dict(made)["expected"]] == [False] * 3
     assert re.search(r"^ +actual +actual$", report.to_text(made), re.MULTILINE)
+
+
+class Stuffed(nn.Module):
+    """Zeros between samples, written one by one, and a filter behind them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(1, 1, 8, padding=4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = torch.zeros(*x.shape[:-1], 4 * x.shape[-1])
+        y[..., ::4] = x
+        return torch.as_tensor(self.conv(y))
+
+
+def test_zeros_between_samples_are_cured_as_a_transposed_convolution_is() -> None:
+    made = audit(Stuffed(), signals=("constant",))
+    assert [(cure.rule, cure.promise) for cure in made.cures] == [("UA107", "any weights")] * 2
+    assert "Frames" not in report.to_text(made)
+
+
+class Aside(nn.Module):
+    """A layer of the same factor, of which the output is not made, runs first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.aside, self.real = nn.ConvTranspose1d(1, 1, 8, 4, 2), nn.ConvTranspose1d(1, 1, 8, 4, 2)
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        aside = self.aside(x)
+        return self.real(x), aside[..., ::4]
+
+
+def test_a_cure_is_tried_on_the_way_to_the_output() -> None:
+    (cure,) = (c for c in audit(Aside(), signals=("constant",)).cures if c.promise == "these weights")
+    assert "real (torchparity.advised)" in cure.words
+    assert cure.before_db is not None
+    assert cure.after_db is None
+
+
+class Three(nn.Module):
+    """Up by 4 on three ways, which meet before a map: 2 · 2, 4, and 2 and nearest 2."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.ConvTranspose1d(1, 1, 4, 2, 1), nn.ConvTranspose1d(1, 1, 4, 2, 1)
+        self.c, self.d = nn.ConvTranspose1d(1, 1, 8, 4, 2), nn.ConvTranspose1d(1, 1, 4, 2, 1)
+        self.e, self.out = nn.Upsample(scale_factor=2), nn.Conv1d(1, 1, 3, padding=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = torch.relu(self.b(self.a(x)) + self.c(x) + self.e(self.d(x)) + 1)
+        return torch.as_tensor(self.out(y))
+
+
+def test_a_promise_is_of_all_ways_and_is_kept() -> None:
+    """Tone-free taps in all that the cure names leave no line; in the chain alone they do."""
+    torch.manual_seed(0)
+    module = Three()
+    promised = [c for c in audit(module, signals=("constant",)).cures if c.promise == "any weights"]
+    assert all("as layer 1, and its like as layers 2, 3, 4:" in c.words for c in promised if c.owner == 1)
+    left = []
+    for names in ("ab", "abcd"):
+        copy = deepcopy(module)
+        for name in names:
+            layer = copy.get_submodule(name)
+            register_parametrization(layer, "weight", TonefreeTaps(layer.stride[0]))  # type: ignore[index, arg-type]
+        (steady,) = (s for s in audit(copy, signals=("constant",)).actual if s.input == "constant")
+        left.append(bool(steady.exists[1:].any()))
+    assert left == [True, False]

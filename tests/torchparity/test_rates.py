@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
-from dspref import NotAnalysable, Outline
+from dspref import Nearest, NotAnalysable, Outline
 from tests.strategies import QUIET
 from torchparity.grown import LARGEST
 from torchparity.models.demucs import Demucs
@@ -69,6 +69,22 @@ def twice(m: Any, x: Tensor) -> Any:
     return torch.stack([x, m.conv(x)], -1).view(1, 1, -1)
 
 
+def stacked(m: Any, x: Tensor) -> Any:
+    return torch.stack([m.a(x), m.b(x)], -1).flatten(-2)
+
+
+def expanded(m: Any, x: Tensor) -> Any:
+    return x[..., None].expand(1, 1, x.shape[-1], 3).reshape(1, 1, -1)
+
+
+def repeated(m: Any, x: Tensor) -> Any:
+    return x.unsqueeze(-1).repeat(1, 1, 1, 3).flatten(-2)
+
+
+def gathered(m: Any, x: Tensor) -> Any:
+    return m.conv(x[..., torch.arange(3 * x.shape[-1]) // 3])
+
+
 class Doubled(torch.autograd.Function):
     """Nearest ×2, which Torch's function modes do not see at work."""
 
@@ -95,6 +111,13 @@ ONE: dict[str, tuple[nn.Module, Any]] = {
     ),
     "views": (Made(shuffled, conv=nn.Conv1d(1, 8, 5, padding=2)), Outline("shuffle", 5, stride=4, padding=2)),
     "interleaved": (Made(twice, conv=CONV), Outline("unsqueeze", 2, stride=2)),
+    "stacked": (Made(stacked, a=CONV, b=nn.Conv1d(1, 1, 5, padding=2)), Outline("shuffle", 5, stride=2, padding=2)),
+    "linear": (
+        Made(lambda m, x: m.lin(x.transpose(1, 2)).reshape(1, 1, -1), lin=nn.Linear(1, 4)),
+        Outline("shuffle", 1, stride=4),
+    ),
+    "written": (Made(stuffed, conv=CONV), Outline("convt", 1, stride=3)),
+    "padded": (Made(lambda m, x: F.pad(x[..., None], (0, 3)).reshape(1, 1, -1)), Outline("convt", 1, stride=4)),
     "istft": (
         Made(spectral, conv=nn.Conv1d(1, 18, 1), window=torch.ones(16)),
         Outline("istft", 16, stride=4, padding=8),
@@ -120,6 +143,11 @@ def test_one_layer_of_any_make_is_described(module: nn.Module, layer: Outline) -
 def test_interpolation_by_a_function(mode: str, kind: str) -> None:
     r = found(Made(lambda m, x: F.interpolate(x, scale_factor=3, mode=mode)))
     assert [(getattr(s, "op", ""), s.factor) for s in r.chain.stages] == [(kind, 3)]
+
+
+@pytest.mark.parametrize("forward", [expanded, repeated])
+def test_copies_of_each_sample_are_nearest(forward: Callable[[Any, Tensor], Any]) -> None:
+    assert found(Made(forward)).chain.stages == (Nearest(3),)
 
 
 def antialiased(m: Any, x: Tensor) -> Any:
@@ -194,10 +222,10 @@ def test_what_is_not_understood_is_listed() -> None:
     assert scripted.grid == Fraction(1, 4)
     assert len(scripted.not_understood) == 1
     assert scripted.not_understood[0].startswith("0 (RecursiveScriptModule, ×2): runs out of sight")
-    zeros = found(Made(stuffed, conv=CONV))
-    assert zeros.rate == 3
-    assert zeros.grid == Fraction(1, 3)
-    assert len(zeros.not_understood) == 1
+    picked = found(Made(gathered, conv=CONV))
+    assert picked.rate == 3
+    assert picked.grid == Fraction(1, 3)
+    assert len(picked.not_understood) == 1
 
 
 def test_functions_with_a_backward_of_their_own_lose_nothing() -> None:

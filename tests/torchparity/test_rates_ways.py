@@ -2,11 +2,13 @@
 
 from fractions import Fraction
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dspref.spec import token
 from torchparity.rates import plain, rates
+from torchparity.ways import MOST
 
 
 class Padded(nn.Module):
@@ -48,3 +50,42 @@ def test_the_chain_is_the_way_of_the_finest_grid_and_others_are_branches() -> No
     assert [token(stage) for stage in found.chain.stages] == ["convt k8 s8"]
     assert [r.name for r in found.branches] == ["twice.1", "twice.2"]
     assert found.grid == Fraction(1, 8)
+    assert [[r.name for r in way] for way in found.ways] == [["twice.1", "twice.2"], ["once.1"]]
+    assert [r.name for r in found.way] == ["once.1"]
+
+
+class Residual(nn.Module):
+    """A way around the second of two layers: it is part of the way by both."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.down, self.second = nn.Upsample(scale_factor=2), nn.Conv1d(1, 1, 2, 2), nn.Upsample(None, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.first(x)
+        return torch.as_tensor(y + self.second(self.down(y)))
+
+
+def test_a_way_around_a_layer_is_part_of_another() -> None:
+    found = rates(Residual(), plain(nn.Conv1d(1, 1, 1), 1))
+    assert [[r.name for r in way] for way in found.ways] == [["first", "second"]]
+
+
+class Many(nn.Module):
+    """Three ways side by side in each of four stages: 81 in all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ups = nn.ModuleList(nn.ConvTranspose1d(1, 1, 2, 2) for _ in range(12))
+
+    def forward(self, x: Tensor) -> Tensor:
+        for i in range(0, 12, 3):
+            x = self.ups[i](x) + self.ups[i + 1](x) + self.ups[i + 2](x)
+        return x
+
+
+def test_of_many_ways_some_are_told_apart() -> None:
+    found = rates(Many(), plain(nn.Conv1d(1, 1, 1), 1))
+    assert len(found.branches) == 8
+    assert MOST <= len(found.ways) <= 3 * MOST
+    assert len(set(found.ways)) == len(found.ways)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import html
 import io
 import json
 import re
@@ -20,7 +21,8 @@ from xml.etree import ElementTree as ET
 import jsonschema
 import numpy as np
 import pytest
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from dspref import parse
 from dspref.artifacts.rules import RULES
@@ -75,11 +77,31 @@ def architecture() -> Audit:
     return audit_architecture(parse("convt k8 s4 p2 | leaky 0.2 | convt k4 s2 p1"), name="words", sr=16000)
 
 
+class Branched(nn.Module):
+    """Up by 6 on four ways: by 2 · 3, by 3 · 2, by 6, and by nearest."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.ConvTranspose1d(1, 1, 4, 2, 1), nn.ConvTranspose1d(1, 1, 3, 3)
+        self.c, self.d = nn.ConvTranspose1d(1, 1, 3, 3), nn.ConvTranspose1d(1, 1, 4, 2, 1)
+        self.e = nn.ConvTranspose1d(1, 1, 12, 6, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.b(self.a(x)) + self.d(self.c(x)) + self.e(x) + nn.functional.interpolate(x, scale_factor=6)
+        return torch.as_tensor(y)
+
+
+@cache
+def branched() -> Audit:
+    return audit(Branched, name="branched", sr=16000, signals=("constant",))
+
+
 MADE: dict[str, Callable[[], Audit]] = {
     "small": small,
     "hostile": hostile,
     "recorded": recorded,
     "architecture": architecture,
+    "branched": branched,
 }
 
 
@@ -383,3 +405,34 @@ def luminance(colour: str) -> float:
     digits = colour[1:] if len(colour) == 7 else "".join(2 * digit for digit in colour[1:])
     c = np.array([int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)])
     return float(np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4) @ [0.2126, 0.7152, 0.0722])
+
+
+@pytest.mark.parametrize("ending", [".txt", ".md", ".html"])
+def test_layers_on_other_ways_are_in_every_report(ending: str) -> None:
+    document = report.to_dict(branched())
+    assert [(b["owner"], b["name"], b["spec"], b["every_exact"]) for b in document["branches"]] == [
+        (3, "c", "convt k3 s3", "8000/3"),
+        (4, "d", "convt k4 s2 p1", "8000"),
+        (5, "e", "convt k12 s6 p3", "8000/3"),
+        (6, "interpolate", "nearest x6", "8000/3"),
+    ]
+    assert document["ways"] == [[1, 2], [3, 4], [5], [6]]
+    assert [line["owner"] for line in document["lines"]] == [4, 1, 2, 4]
+    text = {".md": report.to_markdown, ".txt": report.to_text}.get(ending, lambda audit: page("branched"))(branched())
+    told = " ".join(html.unescape(text).split())
+    assert "4 ways from input to output, by their layers: 1 → 2; 3 → 4; 5; 6" in told
+    assert all(b["spec"] in told for b in document["branches"])
+
+
+def test_a_line_that_no_layer_of_the_chain_owns_has_a_card_with_its_cures() -> None:
+    tones = [card for card in report.to_dict(branched())["cards"] if card["family"] == "tones"]
+    assert sorted((card["owner"], card["count"]) for card in tones) == [(1, 1), (2, 1), (4, 1)]
+    (card,) = (card for card in tones if card["owner"] == 4)
+    assert (card["rule"], card["hz"], card["count"], card["layer"]) == ("UA101", 8000, 1, "convt k4 s2 p1")
+    assert len(card["cures"]) == 3
+    assert "as layer 4, and its like as layers 1, 2, 3, 5: no line" in card["cures"][0]
+
+
+def test_documents_that_know_of_one_way_alone_are_still_shown() -> None:
+    document = {key: words for key, words in report.to_dict(small()).items() if key not in ("branches", "ways")}
+    assert text_of(document) == report.to_text(small())

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
-from dspref import NotAnalysable, Outline, TransposedConv
+from dspref import NotAnalysable, Outline, TransposedConv, tone_lines
 from torchparity.models import melgan
 from torchparity.nn import PixelShuffle1d
 from torchparity.spine import spine
@@ -83,3 +83,39 @@ def test_hooks_are_gone_even_after_a_refusal() -> None:
     with pytest.raises(NotAnalysable, match="input of shape"):
         spine(module, 5)
     assert not any(m._forward_hooks for m in module.modules())
+
+
+class Coprime(nn.Module):
+    """Up by 6 on two ways, by 2 · 3 and by 3 · 2."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.ConvTranspose1d(1, 1, 4, 2, 1), nn.ConvTranspose1d(1, 1, 3, 3)
+        self.c, self.d = nn.ConvTranspose1d(1, 1, 3, 3), nn.ConvTranspose1d(1, 1, 4, 2, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.as_tensor(self.b(self.a(x)) + self.d(self.c(x)))
+
+
+def test_a_line_counts_for_the_last_layer_of_all_ways_that_can_make_it() -> None:
+    """Without a and b, the line at half the rate is there all the same, and only that: d makes it of c's offset."""
+    module = Coprime()
+    found = spine(module, 1)
+    names = {layer.owner: layer.name for layer in found.layers}
+    assert [names[owner] for way in found.routes for owner in way] == ["a", "b", "c", "d"]
+    lines = [found.owned(line) for line in tone_lines(found.chain)]
+    assert [names[line.owner or 0] for line in lines[1:]] == ["a", "b", "d"]
+    assert [[names[owner] for owner in line.origins] for line in lines[1:]] == [
+        ["a", "c"],
+        ["a", "b", "c"],
+        ["a", "c", "d"],
+    ]
+    assert [line.stage for line in lines[1:]] == [0, 1, None]
+    with torch.no_grad():
+        for part in (module.a, module.b):
+            part.weight.zero_()
+            torch.as_tensor(part.bias).zero_()
+        module.c.weight.fill_(1)
+        torch.as_tensor(module.c.bias).zero_()
+        period = torch.fft.rfft(module(torch.ones(1, 1, 16))[0, 0, 36:42])
+    assert (period.abs() > 1e-6).tolist() == [True, False, False, True]

@@ -163,8 +163,14 @@ def _card(artifact: Artifact, audit: Audit) -> Card:
     stands = any(row.kind == "measured" and row.standing for row in seen)
     severity = "warning" if stands and artifact.severity == "note" else artifact.severity
     stages = () if artifact.stage is None else (artifact.stage,)
-    words = "" if artifact.owner is None else token(audit.spine.chain.upsamplers[artifact.owner - 1][1])
+    words = "" if artifact.owner is None else _layer(audit, artifact.owner)
     return Card(artifact, severity, stages, words, seen, cures)
+
+
+def _layer(audit: Audit, owner: int) -> str:
+    """Return the words of a layer: of the chain as it stands there, else of the branch."""
+    steps = audit.spine.chain.upsamplers
+    return token(steps[owner - 1][1]) if owner <= len(steps) else audit.spine.layers[owner - 1].words
 
 
 def _seen(audit: Audit, owner: int | None) -> Iterable[Seen]:

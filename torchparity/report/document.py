@@ -19,6 +19,7 @@ from torchparity.audited import Cure, Expectation, Steady
 from torchparity.devices import device_name
 from torchparity.measure import STANDS_DB, Measured
 from torchparity.report.cards import cards
+from torchparity.spine import Layer
 
 SCHEMA = "torchparity.audit/2"
 
@@ -47,6 +48,8 @@ def to_dict(audit: Audit, *, command: str = "", target: str = "") -> dict[str, A
         "rate": str(audit.spine.rate),
         "whole_module_described": audit.spine.whole,
         "stages": [_stage(row) for row in stages_of(audit.spine.chain, audit.sr)],
+        "branches": [_branch(layer, audit.sr) for layer in audit.spine.layers if layer.branch],
+        "ways": [list(way) for way in audit.spine.routes],
         "not_described": [{"name": s.name, "type": s.kind, "why": s.reason} for s in audit.spine.undescribed],
         "stands_db": STANDS_DB,
         "lines": [_line(line, audit) for line in audit.lines],
@@ -109,6 +112,13 @@ def _stage(row: dict[str, Any]) -> dict[str, Any]:
     kept = {name: row[name] for name in ("stage", "owner", "op", "length", "overlap", "spec")}
     exact = {name: text for key, rate in rates.items() for name, text in _exactly(key, rate).items()}
     return {**kept, "factor": str(row["factor"]), **exact}
+
+
+def _branch(layer: Layer, sr: Fraction) -> dict[str, Any]:
+    rates = {"rate_in": layer.rate_in, "rate_out": layer.rate_out, "every": layer.spacing}
+    exact = {name: text for key, rate in rates.items() for name, text in _exactly(key, rate * sr).items()}
+    kept = {"owner": layer.owner, "name": layer.name, "type": layer.kind, "spec": layer.words}
+    return {**kept, "factor": str(layer.factor), **exact}
 
 
 def _line(line: Line, audit: Audit) -> dict[str, Any]:

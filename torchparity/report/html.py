@@ -21,7 +21,10 @@ from torchparity.report.document import SCHEMA, to_dict
 from torchparity.report.pictures import first_seed, recording_svg, spectrogram_svg, spectrum_svg
 from torchparity.report.sounds import SECONDS, sounds
 from torchparity.report.words import (
+    branches,
     changes,
+    count,
+    every,
     finest,
     grid,
     highest,
@@ -34,6 +37,7 @@ from torchparity.report.words import (
     span,
     strongest,
     upsamplers,
+    ways,
 )
 
 LARGEST = 1 << 26
@@ -135,7 +139,9 @@ def _facts(document: dict[str, Any]) -> dict[str, Any]:
     return {
         "hertz": lambda exact: hertz(Fraction(exact)),
         "grid": grid(document),
-        "layers": upsamplers(document),
+        "count": count(document).replace("upsampling ", ""),
+        "branches": branches(document),
+        "ways": ways(document),
         "errors": [f for f in document["findings"] if f["level"] == "error"],
         "mood": mood(document),
         "standing": _standing(document),
@@ -186,7 +192,7 @@ def _owner(document: dict[str, Any], stage: dict[str, Any]) -> dict[str, Any]:
     mine = owned(document, stage["owner"])
     return {
         "owner": stage["owner"],
-        "every": hertz(Fraction(stage["rate_in_exact"])),
+        "every": every(stage),
         "lines": len(mine),
         "heights": [span(r, mine) for r in shown(document)],
         "levels": [strongest(levels, mine) for _, _, levels in level_columns(document)],

@@ -9,7 +9,9 @@ from typing import Any
 
 from dspref.tables import hertz
 from torchparity.report.words import (
+    branches,
     changes,
+    every,
     grid,
     level_columns,
     limits,
@@ -20,6 +22,7 @@ from torchparity.report.words import (
     span,
     strongest,
     upsamplers,
+    ways,
 )
 
 
@@ -31,6 +34,7 @@ def markdown_of(document: dict[str, Any]) -> str:
         f"**Verdict: {plain(document['verdict']['text'])}.**",
         f"×{document['factor']} to {rate}; lines at multiples of {grid(document)} and nowhere else.",
         _layers(document),
+        *([f"{plain(ways(document))}."] if ways(document) else []),
         _listed("Findings", (f"**{f['level']}**: {plain(f['text'])}" for f in document["findings"])),
         "## Artifacts",
         *(_card(card) for card in document["cards"]),
@@ -75,7 +79,8 @@ def _layers(document: dict[str, Any]) -> str:
         cells = [strongest(levels, mine) for _, _, levels in level_columns(document)]
         cells += [span(r, mine) for r in shown(document)]
         spec = code(stage["spec"]).replace("|", "\\|")
-        rows.append([str(stage["owner"]), spec, hertz(Fraction(stage["rate_in_exact"])), str(len(mine)), *cells])
+        spec += f" on another way ({plain(stage['name'])})" if stage in branches(document) else ""
+        rows.append([str(stage["owner"]), spec, every(stage), str(len(mine)), *cells])
     return _table(["layer", "", "lines at multiples of", "lines", *columns], rows)
 
 

@@ -10,7 +10,11 @@ from typing import Any
 from dspref.tables import decimal, hertz
 from torchparity.against import Change, Comparison
 from torchparity.report.words import (
+    WAYS,
     Document,
+    branches,
+    count,
+    every,
     finest,
     grid,
     highest,
@@ -21,6 +25,7 @@ from torchparity.report.words import (
     stopped,
     strongest,
     upsamplers,
+    ways,
 )
 
 
@@ -34,11 +39,14 @@ def text_of(document: Document) -> str:
 
 
 def _head(document: Document) -> str:
-    layers = [row["spec"] for row in upsamplers(document)]
-    count = f"{len(layers)} upsampling layer{'s' if len(layers) > 1 else ''}"
-    head = f"{document['name']} at {hertz(Fraction(document['sr_exact']))}: {count}, ×{document['factor']}"
-    words = f"predicted: lines at multiples of {grid(document)} and nowhere else"
-    return "\n".join([head, *_wrapped(" | ".join(layers)), *_wrapped(words)])
+    aside = branches(document)
+    chain = [row["spec"] for row in upsamplers(document) if row not in aside]
+    head = f"{document['name']} at {hertz(Fraction(document['sr_exact']))}: {count(document)}, ×{document['factor']}"
+    others = "; ".join(f"layer {row['owner']} {row['spec']} ({row['name']})" for row in aside[:WAYS])
+    others += f"; and {len(aside) - WAYS} more" if len(aside) > WAYS else ""
+    words = [" | ".join(chain), others and f"on other ways: {others}", ways(document)]
+    words.append(f"predicted: lines at multiples of {grid(document)} and nowhere else")
+    return "\n".join([head, *(row for each in words if each for row in _wrapped(each))])
 
 
 def _wrapped(text: str, indent: str = "  ") -> list[str]:
@@ -53,7 +61,7 @@ def _owners(document: Document) -> str:
     for stage in upsamplers(document):
         mine = owned(document, stage["owner"])
         cells = "".join(f"{span(r, mine):>16}" for r in runs)
-        rows.append(f"{stage['owner']:>5}  {hertz(Fraction(stage['rate_in_exact'])):<24}{len(mine):>6}{cells}")
+        rows.append(f"{stage['owner']:>5}  {every(stage):<24}{len(mine):>6}{cells}")
     return "over the local floor, median (highest) of each layer's new lines:\n" + "\n".join(rows)
 
 
@@ -68,8 +76,7 @@ def _table(document: Document) -> str:
         levels = f"{_words(lines[k]):>14}{runs[0]['lines'][k]['level_db']:>11.1f} dB" if known else ""
         cells = "".join(f"{r['lines'][k]['height_db']:>11.1f} dB" for r in runs)
         rows.append(f"{decimal(Fraction(lines[k]['hz_exact'])):>16}  {lines[k]['owner']:>5}{levels}{cells}")
-    count = len(rows) - 2
-    told = f"the {count} highest of {len(lines) - 1} predicted lines (0 Hz, the offset itself, left out):"
+    told = f"the {len(rows) - 2} highest of {len(lines) - 1} predicted lines (0 Hz, the offset itself, left out):"
     return told + "\n" + "\n".join(rows)
 
 

@@ -14,9 +14,53 @@ ROWS = 16
 """Lines in a table, the highest first; JSON has them all."""
 
 
+WAYS = 8
+"""Ways, and layers on them, that a text names; JSON has more."""
+
+
 def upsamplers(document: Document) -> list[Document]:
-    """Return the stages that upsample, in order."""
-    return [row for row in document["stages"] if row["owner"] is not None]
+    """Return what upsamples: stages of the chain in order, then layers on other ways."""
+    return [*(row for row in document["stages"] if row["owner"] is not None), *branches(document)]
+
+
+def branches(document: Document) -> list[Document]:
+    """Return layers on other ways than that of the chain; none in documents of audits that knew of none."""
+    found: list[Document] = document.get("branches", [])
+    return found
+
+
+def every(row: Document) -> str:
+    """Return of what the lines of a layer are multiples, with its unit."""
+    return hertz(Fraction(row["every_exact" if "every_exact" in row else "rate_in_exact"]))
+
+
+def count(document: Document) -> str:
+    """Return how many layers upsample, in words.
+
+    Examples
+    --------
+    >>> count({"stages": [{"owner": 1}], "branches": [{"owner": 2}, {"owner": 3}]})
+    '1 upsampling layer and 2 on other ways'
+    """
+    aside = len(branches(document))
+    own = len(upsamplers(document)) - aside
+    return f"{own} upsampling layer{'s' * (own > 1)}" + (f" and {aside} on other ways" if aside else "")
+
+
+def ways(document: Document) -> str:
+    """Return the ways from input to output by the layers on each; "" if there is but one.
+
+    Examples
+    --------
+    >>> ways({"ways": [[1, 2], [3]]})
+    '2 ways from input to output, by their layers: 1 → 2; 3'
+    """
+    found = document.get("ways", [])
+    if len(found) < 2:
+        return ""
+    told = "; ".join(" → ".join(map(str, way)) or "none" for way in found[:WAYS])
+    more = f"; and {len(found) - WAYS} more" if len(found) > WAYS else ""
+    return f"{len(found)} ways from input to output, by their layers: {told}{more}"
 
 
 def shown(document: Document) -> list[Document]:
