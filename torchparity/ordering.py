@@ -148,10 +148,9 @@ def _architecture(
 
 def _held(made: Order, against: str) -> Order:
     """Return the order with what it is to be held against: a saved audit, other weights, or another target."""
-    suffix = Path(against).suffix
-    if suffix in SAVED:
+    if Path(against).suffix in SAVED:
         return replace(made, saved=read_saved(against))
-    if suffix in WEIGHTS:
+    if _file(against).suffix in WEIGHTS:
         other = replace(made, options={**made.options, "checkpoint": _weights(against)})
         return replace(made, other=other)
     name, factory, known = resolve(against)
@@ -162,11 +161,19 @@ def _held(made: Order, against: str) -> Order:
 def _weights(file: str | None) -> str | None:
     if file is None:
         return None
-    if Path(file).suffix not in WEIGHTS:
+    path = _file(file)
+    if path.suffix not in WEIGHTS:
         raise ValueError(complaint("checkpoint", file, " or ".join(f"FILE{s}" for s in WEIGHTS)))
-    if not Path(file).is_file():
+    if not path.is_file():
         raise ValueError(complaint("checkpoint", f"{file}, which is no file", "a file of weights"))
     return file
+
+
+def _file(words: str) -> Path:
+    """Return the file of FILE or FILE:PREFIX."""
+    from torchparity.weightfiles import file_and_place
+
+    return file_and_place(words)[0]
 
 
 def _seeds(seed: int, seeds: int | None, *, alone: bool) -> range:
