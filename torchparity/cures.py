@@ -47,7 +47,7 @@ def cures(
     """Yield layers without lines, whatever their weights, in place of each that makes any.
 
     What earlier layers make reaches the places of later ones through maps, so that they have to go too. Of heads, and
-    behind them, there is a sentence, and no prediction.
+    behind them, and of strides beyond what `dspref.advice` computes, there is a sentence, and no prediction.
 
     Parameters
     ----------
@@ -75,7 +75,13 @@ def cures(
         if any(_rule(earlier) == "UA104" for _, earlier in chain.upsamplers[:owner]):
             yield Cure(owner, rule, rule_of(rule).cure, UNKNOWN, freq, level, None, reference)
             continue
-        for better in _without_lines(stage):
+        try:
+            found = tuple(_without_lines(stage))
+        except ValueError as error:  # beyond what advice is computed for: the audit has its answer all the same
+            words = f"{rule_of(rule).cure} No layer in its place was computed. {error}"
+            yield Cure(owner, rule, words, UNKNOWN, freq, level, None, reference)
+            continue
+        for better in found:
             yield Cure(owner, rule, _words(owner, before, better, stage), better.promise, freq, level, None, reference)
 
 

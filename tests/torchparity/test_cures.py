@@ -8,9 +8,10 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrizations, weight_norm
 
-from dspref import parse
+from dspref import parse, tone_lines
 from torchparity import report
 from torchparity.audit import Audit, audit, audit_architecture
+from torchparity.cures import cures
 from torchparity.expecting import expectations, expected_of
 from torchparity.nn import SubpixelConv1d
 
@@ -149,3 +150,10 @@ def test_the_report_has_no_column_for_what_is_not_predicted() -> None:
     made = audit(module, signals=("noise",))
     assert [e["predicted"] for e in report.to_dict(made)["expected"]] == [False] * 3
     assert re.search(r"^ +actual +actual$", report.to_text(made), re.MULTILINE)
+
+
+def test_a_stride_beyond_what_advice_computes_ends_no_audit() -> None:
+    chain = parse("convt k4096 s2048 p1024")
+    (cure,) = cures(chain, tone_lines(chain), (), ())
+    assert (cure.owner, cure.rule, cure.promise, cure.after_db) == (1, "UA101", "no prediction", None)
+    assert "No layer in its place was computed. rate: got 2048; allowed: at most 1024." in cure.words
