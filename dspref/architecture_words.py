@@ -55,6 +55,20 @@ def vocoder(rates: Sequence[int], kernels: Sequence[int]) -> str:
     return " | ".join(["conv k7 p3", *ups, "leaky | conv k7 p3 | tanh"])
 
 
+def snake_vocoder(rates: Sequence[int], kernels: Sequence[int]) -> str:
+    """Return the words for a generator like BigVGAN: snake, of the blocks behind each layer; no map before the first.
+
+    Its parameters begin as 1, of SnakeBeta both of them, which then is snake.
+
+    Examples
+    --------
+    >>> snake_vocoder([4, 2], [8, 4])
+    'conv k7 p3 | convt k8 s4 p2 | snake | convt k4 s2 p1 | snake | conv k7 p3 | tanh'
+    """
+    ups = (f"{exact(k, s)} | snake" for s, k in zip(rates, kernels, strict=True))
+    return " | ".join(["conv k7 p3", *ups, "conv k7 p3 | tanh"])
+
+
 def exact(k: int, s: int) -> str:
     """Return a transposed convolution whose output is s times as long as its input, where Torch has one.
 

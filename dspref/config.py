@@ -5,20 +5,45 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from dspref.architecture_words import snake_vocoder
 from dspref.arrays import NotAnalysable, complaint, did_you_mean
 from dspref.chain import Chain
 from dspref.presets import vocoder
 from dspref.spec import LARGEST, parse
 
+ACTIVATION, LAST = "activation", "use_tanh_at_final"
+
+SNAKES = ("snake", "snakebeta")
+"""Maps that may stand in place of HiFi-GAN's leaky ReLU."""
+
 RATES, KERNELS, SR = "upsample_rates", "upsample_kernel_sizes", "sampling_rate"
 
 HOPS = ("hop_size", "hop_length")
 """Keys that say the whole factor, output samples per frame."""
+
+
+@dataclass(frozen=True)
+class Generator:
+    """What a config.json says of a generator.
+
+    Attributes
+    ----------
+    chain : Chain
+    sr : Fraction or None
+        Output rate in Hz, None if the file says none.
+    remarks : tuple of str
+        What the file says and the chain does not.
+    """
+
+    chain: Chain
+    sr: Fraction | None
+    remarks: tuple[str, ...] = ()
 
 
 def read_config(path: str | PathLike[str]) -> tuple[Chain, Fraction | None]:
@@ -33,8 +58,8 @@ def read_config(path: str | PathLike[str]) -> tuple[Chain, Fraction | None]:
     Returns
     -------
     (Chain, Fraction or None)
-        The layers as HiFi-GAN has them (see `dspref.presets.vocoder`), and the output rate in Hz, None
-        if the file says none.
+        The layers as HiFi-GAN has them (see `dspref.presets.vocoder`), or BigVGAN if `activation` is "snake" or
+        "snakebeta"; and the output rate in Hz, None if the file says none.
 
     Raises
     ------
@@ -54,6 +79,24 @@ def read_config(path: str | PathLike[str]) -> tuple[Chain, Fraction | None]:
     >>> chain.factor, sr
     (64, Fraction(16000, 1))
     """
+    found = read_generator(path)
+    return found.chain, found.sr
+
+
+def read_generator(path: str | PathLike[str]) -> Generator:
+    """Read a generator's layers and output rate as `read_config` does, and what of the file the chain doesn't say.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> text = '{"upsample_rates": [4], "upsample_kernel_sizes": [8], "activation": "snake"}'
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "config.json")
+    ...     _ = path.write_text(text)
+    ...     found = read_generator(path)
+    >>> found.chain.stages[2].name
+    'snake'
+    """
     found = list(_pairs(_load(Path(path))))
     keys = tuple(dict.fromkeys(key for key, _ in found))
     missing = [name for name in (RATES, KERNELS) if name not in keys]
@@ -72,7 +115,30 @@ def read_config(path: str | PathLike[str]) -> tuple[Chain, Fraction | None]:
             raise _refusal(path, KERNELS, got, "kernels no shorter than their rate", "(k − s)//2 is the padding")
     _check_hop(path, math.prod(rates), found)
     sr = _rate(path, _single(path, SR, found)) if SR in keys else None
-    return parse(vocoder(rates, kernels)), sr
+    maps = _values(ACTIVATION, found)
+    snake = len(maps) == 1 and maps[0] in SNAKES
+    chain = parse((snake_vocoder if snake else vocoder)(rates, kernels))
+    return Generator(chain, sr, tuple(_remarks(maps, _values(LAST, found))))
+
+
+def _remarks(maps: list[Any], last: list[Any]) -> Iterator[str]:
+    """Yield what the file says of maps and the chain doesn't."""
+    if len(maps) == 1 and maps[0] in SNAKES:
+        yield f"{ACTIVATION} {_short(maps[0])}: snake with its parameters at 1, as they begin"
+        yield "the ×2 up and down around each snake, which keeps the grid, is not written"
+    elif maps:
+        yield f"{ACTIVATION} {', '.join(map(_short, maps))} is not read: the maps are those of HiFi-GAN, leaky 0.1"
+    if False in last:
+        yield f"{LAST} false: the last map, a clamp, is written as tanh"
+
+
+def _values(name: str, found: list[tuple[str, Any]]) -> list[Any]:
+    """Return the values of a key at all places, each once."""
+    values: list[Any] = []
+    for key, content in found:
+        if key == name and content not in values:
+            values.append(content)
+    return values
 
 
 def _check_hop(path: str | PathLike[str], factor: int, found: list[tuple[str, Any]]) -> None:

@@ -55,7 +55,7 @@ class Shape(click.ParamType[tuple[int, ...]]):
 @click.argument("target", required=False)
 @click.option("--config", metavar="FILE", help="A config.json of the HiFi-GAN family: alone, or for the rate.")
 @click.option("--sr", metavar="HZ", callback=hertz_parameter(), help="Output rate; presets and recordings have one.")
-@click.option("--checkpoint", metavar="FILE", help="Weights to load: .safetensors, .pt, .pth, .bin, .ckpt.")
+@click.option("--checkpoint", metavar="FILE", help="Weights: .safetensors, .pt, .pth, .bin, .ckpt; or FILE:PREFIX.")
 @click.option("--input", "shape", type=Shape(), default=(), metavar="SHAPE", help="As 80 or 1,80,512; else guessed.")
 @click.option(
     "--inputs", metavar="PLACE:FUNCTION", help="f(length) returns what the module takes: one, a tuple, a dict."

@@ -1,16 +1,17 @@
-"""Weights from a file, into a module: all of them, or none."""
+"""Weights from a file, into a module: all of them, or none; and never one of two."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from dspref.arrays import complaint, did_you_mean
-from torchparity.weightfiles import read
+from torchparity.weightfiles import file_and_place, read
 
 SHOWN = 8
 """Keys of each kind that a refusal lists."""
@@ -53,6 +54,16 @@ class Fit:
     dropped: int
 
     @property
+    def place(self) -> str:
+        """Where in the file the weights are, as "state_dict.net_g": the keys that lead there, and the prefix."""
+        return ".".join((*self.path, *([self.prefix.removesuffix(".")] if self.prefix else [])))
+
+    @property
+    def rank(self) -> tuple[int, int, int, str]:
+        """The more keys fit the better; of equals, the least that is taken off or put before."""
+        return -self.matching, len(self.path), len(self.prefix + self.added), f"{self.place} {self.added}"
+
+    @property
     def remarks(self) -> tuple[str, ...]:
         """What was done to make it fit."""
         found = [f"weights found under {' / '.join(self.path)}"] if self.path else []
@@ -75,17 +86,19 @@ def load_checkpoint(module: nn.Module, file: str | Path) -> tuple[str, ...]:
         Is changed only if all fits.
     file : path
         .safetensors; or .pt, .pth, .bin, .ckpt, which are unpickled with ``weights_only=True``. The table that fits
-        best is taken, at whatever depth it stands, as under "state_dict" or "generator".
+        best is taken, at whatever depth it stands, as under "state_dict" or "generator". Where several with other
+        weights fit wholly, as of a generator and its moving average, FILE:PREFIX says which: "ema.pt:net_g".
 
     Returns
     -------
     tuple of str
-        What was done to make it fit: prefixes, depth, weight norm.
+        What was done to make it fit: prefixes, depth, weight norm, numbers of another kind.
 
     Raises
     ------
     ValueError
-        If the file is no such file, needs code to be unpickled, or has other keys or shapes, which it lists.
+        If the file is no such file, needs code to be unpickled, or has other keys or shapes, which it lists; if several
+        sets of weights fit; if weights are sparse, quantized, without values, or complex where the module is real.
 
     Examples
     --------
@@ -97,35 +110,66 @@ def load_checkpoint(module: nn.Module, file: str | Path) -> tuple[str, ...]:
     ...     load_checkpoint(nn.Conv1d(1, 2, 3), f"{folder}/a.pt")
     ('weights found under model', "prefix 'module.' of the checkpoint's keys is stripped")
     """
-    path = Path(file)
+    path, chosen = file_and_place(file)
     due = module.state_dict()
-    fits = [_fit(place, table, due) for place, table in _tables(read(path))]
+    fits = sorted(
+        (fit for where, table in _tables(read(path)) for fit in _fits(where, table, due)), key=lambda f: f.rank
+    )
     if not fits or not due:
         what = f"weights of {type(module).__name__}" if not due else f"checkpoint {path}"
         raise ValueError(complaint(what, "none", "a table of tensors by name", "as module.state_dict()"))
-    best = max(fits, key=lambda fit: (fit.matching, -len(fit.path)))
+    best = _best(fits, due, path) if chosen is None else _chosen(fits, chosen, path)
     _check(best, due, path)
     module.load_state_dict({key: best.table[key] for key in due}, strict=True)
-    return best.remarks
+    return (*best.remarks, *_converted(best, due))
 
 
-def _tables(content: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Mapping[str, Tensor]]]:
-    """Yield every table of tensors, at whatever depth, with the keys that lead to it."""
-    if not isinstance(content, Mapping):
-        return
-    table = {key: v for key, v in content.items() if isinstance(key, str) and isinstance(v, Tensor)}
-    if table:
-        yield path, table
-    for key, inner in content.items():
-        yield from _tables(inner, (*path, str(key)))
+def _best(fits: Sequence[Fit], due: Mapping[str, Tensor], path: Path) -> Fit:
+    """Return the table that fits best; refuse to choose between tables that fit wholly and hold other weights."""
+    best, whole = fits[0], [fit for fit in fits if fit.matching == len(due)]
+    rivals = [fit for fit in whole[1:] if not all(_same(fit.table[key], best.table[key]) for key in due)]
+    if rivals:
+        places = [fit.place for fit in (best, *rivals)]
+        got = f"{len(places)} sets of weights that all fit, under {_listed([repr(each) for each in places])}"
+        hint = " or ".join(f"--checkpoint '{path}:{each}'" for each in places[:SHOWN])
+        raise ValueError(complaint(f"checkpoint {path}", got, "one, or FILE:PREFIX, which chooses one", hint))
+    return best
 
 
-def _fit(path: tuple[str, ...], table: Mapping[str, Tensor], due: Mapping[str, Tensor]) -> Fit:
-    """Return the table with the prefix, and the names of weight norm, by which most keys fit."""
+def _same(v: Tensor, w: Tensor) -> bool:
+    return v is w or (not (_unlike_numbers(v) or _unlike_numbers(w)) and v.dtype == w.dtype and torch.equal(v, w))
+
+
+def _chosen(fits: Sequence[Fit], place: str, path: Path) -> Fit:
+    """Return the table at a place that the user names."""
+    found = next((fit for fit in fits if fit.place == place), None)
+    if found is None:
+        there = list(dict.fromkeys(repr(fit.place) for fit in fits))
+        raise ValueError(complaint(f"prefix in {path}", repr(place), _listed(there), did_you_mean(place, there)))
+    return found
+
+
+def _tables(content: Any) -> Iterator[tuple[tuple[str, ...], Mapping[str, Tensor]]]:
+    """Yield every table of tensors, at whatever depth, with the keys that lead to it: each once, if it holds itself."""
+    waiting: list[tuple[tuple[str, ...], Any]] = [((), content)]
+    seen: set[int] = set()
+    while waiting:
+        path, inner = waiting.pop()
+        if not isinstance(inner, Mapping) or id(inner) in seen:
+            continue
+        seen.add(id(inner))
+        table = {key: v for key, v in inner.items() if isinstance(key, str) and isinstance(v, Tensor)}
+        if table:
+            yield path, table
+        waiting += [((*path, str(key)), deeper) for key, deeper in reversed(inner.items())]
+
+
+def _fits(path: tuple[str, ...], table: Mapping[str, Tensor], due: Mapping[str, Tensor]) -> Iterator[Fit]:
+    """Yield the table with each prefix by which some key fits, weight norm by the names that the module has."""
     keys, renamed = _as_named(table, due)
-    best = max(_prefixes(keys, due), key=lambda way: (_matching(_stripped(keys, *way), due), -len(way[0] + way[1])))
-    found = _stripped(keys, *best)
-    return Fit(path, *best, found, renamed, _matching(found, due), len(keys) - len(found))
+    for way in _prefixes(keys, due):
+        found = _stripped(keys, *way)
+        yield Fit(path, *way, found, renamed, _matching(found, due), len(keys) - len(found))
 
 
 def _as_named(table: Mapping[str, Tensor], due: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], bool]:
@@ -161,7 +205,31 @@ def _stripped(keys: Mapping[str, Tensor], prefix: str, added: str) -> dict[str, 
 
 
 def _matching(found: Mapping[str, Tensor], due: Mapping[str, Tensor]) -> int:
-    return sum(key in due and v.shape == due[key].shape for key, v in found.items())
+    return sum(key in due and _shape(v) == due[key].shape for key, v in found.items())
+
+
+def _shape(v: Tensor) -> tuple[int, ...]:
+    return () if v.is_nested else tuple(v.shape)
+
+
+def _unlike_numbers(v: Tensor) -> str:
+    """Return why a tensor is no plain array of numbers; "" if it is one."""
+    kinds = {"nested": v.is_nested, "quantized": v.is_quantized, "on the meta device, without values": v.is_meta}
+    return next((kind for kind, so in kinds.items() if so), "" if v.layout == torch.strided else "sparse")
+
+
+def _kind(v: Tensor) -> str:
+    return "complex" if v.is_complex() else "floating-point" if v.is_floating_point() else "integer"
+
+
+def _converted(fit: Fit, due: Mapping[str, Tensor]) -> Iterator[str]:
+    """Yield a remark on weights of another kind of number than the module's."""
+    found: dict[str, list[str]] = {}
+    for key, v in due.items():
+        if _kind(fit.table[key]) != _kind(v):
+            found.setdefault(f"{fit.table[key].dtype} converted to {v.dtype}", []).append(key)
+    for words, keys in found.items():
+        yield f"{words.replace('torch.', '')}: {_listed(keys)}"
 
 
 def _check(fit: Fit, due: Mapping[str, Tensor], path: Path) -> None:
@@ -169,17 +237,29 @@ def _check(fit: Fit, due: Mapping[str, Tensor], path: Path) -> None:
     missing = [key for key in due if key not in fit.table]
     extra = [key for key in fit.table if key not in due]
     shapes = [
-        f"{key} {tuple(fit.table[key].shape)} for {tuple(v.shape)}"
+        f"{key} {_shape(fit.table[key])} for {tuple(v.shape)}"
         for key, v in due.items()
-        if key in fit.table and fit.table[key].shape != v.shape
+        if key in fit.table and _shape(fit.table[key]) != v.shape
     ]
     parts = {"missing": missing, "unexpected": extra, "of another shape": shapes}
     told = [f"{len(names)} {what}: {_listed(names)}" for what, names in parts.items() if names]
-    if told:
+    if not told:
+        _check_kinds(fit, due, path)
+    else:
         near = did_you_mean(missing[0], extra) if missing and extra else ""
         hint = near or "build the module as it was when the weights were saved"
         got = f"{fit.matching} of {len(due)} keys fit; " + "; ".join(told)
         raise ValueError(complaint(f"keys of {path}", got, "the module's keys and shapes, all of them", hint))
+
+
+def _check_kinds(fit: Fit, due: Mapping[str, Tensor], path: Path) -> None:
+    """Refuse weights that are no plain arrays, or complex where the module is real."""
+    for key, v in due.items():
+        given = fit.table[key]
+        why = _unlike_numbers(given) or ("complex, for real ones" if given.is_complex() and not v.is_complex() else "")
+        if why:
+            hint = "convert the weights before they are saved, as by dequantize() or to_dense()"
+            raise ValueError(complaint(f"weights {key} of {path}", why, f"dense numbers, as {v.dtype}", hint))
 
 
 def _listed(names: list[str]) -> str:

@@ -49,8 +49,9 @@ def cures(
     """Yield layers without lines, whatever their weights, in place of each that makes any.
 
     What other layers make reaches the places of one through maps, so that they have to go too: earlier ones, and all of
-    them where ways meet, for lines at multiples of g and of h mix to multiples of gcd(g, h). Of heads, and where one of
-    these layers is a head or is not known, there is a sentence, and no prediction.
+    them where ways meet, for lines at multiples of g and of h mix to multiples of gcd(g, h). Of heads, of strides beyond
+    what `dspref.advice` computes, and where one of these layers is a head or is not known, there is a sentence, and no
+    prediction.
 
     Parameters
     ----------
@@ -79,7 +80,13 @@ def cures(
             yield Cure(layer.owner, rule, rule_of(rule).cure, UNKNOWN, *rest)
             continue
         before = [each.owner for each in others if rule_id(each.stage) is not None]
-        for better in _without_lines(layer):
+        try:
+            found = tuple(_without_lines(layer))
+        except ValueError as error:  # beyond what advice is computed for: the audit has its answer all the same
+            words = f"{rule_of(rule).cure} No layer in its place was computed. {error}"
+            yield Cure(layer.owner, rule, words, UNKNOWN, *rest)
+            continue
+        for better in found:
             yield Cure(layer.owner, rule, _words(layer, before, better), better.promise, *rest)
 
 

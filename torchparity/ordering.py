@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dspref.arrays import Array, complaint
 from dspref.chain import Chain
-from dspref.config import read_config
+from dspref.config import Generator, read_generator
 from dspref.presets import PRESETS
 from torchparity.against import SAVED, compare, read_saved
 from torchparity.resolving import require_torch, resolve
@@ -43,6 +43,8 @@ class Order:
         The audit to hold it against, if it is a saved one.
     other : Order or None
         That audit, if it is to be made.
+    said : tuple of str
+        What the config.json says and the chain does not.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Order:
     options: Mapping[str, Any]
     saved: Mapping[str, Any] | None = None
     other: Order | None = None
+    said: tuple[str, ...] = ()
 
     @property
     def unsaid(self) -> bool:
@@ -78,7 +81,8 @@ class Order:
 
         if self.factory is None:
             assert self.chain is not None, "an order is of a module or of an architecture"
-            return audit_architecture(self.chain, name=self.name, sr=self.sr or 1)
+            alone = audit_architecture(self.chain, name=self.name, sr=self.sr or 1)
+            return replace(alone, remarks=(*alone.remarks, *self.said))
         made = audit(self.factory, name=self.name, sr=self.sr or 1, progress=progress, **self.options)
         factor = made.spine.chain.factor
         if self.chain is None or self.chain.factor == factor:
@@ -109,29 +113,30 @@ def ordered(
         raise ValueError(complaint("--sr with --wav", sr, "one of them", "--wav-sr resamples the recording"))
     if wav is None and wav_sr is not None:
         raise ValueError(complaint("--wav-sr", wav_sr, "together with --wav FILE"))
-    chain, written = (None, None) if config is None else read_config(config)
+    read = None if config is None else read_generator(config)
+    written = None if read is None else read.sr
     if target is None:
-        return _architecture(config, chain, sr or written, wav, against, options)
+        return _architecture(config, read, sr or written, wav, against, options)
     name, factory, known = resolve(target)
     rate = sr or written or (None if known is None else Fraction(known))
     recording, recorded = _recording(wav, wav_sr)
     fed = {"recording": recording, "recorded": recorded, "signals": options["signals"], "call": _call(options)}
     seeds = _seeds(options["seed"], options["seeds"], alone=target not in PRESETS or recording is not None)
     asked = fed | {"seeds": seeds, "checkpoint": _weights(options["checkpoint"])}
-    made = Order(name, factory, chain, rate, asked)
+    made = Order(name, factory, None if read is None else read.chain, rate, asked)
     return made if against is None else _held(made, against)
 
 
 def _architecture(
     config: str | None,
-    chain: Chain | None,
+    read: Generator | None,
     sr: Fraction | None,
     wav: str | None,
     against: str | None,
     options: Mapping[str, Any],
 ) -> Order:
     """Return the order of an architecture alone, which cannot be run."""
-    if config is None:
+    if config is None or read is None:
         allowed = "a preset (see 'dspref presets'), pkg.mod:factory, path/file.py:factory, or --config FILE"
         raise ValueError(complaint("target", "none", allowed))
     given = {"--wav": wav, "--against": against} | {
@@ -143,15 +148,14 @@ def _architecture(
     if needless:
         hint = "an architecture has no weights that could be run"
         raise ValueError(complaint(" and ".join(needless), "no TARGET", "a TARGET beside --config", hint))
-    return Order(Path(config).stem, None, chain, sr, {})
+    return Order(Path(config).stem, None, read.chain, sr, {}, said=read.remarks)
 
 
 def _held(made: Order, against: str) -> Order:
     """Return the order with what it is to be held against: a saved audit, other weights, or another target."""
-    suffix = Path(against).suffix
-    if suffix in SAVED:
+    if Path(against).suffix in SAVED:
         return replace(made, saved=read_saved(against))
-    if suffix in WEIGHTS:
+    if _file(against).suffix in WEIGHTS:
         other = replace(made, options={**made.options, "checkpoint": _weights(against)})
         return replace(made, other=other)
     name, factory, known = resolve(against)
@@ -162,11 +166,19 @@ def _held(made: Order, against: str) -> Order:
 def _weights(file: str | None) -> str | None:
     if file is None:
         return None
-    if Path(file).suffix not in WEIGHTS:
+    path = _file(file)
+    if path.suffix not in WEIGHTS:
         raise ValueError(complaint("checkpoint", file, " or ".join(f"FILE{s}" for s in WEIGHTS)))
-    if not Path(file).is_file():
+    if not path.is_file():
         raise ValueError(complaint("checkpoint", f"{file}, which is no file", "a file of weights"))
     return file
+
+
+def _file(words: str) -> Path:
+    """Return the file of FILE or FILE:PREFIX."""
+    from torchparity.weightfiles import file_and_place
+
+    return file_and_place(words)[0]
 
 
 def _seeds(seed: int, seeds: int | None, *, alone: bool) -> range:

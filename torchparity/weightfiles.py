@@ -18,6 +18,20 @@ SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 PLAIN = "a file of plain weights, as torch.save(module.state_dict(), FILE) writes"
 
 
+def file_and_place(words: str | Path) -> tuple[Path, str | None]:
+    """Return the file and, where it is written FILE:PREFIX, the place in it: that is, where there is no such file.
+
+    Examples
+    --------
+    >>> file_and_place("last.ckpt:state_dict.net_g.")
+    (PosixPath('last.ckpt'), 'state_dict.net_g')
+    """
+    file, colon, place = str(words).rpartition(":")
+    if not colon or Path(words).is_file() or Path(file).suffix not in SUFFIXES:
+        return Path(words), None
+    return Path(file), place.removesuffix(".")
+
+
 def read(path: Path) -> Any:
     """Return what a file of weights holds, without running any code that it brings.
 
@@ -70,8 +84,11 @@ def _is_script(path: Path) -> bool:
     """Return whether a file is a program of TorchScript: a zip file with code in it."""
     if not zipfile.is_zipfile(path):
         return False
-    with zipfile.ZipFile(path) as archive:
-        return any("/code/" in name or name.endswith("constants.pkl") for name in archive.namelist())
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any("/code/" in name or name.endswith("constants.pkl") for name in archive.namelist())
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise ValueError(complaint("checkpoint", f"{path}, a broken zip file: {_line(error)}", PLAIN)) from None
 
 
 def _asked_for(path: Path) -> list[str]:

@@ -7,7 +7,7 @@ from fractions import Fraction
 import click
 
 from dspref.chain import Chain
-from dspref.config import read_config
+from dspref.config import read_generator
 from dspref.presets import preset
 from dspref.spec import parse
 
@@ -42,7 +42,9 @@ def read_chain(example: str, /, **sources: str | None) -> tuple[str, Chain, Frac
 
 def _read(name: str, words: str) -> tuple[Chain, Fraction | None]:
     if name == "--config":
-        return read_config(words)
+        found = read_generator(words)
+        click.echo("".join(f"note: {remark}\n" for remark in found.remarks), nl=False, err=True)
+        return found.chain, found.sr
     if name == "--preset":
         return preset(words).chain, Fraction(preset(words).sr)
     return parse(words), None

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from dspref import NotAnalysable, preset, read_config
+from dspref.config import read_generator
 from dspref.spec import spec
 
 FLAT = {"upsample_rates": [8, 8, 2, 2], "upsample_kernel_sizes": [16, 16, 4, 4], "sampling_rate": 22050}
@@ -193,3 +194,28 @@ def test_one_key_with_two_values(config: Path) -> None:
     assert "sampling_rate, found 2 times: got 22050 and 24000; allowed: one value" in words
     same_object = '{"upsample_rates": [2], "upsample_rates": [4], "upsample_kernel_sizes": [4]}'
     assert "upsample_rates, found 2 times: got [2] and [4]" in refusal(config, same_object)
+
+
+BIG = {"upsample_rates": [4, 2], "upsample_kernel_sizes": [8, 4], "hop_size": 8, "sampling_rate": 24000}
+
+
+@pytest.mark.parametrize("name", ["snake", "snakebeta"])
+def test_bigvgans_maps_are_snake(config: Path, name: str) -> None:
+    config.write_text(json.dumps({**BIG, "activation": name, "use_tanh_at_final": False}))
+    found = read_generator(config)
+    assert spec(found.chain) == "conv k7 p3 | convt k8 s4 p2 | snake | convt k4 s2 p1 | snake | conv k7 p3 | tanh"
+    assert found.remarks[0].startswith(f'activation "{name}": snake')
+    assert "a clamp, is written as tanh" in found.remarks[2]
+
+
+@pytest.mark.parametrize("other", ["mish", ["snake", 2], {"a": "snake"}, None], ids=str)
+def test_other_maps_are_told(config: Path, other: object) -> None:
+    config.write_text(json.dumps(BIG))
+    plain = read_generator(config)
+    config.write_text(json.dumps({**BIG, "activation": other}))
+    found = read_generator(config)
+    assert found.chain == plain.chain
+    assert plain.remarks == ()
+    assert "is not read: the maps are those of HiFi-GAN, leaky 0.1" in found.remarks[0]
+    config.write_text(json.dumps({**BIG, "activation": "snake", "a": {"activation": "relu"}}))
+    assert len(read_generator(config).remarks) == 1

@@ -164,3 +164,72 @@ def test_a_module_without_weights_takes_none(tmp_path: Path) -> None:
     torch.save(net().state_dict(), tmp_path / "a.pt")
     with pytest.raises(ValueError, match="weights of ReLU: got none"):
         load_checkpoint(nn.ReLU(), tmp_path / "a.pt")
+
+
+def test_of_two_sets_that_fit_none_is_taken_unless_it_is_named(tmp_path: Path) -> None:
+    """As of a generator and its moving average: by prefixes, by tables, and by both."""
+    module, first, second = net(), other(net()), other(net())
+    flat = {**prefixed(first, "net_g."), **prefixed(second, "net_e.")}
+    for content, names in (
+        (flat, ("net_g", "net_e")),
+        ({"a": first, "b": {"c": prefixed(second, "d.")}}, ("a", "b.c.d")),
+    ):
+        torch.save(content, tmp_path / "a.pt")
+        before = {key: v.clone() for key, v in module.state_dict().items()}
+        with pytest.raises(ValueError, match="2 sets of weights that all fit") as caught:
+            load_checkpoint(module, tmp_path / "a.pt")
+        assert same(module, before)
+        for name, weights in zip(names, (first, second), strict=True):
+            assert f"--checkpoint '{tmp_path}/a.pt:{name}'" in str(caught.value)
+            load_checkpoint(module, f"{tmp_path}/a.pt:{name}")
+            assert same(module, weights)
+    with pytest.raises(ValueError, match=r"prefix in .*got 'net_x'; allowed: 'a', 'b\.c\.d'"):
+        load_checkpoint(module, f"{tmp_path}/a.pt:net_x")
+
+
+def test_two_sets_of_the_same_weights_are_one(tmp_path: Path) -> None:
+    module, weights = net(), other(net())
+    torch.save({"a": weights, "b": {key: v.clone() for key, v in weights.items()}}, tmp_path / "a.pt")
+    assert load_checkpoint(module, tmp_path / "a.pt") == ("weights found under a",)
+
+
+@pytest.mark.filterwarnings("ignore:.*quantize.*", "ignore:.*sparse.*", "ignore:.*deprecated.*")
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda v: v.to_sparse(), "sparse"),
+        (lambda v: v.to("meta"), "on the meta device, without values"),
+        (lambda v: torch.quantize_per_tensor(v, 0.1, 0, torch.qint8), "quantized"),
+        (lambda v: v * (1 + 1j), "complex, for real ones"),
+    ],
+)
+def test_weights_that_are_no_real_numbers_are_refused(tmp_path: Path, change: Any, words: str) -> None:
+    module, weights = net(), other(net())
+    before = {key: v.clone() for key, v in module.state_dict().items()}
+    torch.save({key: change(v) for key, v in weights.items()}, tmp_path / "a.pt")
+    with pytest.raises(ValueError, match=rf"weights 0\.weight of .*got {words}; allowed: dense numbers"):
+        load_checkpoint(module, tmp_path / "a.pt")
+    assert same(module, before)
+
+
+def test_integers_are_converted_with_a_remark(tmp_path: Path) -> None:
+    module, weights = net(), {key: v.round().int() for key, v in other(net()).items()}
+    torch.save(weights, tmp_path / "a.pt")
+    told = "int32 converted to float32: 0.weight, 0.bias, 2.weight, 2.bias"
+    assert load_checkpoint(module, tmp_path / "a.pt") == (told,)
+    assert same(module, {key: v.float() for key, v in weights.items()})
+
+
+def test_a_table_that_holds_itself_is_read_once(tmp_path: Path) -> None:
+    weights: dict[str, Any] = dict(other(net()))
+    weights["self"] = weights
+    torch.save(weights, tmp_path / "a.pt")
+    assert load_checkpoint(net(), tmp_path / "a.pt") == ()
+
+
+def test_a_broken_zip_file_is_refused_in_words(tmp_path: Path) -> None:
+    torch.save(other(net()), tmp_path / "a.pt")
+    content = (tmp_path / "a.pt").read_bytes()
+    (tmp_path / "a.pt").write_bytes(content.replace(b"PK\x01\x02", b"XXXX"))
+    with pytest.raises(ValueError, match="a broken zip file"):
+        load_checkpoint(net(), tmp_path / "a.pt")

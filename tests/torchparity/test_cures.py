@@ -221,3 +221,9 @@ def test_a_promise_is_of_all_ways_and_is_kept() -> None:
         (steady,) = (s for s in audit(copy, signals=("constant",)).actual if s.input == "constant")
         left.append(bool(steady.exists[1:].any()))
     assert left == [True, False]
+
+
+def test_a_stride_beyond_what_advice_computes_ends_no_audit() -> None:
+    (cure,) = audit_architecture(parse("convt k4096 s2048 p1024")).cures
+    assert (cure.owner, cure.rule, cure.promise, cure.after_db) == (1, "UA101", "no prediction", None)
+    assert "No layer in its place was computed. rate: got 2048; allowed: at most 1024." in cure.words
