@@ -128,7 +128,7 @@ def audit_architecture(chain: Chain, *, name: str, sr: Fraction | float) -> Audi
     >>> [float(line.hz(made.sr)) for line in made.lines], made.runs, made.cures[0].freq * made.sr
     ([0.0, 4000.0, 8000.0], (), Fraction(8000, 1))
     """
-    _check_chain(chain, "")
+    _check_chain(chain, Fraction(chain.factor))
     lines, expected = tone_lines(chain), expected_of(chain, where=name)
     found = tuple(cures(chain, lines, (), expected))
     bare = Spine(chain, True, (), Fraction(chain.factor))
@@ -165,7 +165,7 @@ def _bench(
     """Return a module on the bench, with what upsamples in it, and how it is called."""
     adaptation = how.adapted(module)
     found = spine(adaptation.module, adaptation.channels, length=adaptation.length, first=first)
-    _check_chain(found.chain, _names(found))
+    _check_chain(found.chain, found.rate)
     if how.time is not None and how.batch * adaptation.channels * how.time * found.rate > LARGEST:
         got = f"about {how.batch * adaptation.channels * how.time * found.rate} samples"
         raise NotAnalysable(complaint("output", got, f"at most {LARGEST}"))
@@ -206,10 +206,12 @@ def _artifacts(found: Spine, sr: Fraction | float) -> tuple[Artifact, ...]:
     return tuple(f for f in every if found.whole or f.rule.id not in WITHOUT_CONVOLUTIONS)
 
 
-def _check_chain(chain: Chain, undescribed: str) -> None:
+def _check_chain(chain: Chain, rate: Fraction) -> None:
     if chain.factor == 1:
-        hint = f"what ran and was not described: {undescribed or 'nothing'}"
-        raise NotAnalysable(complaint("upsampling layers", "none", "at least one, called as a module", hint))
+        many = "as many samples as the input" if rate == 1 else f"{rate} of the samples of the input"
+        got = f"none: the output has {many}, the module does not upsample"
+        hint = "calls of modules, functions and methods were all followed; audit the part that upsamples"
+        raise NotAnalysable(complaint("upsampling layers", got, "at least one", hint))
     if chain.factor > MOST:
         raise NotAnalysable(complaint("factor", chain.factor, f"at most {MOST}"))
 

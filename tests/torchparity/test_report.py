@@ -10,6 +10,7 @@ import re
 import wave
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from functools import cache
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -36,7 +37,7 @@ from torchparity.report.html import embedded
 from torchparity.report.markdown import plain
 from torchparity.report.sounds import SECONDS, sounds
 from torchparity.report.text import text_of
-from torchparity.report.words import limits
+from torchparity.report.words import finest, limits
 from torchparity.spine import Seen
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>'\"&amp;$\\frac{a}$`|\x1b\u2028"
@@ -188,6 +189,34 @@ def test_text_says_what_the_chain_does_besides_lines() -> None:
     assert "UA201 nulls of an interpolator: layers 1, 2; the last: at 8000 Hz; H(k/2) = 0 for k = 1" in text
     rules = {card["rule"] for card in report.to_dict(found)["cards"] if card["family"] != "tones"}
     assert {rule.id for rule in RULES if f"{rule.id} " in text} == rules
+
+
+@pytest.mark.parametrize(
+    ("inputs", "unjudged", "status", "words"),
+    [
+        (("silence", "noise"), (), "explained", "every peak is explained by an upsampling layer"),
+        (("constant", "noise"), ("noise",), "partly explained", "on constant, every peak .*; none on noise: the output"),
+        (("constant", "noise", "sweep"), ("sweep",), "explained", "on constant and noise, .*; none on the sweep, which"),
+        (("sweep",), ("sweep",), "none", "none on the sweep, which has peaks of its own"),
+        (("noise",), ("noise",), "none", "none on noise: the output is too short"),
+    ],
+)
+def test_a_verdict_is_of_what_was_measured_alone(
+    inputs: tuple[str, ...], unjudged: tuple[str, ...], status: str, words: str
+) -> None:
+    noise = small().runs[1]
+    runs = tuple(replace(noise, input=each, segments=1 if each in unjudged else noise.segments) for each in inputs)
+    assert [r.input for r in runs if not r.judged] == list(unjudged)
+    verdict = report.to_dict(replace(small(), runs=runs))["verdict"]
+    assert verdict["status"] == status
+    assert re.fullmatch(words + ("" if status == "explained" and not unjudged else ".*"), verdict["text"])
+
+
+def test_the_finest_comb_is_said_exactly() -> None:
+    document = report.to_dict(replace(small(), sr=Fraction(16000) / 3))
+    assert "every 8000/3 Hz = 2666.66… Hz (noise)" in finest(document)
+    del document["expected"][-1]["finest_hz_exact"]  # as in pages that were written before there was one
+    assert "(noise)" in finest(document)
 
 
 def test_text_says_where_theory_ends_and_limits_say_it_once() -> None:

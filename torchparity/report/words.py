@@ -6,7 +6,7 @@ from fractions import Fraction
 from statistics import median
 from typing import Any, TypeAlias
 
-from dspref.tables import decimal, hertz
+from dspref.tables import hertz
 
 Document: TypeAlias = dict[str, Any]
 
@@ -88,9 +88,8 @@ def _change(row: Document) -> tuple[str, ...]:
 
 def finest(document: Document) -> str:
     """Return which lines show before training, in words; "" if no expectation has any."""
-    shown = [
-        f"every {decimal(Fraction(e['finest_hz']))} Hz ({e['input']})" for e in document["expected"] if e["finest_hz"]
-    ]
+    told = [(e.get("finest_hz_exact") or e["finest_hz"], e["input"]) for e in document["expected"] if e["finest_hz"]]
+    shown = [f"every {hertz(Fraction(hz))} ({words})" for hz, words in told]
     return f"finest comb that shows before training: {', '.join(shown)}" if shown else ""
 
 
