@@ -247,6 +247,7 @@ ORDER: dict[str, Tiers] = {
             "positions",
             "report.markdown",
             "report.text",
+            "report.thrift",
             "sweep_grid",
             "tally",
         ),

@@ -13,6 +13,7 @@ from torchparity.report.words import (
     grid,
     level_columns,
     limits,
+    new_lines,
     owned,
     place,
     settings_of,
@@ -73,9 +74,17 @@ def _layers(document: dict[str, Any]) -> str:
     for stage in upsamplers(document):
         mine = owned(document, stage["owner"])
         cells = [strongest(levels, mine) for _, _, levels in level_columns(document)]
-        cells += [span(r, mine) for r in shown(document)]
+        cells += [span(document, r, mine) for r in shown(document)]
         spec = code(stage["spec"]).replace("|", "\\|")
-        rows.append([str(stage["owner"]), spec, hertz(Fraction(stage["rate_in_exact"])), str(len(mine)), *cells])
+        rows.append(
+            [
+                str(stage["owner"]),
+                spec,
+                hertz(Fraction(stage["rate_in_exact"])),
+                str(new_lines(document, stage)),
+                *cells,
+            ]
+        )
     return _table(["layer", "", "lines at multiples of", "lines", *columns], rows)
 
 

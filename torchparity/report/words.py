@@ -29,15 +29,32 @@ def owned(document: Document, owner: int) -> list[int]:
     return [k for k, line in enumerate(document["lines"]) if line["owner"] == owner and line["hz"]]
 
 
+def possible(document: Document) -> int:
+    """Return how many lines there can be, 0 Hz left out, also where a page has cut them: multiples up to sr/2."""
+    return int(document["factor"] // 2)
+
+
 def grid(document: Document) -> str:
     """Return the spacing of all lines, exactly, with its unit."""
     return hertz(Fraction(document["sr_exact"]) / document["factor"])
 
 
-def span(run: Document, places: list[int]) -> str:
-    """Return the median and the highest of heights over the floor, in words."""
+def new_lines(document: Document, stage: Document) -> int:
+    """Return how many lines are new at an upsampling stage, 0 Hz left out, also where a page has cut them.
+
+    With R the rate that it takes, Q the one that the next takes, and f the output's: ``⌊f/2R⌋ − ⌊f/2Q⌋``.
+    """
+    rates = [Fraction(row["rate_in_exact"]) for row in upsamplers(document) if row["owner"] >= stage["owner"]]
+    most = [int(Fraction(document["sr_exact"]) / (2 * rate)) for rate in rates]
+    return most[0] - most[1] if len(most) > 1 else most[0]
+
+
+def span(document: Document, run: Document, places: list[int]) -> str:
+    """Return the median and the highest of heights over the floor, in words; no median where a page has cut lines."""
     heights = [run["lines"][k]["height_db"] for k in places]
-    return f"{median(heights):.0f} ({max(heights):.0f})" if heights else "–"
+    if not heights:
+        return "–"
+    return f"{'–' if document.get('cut') else f'{median(heights):.0f}'} ({max(heights):.0f})"
 
 
 def highest(document: Document) -> list[int]:
