@@ -24,7 +24,7 @@ from torchparity.calls import private_copy
 from torchparity.checkpoint import load_checkpoint
 from torchparity.cures import cures, tried
 from torchparity.expecting import expectations, expected_of
-from torchparity.flow import unlike
+from torchparity.flow import Flow, flow, marked, words
 from torchparity.judged import Finding
 from torchparity.measure import Measured, measure, measure_recording
 from torchparity.signals import SIGNALS
@@ -83,19 +83,21 @@ def audit(
     wanted = tuple(as_choice("input signal", each, SIGNALS) for each in signals)
     wanted = wanted or (("constant", "noise") if recording is None else ())
     runs: list[Measured] = []
-    first: tuple[Bench, Adaptation, nn.Module | None, tuple[str, ...]] | None = None
+    first: tuple[Bench, Adaptation, nn.Module | None, tuple[str, ...], Flow] | None = None
     for seed in seeds:
         module, fresh, remarks = _made(target, seed, checkpoint)
         progress(f"seed {seed}: looking for upsampling layers")
         bench, adaptation = _bench(module, how, seed, progress, 0 if first is None else first[0].spine.grown)
-        runs += measure(bench, wanted) if wanted else []
-        runs += [measure_recording(bench, recording)] if recording is not None else []
-        first = first or (bench, adaptation, fresh, remarks)
+        known = flow(bench)
+        found = list(measure(bench, wanted)) if wanted else []
+        found += [measure_recording(bench, recording)] if recording is not None else []
+        runs += marked(bench, known, found)
+        first = first or (bench, adaptation, fresh, remarks, known)
     if first is None:
         raise ValueError(complaint("seeds", "none", "at least one"))
-    bench, adaptation, fresh, remarks = first
+    bench, adaptation, fresh, remarks, known = first
     rate = Fraction(sr) if recorded is None else recorded * bench.spine.rate
-    notes = (*_limits(bench), *_silent(wanted, runs))
+    notes = (*_limits(bench.spine), *_dynamic(known, runs), *_silent(wanted, runs))
     made = Audit(
         name,
         rate,
@@ -216,15 +218,16 @@ def _check_chain(chain: Chain, rate: Fraction) -> None:
         raise NotAnalysable(complaint("factor", chain.factor, f"at most {MOST}"))
 
 
-def _limits(bench: Bench) -> tuple[Finding, ...]:
-    notes = []
-    if bench.spine.undescribed:
-        notes.append(Finding("note", f"not described, taken to keep the rate: {_names(bench.spine)}"))
-    if other := unlike(bench):
-        more = f" and {len(other) - 4} more" if len(other) > 4 else ""
-        text = f"dynamic control flow: {', '.join(other[:4])}{more} run for a constant or for noise, not for both alike"
-        notes.append(Finding("note", f"{text}; possible lines are those of noise"))
-    return tuple(notes)
+def _limits(found: Spine) -> tuple[Finding, ...]:
+    if not found.undescribed:
+        return ()
+    return (Finding("note", f"not described, taken to keep the rate: {_names(found)}"),)
+
+
+def _dynamic(known: Flow, runs: Sequence[Measured]) -> Iterator[Finding]:
+    """Yield a note if which calls are made depends on values."""
+    if text := words(known, runs):
+        yield Finding("note", text)
 
 
 def _silent(wanted: Sequence[str], runs: Sequence[Measured]) -> Iterator[Finding]:

@@ -221,7 +221,9 @@ def recursive(m: Any, x: Tensor) -> Any:
 
 def test_a_loop_over_samples_is_told_at_the_first_length() -> None:
     module = Made(recursive, up=up(), taps=torch.ones(4), lengths=[])
-    with pytest.raises(NotAnalysable, match=r"calls.* for inputs 1, 2, 3, 5 times as long.* sample by sample in a loop"):
+    with pytest.raises(
+        NotAnalysable, match=r"calls.* for inputs 1, 2, 3, 5 times as long.* sample by sample in a loop"
+    ):
         found(module)
     assert module.lengths == [32, 64, 96, 160]
 

@@ -265,7 +265,10 @@ def many() -> Audit:
     """Return an audit of 513 lines under two inputs: those that were measured of five, again and again."""
     found, made = small(), audit_architecture(parse("nearest x32 | conv k3 p1 | nearest x32"), name="many", sr=16000)
     rows = (
-        tuple(replace(r.lines[k % 5], freq=line.freq, floor_db=r.lines[k % 5].level_db - k % 7) for k, line in enumerate(made.lines))
+        tuple(
+            replace(r.lines[k % 5], freq=line.freq, floor_db=r.lines[k % 5].level_db - k % 7)
+            for k, line in enumerate(made.lines)
+        )
         for r in found.runs
     )
     return replace(made, runs=tuple(replace(r, lines=lines) for r, lines in zip(found.runs, rows, strict=True)))

@@ -101,6 +101,7 @@ def _of_runs(audit: Audit) -> dict[str, str]:
     """Return the verdict where nothing contradicts: of the inputs that are judged; a sweep never is."""
     judged, left = (list(dict.fromkeys(r.input for r in audit.runs if r.judged is is_so)) for is_so in (True, False))
     whys = {"sweep": "none on the sweep, which has peaks of its own", "noise": "none on noise: the output is too short"}
+    whys |= {r.input: f"none on {r.input}, which goes another way through the module" for r in audit.runs if r.astray}
     rest = "; ".join(whys[each] for each in left)
     if not judged:
         return {"status": "none", "text": rest}
