@@ -165,6 +165,8 @@ def _remarks(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[st
             yield f"{what}: {before[key]:.10g} before, {after[key]:.10g} after"
     if before["sr"] != after["sr"] or before["factor"] != after["factor"]:
         yield "grids differ: lines that only one of them has are new or gone"
+    if before.get("cut") or after.get("cut"):
+        yield "a page has its highest lines alone: only lines that both have are compared, JSON files have all"
 
 
 def _levels(data: Mapping[str, Any], name: str) -> dict[float, float | None]:
@@ -186,7 +188,8 @@ def _owners(data: Mapping[str, Any]) -> dict[float, int | None]:
 def _changes(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:
     old, new = _levels(before, name), _levels(after, name)
     owners = _owners(before) | _owners(after)
-    for hz in sorted({*old, *new} - {0.0}):
+    known = {*old} & {*new} if before.get("cut") or after.get("cut") else {*old, *new}
+    for hz in sorted(known - {0.0}):
         yield Change(name, hz, owners.get(hz), old.get(hz), new.get(hz))
 
 

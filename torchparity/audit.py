@@ -27,7 +27,7 @@ from torchparity.calls import private_copy
 from torchparity.checkpoint import load_checkpoint
 from torchparity.cures import cures, rule_id, tried
 from torchparity.expecting import expectations, expected_of
-from torchparity.flow import unlike
+from torchparity.flow import Flow, flow, marked, words
 from torchparity.judged import Finding
 from torchparity.measure import Measured, measure, measure_recording
 from torchparity.signals import SIGNALS
@@ -86,19 +86,21 @@ def audit(
     wanted = tuple(as_choice("input signal", each, SIGNALS) for each in signals)
     wanted = wanted or (("constant", "noise") if recording is None else ())
     runs: list[Measured] = []
-    first: tuple[Bench, Adaptation, nn.Module | None, tuple[str, ...]] | None = None
+    first: tuple[Bench, Adaptation, nn.Module | None, tuple[str, ...], Flow] | None = None
     for seed in seeds:
         module, fresh, remarks = _made(target, seed, checkpoint)
         progress(f"seed {seed}: looking for upsampling layers")
         bench, adaptation = _bench(module, how, seed, progress, 0 if first is None else first[0].spine.grown)
-        runs += measure(bench, wanted) if wanted else []
-        runs += [measure_recording(bench, recording)] if recording is not None else []
-        first = first or (bench, adaptation, fresh, remarks)
+        known = flow(bench)
+        found = list(measure(bench, wanted)) if wanted else []
+        found += [measure_recording(bench, recording)] if recording is not None else []
+        runs += marked(bench, known, found)
+        first = first or (bench, adaptation, fresh, remarks, known)
     if first is None:
         raise ValueError(complaint("seeds", "none", "at least one"))
-    bench, adaptation, fresh, remarks = first
+    bench, adaptation, fresh, remarks, known = first
     rate = Fraction(sr) if recorded is None else recorded * bench.spine.rate
-    notes = (*_limits(bench), *_silent(wanted, runs))
+    notes = (*_limits(bench.spine), *_dynamic(known, runs), *_silent(wanted, runs))
     made = Audit(
         name,
         rate,
@@ -131,7 +133,7 @@ def audit_architecture(chain: Chain, *, name: str, sr: Fraction | float) -> Audi
     >>> [float(line.hz(made.sr)) for line in made.lines], made.runs, made.cures[0].freq * made.sr
     ([0.0, 4000.0, 8000.0], (), Fraction(8000, 1))
     """
-    _check_chain(chain, "")
+    _check_chain(chain, Fraction(chain.factor))
     lines, expected = tone_lines(chain), expected_of(chain, where=name)
     bare = Spine(chain, True, (), Fraction(chain.factor))
     found = tuple(cures(bare, lines, (), expected))
@@ -168,7 +170,7 @@ def _bench(
     """Return a module on the bench, with what upsamples in it, and how it is called."""
     adaptation = how.adapted(module)
     found = spine(adaptation.module, adaptation.channels, length=adaptation.length, first=first)
-    _check_chain(found.chain, _names(found))
+    _check_chain(found.chain, found.rate)
     if how.time is not None and how.batch * adaptation.channels * how.time * found.rate > LARGEST:
         got = f"about {how.batch * adaptation.channels * how.time * found.rate} samples"
         raise NotAnalysable(complaint("output", got, f"at most {LARGEST}"))
@@ -226,23 +228,26 @@ def _of_branches(found: Spine, lines: Sequence[Line], sr: Fraction) -> Iterator[
             yield Artifact(rule, "note", None, "dBc", formula, freq, hz, count=len(mine), owner=layer.owner)
 
 
-def _check_chain(chain: Chain, undescribed: str) -> None:
+def _check_chain(chain: Chain, rate: Fraction) -> None:
     if chain.factor == 1:
-        hint = f"what ran and was not described: {undescribed or 'nothing'}"
-        raise NotAnalysable(complaint("upsampling layers", "none", "at least one, called as a module", hint))
+        many = "as many samples as the input" if rate == 1 else f"{rate} of the samples of the input"
+        got = f"none: the output has {many}, the module does not upsample"
+        hint = "calls of modules, functions and methods were all followed; audit the part that upsamples"
+        raise NotAnalysable(complaint("upsampling layers", got, "at least one", hint))
     if chain.factor > MOST:
         raise NotAnalysable(complaint("factor", chain.factor, f"at most {MOST}"))
 
 
-def _limits(bench: Bench) -> tuple[Finding, ...]:
-    notes = []
-    if bench.spine.undescribed:
-        notes.append(Finding("note", f"not described, taken to keep the rate: {_names(bench.spine)}"))
-    if other := unlike(bench):
-        more = f" and {len(other) - 4} more" if len(other) > 4 else ""
-        text = f"dynamic control flow: {', '.join(other[:4])}{more} run for a constant or for noise, not for both alike"
-        notes.append(Finding("note", f"{text}; possible lines are those of noise"))
-    return tuple(notes)
+def _limits(found: Spine) -> tuple[Finding, ...]:
+    if not found.undescribed:
+        return ()
+    return (Finding("note", f"not described, taken to keep the rate: {_names(found)}"),)
+
+
+def _dynamic(known: Flow, runs: Sequence[Measured]) -> Iterator[Finding]:
+    """Yield a note if which calls are made depends on values."""
+    if text := words(known, runs):
+        yield Finding("note", text)
 
 
 def _silent(wanted: Sequence[str], runs: Sequence[Measured]) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ from torchparity.calls import own_dtype
 from torchparity.examples import LENGTHS
 from torchparity.signals import signal
 from torchparity.spine import Spine, run
+from torchparity.walking import Way, walking
 
 LEAST_PERIODS, LEAST_SAMPLES = 64, 1 << 14
 """Of the response to a constant, which need not be longer: it repeats."""
@@ -91,16 +92,18 @@ class Bench:
             return self.time
         return valid_length(self.module, -(-math.ceil(samples / self.spine.rate) // self.step) * self.step)
 
-    def respond(self, x: Tensor) -> Array:
-        """Return the module's output in double precision, (batch, channel, time)."""
+    def answer(self, x: Tensor) -> tuple[Array, Way]:
+        """Return the module's output in double precision, (batch, channel, time), and which way it was made."""
         longest = math.ceil(x.numel() * max(Fraction(1), self.spine.rate))
         if longest > LARGEST:
             raise NotAnalysable(complaint("output", f"about {longest} samples", f"at most {LARGEST}"))
-        return np.asarray(run(self.module, x.to(getattr(torch, own_dtype(self.module)))).to(torch.float64).numpy())
+        with walking(self.module) as steps:
+            y = run(self.module, x.to(getattr(torch, own_dtype(self.module))))
+        return np.asarray(y.to(torch.float64).numpy()), tuple(steps)
 
     def tried(self, name: str) -> Array:
         """Return the response to a signal of a length that the module is known to take."""
-        return self.respond(signal(name, (*self.sizes, self.time or self.taken), self.seed))
+        return self.answer(signal(name, (*self.sizes, self.time or self.taken), self.seed))[0]
 
     def check_length(self, y: Array, length: int, known: Response, name: str) -> None:
         """Refuse a response that is longer or shorter than the rate says, by what a constant shows."""
@@ -124,6 +127,8 @@ class Response:
         Samples at either end that are not steady.
     periodic : bool
         Whether it becomes steady; if not, `start` and `rest` leave the middle.
+    way : tuple of str
+        The calls that made it.
     """
 
     y: Array
@@ -131,6 +136,7 @@ class Response:
     start: int
     rest: int
     periodic: bool
+    way: Way = ()
 
 
 def steady(bench: Bench, name: str, *, least: int = 0, borders: int | None = None) -> Response:
@@ -163,11 +169,11 @@ def steady(bench: Bench, name: str, *, least: int = 0, borders: int | None = Non
             continue
         tried = length
         bench.progress(f"seed {bench.seed}: {name}, {length} samples")
-        y = bench.respond(signal(name, (*bench.sizes, length), bench.seed))
+        y, way = bench.answer(signal(name, (*bench.sizes, length), bench.seed))
         part = settled(y, bench.period, bench.roundoff)
         found = part.stop - part.start
         if found >= (32 * bench.period if bench.time is not None else least):
-            return Response(y, length, part.start, y.shape[-1] - part.stop, True)
+            return Response(y, length, part.start, y.shape[-1] - part.stop, True, way)
         if bench.time is not None:
             break
         if found > bench.period:
@@ -176,7 +182,7 @@ def steady(bench: Bench, name: str, *, least: int = 0, borders: int | None = Non
     if y.shape[-1] - 2 * margin < 32 * bench.period:
         got, needed = f"{length} samples", math.ceil(64 * bench.period / bench.spine.rate)
         raise NotAnalysable(complaint("input", got, f"about {needed} or more", "or leave its length to the audit"))
-    return Response(y, length, margin, margin, False)
+    return Response(y, length, margin, margin, False, way)
 
 
 def _whole(borders: int, period: int) -> int:

@@ -49,9 +49,8 @@ def cures(
     """Yield layers without lines, whatever their weights, in place of each that makes any.
 
     What other layers make reaches the places of one through maps, so that they have to go too: earlier ones, and all of
-    them where ways meet, for lines at multiples of g and of h mix to multiples of gcd(g, h). Of heads, of strides beyond
-    what `dspref.advice` computes, and where one of these layers is a head or is not known, there is a sentence, and no
-    prediction.
+    them where ways meet, for lines at multiples of g and of h mix to multiples of gcd(g, h). Where one of these layers
+    is a head, is not known, or has a stride beyond what `dspref.advice` computes, there is a sentence, and no prediction.
 
     Parameters
     ----------

@@ -153,7 +153,7 @@ class _Follower(TorchFunctionMode):
         given = _tensors((args, kwargs))
         self._seen(given)
         out = func(*args, **kwargs)
-        name = _name(func)
+        name = called(func)
         made = _tensors(out)
         if name in DATA and not given:
             self._seen(made)
@@ -199,7 +199,8 @@ class _Follower(TorchFunctionMode):
         return tuple(dict.fromkeys(self.node_of[id(t)] for t in tensors if id(t) in self.node_of))
 
 
-def _name(func: Any) -> str:
+def called(func: Any) -> str:
+    """Return the name of a function, method or property of Torch."""
     name = getattr(func, "__name__", None) or str(func)
     return name if name != "__get__" else (resolve_name(func) or name).split(".")[-2]
 

@@ -7,6 +7,7 @@ its time. Lengths are raised until all sizes grow in proportion: strides and fra
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -102,10 +103,22 @@ def grown(module: nn.Module, inputs_of: Inputs, output_of: Callable[[Any], Any],
         if isinstance(flow, Flow):
             return flow
         refused = flow
-        if _due(runs, next((n for n in LENGTHS if n > length), 0) / length) > LARGEST:
+        if _loops(runs) is not None or _due(runs, next((n for n in LENGTHS if n > length), 0) / length) > LARGEST:
             break
     assert refused is not None, "there are lengths"
     raise refused
+
+
+def _loops(runs: list[Record]) -> str | None:
+    """Return how calls grow with the input, if they do from each length to the next: no longer input mends that."""
+    counts = [len(run.calls) for run in runs]
+    if any(b <= a for a, b in pairwise(counts)):
+        return None
+    words = ", ".join(f"{count} calls" if i == 0 else str(count) for i, count in enumerate(counts))
+    often = Counter(c.func for c in runs[-1].calls) - Counter(c.func for c in runs[0].calls)
+    func = often.most_common(1)[0][0]
+    where = next(c.where for c in runs[-1].calls if c.func == func) or "its forward"
+    return f"{words} for inputs 1, 2, 3, 5 times as long (most often {func} in {where})"
 
 
 def _due(runs: list[Record], longer: float) -> float:
@@ -139,6 +152,9 @@ def _flow(runs: list[Record], at: int) -> Flow | NotAnalysable:
     length = next((n for call in first.calls[:1] for n in map(_input_growth(runs), call.gives) if n), None)
     if length is None:
         return NotAnalysable(complaint("input", "no tensor that grows", "one whose length is asked for"))
+    if (loop := _loops(runs)) is not None:
+        hint = "it works sample by sample in a loop, which has no rates: audit a part that takes whole signals"
+        return NotAnalysable(complaint("module", loop, "the same calls for inputs of any length", hint))
     for a, b in ((first, other) for other in others):
         if [c.func for c in a.calls] != [c.func for c in b.calls]:
             at = next((i for i, (x, y) in enumerate(zip(a.calls, b.calls, strict=False)) if x.func != y.func), 0)

@@ -32,7 +32,7 @@ def judged(r: Measured, sr: Fraction) -> list[Finding]:
     """Return what one run has to say: peaks off the grid, and lines on it."""
     of = f"{r.input} input, seed {r.seed}"
     found = []
-    if not r.periodic and r.input == "constant":
+    if not r.periodic and r.input == "constant" and not r.astray:
         text = f"{of}: the response never becomes periodic, as that of a chain of upsampling layers does"
         found.append(Finding("error", text))
     if r.off_grid and r.judged:
@@ -40,7 +40,7 @@ def judged(r: Measured, sr: Fraction) -> list[Finding]:
         where = ", ".join(f"{p.freq * float(sr):.6g} Hz (+{p.height_db:.0f} dB)" for p in highest)
         peaks = f"{len(r.off_grid)} peak{'s' if len(r.off_grid) > 1 else ''}"
         found.append(Finding("error", f"{of}: {peaks} off the predicted grid: {where}"))
-    if not r.judged and r.input == "noise":
+    if not r.judged and r.input == "noise" and not r.astray:
         text = f"{of}: too short to tell tones from noise; leave the length to the audit"
         found.append(Finding("note", text))
     if r.standing:
@@ -66,7 +66,7 @@ def wrong_levels(chain: Chain, powers: Array, runs: Sequence[Measured], sr: Frac
     """
     found = []
     for r in runs:
-        if r.input != "constant" or r.seed != runs[0].seed:
+        if r.input != "constant" or r.seed != runs[0].seed or r.astray:
             continue
         measured = np.array([10 ** (m.level_db / 20) for m in r.lines])
         apart = np.abs(measured - np.sqrt(powers))

@@ -14,6 +14,7 @@ from dspref.spectrum import SEGMENTS, LineMeasurement, Peak, average_spectrum, f
 from torchparity.bench import Bench, steady
 from torchparity.calls import own_dtype
 from torchparity.signals import STEADY, signal
+from torchparity.walking import Way
 
 STANDS_DB = 10.0
 """A line stands if it is this much over its local floor."""
@@ -48,6 +49,12 @@ class Measured:
         Whether the response to a constant became periodic; if not, the middle of the output is measured.
     signal : array (time,)
         First channel of the output, whole.
+    length : int
+        Input samples.
+    way : tuple of str
+        The calls that made it.
+    astray : bool
+        Whether that is another way than the one that the chain was read from.
     """
 
     input: str
@@ -62,6 +69,9 @@ class Measured:
     dtype: str
     periodic: bool
     signal: Array = field(repr=False, compare=False)
+    length: int = 0
+    way: Way = field(default=(), repr=False)
+    astray: bool = False
 
     @property
     def off_grid(self) -> tuple[Peak, ...]:
@@ -73,8 +83,10 @@ class Measured:
         """Whether peaks off the grid contradict the prediction.
 
         A recording or a sweep has peaks of its own; and noise must be averaged, in bins finer than the ripple of
-        kernels, before its humps can be told from tones.
+        kernels, before its humps can be told from tones. What was made on another way has other lines.
         """
+        if self.astray:
+            return False
         if self.input == "noise":
             return self.segments >= LEAST_SEGMENTS and self.bin * self.period * finest(self.period) <= 1
         return self.input in STEADY
@@ -100,18 +112,19 @@ def measure(bench: Bench, signals: Sequence[str] = ("constant", "noise")) -> Ite
     for name in signals:
         if name in STEADY:
             found = constant if name == "constant" else steady(bench, name)
-            y, lead, rest, periodic = found.y, found.start, found.rest, found.periodic
+            y, length, lead, rest, periodic = found.y, found.length, found.start, found.rest, found.periodic
+            way = found.way
         else:
             wanted = bench.period * finest(bench.period) * (SEGMENTS + 3) // 4
             length = bench.inputs(wanted + constant.start + constant.rest + bench.period)
             bench.progress(f"seed {bench.seed}: {WORDS[name]}, {length} samples")
-            y = bench.respond(signal(name, (*bench.sizes, length), bench.seed))
+            y, way = bench.answer(signal(name, (*bench.sizes, length), bench.seed))
             lead, rest, periodic = constant.start, constant.rest, constant.periodic
             bench.check_length(y, length, constant, name)
         if name not in STEADY and not y.any():
             raise NotAnalysable(complaint(f"response to {name}", "silence", "an output", "are the weights all zero?"))
         if y.any():
-            yield _run(name, bench, y[..., lead : y.shape[-1] - rest], y, periodic)
+            yield _run(name, bench, y[..., lead : y.shape[-1] - rest], y, periodic, length, way)
 
 
 WORDS = {"noise": "white noise", "sweep": "sweep"}
@@ -126,13 +139,13 @@ def measure_recording(bench: Bench, recording: Array) -> Measured:
     step = bench.step
     whole = np.pad(recording, (0, -len(recording) % step))  # networks that lower the rate take whole periods alone
     bench.progress(f"seed {bench.seed}: recording, {whole.size} samples")
-    y = bench.respond(torch.as_tensor(whole)[None, None])
+    y, way = bench.answer(torch.as_tensor(whole)[None, None])
     if not y.any() or not recording.any():
         raise NotAnalysable(complaint("recording, or what the module makes of it", "silence", "a signal"))
-    return _run("recording", bench, y, y, True)
+    return _run("recording", bench, y, y, True, whole.size, way)
 
 
-def _run(kind: str, bench: Bench, part: Array, y: Array, periodic: bool) -> Measured:
+def _run(kind: str, bench: Bench, part: Array, y: Array, periodic: bool, length: int, way: Way) -> Measured:
     grid = bench.spine.chain.factor
     spectrum = average_spectrum(part, bench.period, roundoff=bench.roundoff)
     return Measured(
@@ -148,4 +161,6 @@ def _run(kind: str, bench: Bench, part: Array, y: Array, periodic: bool) -> Meas
         dtype=own_dtype(bench.module),
         periodic=periodic,
         signal=y.reshape(-1, y.shape[-1])[0],
+        length=length,
+        way=way,
     )

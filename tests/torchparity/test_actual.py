@@ -9,11 +9,12 @@ from torch import Tensor, nn
 
 from dspref import parse
 from dspref.settling import steady_range
+from torchparity import report
 from torchparity.actual import actual, lines_of
 from torchparity.adapt import Call
 from torchparity.audit import Audit, audit
 from torchparity.bench import Bench
-from torchparity.flow import unlike
+from torchparity.flow import flow
 from torchparity.models import random_network
 from torchparity.models.unet import UNet
 from torchparity.spine import spine
@@ -143,11 +144,57 @@ class Dynamic(nn.Module):
         return torch.cat([y, y[..., :1]], -1) if self.longer else y
 
 
+class Signed(nn.Module):
+    """Upsamples by calls of functions alone, what is positive on average by others."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.mean() > 0:
+            return x.repeat_interleave(4, -1)
+        return x.repeat_interleave(2, -1).repeat_interleave(2, -1)
+
+
 def test_dynamic_control_flow_is_noted() -> None:
-    assert unlike(bench(Dynamic())) == ("one", "two")
-    assert unlike(bench(network("conv k3 p1 | relu | nearest x4"))) == ()
-    notes = [f.text for f in audit(Dynamic(), measured_only=True).findings if f.level == "note"]
-    assert any("dynamic control flow: one, two run for a constant or for noise" in text for text in notes)
+    assert flow(bench(Dynamic())).apart == ("constant", "constant −1", "silence")
+    assert flow(bench(network("conv k3 p1 | relu | nearest x4"))).apart == ()
+    module = Signed()
+    apart = flow(bench(module)).apart
+    assert ("constant" in apart) != ("constant −1" in apart)
+    assert ("noise" in apart) != ("noise, negated" in apart)
+    found = audit(Dynamic(), measured_only=True)
+    assert [(r.input, r.astray, r.judged) for r in found.runs] == [("constant", True, False), ("noise", False, True)]
+    notes = [f.text for f in found.findings if f.level == "note"]
+    assert any(
+        "from one on; the chain was read from noise; the same way: noise, noise, negated; another way: constant" in text
+        and "measured on another way, and not judged: constant" in text
+        for text in notes
+    )
+    verdict = report.to_dict(found)["verdict"]
+    assert verdict["status"] == "partly explained"
+    assert "none on constant, which goes another way through the module" in verdict["text"]
+
+
+class Loud(nn.Module):
+    """Limits what short noise does not reach; long inputs alone take one more call."""
+
+    def __init__(self, *, limits: bool) -> None:
+        super().__init__()
+        self.limits = limits
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x.repeat_interleave(4, -1)
+        if self.limits:
+            return torch.tanh(y) if x.abs().max() > 3.5 else y
+        return y + 0 if x.shape[-1] > 1000 else y
+
+
+@pytest.mark.parametrize("limits", [True, False])
+def test_flow_that_differs_for_long_inputs_alone(limits: bool) -> None:
+    """By their values it is noted; by their length it is none of the values'."""
+    module = Loud(limits=limits)
+    assert flow(bench(module)).apart == ()
+    found = audit(module, measured_only=True)
+    assert [(r.input, r.astray) for r in found.runs] == [("constant", False), ("noise", limits)]
+    assert any("dynamic control flow" in f.text for f in found.findings) is limits
 
 
 def test_a_length_that_depends_on_values_is_refused() -> None:

@@ -239,7 +239,8 @@ class Strange(nn.Module):
 @pytest.mark.parametrize(
     ("module", "words"),
     [
-        (nn.Conv1d(1, 1, 3, padding=1), r"upsampling layers: got none; allowed: at least one"),
+        (nn.Conv1d(1, 1, 3, padding=1), "upsampling layers: got none: the output has as many samples as"),
+        (nn.Conv1d(1, 1, 8, 4, 2), "none: the output has 1/4 of the samples of the input, the module does not"),
         (Strange(lambda y: (y, y + 1)), r"outputs at the highest rate: got 0, 1; allowed: one.*--pick"),
         (Strange(lambda y: "sound"), r"module output: got str; allowed: a tensor"),
         (Strange(lambda y: y.nonsense), r"input of shape \(1, 1, 32\): got AttributeError"),

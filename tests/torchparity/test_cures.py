@@ -224,6 +224,6 @@ def test_a_promise_is_of_all_ways_and_is_kept() -> None:
 
 
 def test_a_stride_beyond_what_advice_computes_ends_no_audit() -> None:
-    (cure,) = audit_architecture(parse("convt k4096 s2048 p1024")).cures
+    (cure,) = audit_architecture(parse("convt k4096 s2048 p1024"), name="coarse", sr=48000).cures
     assert (cure.owner, cure.rule, cure.promise, cure.after_db) == (1, "UA101", "no prediction", None)
     assert "No layer in its place was computed. rate: got 2048; allowed: at most 1024." in cure.words

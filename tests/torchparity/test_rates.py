@@ -239,6 +239,23 @@ def dynamic(m: Any, x: Tensor) -> Any:
     return m.conv(x) if x.shape[-1] * 7 % 4096 < 2048 else m.conv(m.conv(x))
 
 
+def recursive(m: Any, x: Tensor) -> Any:
+    y = [m.up(x)[..., 0]]
+    for n in range(1, 2 * x.shape[-1]):
+        y.append(0.9 * y[-1] + m.taps[n % 4])
+    m.lengths.append(x.shape[-1])
+    return torch.stack(y, -1)
+
+
+def test_a_loop_over_samples_is_told_at_the_first_length() -> None:
+    module = Made(recursive, up=up(), taps=torch.ones(4), lengths=[])
+    with pytest.raises(
+        NotAnalysable, match=r"calls.* for inputs 1, 2, 3, 5 times as long.* sample by sample in a loop"
+    ):
+        found(module)
+    assert module.lengths == [32, 64, 96, 160]
+
+
 def test_a_decimation_that_does_not_divide_folds_lines() -> None:
     """×3, then every other sample: lines at 1 fold to 1/2, which a constant shows as a period of three samples."""
     module = nn.Sequential(nn.ConvTranspose1d(1, 1, 3, 3), nn.Conv1d(1, 1, 1, 2))

@@ -11,6 +11,7 @@ import re
 import wave
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from functools import cache
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -38,7 +39,8 @@ from torchparity.report.html import embedded
 from torchparity.report.markdown import plain
 from torchparity.report.sounds import SECONDS, sounds
 from torchparity.report.text import text_of
-from torchparity.report.words import limits
+from torchparity.report.thrift import compact, cut
+from torchparity.report.words import finest, limits, new_lines, owned, upsamplers
 from torchparity.spine import Seen
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>'\"&amp;$\\frac{a}$`|\x1b\u2028"
@@ -212,6 +214,44 @@ def test_text_says_what_the_chain_does_besides_lines() -> None:
     assert {rule.id for rule in RULES if f"{rule.id} " in text} == rules
 
 
+@pytest.mark.parametrize(
+    ("inputs", "unjudged", "status", "words"),
+    [
+        (("silence", "noise"), (), "explained", "every peak is explained by an upsampling layer"),
+        (
+            ("constant", "noise"),
+            ("noise",),
+            "partly explained",
+            "on constant, every peak .*; none on noise: the output",
+        ),
+        (
+            ("constant", "noise", "sweep"),
+            ("sweep",),
+            "explained",
+            "on constant and noise, .*; none on the sweep, which",
+        ),
+        (("sweep",), ("sweep",), "none", "none on the sweep, which has peaks of its own"),
+        (("noise",), ("noise",), "none", "none on noise: the output is too short"),
+    ],
+)
+def test_a_verdict_is_of_what_was_measured_alone(
+    inputs: tuple[str, ...], unjudged: tuple[str, ...], status: str, words: str
+) -> None:
+    noise = small().runs[1]
+    runs = tuple(replace(noise, input=each, segments=1 if each in unjudged else noise.segments) for each in inputs)
+    assert [r.input for r in runs if not r.judged] == list(unjudged)
+    verdict = report.to_dict(replace(small(), runs=runs))["verdict"]
+    assert verdict["status"] == status
+    assert re.fullmatch(words + ("" if status == "explained" and not unjudged else ".*"), verdict["text"])
+
+
+def test_the_finest_comb_is_said_exactly() -> None:
+    document = report.to_dict(replace(small(), sr=Fraction(16000) / 3))
+    assert "every 8000/3 Hz = 2666.66… Hz (noise)" in finest(document)
+    del document["expected"][-1]["finest_hz_exact"]  # as in pages that were written before there was one
+    assert "(noise)" in finest(document)
+
+
 def test_text_says_where_theory_ends_and_limits_say_it_once() -> None:
     document = copy.deepcopy(report.to_dict(small()))
     assert "not predicted before training" not in text_of(document)
@@ -240,6 +280,61 @@ def test_what_a_page_has_in_it_is_read_again(name: str, tmp_path: Path) -> None:
     assert found == json.loads("".join(Elements(page(name)).text["script"])) == due
     assert report.write_document(found, "text") == report.to_text(MADE[name]())
     assert report.write_document(found, "json") == json.dumps(due, indent=1) + "\n"
+
+
+@cache
+def many() -> Audit:
+    """Return an audit of 513 lines under two inputs: those that were measured of five, again and again."""
+    found, made = small(), audit_architecture(parse("nearest x32 | conv k3 p1 | nearest x32"), name="many", sr=16000)
+    rows = (
+        tuple(
+            replace(r.lines[k % 5], freq=line.freq, floor_db=r.lines[k % 5].level_db - k % 7)
+            for k, line in enumerate(made.lines)
+        )
+        for r in found.runs
+    )
+    return replace(made, runs=tuple(replace(r, lines=lines) for r, lines in zip(found.runs, rows, strict=True)))
+
+
+def test_a_document_is_cut_to_its_highest_lines_and_says_so() -> None:
+    whole = report.to_dict(many())
+    assert cut(whole) is whole
+    short = cut(whole, 60_000)
+    assert len(compact(short)) <= 60_000 < len(compact(whole))
+    jsonschema.validate(short, schema("audit"))
+    heights = {
+        line["hz"]: max(r["lines"][k]["height_db"] for r in whole["runs"]) for k, line in enumerate(whole["lines"])
+    }
+    kept = {line["hz"] for line in short["lines"]}
+    best = {
+        max((x for x in whole["lines"] if x["owner"] == owner), key=lambda x: heights[x["hz"]])["hz"]
+        for owner in (1, 2)
+    }
+    assert best < kept
+    lost = max(height for hz, height in heights.items() if hz not in kept)
+    assert sum(heights[hz] < lost for hz in kept) <= 20
+    for stage in upsamplers(whole):
+        assert new_lines(short, stage) == new_lines(whole, stage) == len(owned(whole, stage["owner"]))
+    assert f"has only {len(kept) - 1} of 512 lines, the highest, as numbers" in " ".join(text_of(short).split())
+    against = compare(short, whole)
+    assert {change.hz for change in against.lines} | {0.0} == {float(f"{hz:.9g}") for hz in kept}
+    assert "only lines that both have" in against.remarks[-1]
+
+
+def test_a_page_stays_below_its_bytes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Pictures are drawn again with less, sounds are shorter; the numbers are as they were."""
+    for name in ("spectrum_svg", "spectrogram_svg"):
+        monkeypatch.setattr(f"torchparity.report.html.{name}", lambda audit, r, step: "#" * (80_000 >> step))
+    monkeypatch.setattr("torchparity.report.html.PAGE", 160_000)
+    monkeypatch.setattr("torchparity.report.sounds.ROOM", 50_000)
+    made = report.to_html(small())
+    assert 110_000 < len(made.encode()) <= 160_000
+    assert "Excerpts of at most 0." in made
+    assert sorted(len(run) for run in re.findall("#{1000,}", made)) == [10_000, 10_000, 10_000, 20_000]
+    (tmp_path / "a.html").write_text(made, "utf-8")
+    assert report.from_html(tmp_path / "a.html") == report.to_dict(small())
+    monkeypatch.setattr("torchparity.report.html.PAGE", 110_000)
+    assert report.to_html(small()).count("Left out, for the page would be larger than a megabyte") == 4
 
 
 @pytest.mark.parametrize(
@@ -418,8 +513,8 @@ def test_layers_on_other_ways_are_in_every_report(ending: str) -> None:
     ]
     assert document["ways"] == [[1, 2], [3, 4], [5], [6]]
     assert [line["owner"] for line in document["lines"]] == [4, 1, 2, 4]
-    text = {".md": report.to_markdown, ".txt": report.to_text}.get(ending, lambda audit: page("branched"))(branched())
-    told = " ".join(html.unescape(text).split())
+    texts = {".md": report.to_markdown(branched()), ".txt": report.to_text(branched()), ".html": page("branched")}
+    told = " ".join(html.unescape(texts[ending]).split())
     assert "4 ways from input to output, by their layers: 1 → 2; 3 → 4; 5; 6" in told
     assert all(b["spec"] in told for b in document["branches"])
 

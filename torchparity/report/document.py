@@ -97,10 +97,21 @@ def _verdict(audit: Audit) -> dict[str, str]:
         return {"status": "none", "text": "none, since a recording has peaks of its own; leave --wav out for one"}
     if not audit.runs:
         return {"status": "none", "text": "none, since nothing was measured: an architecture alone has no output"}
-    if not all(r.judged for r in audit.runs):
-        text = "none on noise, since the output is too short; on the constant, every peak is explained"
-        return {"status": "partly explained", "text": text}
-    return {"status": "explained", "text": "every peak is explained by an upsampling layer"}
+    return _of_runs(audit)
+
+
+def _of_runs(audit: Audit) -> dict[str, str]:
+    """Return the verdict where nothing contradicts: of the inputs that are judged; a sweep never is."""
+    judged, left = (list(dict.fromkeys(r.input for r in audit.runs if r.judged is is_so)) for is_so in (True, False))
+    whys = {"sweep": "none on the sweep, which has peaks of its own", "noise": "none on noise: the output is too short"}
+    whys |= {r.input: f"none on {r.input}, which goes another way through the module" for r in audit.runs if r.astray}
+    rest = "; ".join(whys[each] for each in left)
+    if not judged:
+        return {"status": "none", "text": rest}
+    if not left:
+        return {"status": "explained", "text": "every peak is explained by an upsampling layer"}
+    text = f"on {' and '.join(judged)}, every peak is explained by an upsampling layer; {rest}"
+    return {"status": "explained" if left == ["sweep"] else "partly explained", "text": text}
 
 
 def _exactly(name: str, value: Fraction) -> dict[str, Any]:
@@ -150,6 +161,7 @@ def _expected(e: Expectation, audit: Audit) -> dict[str, Any]:
         "predicted": e.expected is not None,
         "floor_db": None if e.expected is None else e.expected.floor_db,
         "finest_hz": None if e.finest is None else float(audit.sr / e.finest.divisor),
+        "finest_hz_exact": None if e.finest is None else str(audit.sr / e.finest.divisor),
         "not_predicted": [{"what": row.what, "where": row.where, "why": row.why} for row in e.not_predicted],
         "remarks": list(e.remarks),
     }

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from importlib.resources import files
 from importlib.util import find_spec
 from os import PathLike
@@ -18,8 +20,9 @@ from dspref.sounds import PEAK_DB
 from dspref.tables import hertz
 from torchparity.audit import Audit
 from torchparity.report.document import SCHEMA, to_dict
-from torchparity.report.pictures import first_seed, recording_svg, spectrogram_svg, spectrum_svg
-from torchparity.report.sounds import SECONDS, sounds
+from torchparity.report.pictures import DETAILS, first_seed, recording_svg, spectrogram_svg, spectrum_svg
+from torchparity.report.sounds import sounds_for
+from torchparity.report.thrift import PAGE, Drawing, compact, cut, drawn
 from torchparity.report.words import (
     branches,
     changes,
@@ -30,8 +33,10 @@ from torchparity.report.words import (
     highest,
     level_columns,
     limits,
+    new_lines,
     owned,
     place,
+    possible,
     settings_of,
     shown,
     span,
@@ -42,6 +47,12 @@ from torchparity.report.words import (
 
 LARGEST = 1 << 26
 """Bytes of a page that are read: ours are a hundredth of it."""
+
+MANY = 512
+"""More lines than this are not all marked in a picture."""
+
+PER_PICTURE = 1000
+"""Bytes of a caption, and what is around a picture."""
 
 _EMBEDDED = re.compile('<script type="application/json" id="audit">([^<]*)</script>')
 """The document in a page: what a hostile name is there, `embedded` has made harmless."""
@@ -70,21 +81,22 @@ def to_html(audit: Audit, *, command: str = "", target: str = "") -> str:
     from markupsafe import Markup
 
     document = to_dict(audit, command=command, target=target)
+    kept = cut(document)
     pages = Environment(autoescape=True, trim_blocks=True, undefined=StrictUndefined)
     pages.globals["table"] = _table
-    text = files("torchparity.report").joinpath("page.html.jinja").read_text("utf-8")
-    pictures = {
-        name: [{"svg": Markup(svg), "alt": alt, "caption": caption} for svg, alt, caption in drawn]
-        for name, drawn in (("spectra", _spectra(audit)), ("spectrograms", _spectrograms(audit)))
-    }
-    made = pages.from_string(text).render(
-        d=document,
-        embedded=Markup(embedded(document)),
-        **pictures,
-        **_facts(document),
-        sounds=sounds(audit),
-    )
-    return made + "\n"
+    template = pages.from_string(files("torchparity.report").joinpath("page.html.jinja").read_text("utf-8"))
+    heard, seconds = sounds_for(audit)
+    said = _facts(document) | {"sounds": heard, "seconds": f"{seconds:.2g}", "cut": kept is not document}
+
+    def page(pictures: dict[str, list[dict[str, Any]]]) -> str:
+        return template.render(d=document, embedded=Markup(embedded(kept)), **pictures, **said) + "\n"
+
+    room = PAGE - len(page({"spectra": [], "spectrograms": []}).encode()) - PER_PICTURE * 2 * (1 + len(audit.runs))
+    spectra, spectrograms = tuple(_spectra(audit)), tuple(_spectrograms(audit))
+    first = 0 if len(audit.lines) <= MANY else 1
+    made = drawn((*spectra, *spectrograms), room, first=first, last=len(DETAILS) - 1)
+    shows = [{"svg": Markup(svg), "alt": alt, "caption": caption} for svg, alt, caption in made]
+    return page({"spectra": shows[: len(spectra)], "spectrograms": shows[len(spectra) :]})
 
 
 def embedded(document: dict[str, Any]) -> str:
@@ -95,8 +107,7 @@ def embedded(document: dict[str, Any]) -> str:
     >>> embedded({"name": "</script><!--"})
     '{"name":"\\u003c/script\\u003e\\u003c!--"}'
     """
-    text = json.dumps(document, allow_nan=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    return compact(document).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def from_html(path: str | PathLike[str]) -> dict[str, Any]:
@@ -156,7 +167,6 @@ def _facts(document: dict[str, Any]) -> dict[str, Any]:
         "limits": limits(document),
         "settings": settings_of(document),
         "sections": _sections(document),
-        "seconds": f"{SECONDS:g}",
         "peak_db": f"{PEAK_DB:g}".replace("-", "−"),
     }
 
@@ -185,7 +195,7 @@ def _standing(document: dict[str, Any]) -> str:
     counts = ", ".join(f"{r['lines_standing']} under {r['input']}" for r in shown(document))
     stage = next(s for s in upsamplers(document) if s["owner"] == document["lines"][k]["owner"])
     told = f"the highest {height:.1f} dB over the floor at {hz:.10g} Hz ({run['input']}), by layer {stage['owner']}"
-    return f"Of {len(document['lines']) - 1} possible lines stand: {counts}; {told} ({stage['spec']})."
+    return f"Of {possible(document)} possible lines stand: {counts}; {told} ({stage['spec']})."
 
 
 def _owner(document: dict[str, Any], stage: dict[str, Any]) -> dict[str, Any]:
@@ -193,8 +203,8 @@ def _owner(document: dict[str, Any], stage: dict[str, Any]) -> dict[str, Any]:
     return {
         "owner": stage["owner"],
         "every": every(stage),
-        "lines": len(mine),
-        "heights": [span(r, mine) for r in shown(document)],
+        "lines": new_lines(document, stage),
+        "heights": [span(document, r, mine) for r in shown(document)],
         "levels": [strongest(levels, mine) for _, _, levels in level_columns(document)],
     }
 
@@ -210,23 +220,38 @@ def _told(document: dict[str, Any]) -> str:
     return "; ".join(f"{n} {severity}{'s' if n > 1 else ''}" for severity, n in counts.items()).capitalize() or "None"
 
 
-def _spectra(audit: Audit) -> Iterator[tuple[str, str, str]]:
-    """Yield a drawing, what to say to whom cannot see it, and its caption."""
+def _spectra(audit: Audit) -> Iterator[Drawing]:
+    """Yield for each run what makes a drawing, what to say to whom cannot see it, and its caption."""
     for r in first_seed(audit):
         alt = f"Spectrum of the output for {r.input}: {len(r.standing)} lines stand over the floor"
         caption = (
             f"{r.input}, seed {r.seed}. Marks: possible lines at their measured level, each layer with a shape of its "
             "own, filled where a line stands over the floor, and ticks at the bottom. Curve: the averaged spectrum."
         )
-        yield spectrum_svg(audit, r), alt, caption
+        yield _drawing(audit, partial(spectrum_svg, audit, r), alt, caption)
 
 
-def _spectrograms(audit: Audit) -> Iterator[tuple[str, str, str]]:
+def _spectrograms(audit: Audit) -> Iterator[Drawing]:
     if audit.recording is not None:
-        yield recording_svg(audit), "Spectrogram of the recording", "The recording that was fed."
+        of = partial(recording_svg, audit)
+        yield _drawing(replace(audit, lines=()), of, "Spectrogram of the recording", "The recording that was fed.")
     for r in first_seed(audit):
+        alt = f"Spectrogram of the output for {r.input}, predicted lines marked"
         caption = (
             f"Output for {r.input}, seed {r.seed}. Ticks at the right edge: predicted lines, a column for each layer "
             "over its number; pale where no line was measured."
         )
-        yield spectrogram_svg(audit, r), f"Spectrogram of the output for {r.input}, predicted lines marked", caption
+        yield _drawing(audit, partial(spectrogram_svg, audit, r), alt, caption)
+
+
+def _drawing(audit: Audit, draw: Callable[[int], str], alt: str, caption: str) -> Drawing:
+    """Return what draws at a step of detail, and says in the caption which lines it has left out."""
+
+    def drawing(step: int) -> tuple[str, str, str]:
+        most, possible = DETAILS[step].marks, len(audit.lines) - 1
+        few = (
+            "" if most is None or possible <= most else f" Of {possible} possible lines the {most} highest are marked."
+        )
+        return draw(step), alt, caption + few
+
+    return drawing

@@ -15,6 +15,7 @@ from torchparity.report.words import (
     grid,
     level_columns,
     limits,
+    new_lines,
     owned,
     place,
     settings_of,
@@ -77,10 +78,10 @@ def _layers(document: dict[str, Any]) -> str:
     for stage in upsamplers(document):
         mine = owned(document, stage["owner"])
         cells = [strongest(levels, mine) for _, _, levels in level_columns(document)]
-        cells += [span(r, mine) for r in shown(document)]
+        cells += [span(document, r, mine) for r in shown(document)]
         spec = code(stage["spec"]).replace("|", "\\|")
         spec += f" on another way ({plain(stage['name'])})" if stage in branches(document) else ""
-        rows.append([str(stage["owner"]), spec, every(stage), str(len(mine)), *cells])
+        rows.append([str(stage["owner"]), spec, every(stage), str(new_lines(document, stage)), *cells])
     return _table(["layer", "", "lines at multiples of", "lines", *columns], rows)
 
 

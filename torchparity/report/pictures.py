@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,18 @@ POINTS = 700
 
 SHADES = 48
 """Colours of an embedded spectrogram: 2 dB each."""
+
+
+@dataclass(frozen=True)
+class Detail:
+    """What a picture in a page has: at most so many lines marked, None for all; and every so-manyth pixel."""
+
+    marks: int | None
+    coarser: int
+
+
+DETAILS = (Detail(None, 1), Detail(128, 1), Detail(128, 2), Detail(48, 2), Detail(48, 4))
+"""From all to little."""
 
 MARKED = 32
 """More lines than this have small marks, which would else run into one."""
@@ -63,27 +76,38 @@ def first_seed(audit: Audit) -> tuple[Measured, ...]:
     return tuple(r for r in audit.runs if r.seed == audit.runs[0].seed)
 
 
-def spectrogram_svg(audit: Audit, r: Measured) -> str:
+def spectrogram_svg(audit: Audit, r: Measured, step: int = 0) -> str:
     """Return the spectrogram of one output as an SVG drawing, predicted lines marked by their owner."""
     with _figure(9, 3.4) as figure:
-        _spectrogram(audit, r, figure.subplots())
-        return _svg(figure, f"spectrogram of {r.input}, seed {r.seed}")
+        _spectrogram(*_marked(audit, r, DETAILS[step].marks), figure.subplots())
+        return _svg(figure, f"spectrogram of {r.input}, seed {r.seed}", DETAILS[step].coarser)
 
 
-def recording_svg(audit: Audit) -> str:
+def recording_svg(audit: Audit, step: int = 0) -> str:
     """Return the spectrogram of the recording that was fed."""
     with _figure(9, 3.4) as figure:
         _recording(audit, figure.subplots())
-        return _svg(figure, "spectrogram of the recording")
+        return _svg(figure, "spectrogram of the recording", DETAILS[step].coarser)
 
 
-def spectrum_svg(audit: Audit, r: Measured) -> str:
+def _marked(audit: Audit, r: Measured, most: int | None) -> tuple[Audit, Measured]:
+    """Return an audit and a run with 0 Hz and the highest of their lines alone, if there are more than are marked."""
+    if most is None or len(r.lines) <= most + 1:
+        return audit, r
+    highest = sorted(range(1, len(r.lines)), key=lambda k: -r.lines[k].height_db)[:most]
+    places = [0, *sorted(highest)]
+    kept = replace(r, lines=tuple(r.lines[k] for k in places))
+    return replace(audit, lines=tuple(audit.lines[k] for k in places)), kept
+
+
+def spectrum_svg(audit: Audit, r: Measured, step: int = 0) -> str:
     """Return predicted against measured levels of one run as an SVG drawing.
 
     The curve is the averaged spectrum, the highest bin of each point; marks are the possible lines at their measured
     level, filled where they stand over the floor, and ticks at the bottom. A ring is the level predicted for these
     weights, a bar that expected before training.
     """
+    audit, r = _marked(audit, r, DETAILS[step].marks)
     with _figure(9, 3.6) as figure:
         ax = figure.subplots()
         hz, level = _curve(audit, r)
@@ -190,7 +214,7 @@ def _figure(width: float, height: float, *, ink: str = INK) -> Iterator[Figure]:
         yield figure
 
 
-def _svg(figure: Figure, name: str) -> str:
+def _svg(figure: Figure, name: str, coarser: int = 1) -> str:
     """Return a figure as an SVG element in the colour of the page's text, its names its own."""
     import matplotlib as mpl
 
@@ -200,17 +224,20 @@ def _svg(figure: Figure, name: str) -> str:
     drawn = page.getvalue()
     drawn = drawn[drawn.index("<svg") :]
     drawn = re.sub(r"<metadata>.*?</metadata>", "", drawn, flags=re.DOTALL)
-    drawn = re.sub(r'data:image/png;base64,([^"]+)', _paletted, drawn).replace(INK, "currentColor")
+    drawn = re.sub(r'data:image/png;base64,([^"]+)', lambda found: _paletted(found, coarser), drawn).replace(
+        INK, "currentColor"
+    )
     prefix = re.sub(r"[^a-z0-9]+", "-", name)
     drawn = re.sub(r'(\bid="|href="#|url\(#)', rf"\1{prefix}-", drawn)
     return re.sub(r'(<svg [^>]*?)width="[^"]*pt"', r"\1", re.sub(r'(<svg [^>]*?)height="[^"]*pt"', r"\1", drawn))
 
 
-def _paletted(found: re.Match[str]) -> str:
+def _paletted(found: re.Match[str], coarser: int) -> str:
     """Return an embedded picture with a palette in place of four bytes a pixel."""
     from PIL import Image
 
     picture = Image.open(io.BytesIO(base64.b64decode(found[1]))).convert("RGB")
+    picture = picture.reduce((min(coarser, picture.width), min(coarser, picture.height)))
     page = io.BytesIO()
     picture.quantize(SHADES).save(page, format="png", optimize=True)
     return "data:image/png;base64," + base64.b64encode(page.getvalue()).decode()

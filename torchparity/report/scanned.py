@@ -16,7 +16,7 @@ from xml.etree import ElementTree as ET
 from dspref import __version__
 from dspref.artifacts.rules import RULES, Rule
 from torchparity.formats import added, location
-from torchparity.report.words import Document, limits, place
+from torchparity.report.words import Document, limits, place, possible
 
 CONTRADICTED = ("TP101", "error", "A measurement contradicts the prediction: a peak off the grid, or a wrong level.")
 LEFT_OUT = ("TP102", "note", "Something was not analysed, or was assumed.")
@@ -130,7 +130,7 @@ def _cases(document: Document, fail_on: str) -> Iterator[Case]:
         mine = [f for f in rest if f["text"].startswith(f"{r['input']} input, seed {r['seed']}:")]
         rest = [f for f in rest if f not in mine]
         yield _explained(r, [f["text"] for f in mine if f["level"] == "error"], "error" in fails)
-        yield _quiet(r, [f["text"] for f in mine if f["level"] == "warning"], "warning" in fails)
+        yield _quiet(r, possible(document), [f["text"] for f in mine if f["level"] == "warning"], "warning" in fails)
     for f in rest:
         yield f"{f['level']}: {f['text'][:NAMED]}", "failure" if f["level"] in fails else "passed", f["text"]
     for card in document["cards"]:
@@ -148,7 +148,7 @@ def _explained(r: Document, errors: list[str], fails: bool) -> Case:
     return (name, "passed", words) if r["judged"] else (name, "skipped", f"not judged; {words}")
 
 
-def _quiet(r: Document, warnings: list[str], fails: bool) -> Case:
+def _quiet(r: Document, lines: int, warnings: list[str], fails: bool) -> Case:
     name = f"no line stands: {r['input']}, seed {r['seed']}"
-    words = "\n".join(warnings) or f"0 of {len(r['lines']) - 1} lines stand"
+    words = "\n".join(warnings) or f"0 of {lines} lines stand"
     return name, "failure" if warnings and fails else "passed", words

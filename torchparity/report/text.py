@@ -19,7 +19,9 @@ from torchparity.report.words import (
     grid,
     highest,
     level_columns,
+    new_lines,
     owned,
+    possible,
     shown,
     span,
     stopped,
@@ -60,8 +62,8 @@ def _owners(document: Document) -> str:
     rows = [f"{'layer':>5}  {'its lines, multiples of':<24}{'lines':>6}" + "".join(f"{c:>16}" for c in columns)]
     for stage in upsamplers(document):
         mine = owned(document, stage["owner"])
-        cells = "".join(f"{span(r, mine):>16}" for r in runs)
-        rows.append(f"{stage['owner']:>5}  {every(stage):<24}{len(mine):>6}{cells}")
+        cells = "".join(f"{span(document, r, mine):>16}" for r in runs)
+        rows.append(f"{stage['owner']:>5}  {every(stage):<24}{new_lines(document, stage):>6}{cells}")
     return "over the local floor, median (highest) of each layer's new lines:\n" + "\n".join(rows)
 
 
@@ -76,7 +78,8 @@ def _table(document: Document) -> str:
         levels = f"{_words(lines[k]):>14}{runs[0]['lines'][k]['level_db']:>11.1f} dB" if known else ""
         cells = "".join(f"{r['lines'][k]['height_db']:>11.1f} dB" for r in runs)
         rows.append(f"{decimal(Fraction(lines[k]['hz_exact'])):>16}  {lines[k]['owner']:>5}{levels}{cells}")
-    told = f"the {len(rows) - 2} highest of {len(lines) - 1} predicted lines (0 Hz, the offset itself, left out):"
+    many = len(rows) - 2
+    told = f"the {many} highest of {possible(document)} predicted lines (0 Hz, the offset itself, left out):"
     return told + "\n" + "\n".join(rows)
 
 
@@ -170,4 +173,5 @@ def _verdict(document: Document) -> str:
     found = document["findings"]
     kept = [f"{f['level']}: {f['text']}" for f in found if f["level"] in ("error", "note")]
     kept += [f"remark: {words}" for words in document["remarks"]]
-    return "\n".join([f"verdict: {document['verdict']['text']}", *(row for words in kept for row in _wrapped(words))])
+    verdict = _wrapped(f"verdict: {document['verdict']['text']}", indent="")
+    return "\n".join([*verdict, *(row for words in kept for row in _wrapped(words))])

@@ -6,7 +6,7 @@ from fractions import Fraction
 from statistics import median
 from typing import Any, TypeAlias
 
-from dspref.tables import decimal, hertz
+from dspref.tables import hertz
 
 Document: TypeAlias = dict[str, Any]
 
@@ -73,15 +73,35 @@ def owned(document: Document, owner: int) -> list[int]:
     return [k for k, line in enumerate(document["lines"]) if line["owner"] == owner and line["hz"]]
 
 
+def possible(document: Document) -> int:
+    """Return how many lines there can be, 0 Hz left out, also where a page has cut them."""
+    return sum(counts(document).values())
+
+
 def grid(document: Document) -> str:
     """Return the spacing of all lines, exactly, with its unit."""
     return hertz(Fraction(document["sr_exact"]) / document["factor"])
 
 
-def span(run: Document, places: list[int]) -> str:
-    """Return the median and the highest of heights over the floor, in words."""
+def new_lines(document: Document, stage: Document) -> int:
+    """Return how many lines are new at an upsampling stage, 0 Hz left out, also where a page has cut them."""
+    return int(counts(document)[str(stage["owner"])])
+
+
+def counts(document: Document) -> dict[str, int]:
+    """Return how many lines are new at each layer, by its number; a page that cut some says how many there were."""
+    found: dict[str, int] = document.get("cut") or {
+        str(stage["owner"]): len(owned(document, stage["owner"])) for stage in upsamplers(document)
+    }
+    return found
+
+
+def span(document: Document, run: Document, places: list[int]) -> str:
+    """Return the median and the highest of heights over the floor, in words; no median where a page has cut lines."""
     heights = [run["lines"][k]["height_db"] for k in places]
-    return f"{median(heights):.0f} ({max(heights):.0f})" if heights else "–"
+    if not heights:
+        return "–"
+    return f"{'–' if document.get('cut') else f'{median(heights):.0f}'} ({max(heights):.0f})"
 
 
 def highest(document: Document) -> list[int]:
@@ -132,9 +152,8 @@ def _change(row: Document) -> tuple[str, ...]:
 
 def finest(document: Document) -> str:
     """Return which lines show before training, in words; "" if no expectation has any."""
-    shown = [
-        f"every {decimal(Fraction(e['finest_hz']))} Hz ({e['input']})" for e in document["expected"] if e["finest_hz"]
-    ]
+    told = [(e.get("finest_hz_exact") or e["finest_hz"], e["input"]) for e in document["expected"] if e["finest_hz"]]
+    shown = [f"every {hertz(Fraction(hz))} ({words})" for hz, words in told]
     return f"finest comb that shows before training: {', '.join(shown)}" if shown else ""
 
 
