@@ -309,6 +309,7 @@ ORDER: dict[str, Tiers] = {
             "resamplers",
             "rules",
             "seams",
+            "ways",
         ),
         (
             "autograd",

@@ -221,3 +221,18 @@ def test_a_promise_is_of_all_ways_and_is_kept() -> None:
         (steady,) = (s for s in audit(copy, signals=("constant",)).actual if s.input == "constant")
         left.append(bool(steady.exists[1:].any()))
     assert left == [True, False]
+
+
+class Picked(Three):
+    """One of the ways is by an index, of which only rates are known."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.b(self.a(x)) + x[..., torch.arange(4 * x.shape[-1]) // 4]
+        return torch.as_tensor(self.out(torch.relu(y + 1)))
+
+
+def test_there_is_no_promise_where_a_way_is_not_known() -> None:
+    made = audit(Picked(), signals=("constant",))
+    assert [layer.words for layer in made.spine.layers if layer.branch] == ["__getitem__ ×4, not described"]
+    assert {cure.promise for cure in made.cures} <= {"no prediction", "these weights"}
+    assert "no prediction" in {cure.promise for cure in made.cures}

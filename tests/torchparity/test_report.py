@@ -418,7 +418,7 @@ def test_layers_on_other_ways_are_in_every_report(ending: str) -> None:
     ]
     assert document["ways"] == [[1, 2], [3, 4], [5], [6]]
     assert [line["owner"] for line in document["lines"]] == [4, 1, 2, 4]
-    text = {".md": report.to_markdown, ".txt": report.to_text}.get(ending, lambda audit: page("branched"))(branched())
+    text = {".md": report.to_markdown(branched()), ".txt": report.to_text(branched())}.get(ending) or page("branched")
     told = " ".join(html.unescape(text).split())
     assert "4 ways from input to output, by their layers: 1 → 2; 3 → 4; 5; 6" in told
     assert all(b["spec"] in told for b in document["branches"])
