@@ -312,6 +312,7 @@ ORDER: dict[str, Tiers] = {
             "resamplers",
             "rules",
             "seams",
+            "ways",
         ),
         (
             "autograd",

@@ -227,3 +227,18 @@ def test_a_stride_beyond_what_advice_computes_ends_no_audit() -> None:
     (cure,) = audit_architecture(parse("convt k4096 s2048 p1024"), name="coarse", sr=48000).cures
     assert (cure.owner, cure.rule, cure.promise, cure.after_db) == (1, "UA101", "no prediction", None)
     assert "No layer in its place was computed. rate: got 2048; allowed: at most 1024." in cure.words
+
+
+class Picked(Three):
+    """One of the ways is by an index, of which only rates are known."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.b(self.a(x)) + x[..., torch.arange(4 * x.shape[-1]) // 4]
+        return torch.as_tensor(self.out(torch.relu(y + 1)))
+
+
+def test_there_is_no_promise_where_a_way_is_not_known() -> None:
+    made = audit(Picked(), signals=("constant",))
+    assert [layer.words for layer in made.spine.layers if layer.branch] == ["__getitem__ ×4, not described"]
+    assert {cure.promise for cure in made.cures} <= {"no prediction", "these weights"}
+    assert "no prediction" in {cure.promise for cure in made.cures}
