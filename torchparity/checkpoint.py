@@ -161,7 +161,7 @@ def _tables(content: Any) -> Iterator[tuple[tuple[str, ...], Mapping[str, Tensor
         table = {key: v for key, v in inner.items() if isinstance(key, str) and isinstance(v, Tensor)}
         if table:
             yield path, table
-        waiting += [((*path, str(key)), deeper) for key, deeper in reversed(inner.items())]
+        waiting += [((*path, str(key)), deeper) for key, deeper in reversed(list(inner.items()))]
 
 
 def _fits(path: tuple[str, ...], table: Mapping[str, Tensor], due: Mapping[str, Tensor]) -> Iterator[Fit]:

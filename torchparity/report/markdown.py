@@ -11,6 +11,7 @@ from dspref.tables import hertz
 from torchparity.report.words import (
     changes,
     grid,
+    legible,
     level_columns,
     limits,
     owned,
@@ -25,6 +26,7 @@ from torchparity.report.words import (
 
 def markdown_of(document: dict[str, Any]) -> str:
     """Return a document of an audit as Markdown: verdict, layers, findings, limits, and how to do it again."""
+    document = legible(document)
     rate = hertz(Fraction(document["sr_exact"]))
     parts = [
         f"# Audit of {plain(document['name'])}",

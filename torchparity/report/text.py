@@ -14,6 +14,7 @@ from torchparity.report.words import (
     finest,
     grid,
     highest,
+    legible,
     level_columns,
     owned,
     shown,
@@ -26,6 +27,7 @@ from torchparity.report.words import (
 
 def text_of(document: Document) -> str:
     """Return a document of an audit as text of at most 80 columns."""
+    document = legible(document)
     blocks = [_head(document)]
     if document["runs"]:
         blocks += [_owners(document), _table(document), _inputs(document)]
@@ -36,7 +38,8 @@ def text_of(document: Document) -> str:
 def _head(document: Document) -> str:
     layers = [row["spec"] for row in upsamplers(document)]
     count = f"{len(layers)} upsampling layer{'s' if len(layers) > 1 else ''}"
-    head = f"{document['name']} at {hertz(Fraction(document['sr_exact']))}: {count}, ×{document['factor']}"
+    name = " ".join(document["name"].split())
+    head = f"{name} at {hertz(Fraction(document['sr_exact']))}: {count}, ×{document['factor']}"
     words = f"predicted: lines at multiples of {grid(document)} and nowhere else"
     return "\n".join([head, *_wrapped(" | ".join(layers)), *_wrapped(words)])
 
