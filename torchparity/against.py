@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dspref.arrays import complaint
+from torchparity.saved import checked, loads
 
 SCHEMA = "torchparity.audit/"
 
@@ -212,7 +212,7 @@ def read_saved(path: str | PathLike[str]) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        Says what the file is instead.
+        Says what the file is instead, or names the field of it that is not as the schema says.
     """
     file = Path(path)
     allowed = "an audit, as 'torchparity audit -o audit.json' writes it"
@@ -223,11 +223,11 @@ def read_saved(path: str | PathLike[str]) -> dict[str, Any]:
         raise ValueError(complaint("saved audit", f"{path}: {got}", allowed)) from None
     for part in _embedded(text) if file.suffix == ".html" else [text]:
         try:
-            found = json.loads(part)
+            found = loads(part)
         except ValueError:
             continue
         if isinstance(found, dict) and str(found.get("schema", "")).startswith(SCHEMA):
-            return found
+            return checked(found, path)
     raise ValueError(complaint("saved audit", f"{path}, which holds none", allowed))
 
 

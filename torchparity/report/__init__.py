@@ -11,7 +11,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from dspref.arrays import as_choice, complaint
+from dspref.arrays import as_choice
 from torchparity.against import read_saved
 from torchparity.audit import Audit
 from torchparity.report.document import SCHEMA, json_of, to_dict
@@ -89,15 +89,11 @@ def read(path: str | PathLike[str]) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        If there is none of this version in the file.
+        If there is none of this version in the file, or if it is not as its schema says.
     """
     if Path(path).suffix == ".html":
         return from_html(path)
-    found = read_saved(Path(path))
-    if found["schema"] != SCHEMA:
-        hint = "audit again with -o FILE.json"
-        raise ValueError(complaint("saved audit", f"{path} with schema {found['schema']!r}", repr(SCHEMA), hint))
-    return found
+    return read_saved(Path(path))
 
 
 def write_document(document: dict[str, Any], form: str, *, fail_on: str = "error") -> str:

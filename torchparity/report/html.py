@@ -44,6 +44,7 @@ from torchparity.report.words import (
     upsamplers,
     ways,
 )
+from torchparity.saved import checked, loads
 
 LARGEST = 1 << 26
 """Bytes of a page that are read: ours are a hundredth of it."""
@@ -116,7 +117,7 @@ def from_html(path: str | PathLike[str]) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        If there is no such file, or no document of this version in it.
+        If there is no such file, no document of this version in it, or one that is not as its schema says.
     """
     place = Path(path)
     if not place.is_file():
@@ -125,15 +126,15 @@ def from_html(path: str | PathLike[str]) -> dict[str, Any]:
         raise ValueError(complaint("report", f"{path}, {place.stat().st_size} bytes", f"at most {LARGEST}"))
     match = _EMBEDDED.search(place.read_text("utf-8", errors="replace"))
     try:
-        document = json.loads(match[1]) if match else None
-    except json.JSONDecodeError as error:
+        document = loads(match[1]) if match else None
+    except ValueError as error:
         raise ValueError(complaint("report", f"{path}: {error}", "a page as it was written")) from None
     found = document.get("schema") if isinstance(document, dict) else None
     if found != SCHEMA:
-        got = f"{path} with " + (f"schema {found!r}" if found else "no audit in it")
+        got = f"{path} with " + (f"schema {str(found)[:60]!r}" if found else "no audit in it")
         raise ValueError(complaint("report", got, f"a page with schema {SCHEMA!r}", "audit again with -o FILE.html"))
     assert isinstance(document, dict)
-    return document
+    return checked(document, path)
 
 
 def _table(title: str, caller: Any) -> Any:

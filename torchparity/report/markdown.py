@@ -13,6 +13,7 @@ from torchparity.report.words import (
     changes,
     every,
     grid,
+    legible,
     level_columns,
     limits,
     new_lines,
@@ -29,6 +30,7 @@ from torchparity.report.words import (
 
 def markdown_of(document: dict[str, Any]) -> str:
     """Return a document of an audit as Markdown: verdict, layers, findings, limits, and how to do it again."""
+    document = legible(document)
     rate = hertz(Fraction(document["sr_exact"]))
     parts = [
         f"# Audit of {plain(document['name'])}",

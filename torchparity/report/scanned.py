@@ -16,7 +16,7 @@ from xml.etree import ElementTree as ET
 from dspref import __version__
 from dspref.artifacts.rules import RULES, Rule
 from torchparity.formats import added, location
-from torchparity.report.words import Document, limits, place, possible
+from torchparity.report.words import Document, legible, limits, place, possible
 
 CONTRADICTED = ("TP101", "error", "A measurement contradicts the prediction: a peak off the grid, or a wrong level.")
 LEFT_OUT = ("TP102", "note", "Something was not analysed, or was assumed.")
@@ -104,6 +104,7 @@ def junit_of(document: Document, *, fail_on: str = "error") -> str:
     fail_on : {'error', 'warning', 'never'}
         What fails: contradictions; or lines that stand too; or nothing. A case fails exactly if the command does.
     """
+    document = legible(document)
     rows = list(_cases(document, fail_on))
     outcomes = Counter(outcome for _, outcome, _ in rows)
     counts = {"tests": len(rows), "failures": outcomes["failure"], "errors": 0, "skipped": outcomes["skipped"]}

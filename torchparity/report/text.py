@@ -18,6 +18,7 @@ from torchparity.report.words import (
     finest,
     grid,
     highest,
+    legible,
     level_columns,
     new_lines,
     owned,
@@ -33,6 +34,7 @@ from torchparity.report.words import (
 
 def text_of(document: Document) -> str:
     """Return a document of an audit as text of at most 80 columns."""
+    document = legible(document)
     blocks = [_head(document)]
     if document["runs"]:
         blocks += [_owners(document), _table(document), _inputs(document)]
@@ -43,7 +45,8 @@ def text_of(document: Document) -> str:
 def _head(document: Document) -> str:
     aside = branches(document)
     chain = [row["spec"] for row in upsamplers(document) if row not in aside]
-    head = f"{document['name']} at {hertz(Fraction(document['sr_exact']))}: {count(document)}, ×{document['factor']}"
+    name = " ".join(document["name"].split())
+    head = f"{name} at {hertz(Fraction(document['sr_exact']))}: {count(document)}, ×{document['factor']}"
     others = "; ".join(f"layer {row['owner']} {row['spec']} ({row['name']})" for row in aside[:WAYS])
     others += f"; and {len(aside) - WAYS} more" if len(aside) > WAYS else ""
     words = [" | ".join(chain), others and f"on other ways: {others}", ways(document)]

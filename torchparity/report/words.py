@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from statistics import median
 from typing import Any, TypeAlias
@@ -16,6 +17,24 @@ ROWS = 16
 
 WAYS = 8
 """Ways, and layers on them, that a text names; JSON has more."""
+
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+"""What a terminal obeys, and what turns the direction of text round."""
+
+
+def legible(content: Any) -> Any:
+    r"""Return a document with escapes in place of characters that a terminal would obey.
+
+    Examples
+    --------
+    >>> print(legible(["\x1b]0;title\x07"])[0])
+    \x1b]0;title\x07
+    """
+    if isinstance(content, str):
+        return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), content)
+    if isinstance(content, dict):
+        return {legible(key): legible(inner) for key, inner in content.items()}
+    return [legible(inner) for inner in content] if isinstance(content, list) else content
 
 
 def upsamplers(document: Document) -> list[Document]:
