@@ -186,7 +186,8 @@ def _remarks(feed: Laid | Examples, answer: Answer, y: Any) -> tuple[str, ...]:
     found = []
     if isinstance(feed, Examples):
         left = f"; as given: {', '.join(feed.left)}" if feed.left else ""
-        found.append(f"inputs that carry the signal: {', '.join(feed.driven)}{left}")
+        held = f"; held at 0, for it grows at another rate: {', '.join(feed.held)}" if feed.held else ""
+        found.append(f"inputs that carry the signal: {', '.join(feed.driven)}{held}{left}")
     elif feed.layout != "BCT":
         found.append(f"input laid out as {WORDS[feed.layout]}")
     if answer.path:

@@ -241,7 +241,7 @@ def _check_chain(chain: Chain, rate: Fraction) -> None:
 def _limits(found: Spine) -> tuple[Finding, ...]:
     if not found.undescribed:
         return ()
-    return (Finding("note", f"not described, taken to keep the rate: {_names(found)}"),)
+    return (Finding("note", f"rates are known and counted, kernels are not: {_names(found)}"),)
 
 
 def _dynamic(known: Flow, runs: Sequence[Measured]) -> Iterator[Finding]:

@@ -2,7 +2,8 @@
 
 A function ``f(length)`` returns what the module takes: a tensor, a tuple of arguments, or a dict of them by name. What
 has `length` samples along one axis of ``f(length)`` carries the signal, and is replaced by it; the rest is left as it
-is. Token numbers stand for levels: the values that occur are dealt to equal shares of a Gaussian.
+is; but real numbers that grow at another rate, as noisy audio beside its spectrogram does, are held at 0: a signal of
+their own would be measured too. Token numbers stand for levels: the values that occur are dealt to equal shares of a Gaussian.
 """
 
 from __future__ import annotations
@@ -81,6 +82,12 @@ class Examples:
     function: Callable[[int], Any]
     places: tuple[Place, ...]
     left: tuple[str, ...]
+    silent: tuple[int | str, ...] = ()
+
+    @property
+    def held(self) -> tuple[str, ...]:
+        """Names or numbers of the arguments that grow at another rate, and are held at 0."""
+        return tuple(map(str, self.silent))
 
     @property
     def channels(self) -> int:
@@ -97,6 +104,7 @@ class Examples:
         args, named = called(self.function, x.shape[-1])
         found: dict[int | str, Any] = {i: _as(x, v) for i, v in enumerate(args)}
         found |= {name: _as(x, v) for name, v in named.items()}
+        found |= {key: torch.zeros_like(found[key]) for key in self.silent}
         parts = torch.split(x, [place.channels for place in self.places], 1)
         found |= {place.key: place.filled(part) for place, part in zip(self.places, parts, strict=True)}
         return tuple(found[i] for i in range(len(args))), {name: found[name] for name in named}
@@ -124,7 +132,9 @@ def examples(function: Callable[[int], Any]) -> Examples:
         shapes = ", ".join(f"{key}: {tuple(v.shape)}" for key, v in short.items() if isinstance(v, Tensor)) or "none"
         allowed = f"at least one with {N} samples along one axis, and {2 * N} for a length of {2 * N}"
         raise NotAnalysable(complaint(f"example tensors for a length of {N}", shapes, allowed))
-    return Examples(function, places, tuple(str(key) for key in long if key not in varied | tokens))
+    silent = tuple(key for key, v in tensors.items() if key not in axes and _grows(short[key], v) and not _same(v))
+    left = tuple(str(key) for key in long if key not in {*varied, *tokens, *silent})
+    return Examples(function, places, left, silent)
 
 
 def called(function: Callable[[int], Any], length: int) -> Arguments:
@@ -160,6 +170,13 @@ def _time(short: Tensor, long: Tensor, length: int) -> int | None:
     return (
         grown[0] if len(grown) == 1 and (short.shape[grown[0]], long.shape[grown[0]]) == (length, 2 * length) else None
     )
+
+
+def _grows(short: Tensor, long: Tensor) -> bool:
+    """Return whether real numbers grow along one axis, at whatever rate."""
+    if not long.is_floating_point() or short.ndim != long.ndim:
+        return False
+    return sum(a < b for a, b in zip(short.shape, long.shape, strict=True)) == 1
 
 
 def _same(v: Tensor) -> bool:

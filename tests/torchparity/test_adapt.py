@@ -10,7 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from dspref import NotAnalysable
+from torchparity import report
 from torchparity.adapt import Adapted, adapt
+from torchparity.audit import audit
 from torchparity.examples import examples
 
 WAVES = torch.randn(3, 4, 40, generator=torch.Generator().manual_seed(0))
@@ -197,6 +199,31 @@ def test_tokens_are_dealt_to_equal_shares_of_a_gaussian() -> None:
     assert fed.places[0].values == (0, 1, 2, 3, 4)
     assert (counts - 4000).abs().max() < 5 * (20000 * 0.2 * 0.8) ** 0.5
     assert torch.equal(tokens.flatten().sort().values, tokens.flatten()[x.flatten().argsort()])
+
+
+class Denoiser(nn.Module):
+    """Adds what it makes of a spectrogram to noisy audio at another rate, as diffusion vocoders do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.up = nn.ConvTranspose1d(3, 1, 8, 4, 2)
+
+    def forward(self, audio: Tensor, mel: Tensor, step: Tensor) -> Tensor:
+        return torch.tanh(audio + self.up(mel) + step)
+
+
+def test_what_grows_at_another_rate_is_held_and_makes_no_contradiction() -> None:
+    def inputs(length: int) -> dict[str, Tensor]:
+        return {"audio": torch.randn(1, 1, 4 * length), "mel": torch.randn(1, 3, length), "step": torch.ones(1)}
+
+    fed = examples(inputs)
+    assert (fed.driven, fed.held, fed.left) == (("mel",), ("audio",), ("step",))
+    args = fed(torch.ones(1, 3, 8))[1]
+    assert args["audio"].shape == (1, 1, 32)
+    assert not args["audio"].any()
+    found = audit(Denoiser(), call=Call(inputs=inputs), measured_only=True)
+    assert report.to_dict(found)["verdict"]["status"] == "explained"
+    assert "held at 0, for it grows at another rate: audio" in found.remarks[0]
 
 
 def test_time_may_be_the_first_axis() -> None:

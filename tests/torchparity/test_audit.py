@@ -158,6 +158,19 @@ def test_chains_are_read_off_rates_whatever_makes_them(module: nn.Module, factor
     assert not [f for f in found.findings if f.level == "error"]
 
 
+class Indexed(nn.Module):
+    """Repeats samples by an index: its rate is known, and what it is, is not."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[..., torch.arange(4 * x.shape[-1]) // 4]
+
+
+def test_rates_that_are_counted_are_not_said_to_be_kept() -> None:
+    found = audit(Indexed(), measured_only=True)
+    assert found.spine.chain.factor == 4
+    assert "rates are known and counted, kernels are not: 1 × __getitem__" in [f.text for f in found.findings]
+
+
 def test_decimation_before_all_upsampling_is_no_hindrance() -> None:
     network = nn.Sequential(nn.Conv1d(1, 1, 8, 4, 2), nn.ReLU(), nn.ConvTranspose1d(1, 1, 8, 4, 2))
     found = audit(network, sr=16000)
