@@ -50,7 +50,7 @@ def cures(
 
     What other layers make reaches the places of one through maps, so that they have to go too: earlier ones, and all of
     them where ways meet, for lines at multiples of g and of h mix to multiples of gcd(g, h). Where one of these layers
-    is a head, is not known, or has a stride beyond what `dspref.advice` computes, there is a sentence, and no prediction.
+    is a head, is not known, or has a stride beyond what `dspref.advice` computes, there are words, and no prediction.
 
     Parameters
     ----------

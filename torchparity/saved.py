@@ -81,9 +81,9 @@ def checked(document: Mapping[str, Any], path: object) -> dict[str, Any]:
     if document.get("schema") != due:
         got = f"{path} with schema {str(document.get('schema'))[:60]!r}"
         raise ValueError(complaint("saved audit", got, repr(due), HINT))
-    for check in (lambda: problems(document, rules), lambda: _mismatches(document)):
-        if (found := next(check(), None)) is not None:
-            raise ValueError(complaint(f"saved audit {path}: {found.field}", found.got, found.allowed, HINT))
+    found = next(problems(document, rules), None) or next(_mismatches(document), None)
+    if found is not None:
+        raise ValueError(complaint(f"saved audit {path}: {found.field}", found.got, found.allowed, HINT))
     return dict(document)
 
 
