@@ -185,7 +185,6 @@ ORDER: dict[str, Tiers] = {
     ),
     "torchparity": (
         (
-            "against",
             "arithmetic",
             "comblines",
             "contexts",
@@ -217,6 +216,7 @@ ORDER: dict[str, Tiers] = {
             "onnx_file",
             "outputs",
             "report.words",
+            "saved",
             "signals",
             "sweep_words",
             "target",
@@ -227,6 +227,7 @@ ORDER: dict[str, Tiers] = {
         ),
         (
             "advised",
+            "against",
             "calls",
             "cases",
             "checkpoint",
@@ -246,7 +247,6 @@ ORDER: dict[str, Tiers] = {
             "pieces",
             "positions",
             "report.markdown",
-            "report.text",
             "sweep_grid",
             "tally",
         ),
@@ -270,6 +270,7 @@ ORDER: dict[str, Tiers] = {
             "onnx_laws",
             "readings",
             "report.scanned",
+            "report.text",
             "sweep_file",
             "takes",
             "upstream",
