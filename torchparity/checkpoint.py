@@ -144,8 +144,9 @@ def _chosen(fits: Sequence[Fit], place: str, path: Path) -> Fit:
     """Return the table at a place that the user names."""
     found = next((fit for fit in fits if fit.place == place), None)
     if found is None:
-        there = list(dict.fromkeys(repr(fit.place) for fit in fits))
-        raise ValueError(complaint(f"prefix in {path}", repr(place), _listed(there), did_you_mean(place, there)))
+        there = list(dict.fromkeys(fit.place for fit in fits))
+        allowed = _listed([repr(each) for each in there])
+        raise ValueError(complaint(f"prefix in {path}", repr(place), allowed, did_you_mean(place, there)))
     return found
 
 

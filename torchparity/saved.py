@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from importlib.resources import files
+from itertools import chain
 from typing import Any, NamedTuple
 
 from dspref.arrays import complaint
@@ -81,7 +82,7 @@ def checked(document: Mapping[str, Any], path: object) -> dict[str, Any]:
     if document.get("schema") != due:
         got = f"{path} with schema {str(document.get('schema'))[:60]!r}"
         raise ValueError(complaint("saved audit", got, repr(due), HINT))
-    found = next(problems(document, rules), None) or next(_mismatches(document), None)
+    found = next(chain(problems(document, rules), _mismatches(document)), None)
     if found is not None:
         raise ValueError(complaint(f"saved audit {path}: {found.field}", found.got, found.allowed, HINT))
     return dict(document)

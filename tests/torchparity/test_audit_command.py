@@ -234,6 +234,14 @@ def test_a_config_alone_is_an_architecture_of_a_1000_hz_grid(folder: Path) -> No
     assert any("lines at multiples of 1000 Hz stand over the floor" in f["text"] for f in data["findings"])
 
 
+def test_a_config_with_snake_says_what_is_left_out(folder: Path) -> None:
+    big = {"upsample_rates": [2], "upsample_kernel_sizes": [4], "activation": "snakebeta"}
+    (folder / "big.json").write_text(json.dumps(big))
+    data = json.loads(audit("--config", "big.json", "--format", "json", "-o", "a.json").stdout)
+    assert [row["op"] for row in data["stages"]] == ["conv", "convt", "snake", "conv", "tanh"]
+    assert any(remark.startswith('activation "snakebeta": snake') for remark in data["remarks"])
+
+
 def test_a_config_beside_a_target_says_its_rate_and_what_differs(folder: Path) -> None:
     data = json.loads(audit("decoders.py:good", "--config", "rvc.json", "--format", "json", "-o", "a.json").stdout)
     assert data["sr"] == 40000

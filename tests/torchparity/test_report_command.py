@@ -73,6 +73,9 @@ def test_a_saved_audit_ends_as_it_did(written: tuple[Path, Result], fail_on: str
         (["--from", "missing.json"], "saved audit: got missing.json: No such file"),
         (["--from", "a.json", "melgan"], "--from with a TARGET: got melgan; allowed: one of them"),
         (["--from", "a.json", "-o", "a.png"], "Hint: pictures and sounds are in the page alone"),
+        (["melgan", "--against", "old.json"], "with schema 'torchparity.audit/1'; allowed: 'torchparity.audit/2'"),
+        (["melgan", "--against", "part.json"], "saved audit part.json: name: got no such field"),
+        (["--from", "part.json"], "saved audit part.json: name: got no such field"),
         (["--from", "old.json"], "with schema 'torchparity.audit/1'; allowed: 'torchparity.audit/2'"),
     ],
 )
@@ -80,6 +83,7 @@ def test_what_cannot_be_said_again_is_refused(
     words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "part.json").write_text('{"schema": "torchparity.audit/2"}')
     (tmp_path / "old.json").write_text('{"schema": "torchparity.audit/1"}')
     result = audit(*words)
     assert result.exit_code == 2

@@ -40,6 +40,7 @@ def to_dict(audit: Audit, *, command: str = "", target: str = "") -> dict[str, A
     """
     return {
         "schema": SCHEMA,
+        "cut": None,
         "name": audit.name,
         **_exactly("sr", audit.sr),
         "reproduce": _reproduce(audit, command, target),

@@ -18,7 +18,7 @@ ROWS = 16
 WAYS = 8
 """Ways, and layers on them, that a text names; JSON has more."""
 
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """What a terminal obeys, and what turns the direction of text round."""
 
 
