@@ -3,7 +3,8 @@
 A function ``f(length)`` returns what the module takes: a tensor, a tuple of arguments, or a dict of them by name. What
 has `length` samples along one axis of ``f(length)`` carries the signal, and is replaced by it; the rest is left as it
 is; but real numbers that grow at another rate, as noisy audio beside its spectrogram does, are held at 0: a signal of
-their own would be measured too. Token numbers stand for levels: the values that occur are dealt to equal shares of a Gaussian.
+their own would be measured too. Token numbers stand for levels: the values that occur are dealt to equal shares of a
+Gaussian.
 """
 
 from __future__ import annotations

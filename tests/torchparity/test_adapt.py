@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from dspref import NotAnalysable
 from torchparity import report
-from torchparity.adapt import Adapted, adapt
+from torchparity.adapt import Adapted, Call, adapt
 from torchparity.audit import audit
 from torchparity.examples import examples
 
