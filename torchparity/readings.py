@@ -127,7 +127,7 @@ class Reader:
         if shown is None and x.scale > 0:
             shown, scale = self.named(x, scale=x.scale), x.scale
         if shown is None:
-            why = "a map whose parameters have no values" if x.grid.is_meta else "a map of samples"
+            why = _valueless(x.path) if x.grid.is_meta else "a map of samples"
             return [Unknown(f"{why}, {x.kind}" if x.kind else why)]
         return [*_gain(scale), *([] if shown[0] is None else [shown[0]]), *_gain(shown[1])]
 
@@ -172,3 +172,19 @@ def _keeps_time(x: Value, shape: Sequence[int]) -> bool:
 
 def _gain(g: float) -> list[Fixed]:
     return [] if g == 1 else [Fixed(np.array([g]))]
+
+
+ARITHMETIC = {"add": "is added", "sub": "is subtracted, or subtracted from", "mul": "is a factor", "div": "divides"}
+"""What a call does to a signal with another tensor."""
+
+
+def _valueless(path: str) -> str:
+    """Return what a map is that has no values, by the call that made it.
+
+    Examples
+    --------
+    >>> _valueless("decoder.add"), _valueless("act")
+    ('a tensor that does not depend on the signal is added', 'a map whose parameters have no values')
+    """
+    done = ARITHMETIC.get(path.rpartition(".")[2])
+    return f"a tensor that does not depend on the signal {done}" if done else "a map whose parameters have no values"

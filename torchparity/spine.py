@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,7 @@ from dspref.spec import token
 from torchparity.calls import alike, own_dtype
 from torchparity.describe import describe
 from torchparity.rates import Resampler, plain, rates
+from torchparity.walking import draws
 
 
 @dataclass(frozen=True)
@@ -167,8 +169,7 @@ def spine(module: nn.Module, channels: int, *, length: int = 32, first: int = 0)
     x = inputs_of(length)[0]
     y = run(module, x)
     if not alike(y.numpy(), run(module, x).numpy(), own_dtype(module)):
-        hint = "switch dropout and other randomness off, and keep no state between calls"
-        raise NotAnalysable(complaint("module", "another output for the same input", "a deterministic module", hint))
+        _refuse_chance(module, x)
     found = rates(module, inputs_of, first=first)
     chain = _chain(module)
     whole = chain is not None and chain.factor == found.chain.factor == found.rate
@@ -194,6 +195,16 @@ def _chain(module: nn.Module) -> Chain | None:
         return chain if chain.factor else None
     except NotAnalysable:
         return None
+
+
+def _refuse_chance(module: nn.Module, x: Tensor) -> NoReturn:
+    """Refuse a module that answers at random, and name the calls that draw."""
+    drawn = draws(module, x)
+    got, hint = "another output for the same input", "keep no state between calls, and draw from no other generator"
+    if drawn:
+        got += f", as it draws random numbers: {', '.join(drawn[:4])}{' and more' if len(drawn) > 4 else ''}"
+        hint = "switch dropout off; let noise be an argument, which --inputs gives, or wrap the module and set it to 0"
+    raise NotAnalysable(complaint("module", got, "a deterministic module", hint))
 
 
 def _check_device(module: nn.Module) -> None:
