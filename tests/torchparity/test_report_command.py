@@ -74,8 +74,8 @@ def test_a_saved_audit_ends_as_it_did(written: tuple[Path, Result], fail_on: str
         (["--from", "a.json", "melgan"], "--from with a TARGET: got melgan; allowed: one of them"),
         (["--from", "a.json", "-o", "a.png"], "Hint: pictures and sounds are in the page alone"),
         (["melgan", "--against", "old.json"], "with schema 'torchparity.audit/1'; allowed: 'torchparity.audit/2'"),
-        (["melgan", "--against", "part.json"], "saved audit part.json: name: got no such field"),
-        (["--from", "part.json"], "saved audit part.json: name: got no such field"),
+        (["melgan", "--against", "part.json"], "saved audit part.json: cut: got no such field"),
+        (["--from", "part.json"], "saved audit part.json: cut: got no such field"),
         (["--from", "old.json"], "with schema 'torchparity.audit/1'; allowed: 'torchparity.audit/2'"),
     ],
 )
