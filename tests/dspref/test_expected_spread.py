@@ -103,6 +103,12 @@ CHAINS: dict[str, tuple[Drawn | Fixed, ...]] = {
         Drawn("shuffle", 3, 3, 2, factor=2),
         Fixed(np.array([0.25, 0.5, 0.25])),
     ),
+    "nearest ×3, conv, filter": (
+        fixed(Nearest(3)),
+        Drawn("conv", 3, 3, 2),
+        Fixed(np.array([0.125, 0.25, 0.5])),
+        Drawn("conv", 3, 3, 2),
+    ),
     "nearest, conv, pooling": (fixed(Nearest(2)), Drawn("conv", 3, 3, 2), average_pool(2, stride=1)),
     "linear, pooling": (fixed(Linear(2)), Drawn("conv", 3, 3, 2), average_pool(2), fixed(Nearest(2))),
     "nearest, strided, nearest": (fixed(Nearest(2)), Drawn("conv", 3, 3, 3, factor=2), fixed(Nearest(2))),
@@ -124,6 +130,26 @@ def test_spread_is_that_of_tensors_of_four_indices(steps: tuple[Drawn | Fixed, .
             due = averaged(T, row + len(T) // 2 // x.period * x.period, lag, d)
             found = lags[lag, W + d] if lag < len(lags) and abs(d) <= W else 0.0
             assert found == pytest.approx(due, rel=1e-12, abs=1e-18)
+
+
+def test_cumulants_of_weights_pass_filters_as_tensors_do() -> None:
+    """``(κ₄ − 3)/2 g² Σ_j K[n + j, n' + j] K[m + j, m' + j]/C``, and a filter in all four places."""
+    up, layer, box = fixed(Linear(2)), Drawn("conv", 3, 3, 3), Fixed(np.array([0.75, 0.25]))
+    x = Moments.of(noise(3), asked=Reach(16, 8)).fixed(up).drawn(layer).fixed(box)
+    A = np.zeros((2 * TIME, TIME))
+    for i, k in product(range(TIME), range(len(up.h))):
+        A[(2 * i - up.offset + k) % len(A), i] += up.h[k]
+    K = A @ A.T
+    taps = [T @ K @ T.T for T in circulants(layer, len(K))]
+    scale = float(layer.gain) ** 2 * (float(layer.kurtosis) - 3) / 2 / layer.inputs
+    X = scale * np.sum([np.einsum("ij,kl->ijkl", T, T) for T in taps], axis=0)
+    B = 0.75 * np.eye(len(K)) + 0.25 * np.roll(np.eye(len(K)), 1, axis=0)
+    X = np.einsum("ai,bj,ck,dl,ijkl->abcd", B, B, B, B, X, optimize=True)
+    W = x.spread.excess.shape[2] // 2
+    for row, lag, d in product(range(2), (0, 1), (-1, 0, 1)):
+        due = averaged(X, row, lag, d)
+        assert due != 0
+        assert x.spread.excess[row, lag, W + d] == pytest.approx(due, rel=1e-12)
 
 
 @pytest.mark.parametrize("name", ["uniform", "normal"])
