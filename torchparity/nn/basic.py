@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from dspref.arrays import as_choice, complaint
 from dspref.multirate import ORDERS
 
-__all__ = ["FilterInterp1d", "Interpolate1d", "PixelShuffle1d", "Snake", "StreamingConvTranspose1d", "SubpixelConv1d"]
+__all__ = ["FilterInterp1d", "Interpolate1d", "PixelShuffle1d", "Snake", "StreamingConvTranspose1d"]
 
 
 class PixelShuffle1d(nn.Module):
@@ -52,35 +52,6 @@ class PixelShuffle1d(nn.Module):
     def extra_repr(self) -> str:
         """Return the factor, and the order if it is not Torch's."""
         return f"upscale_factor={self.upscale_factor}" + (f", order='{self.order}'" if self.order != "crd" else "")
-
-
-class SubpixelConv1d(nn.Module):
-    """Sub-pixel convolution: ``PixelShuffle1d(L)(conv(x))``.
-
-    Parameters
-    ----------
-    conv : nn.Conv1d
-        To L times the channels.
-    upscale_factor : int
-        L.
-    order : {'crd', 'dcr'}
-        Of the channels, as for `PixelShuffle1d`.
-
-    Examples
-    --------
-    >>> SubpixelConv1d(nn.Conv1d(2, 12, 3, padding=1), 4)(torch.zeros(1, 2, 10)).shape
-    torch.Size([1, 3, 40])
-    """
-
-    def __init__(self, conv: nn.Conv1d, upscale_factor: int, *, order: str = "crd") -> None:
-        super().__init__()
-        self.conv = conv
-        self.shuffle = PixelShuffle1d(upscale_factor, order=order)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return (batch, out, time·L) for a signal (batch, in, time)."""
-        shuffled: Tensor = self.shuffle(self.conv(x))
-        return shuffled
 
 
 class Interpolate1d(nn.Module):
