@@ -126,13 +126,19 @@ def overlap_add(
     x = x.transpose(1, 2, 0, 3)
     for first, t in product(range(0, len(y), items), range(0, periods, step)):
         block, n = x[:, :, first : first + items], min(step, periods - t)
-        past = np.empty((groups, delays, *block.shape[1:3], n), x.dtype)
-        for j in range(delays):
-            _copy(block, t - j, past[:, j])
-        phases = np.matmul(E, past.reshape(groups, E.shape[-1], -1)).reshape(groups, fan_out, stride, -1, n)
+        phases = np.matmul(E, _past(block, t, n, delays)).reshape(groups, fan_out, stride, -1, n)
         y[first : first + items, :, :, t : t + n] = phases.transpose(3, 0, 1, 4, 2)
+        del phases  # before the next block is there
     y = y.reshape(*lead, groups * fan_out, periods * stride)
     return y[..., padding : padding + length]
+
+
+def _past(x: Array, t: int, n: int, delays: int) -> Array:
+    """Return ``x[g, i, b, t + m − j]``, 0 ≤ m < n, as a matrix [g, (j, i), (b, m)]."""
+    past = np.empty((x.shape[0], delays, *x.shape[1:3], n), x.dtype)
+    for j in range(delays):
+        _copy(x, t - j, past[:, j])
+    return past.reshape(x.shape[0], delays * x.shape[1], -1)
 
 
 def _copy(x: Array, start: int, out: Array) -> None:
