@@ -19,15 +19,12 @@ from dspref.interpolators import FilterInterp, Linear, Nearest
 from dspref.layers import Conv, SubpixelConv, TransposedConv
 from torchparity.dispatch import HINT, array, field, register
 from torchparity.heads import (
-    HaarSynthesis1d,
     ISTFTHead,
-    LazySynthesis1d,
-    LiftingSynthesis1d,
     PQMFSynthesis1d,
     Squeeze1d,
     Unsqueeze1d,
 )
-from torchparity.nn import FilterInterp1d, Interpolate1d, PixelShuffle1d, Snake, SubpixelConv1d
+from torchparity.nn import FilterInterp1d, Interpolate1d, PixelShuffle1d, Snake, SubpixelConv1d, WaveletUpsample1d
 
 
 def _kernel(module: nn.Conv1d | nn.ConvTranspose1d) -> dict[str, Any]:
@@ -72,8 +69,12 @@ def _filter(module: FilterInterp1d) -> FilterInterp:
     return FilterInterp(module.factor, array(module.taps), offset=module.offset, excess=module.excess)
 
 
-@register(LiftingSynthesis1d)
-def _lifting(module: LiftingSynthesis1d) -> LiftingSynthesis:
+@register(WaveletUpsample1d)
+def _wavelet(module: WaveletUpsample1d) -> LazySynthesis | HaarSynthesis | LiftingSynthesis:
+    if module.kind == "lazy":
+        return LazySynthesis(module.channels)
+    if module.kind == "haar":
+        return HaarSynthesis(module.channels, scale=module.scale)
     p, u = (field(module, name) for name in ("predict", "update"))
     assert p is not None
     assert u is not None
@@ -82,8 +83,6 @@ def _lifting(module: LiftingSynthesis1d) -> LiftingSynthesis:
 
 register(Squeeze1d)(lambda module: Squeeze(module.channels, module.factor, order=module.order))
 register(Unsqueeze1d)(lambda module: Unsqueeze(module.channels, module.factor, order=module.order))
-register(LazySynthesis1d)(lambda module: LazySynthesis(module.channels))
-register(HaarSynthesis1d)(lambda module: HaarSynthesis(module.channels, scale=module.scale))
 register(ISTFTHead)(lambda module: ISTFT(array(module.window), module.hop, padding=module.padding))
 register(PQMFSynthesis1d)(lambda module: PQMFSynthesis(array(module.prototype), module.bands))
 
