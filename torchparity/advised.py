@@ -189,7 +189,7 @@ def _transposed(plan: Plan, dtype: torch.dtype) -> nn.Module:
 def _subpixel(plan: Plan, dtype: torch.dtype) -> nn.Module:
     (inner, outer), s = plan.channels, plan.factor
     p, biased = plan.padding[0], plan.bias != "none"
-    conv = nn.Conv1d(inner, outer * s, plan.length, padding=p, bias=biased, dtype=dtype)
+    conv = SubpixelConv1d(inner, outer, plan.length, s, padding=p, bias=biased, dtype=dtype)
     if plan.init == "icnr":
         with torch.no_grad():
             conv.weight.copy_(conv.weight[::s].repeat_interleave(s, 0))
@@ -197,4 +197,4 @@ def _subpixel(plan: Plan, dtype: torch.dtype) -> nn.Module:
         register_parametrization(conv, "weight", TonefreeRows(s))
     if plan.bias == "equal":
         register_parametrization(conv, "bias", OneBias(s))
-    return SubpixelConv1d(conv, s)
+    return conv

@@ -131,8 +131,10 @@ def _conv_transpose(layer: TransposedConv, dtype: torch.dtype | None) -> nn.Modu
 @_build.register
 def _subpixel(layer: SubpixelConv, dtype: torch.dtype | None) -> nn.Module:
     out, inner, _ = layer.weight.shape
-    conv = _filled(nn.Conv1d, layer, dtype, (inner * layer.groups, out), padding_mode=layer.padding_mode)
-    return SubpixelConv1d(conv, layer.factor, order=layer.order)
+    options = {"upscale_factor": layer.factor, "padding_mode": layer.padding_mode, "order": layer.order}
+    channels = (inner * layer.groups, out // layer.factor)
+    made: nn.Module = _filled(SubpixelConv1d, layer, dtype, channels, **options)
+    return made
 
 
 @_build.register

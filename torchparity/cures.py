@@ -184,9 +184,8 @@ def _factor(m: nn.Module) -> int:
     """Return by how much a module of a kind that can be cured raises the rate; 1 for all others."""
     if isinstance(m, nn.ConvTranspose1d) and m.dilation == (1,):
         return m.stride[0]
-    if isinstance(m, SubpixelConv1d) and isinstance(m.conv, nn.Conv1d):
-        shuffle: Any = m.shuffle
-        return int(shuffle.upscale_factor) if shuffle.order == "crd" else 1
+    if isinstance(m, SubpixelConv1d):
+        return m.upscale_factor if m.order == "crd" else 1
     return 1
 
 
@@ -197,10 +196,10 @@ def _make_tone_free(module: Any, factor: int) -> None:
             _plain(module)
             register_parametrization(module, "weight", TonefreeTaps(factor))
         else:
-            _plain(module.conv)
-            register_parametrization(module.conv, "weight", TonefreeRows(factor))
-            if module.conv.bias is not None:
-                register_parametrization(module.conv, "bias", OneBias(factor))
+            _plain(module)
+            register_parametrization(module, "weight", TonefreeRows(factor))
+            if module.bias is not None:
+                register_parametrization(module, "bias", OneBias(factor))
 
 
 def _plain(module: nn.Module) -> None:

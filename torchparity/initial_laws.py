@@ -13,9 +13,10 @@ from dspref.expected.laws import initialised, rescaled
 from dspref.expected.network import Drawn, Unknown
 from torchparity.drafts import Kernel
 from torchparity.evidence import centred, dependence, one_variance, repeated, tells, uniform, unit
+from torchparity.nn import SubpixelConv1d
 
-OWN = (nn.Conv1d.reset_parameters, nn.Linear.reset_parameters)
-"""What begins with uniform weights and biases of variance 1/(3 fan_in); all convolutions share the first."""
+OWN = (nn.Conv1d.reset_parameters, nn.Linear.reset_parameters, SubpixelConv1d.reset_parameters)
+"""What begins with uniform weights and biases of variance 1/(3 fan_in); all of Torch's convolutions share the first."""
 
 KEEPING = ({"weight"}, {"weight_g", "weight_v"}, {"original0", "original1"})
 """Last names of the parameters that a plain weight is made of, and one under weight norm, by either interface."""

@@ -17,7 +17,7 @@ from dspref.heads.wavelets import HaarSynthesis, LazySynthesis
 from dspref.interpolate import Interpolate
 from dspref.interpolators import FilterInterp, Linear, Nearest
 from dspref.layers import Conv, SubpixelConv, TransposedConv
-from torchparity.dispatch import HINT, array, field, guard, law_of, register
+from torchparity.dispatch import HINT, array, field, register
 from torchparity.heads import (
     HaarSynthesis1d,
     ISTFTHead,
@@ -54,10 +54,11 @@ def _conv_transpose(module: nn.ConvTranspose1d) -> TransposedConv:
 
 @register(SubpixelConv1d)
 def _subpixel(module: SubpixelConv1d) -> SubpixelConv:
-    conv = law_of(module.conv)
-    assert isinstance(conv, Conv)
-    guard(module.shuffle, PixelShuffle1d)
-    return shuffled(conv, module.shuffle)
+    weight = field(module, "weight")
+    assert weight is not None
+    names = ("padding", "dilation", "groups", "padding_mode", "order")
+    given: dict[str, Any] = {name: getattr(module, name) for name in names}
+    return SubpixelConv(weight, module.upscale_factor, bias=field(module, "bias"), **given)
 
 
 @register(PixelShuffle1d)

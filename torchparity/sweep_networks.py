@@ -105,7 +105,8 @@ def _module(stage: Stage, inner: int, outer: int, *, bias: bool) -> nn.Module:
         case Outline(op="convt", length=K, stride=s, padding=p):
             return nn.ConvTranspose1d(inner, outer, K, s, p, stage.output_padding, stage.groups, bias, stage.dilation)
         case Outline(op="shuffle"):
-            return SubpixelConv1d(_conv(stage, inner, outer * stage.stride, 1, bias=bias), stage.stride)
+            K, L, p, d, groups = stage.length, stage.stride, stage.padding, stage.dilation, stage.groups
+            return SubpixelConv1d(inner, outer, K, L, p, d, groups, bias)
         case Outline():
             return _conv(stage, inner, outer, stage.stride, bias=bias)
     return build(stage)
@@ -117,7 +118,7 @@ def _conv(stage: Outline, inner: int, outer: int, stride: int, *, bias: bool) ->
 
 def _fill(module: nn.Module, stage: Outline, init: str, scale: float) -> None:
     """Draw the weight of a layer anew."""
-    weight: Any = module.conv.weight if isinstance(module, SubpixelConv1d) else module.weight
+    weight: Any = module.weight
     if init != "icnr":
         with torch.no_grad():
             INITS[init](weight, scale)

@@ -73,7 +73,7 @@ def test_weight_norm_of_either_interface_is_cured_alike(norm: object, found: Aud
 
 def test_a_subpixel_convolution_and_its_bias_are_cured() -> None:
     torch.manual_seed(0)
-    module = nn.Sequential(SubpixelConv1d(nn.Conv1d(2, 8, 3, padding=1), 4), nn.Tanh())
+    module = nn.Sequential(SubpixelConv1d(2, 2, 3, 4, padding=1), nn.Tanh())
     cures = audit(module, signals=("constant",)).cures
     assert [(cure.rule, cure.promise) for cure in cures] == [
         ("UA102", "any weights"),

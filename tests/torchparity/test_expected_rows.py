@@ -33,16 +33,22 @@ def of_steps(row: Row) -> list[tuple[Shape, Law]]:
     return sorted(found)
 
 
+def shape_of(m: nn.Conv1d | nn.ConvTranspose1d) -> Shape:
+    s, d, p = (int(each[0]) for each in (m.stride, m.dilation, m.padding))
+    op = "convt" if isinstance(m, nn.ConvTranspose1d) else "conv"
+    return (op, m.in_channels, m.out_channels, m.kernel_size[0], s, d, p)
+
+
+def subpixel_shape(m: SubpixelConv1d) -> Shape:
+    return ("shuffle", m.in_channels, m.out_channels, m.kernel_size, m.upscale_factor, m.dilation, int(m.padding))
+
+
 def of_modules(net: nn.Module) -> list[tuple[Shape, Law]]:
     """Return the same of a Torch network, its variances as they were drawn."""
-    phases = {id(m.conv): m.shuffle.upscale_factor for m in net.modules() if isinstance(m, SubpixelConv1d)}
     found = []
     for m in net.modules():
-        if isinstance(m, nn.Conv1d | nn.ConvTranspose1d):
-            L = phases.get(id(m), 1)
-            op = "shuffle" if L > 1 else "convt" if isinstance(m, nn.ConvTranspose1d) else "conv"
-            s, d, p = (int(each[0]) for each in (m.stride, m.dilation, m.padding))
-            shape = (op, m.in_channels, m.out_channels // L, m.kernel_size[0], s * L, d, p)
+        if isinstance(m, SubpixelConv1d | nn.Conv1d | nn.ConvTranspose1d):
+            shape = subpixel_shape(m) if isinstance(m, SubpixelConv1d) else shape_of(m)
             w, b = (float((x.double() ** 2).mean()) if x is not None else 0.0 for x in (m.weight, m.bias))
             found.append((shape, (w, b, m.weight.numel(), 0 if m.bias is None else m.bias.numel())))
     return sorted(found)

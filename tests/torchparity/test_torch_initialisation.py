@@ -56,7 +56,7 @@ def test_bounds_are_one_over_root_fan_in(op: str, shape: tuple[int, ...], bounds
 
 
 def test_subpixel_layers_are_drawn_as_the_convolution_that_they_are(bounds: list[tuple[float, float]]) -> None:
-    SubpixelConv1d(nn.Conv1d(4, 2 * 3, 5), 3)
+    SubpixelConv1d(4, 2, 5, 3)
     found = torch_default("shuffle", 4, 2, 5)
     assert bounds
     assert all(b == pytest.approx(found.law.bound, rel=1e-15) for _, b in bounds)

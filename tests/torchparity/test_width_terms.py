@@ -31,7 +31,7 @@ def transposed(before: int, after: int, K: int, s: int, groups: int = 1) -> tupl
 
 
 def subpixel(before: int, after: int, K: int, L: int) -> tuple[nn.Module, Step]:
-    layer = SubpixelConv1d(nn.Conv1d(before, L * after, K, bias=False), L)
+    layer = SubpixelConv1d(before, after, K, L, bias=False)
     return layer, Drawn("shuffle", before, after, K, factor=L, bias=0)
 
 

@@ -43,11 +43,12 @@ def upsampler(kind: str, before: int, after: int, *, bias: bool = True, length: 
             raise ValueError(complaint("length", K, "an even length", "the output is 4 times as long as the input"))
         return nn.ConvTranspose1d(before, after, K, STRIDE, padding=(K - STRIDE) // 2, bias=bias)
     K = as_integer("length", 3 if length is None else length, 1)
-    made = nn.Conv1d(before, after * (STRIDE if kind == "subpixel" else 1), K, padding=(K - 1) // 2, bias=bias)
     late: list[nn.Module] = [] if K % 2 else [nn.ConstantPad1d((0, 1), 0.0)]  # even lengths want one zero more behind
     if kind == "subpixel":
-        return nn.Sequential(*late, SubpixelConv1d(made, STRIDE)) if late else SubpixelConv1d(made, STRIDE)
-    return nn.Sequential(nn.Upsample(scale_factor=STRIDE, mode=kind), *late, made)
+        made = SubpixelConv1d(before, after, K, STRIDE, padding=(K - 1) // 2, bias=bias)
+        return nn.Sequential(*late, made) if late else made
+    conv = nn.Conv1d(before, after, K, padding=(K - 1) // 2, bias=bias)
+    return nn.Sequential(nn.Upsample(scale_factor=STRIDE, mode=kind), *late, conv)
 
 
 def decoder_layer(
@@ -227,7 +228,7 @@ def rescale_convolutions(module: nn.Module, reference: float) -> None:
     True
     """
     for m in module.modules():
-        if isinstance(m, (nn.Conv1d, nn.ConvTranspose1d)) and not m.weight.is_meta:
+        if isinstance(m, (nn.Conv1d, nn.ConvTranspose1d, SubpixelConv1d)) and not m.weight.is_meta:
             with torch.no_grad():
                 scale = (m.weight.std() / reference).sqrt()
                 m.weight /= scale

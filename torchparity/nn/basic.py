@@ -41,17 +41,21 @@ class PixelShuffle1d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (..., channel, time·L) for a signal (..., channel·L, time)."""
-        *lead, channels, time = x.shape
-        L = self.upscale_factor
-        if self.order == "crd":
-            phases = x.reshape(*lead, channels // L, L, time).transpose(-1, -2)
-        else:
-            phases = x.reshape(*lead, L, channels // L, time).movedim(-3, -1)
-        return phases.reshape(*lead, channels // L, time * L)
+        return shuffled_channels(x, self.upscale_factor, self.order)
 
     def extra_repr(self) -> str:
         """Return the factor, and the order if it is not Torch's."""
         return f"upscale_factor={self.upscale_factor}" + (f", order='{self.order}'" if self.order != "crd" else "")
+
+
+def shuffled_channels(x: Tensor, L: int, order: str) -> Tensor:
+    """Return (..., channel, time·L) for a signal (..., channel·L, time), as `PixelShuffle1d` does."""
+    *lead, channels, time = x.shape
+    if order == "crd":
+        phases = x.reshape(*lead, channels // L, L, time).transpose(-1, -2)
+    else:
+        phases = x.reshape(*lead, L, channels // L, time).movedim(-3, -1)
+    return phases.reshape(*lead, channels // L, time * L)
 
 
 class Interpolate1d(nn.Module):
