@@ -67,7 +67,7 @@ def of_transposed(m: nn.ConvTranspose1d, weight: Tensor, bias: Tensor | None) ->
 def of_subpixel(conv: Any, s: int, order: str, weight: Tensor, bias: Tensor | None) -> Form:
     """Return the form of a convolution with a weight (out·s, in/groups, K), and a shuffle of its channels.
 
-    Zeros by which its first and last taps only fill up a period, as layouts of other kernels have them, are left out.
+    Zeros before its first tap and behind its last one, as layouts of other kernels have them, are left out.
     """
     groups = conv.groups
     if order == "dcr" and groups > 1:  # the phases of a channel are convolutions of different groups
@@ -75,23 +75,22 @@ def of_subpixel(conv: Any, s: int, order: str, weight: Tensor, bias: Tensor | No
     w = stuffed(weight.flip(-1), _one(conv.dilation))
     D = w.shape[-1] - 1
     left, right = zeros_around(conv.padding, conv.padding_mode, D)
-    h, before = _unfilled(_by_phase(w, s, order).permute(0, 2, 3, 1).flatten(2), s)
+    h, before = _unfilled(_by_phase(w, s, order).permute(0, 2, 3, 1).flatten(2))
     b = None if bias is None else _by_phase(bias, s, order)
     return Form(s, h, s * (D - left) - before, s * (left + right - D), groups, b)
 
 
-def of_two_layers(interpolation: StretchFilter, conv: Any, weight: Tensor, bias: Tensor | None) -> Form:
-    """Return the form of an interpolation and a convolution with a weight (out, in/groups, K)."""
-    g, s = interpolation, interpolation.L
-    w = stuffed(weight.flip(-1), _one(conv.dilation))
+def of_two_layers(
+    g: StretchFilter, weight: Tensor, bias: Tensor | None, *, pads: tuple[int, int], dilation: int, groups: int
+) -> Form:
+    """Return the form of an interpolation and a convolution with a weight (out, in/groups, K), and zeros around."""
+    w = stuffed(weight.flip(-1), dilation)
     D = w.shape[-1] - 1
-    left, right = zeros_around(conv.padding, conv.padding_mode, D)
     h = convolved(torch.tensor(g.h.astype(float)), w)
-    held = (max(0, len(g.h) - g.offset - s), max(0, g.offset + g.excess)) if g.border == "replicate" else (0, 0)
-    beyond = (g.offset > 0, len(g.h) - g.offset - s - g.excess > 0)
-    ends = tuple(max(0, p + n) if n or out else 0 for p, n, out in zip((left, right), held, beyond, strict=True))
-    excess = g.excess + left + right - D
-    return Form(s, h, g.offset + D - left, excess, conv.groups, _column(bias), (ends[0], ends[1]))
+    before, behind = g.offset, len(g.h) - g.offset - g.L - g.excess  # how far g reaches beyond the ends of u
+    held = (max(0, behind + g.excess), max(0, before + g.excess)) if g.border == "replicate" else (0, 0)
+    ends = [max(0, p + n) if n or out > 0 else 0 for p, n, out in zip(pads, held, (before, behind), strict=True)]
+    return Form(g.L, h, g.offset + D - pads[0], g.excess + sum(pads) - D, groups, _column(bias), (ends[0], ends[1]))
 
 
 def stuffed(w: Tensor, d: int) -> Tensor:
@@ -135,13 +134,10 @@ def _by_phase(w: Tensor, s: int, order: str) -> Tensor:
     return w.unflatten(0, (-1, s)) if order == "crd" else w.unflatten(0, (s, -1)).transpose(0, 1)
 
 
-def _unfilled(h: Tensor, s: int) -> tuple[Tensor, int]:
-    """Return taps without up to s − 1 zeros on either side, and how many were before them."""
-    some = (h != 0).flatten(0, 1).any(0).nonzero()
-    if not len(some):
-        return h, 0
-    before, behind = (min(s - 1, int(n)) for n in (some[0], h.shape[-1] - 1 - some[-1]))
-    return h[..., before : h.shape[-1] - behind], before
+def _unfilled(h: Tensor) -> tuple[Tensor, int]:
+    """Return taps from the first to the last that is not 0 in all channels, and how many were before them."""
+    some = (h != 0).flatten(0, 1).any(0).nonzero().flatten().tolist()
+    return (h[..., some[0] : some[-1] + 1], some[0]) if some else (h, 0)
 
 
 def _dense(w: Tensor, groups: int) -> Tensor:

@@ -201,8 +201,11 @@ def as_pads(padding: int | str | tuple[int, int], reach: int) -> tuple[int, int]
 
 
 def geometry(
-    interpolation: Interpolation, kernel_size: int | tuple[int, ...], padding: int | str | tuple[int, int],
-    dilation: int | tuple[int, ...], padding_mode: str,
+    interpolation: Interpolation,
+    kernel_size: int | tuple[int, ...],
+    padding: int | str | tuple[int, int],
+    dilation: int | tuple[int, ...],
+    padding_mode: str,
 ) -> Geometry:
     """Return a geometry of checked sizes, in Torch's words."""
     K, d = (as_integer(*given, 1) for given in (("kernel_size", _one(kernel_size)), ("dilation", _one(dilation))))

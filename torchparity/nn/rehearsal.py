@@ -20,7 +20,9 @@ from torchparity.outputs import leaves
 LENGTH = 32
 """Samples or frames on which a forward is tried, if no input is given."""
 
-SIZES = frozenset(("kernel_size", "stride", "padding", "output_padding", "dilation", "scale_factor", "upscale_factor"))
+SIZES = frozenset(
+    ("kernel_size", "stride", "padding", "output_padding", "dilation", "scale_factor", "upscale_factor", "geometry")
+)
 """What a forward reads that crops by itself."""
 
 WATCHED = (*ALONE, *INTERPOLATIONS, nn.Conv1d)
@@ -101,14 +103,16 @@ def _arguments(model: nn.Module, inputs: Any) -> tuple[Any, ...] | None:
     return (torch.zeros(1, channels, LENGTH, dtype=like.dtype, device=like.device),)
 
 
-def _run(model: nn.Module, args: tuple[Any, ...], change: Callable[[nn.Module], None] = lambda m: None) -> Rehearsal:
+def _run(model: nn.Module, args: tuple[Any, ...], change: Callable[[nn.Module], None] | None = None) -> Rehearsal:
     read: dict[str, set[str]] = {}
 
     def run(copy: nn.Module, _: Any) -> Rehearsal:
-        change(copy)
-        for name, part in copy.named_modules():
-            if isinstance(part, WATCHED) and not isinstance(part, torch.jit.ScriptModule):
-                _watch(part, read.setdefault(name, set()))
+        if change is not None:
+            change(copy)
+        else:
+            for name, part in copy.named_modules():
+                if isinstance(part, WATCHED) and not isinstance(part, torch.jit.ScriptModule):
+                    _watch(part, read.setdefault(name, set()))
         with _shapes(copy) as shapes:
             own = tree_map(lambda v: v.clone() if isinstance(v, Tensor) else v, args)
             record, _ = follow(copy, own, _longest)

@@ -31,6 +31,8 @@ class Replaced:
         ‖h − h′‖/‖h‖ of the taps at the output rate, before and after, over all channels; 0 where they are equal.
     bias_error : float
         The same of the biases of all phases.
+    ends : (int, int)
+        How many outputs at both ends are other ones, since an interpolation holds its ends.
     note : str
         What a user may not expect: borders, norms that are gone, frozen parameters, hooks.
     """
@@ -40,6 +42,7 @@ class Replaced:
     new: str
     error: float
     bias_error: float = 0.0
+    ends: tuple[int, int] = (0, 0)
     note: str = ""
 
 
@@ -137,7 +140,7 @@ def replace_upsampling(model: nn.Module, kind: str, *, inputs: Any = None) -> Re
     for t in twins:
         settle(t)
     _put(model, twins)
-    rows = tuple(Replaced(t.site.name, t.old, t.new, *t.errors, t.note) for t in twins)
+    rows = tuple(Replaced(t.site.name, t.old, t.new, *t.errors, t.ends, t.note) for t in twins)
     return ReplaceReport(kind, rows, (*kept, *left), seen is not None)
 
 

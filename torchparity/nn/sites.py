@@ -15,10 +15,11 @@ from torch import Tensor, nn
 from dspref.arrays import NotAnalysable, complaint
 from dspref.interpolate import Interpolate
 from dspref.interpolators import Linear, Nearest
+from dspref.stretchfilter import StretchFilter
 from torchparity.describe import describe
 from torchparity.followed import Record
 from torchparity.nn.basic import FilterInterp1d, Interpolate1d, PixelShuffle1d
-from torchparity.nn.canonical import Form, of_subpixel, of_transposed, of_two_layers
+from torchparity.nn.canonical import Form, of_subpixel, of_transposed, of_two_layers, zeros_around
 from torchparity.nn.fused import FilterConv1d, LinearConv1d, NearestConv1d
 from torchparity.nn.subpixel import SubpixelConv1d
 
@@ -72,12 +73,13 @@ class Site:
             return "subpixel"
         if self.other is not None:
             return _family(law(self.other))
-        return {NearestConv1d: "nearest", LinearConv1d: "linear"}.get(type(self.kernel), "filter")
+        return str(self.kernel.geometry.interpolation.kind)
 
     @property
     def words(self) -> str:
         """Its types and sizes."""
-        kernel = f"{type(self.kernel).__name__.removeprefix('Parametrized')} k{_int(self.kernel.kernel_size)}"
+        K = self.kernel.geometry.length if isinstance(self.kernel, FUSED) else _int(self.kernel.kernel_size)
+        kernel = f"{type(self.kernel).__name__.removeprefix('Parametrized')} k{K}"
         if self.other is None:
             return f"{kernel} s{factor_of(self.kernel)}"
         other = f"{type(self.other).__name__} s{factor_of(self.other)}"
@@ -91,12 +93,15 @@ class Site:
         if self.family == "subpixel":
             shuffle = kernel if self.other is None else self.other
             return of_subpixel(kernel, shuffle.upscale_factor, shuffle.order, weight, bias)
-        plain: dict[str, Any] = {"nearest": Nearest, "linear": Linear}
-        if self.other is None and self.family in plain:
-            interpolation = plain[self.family](kernel.scale_factor)
+        if self.other is None:
+            i, shape = kernel.geometry.interpolation, kernel.geometry
+            u = StretchFilter(i.factor, i.taps, offset=i.offset, excess=i.excess, border=i.border)
+            padding, mode, d = shape.pads, shape.padding_mode, shape.dilation
         else:
-            interpolation = law(kernel.two_layers()[0] if self.other is None else self.other)
-        return of_two_layers(interpolation.normal, kernel, weight, bias)
+            u, padding, mode = law(self.other).normal, kernel.padding, kernel.padding_mode
+            d = _int(kernel.dilation)
+        pads = zeros_around(padding, mode, d * (weight.shape[-1] - 1))
+        return of_two_layers(u, weight, bias, pads=pads, dilation=d, groups=kernel.groups)
 
 
 def sites(model: nn.Module, record: Record | None) -> tuple[list[Site], list[tuple[str, str]]]:
@@ -145,6 +150,8 @@ def law(m: nn.Module) -> Any:
 
 def factor_of(m: Any) -> float:
     """Return the factor of a layer, as it is given to it; 2 where a size is."""
+    if isinstance(m, FUSED):
+        return m.geometry.factor
     for name in ("upscale_factor", "scale_factor", "factor", "stride"):
         if (given := getattr(m, name, None)) is not None:
             value = given[0] if isinstance(given, (tuple, list)) else given

@@ -20,9 +20,10 @@ from torchparity.copies import uncompiled
 from torchparity.describe import evaluated
 from torchparity.nn.basic import PixelShuffle1d
 from torchparity.nn.fused import LinearConv1d, NearestConv1d
+from torchparity.nn.fusing import hold_phases
 from torchparity.nn.handover import hand_over
 from torchparity.nn.kinds import KINDS, misfit
-from torchparity.nn.sites import ALONE, INTERPOLATIONS, Site, factor_of
+from torchparity.nn.sites import ALONE, FUSED, INTERPOLATIONS, Site, factor_of
 from torchparity.nn.subpixel import SubpixelConv1d
 from torchparity.writes import memory
 
@@ -50,12 +51,13 @@ MAKERS: dict[type, tuple[str, Any]] = {
 
 @dataclass(frozen=True, eq=False)
 class Twin:
-    """A site, the layer that takes its place, how far its taps and biases are off, and what there is to say."""
+    """A site, the layer that takes its place, how far taps and biases are off, at which ends, and what is to say."""
 
     site: Site
     layer: nn.Module
-    errors: tuple[float, float]
-    note: str
+    errors: tuple[float, float] = (0.0, 0.0)
+    ends: tuple[int, int] = (0, 0)
+    note: str = ""
 
     @property
     def old(self) -> str:
@@ -72,7 +74,7 @@ def twin(site: Site, kind: str) -> Twin:
     """Return what takes the place of an upsampling layer; the model is not changed by that."""
     _check(site)
     if site.family == kind:
-        return Twin(site, _joined(site), (0.0, 0.0), "; ".join(["its parameters are the same ones", *_frozen(site)]))
+        return Twin(site, _joined(site), note="; ".join(["its parameters are the same ones", *_frozen(site)]))
     parts = {name: _tensor(site.kernel, name) for name in ("weight", "bias")}
     form = site.form(*(None if t is None else t.double().cpu() for t in parts.values()))
     layer, *tensors = KINDS[kind](form)
@@ -81,16 +83,18 @@ def twin(site: Site, kind: str) -> Twin:
             learned = any(p.requires_grad for p in _sources(site.kernel, name))
             new = value.to(device=old.device, dtype=old.dtype).contiguous()
             setattr(layer, name, nn.Parameter(new, requires_grad=learned))
+    if isinstance(layer, FUSED):
+        hold_phases(layer)
     made = Site("", layer)
     back = made.form(*(None if (t := getattr(layer, n)) is None else t.detach().double().cpu() for n in parts))
     errors = misfit(form, back)
-    ends = tuple(max(pair) for pair in zip(form.ends, back.ends, strict=True))
+    ends = max(form.ends[0], back.ends[0]), max(form.ends[1], back.ends[1])
     remarks = [*_ends(ends), *_biases(errors[1]), *_gone(site.kernel), *_frozen(site), *_hooks(site.kernel)]
-    return Twin(site, layer, errors, "; ".join(remarks))
+    return Twin(site, layer, errors, ends, "; ".join(remarks))
 
 
 def settle(t: Twin) -> None:
-    """Give the new layer the mode of training, and the hooks of a user: the very tables, so that handles remove them."""
+    """Give the new layer the mode of training, and a user's hooks: the very tables, so that handles remove them."""
     old: Any = t.site.kernel
     t.layer.train(old.training)
     if t.site.other is not None:
@@ -154,7 +158,9 @@ def _joined(site: Site) -> nn.Module:
     padding = conv.padding if isinstance(conv.padding, str) else conv.padding[0]
     sizes = (conv.in_channels, conv.out_channels, conv.kernel_size[0], int(factor_of(site.other)), padding)
     rest = (conv.dilation[0], conv.groups, conv.bias is not None, conv.padding_mode)
-    return hand_over(conv, kind(*sizes, *rest, device="meta"))
+    layer = hand_over(conv, kind(*sizes, *rest, device="meta"))
+    hold_phases(layer)
+    return layer
 
 
 def _tensor(m: nn.Module, name: str) -> Tensor | None:

@@ -1,0 +1,292 @@
+"""Layers replaced by others: lengths, delays and taps over all parameters; and what is refused, with nothing changed."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.linalg
+import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils import parametrizations, prune, spectral_norm, weight_norm
+
+from dspref import Linear, StretchFilter
+from dspref.arrays import Array, NotAnalysable
+from dspref.designs.projection import tone_free
+from dspref.kernels import dense
+from tests.strategies import QUIET
+from torchparity import PixelShuffle1d
+from torchparity.audit import audit
+from torchparity.models import melgan
+from torchparity.nn import FilterConv1d, FilterInterp1d, LinearConv1d, NearestConv1d, SubpixelConv1d
+from torchparity.nn.basic import Interpolate1d
+from torchparity.nn.canonical import Form
+from torchparity.nn.kinds import KINDS
+from torchparity.nn.replace import ReplaceReport, replace_upsampling
+from torchparity.nn.sites import Site, sites
+from torchparity.nn.twin import twin
+
+U = 2.0**-53
+EXACT = ("subpixel", "transposed")
+FITS = ("nearest", "linear")
+OLD = "ignore:.*weight_norm.*:FutureWarning"
+
+
+def whole(layer: nn.Module, seed: int = 0) -> nn.Module:
+    """Return the layer with weights that are whole multiples of 8, none of them 0: triangles of 2 and 4 stay whole."""
+    draw = torch.Generator().manual_seed(seed)
+    for p in layer.parameters():
+        p.data = (
+            8.0 * torch.randint(1, 9, p.shape, generator=draw) * (-1) ** torch.randint(0, 2, p.shape, generator=draw)
+        )
+    return layer
+
+
+def signal(channels: int, time: int) -> Tensor:
+    return torch.randint(-9, 10, (2, channels, time), generator=torch.Generator().manual_seed(time)).float()
+
+
+def run(module: nn.Module, x: Tensor) -> Tensor:
+    with torch.no_grad():
+        y: Tensor = module(x)
+    return y
+
+
+def form_of(layer: nn.Module) -> Form:
+    """Return the taps of a layer of one module."""
+    b: Any = layer.bias
+    w: Any = layer.weight
+    return Site("", layer).form(w.detach().double(), None if b is None else b.detach().double())
+
+
+def reference(form: Form, h: Array) -> StretchFilter:
+    """Return the layer of other taps h in the place of a form's, as `dspref` has it."""
+    return StretchFilter(form.s, dense(h, form.groups), offset=form.offset, excess=form.excess)
+
+
+@st.composite
+def transposed(draw: st.DrawFn) -> tuple[nn.ConvTranspose1d, int]:
+    """Draw a transposed convolution, and an input length of which something is left."""
+    s, K, d, groups = (draw(st.integers(*each)) for each in ((2, 5), (1, 9), (1, 3), (1, 2)))
+    p, more = draw(st.integers(0, d * (K - 1) + 2)), draw(st.integers(0, max(s, d) - 1))
+    layer = nn.ConvTranspose1d(2 * groups, groups, K, s, p, more, groups, draw(st.booleans()), d)
+    time = draw(st.integers(1, 6))
+    assume((time - 1) * s - 2 * p + d * (K - 1) + more + 1 >= 1)
+    whole(layer, seed=K)
+    return layer, time
+
+
+@st.composite
+def others(draw: st.DrawFn) -> tuple[nn.Sequential, int]:
+    """Draw a sub-pixel convolution, or an interpolation and a convolution: of one module, or of two."""
+    s, K, d, groups = draw(st.sampled_from((2, 4))), *(draw(st.integers(*each)) for each in ((1, 5), (1, 2), (1, 2)))
+    p, bias, time = draw(st.integers(0, 3)), draw(st.booleans()), draw(st.integers(1, 5))
+    kind = draw(st.sampled_from(("subpixel", "nearest", "linear", "filter", "cubic")))
+    s = 2 if kind == "cubic" else s
+    rest: dict[str, Any] = {"dilation": d, "groups": groups, "bias": bias}
+    order = draw(st.sampled_from(("crd", "dcr")))
+    if kind == "subpixel":
+        assume(time + 2 * p > d * (K - 1))
+        layer = SubpixelConv1d(2 * groups, 3 * groups, K, s, p, order=order, **rest)
+        return nn.Sequential(whole(layer)), time
+    pads: Any = draw(st.one_of(st.just(p), st.tuples(st.integers(-3, 4), st.integers(-3, 4))))
+    taps, offset, excess = [1.0, 2.0, 3.0, -1.0, 2.0], draw(st.integers(-1, 4)), draw(st.integers(-1, 2))
+    left, right = pads if isinstance(pads, tuple) else (pads, pads)
+    assume(min(s * time + min(left, 0) + min(right, 0), s * time + left + right - d * (K - 1)) >= 4)
+    fused: dict[str, Callable[..., nn.Module]] = {
+        "nearest": lambda *a, **k: NearestConv1d(*a, **k),
+        "linear": lambda *a, **k: LinearConv1d(*a, **k),
+        "filter": lambda *a, **k: FilterConv1d(*a, **k, taps=taps, offset=offset, excess=excess),
+    }
+    if kind in fused and draw(st.booleans()):
+        return nn.Sequential(whole(fused[kind](2 * groups, groups, K, s, padding=pads, **rest))), time
+    two: dict[str, nn.Module] = {
+        "nearest": nn.Upsample(scale_factor=s),
+        "linear": Interpolate1d("linear", scale_factor=s),
+        "filter": FilterInterp1d(s, torch.tensor(taps), offset=offset, excess=excess),
+        "cubic": Interpolate1d("cubic", scale_factor=s),
+    }
+    assume(pads == p)
+    return nn.Sequential(two[kind], whole(nn.Conv1d(2 * groups, groups, K, 1, p, **rest))), time
+
+
+@QUIET(max_examples=150)
+@given(transposed(), st.sampled_from(("subpixel", "nearest", "linear")))
+def test_lengths_and_delays_of_all_transposed_convolutions(case: tuple[nn.ConvTranspose1d, int], kind: str) -> None:
+    layer, time = case
+    form, x = form_of(layer), signal(layer.in_channels, time)
+    if (refusal := refused(form, kind)) is not None:
+        with pytest.raises(ValueError, match=refusal):
+            twin(Site("up", layer), kind)
+        return
+    made, y = twin(Site("up", layer), kind), run(layer, x)
+    z = run(made.layer, x)
+    assert z.shape == y.shape
+    if kind == "subpixel":
+        assert made.errors == (0, 0)
+        assert torch.equal(z, y)
+    elif kind == "nearest":
+        nearest_as_projected(made.layer.double(), form, x.double(), made.errors[0])
+
+
+def refused(form: Form, kind: str) -> str | None:
+    """Return the words with which a kind is refused, if it is."""
+    if kind == "subpixel" and form.excess % form.s:
+        return f"a multiple of {form.s}, which sub-pixel convolutions make"
+    return f"at least {form.s} taps" if kind in FITS and form.length < form.s else None
+
+
+def nearest_as_projected(model: nn.Module, form: Form, x: Tensor, error: float) -> None:
+    """Compare with the projection of `dspref.designs`, filtered by `dspref.StretchFilter`; borders included.
+
+    w̃ is a running sum of at most 2⌈N/s⌉ projected taps, each one tap less a mean of sums: fewer than 4N terms each, of
+    at most 2·max abs(h). It is stored in float32, with half its unit of roundoff twice as large, u = 2⁻²⁴.
+    """
+    h = form.h.numpy()
+    ĥ = tone_free(h, form.s)
+    y = reference(form, ĥ)(x.numpy())
+    y = y if form.bias is None else y + form.bias.numpy()
+    most, N = np.abs(h).max(), form.length
+    off = 8 * N * N * U * most + 2.0**-24 * 4 * N * most
+    terms = (N // form.s + 1) * N * h.shape[1]
+    assert (
+        np.abs(run(model, x).numpy() - y) <= terms * np.abs(x.numpy()).max() * off + terms * 4 * N * U * 9 * most
+    ).all()
+    assert error == pytest.approx(np.linalg.norm(h - ĥ) / np.linalg.norm(h), abs=N * off)
+
+
+@QUIET(max_examples=200)
+@given(others(), st.sampled_from(tuple(KINDS)))
+def test_all_other_layers_by_all_kinds(case: tuple[nn.Sequential, int], kind: str) -> None:
+    model, time = case
+    ((site,), _) = sites(model, None)
+    kernel = site.kernel
+    form = site.form(*(None if t is None else t.detach().double() for t in (kernel.weight, kernel.bias)))
+    x = signal(kernel.in_channels, time)
+    if site.family != kind and (refusal := refused(form, kind)) is not None:
+        with pytest.raises(ValueError, match=refusal):
+            twin(site, kind)
+        return
+    if site.other is None and site.family == kind:
+        return
+    made, y = twin(site, kind), run(model, x)
+    z = run(made.layer, x)
+    assert z.shape == y.shape
+    if site.family == kind:
+        assert torch.equal(z, y)
+    elif kind in EXACT:
+        first, last = made.ends
+        inner = slice(first, y.shape[-1] - last)
+        assert torch.equal(z[..., inner], y[..., inner] + by_one_bias(form, kind, y.shape[-1])[:, inner])
+        assert made.errors[0] == 0
+
+
+def by_one_bias(form: Form, kind: str, time: int) -> Tensor:
+    """Return what the mean of the biases is more than those of the phases, over time."""
+    if kind != "transposed" or form.bias is None:
+        return torch.zeros(1, time)
+    b = form.bias.expand(-1, form.s)
+    return (b.mean(-1, keepdim=True) - b).float().repeat(1, time)[:, :time]
+
+
+def random_form(s: int, K: int, seed: int = 0) -> Form:
+    return Form(s, torch.randn(2, 3, K, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)), 1, 0)
+
+
+@pytest.mark.parametrize(("s", "N"), [(2, 2), (2, 7), (3, 9), (4, 16), (5, 11), (8, 16)])
+@pytest.mark.parametrize("kind", FITS)
+def test_fits_are_the_least_squares_of_numpy_and_of_normal_equations(kind: str, s: int, N: int) -> None:
+    """Two further routes, by the dense matrix of shifts T: κ(T)²·u bounds what either loses, times sizes."""
+    form = random_form(s, N)
+    _, w, _ = KINDS[kind](form)
+    g = np.ones(s) if kind == "nearest" else Linear(s).normal.h.astype(float)
+    K, more = N - s + 1, len(g) - s
+    T = scipy.linalg.toeplitz(np.r_[g, np.zeros(K - 1)], np.r_[g[0], np.zeros(K - 1)])
+    h = np.pad(form.h.numpy(), ((0, 0), (0, 0), (s // 2 if more else 0, more - s // 2 if more else 0))).reshape(6, -1).T
+    by_numpy = np.linalg.lstsq(T, h, rcond=None)[0]
+    by_equations = scipy.linalg.solve(T.T @ T, T.T @ h, assume_a="pos")
+    bound = 16 * T.size * np.linalg.cond(T) ** 2 * U * np.linalg.norm(h)
+    ours = w.flip(-1).reshape(6, -1).T.numpy()
+    assert np.abs(ours - by_numpy).max() <= bound
+    assert np.abs(ours - by_equations).max() <= bound
+
+
+@pytest.mark.parametrize("kind", FITS)
+def test_a_kernel_that_an_interpolation_made_is_found_again(kind: str) -> None:
+    """w of whole numbers under a box, exactly; under triangles as far as its equations are solved."""
+    layer = NearestConv1d if kind == "nearest" else LinearConv1d
+    first = whole(layer(2, 3, 5, 4, padding=2))
+    model = nn.Sequential(copy.deepcopy(first))
+    replace_upsampling(model, "transposed")
+    (row,) = replace_upsampling(model, kind).rows
+    if kind == "nearest":
+        assert torch.equal(model[0].weight, first.weight)
+        assert row.error == 0
+    else:
+        assert row.error <= 2.0**-24 * model[0].weight.numel()
+
+
+@QUIET(max_examples=100)
+@given(transposed())
+def test_there_and_back_the_taps_are_the_same(case: tuple[nn.ConvTranspose1d, int]) -> None:
+    layer, _ = case
+    before = form_of(layer)
+    assume(before.excess % before.s == 0)
+    there = twin(Site("up", layer), "subpixel").layer
+    back: Any = twin(Site("up", there), "transposed").layer
+    after = form_of(back)
+    first = after.offset - before.offset
+    last = after.length - before.length - first
+    assert first >= 0
+    assert torch.equal(after.h, F.pad(before.h, (first, last)))
+    if layer.output_padding[0] < layer.stride[0]:
+        assert (first, last) == (0, 0)
+        assert [getattr(back, n) for n in SIZES] == [getattr(layer, n) for n in SIZES]
+
+
+SIZES = ("stride", "padding", "output_padding", "groups")
+
+
+def test_what_the_report_says_of_ends_is_the_least_that_it_may_say() -> None:
+    model = nn.Sequential(nn.Upsample(scale_factor=4, mode="linear"), whole(nn.Conv1d(1, 1, 3, padding=2)))
+    x = 1 + signal(1, 9).abs()
+    y = run(model, x)
+    (row,) = replace_upsampling(model, "transposed").rows
+    differ = (run(model, x) != y).any(0).any(0).nonzero().flatten()
+    first, last = row.ends
+    assert first - 1 in differ
+    assert y.shape[-1] - last in differ
+    assert not ((differ >= first) & (differ < y.shape[-1] - last)).any()
+    assert f"the first {first} and the last {last} outputs differ" in row.note
+
+
+def decoder(**more: Any) -> nn.Sequential:
+    torch.manual_seed(0)
+    return melgan(channels=4, width=2, lengths=(8, 4), strides=(4, 2), stacks=1, **more)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_melgan_keeps_its_lengths(kind: str) -> None:
+    model, x = decoder(), torch.randn(1, 4, 24)
+    y = run(model, x)
+    report = replace_upsampling(model, kind)
+    z = run(model, x)
+    assert z.shape == y.shape
+    assert report.checked
+    assert (len(report.rows), len(report.kept)) == ((0, 2) if kind == "transposed" else (2, 0))
+    if kind == "subpixel":
+        assert [row.error for row in report.rows] == [0, 0]
+
+
+@pytest.mark.parametrize("kind", FITS)
+def test_no_line_is_possible_behind_layers_that_interpolate(kind: str) -> None:
+    model = decoder().eval()
+    assert any(line.freq and line.owner for line in audit(model, measured_only=True, signals=("constant",)).lines)
+    replace_upsampling(model, kind)
+    assert not [line for line in audit(model, measured_only=True, signals=("constant",)).lines if line.freq]
