@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -284,9 +285,168 @@ def test_a_melgan_keeps_its_lengths(kind: str) -> None:
         assert [row.error for row in report.rows] == [0, 0]
 
 
-@pytest.mark.parametrize("kind", FITS)
-def test_no_line_is_possible_behind_layers_that_interpolate(kind: str) -> None:
-    model = decoder().eval()
-    assert any(line.freq and line.owner for line in audit(model, measured_only=True, signals=("constant",)).lines)
-    replace_upsampling(model, kind)
-    assert not [line for line in audit(model, measured_only=True, signals=("constant",)).lines if line.freq]
+def lines(model: nn.Module) -> tuple[set[str], set[Fraction]]:
+    """Return which layers can make lines, and where some stand out of the response to a constant."""
+    found = audit(model.eval(), measured_only=True, signals=("constant",))
+    heard = {peak.freq for peak in found.runs[0].peaks if peak.freq}
+    return {layer.words for layer in found.spine.layers if layer.makes_lines}, {Fraction(f) for f in heard}
+
+
+def test_behind_interpolations_no_line_is_possible_and_none_is_there() -> None:
+    makers, heard = lines(decoder())
+    assert makers == {"convt k8 s4 p2", "convt k4 s2 p1"}
+    assert {Fraction(k, 8) for k in (1, 2, 3, 4)} <= heard
+    for kind in FITS:
+        model = decoder()
+        replace_upsampling(model, kind)
+        assert lines(model) == (set(), set())
+
+
+class Cut(nn.Module):
+    """Crops what its layer makes, by sizes that it reads: as EnCodec does, or by its own."""
+
+    def __init__(self, up: nn.Module, cut: int | None = None) -> None:
+        super().__init__()
+        self.up, self.cut = up, cut
+
+    def forward(self, x: Tensor) -> Tensor:
+        more: Any = self.up.kernel_size[0] - self.up.stride[0] if self.cut is None else self.cut
+        y: Tensor = self.up(x)
+        return y[..., more // 2 : y.shape[-1] - (more - more // 2)]
+
+
+class Sized(Cut):
+    """Says what length it wants."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.up(x, output_size=[2 * x.shape[-1] + 3])
+        return y
+
+
+class Listed(nn.Module):
+    """Runs layers out of a ModuleList, from the last to the first; or as `order` says."""
+
+    def __init__(self, *layers: nn.Module, order: tuple[int, ...]) -> None:
+        super().__init__()
+        self.layers, self.order = nn.ModuleList(layers), order
+
+    def forward(self, x: Tensor) -> Tensor:
+        for i in self.order:
+            x = self.layers[i](x)
+        return x
+
+
+class Causal(nn.ConvTranspose1d):
+    """Crops by itself."""
+
+    def forward(self, x: Tensor, output_size: Any = None) -> Tensor:
+        return super().forward(x)[..., : x.shape[-1] * self.stride[0]]
+
+
+class Hidden(nn.Module):
+    """Keeps its layers in a list of Python too, and runs them from there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.up = nn.ConvTranspose1d(2, 2, 4, 2)
+        self.ups = [self.up]
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.ups[0](x)
+        return y
+
+
+class Functional(nn.Module):
+    """Upsamples by a function, and by a layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.up = nn.ConvTranspose1d(2, 2, 4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.interpolate(self.up(x), scale_factor=2.0)
+
+
+def shared() -> nn.Module:
+    first, second = nn.ConvTranspose1d(2, 2, 4, 2), nn.ConvTranspose1d(2, 2, 4, 2)
+    second.weight = first.weight
+    return nn.Sequential(first, second)
+
+
+def hooked() -> nn.Module:
+    model = nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv1d(2, 2, 3))
+    model[0].register_forward_hook(lambda m, args, y: y + 1)
+    return model
+
+
+def made(norm: Any = lambda m: m, **more: Any) -> nn.Module:
+    return nn.Sequential(norm(nn.ConvTranspose1d(2, 2, 4, 2, **more)))
+
+
+def bare() -> nn.Module:
+    """Return a layer whose weight is a tensor that something else sets."""
+    model = made()
+    weight = model[0].weight.detach()
+    del model[0].weight
+    model[0].weight = weight
+    return model
+
+
+CONV = {"in_channels": 2, "out_channels": 2, "kernel_size": 3}
+REFUSED: dict[str, tuple[Callable[[], nn.Module], str]] = {
+    "no upsampling": (
+        lambda: nn.Sequential(nn.Conv1d(2, 2, 3), nn.ConvTranspose1d(2, 2, 3)),
+        "upsampling layers: got none",
+    ),
+    "a lone interpolation": (
+        lambda: nn.Sequential(nn.Upsample(scale_factor=2), nn.ReLU()),
+        "without a convolution right",
+    ),
+    "a layer alone": (lambda: nn.ConvTranspose1d(2, 2, 4, 2), "a model around it"),
+    "kernel too short": (lambda: nn.Sequential(nn.ConvTranspose1d(2, 2, 4, 8)), "4 taps for factor 8"),
+    "sizes read": (lambda: Cut(nn.ConvTranspose1d(2, 2, 4, 2)), "sizes read elsewhere: got kernel_size, stride"),
+    "output_size": (lambda: Sized(nn.ConvTranspose1d(2, 2, 4, 2)), "does not depend on the call"),
+    "a forward of its own": (lambda: nn.Sequential(Causal(2, 2, 4, 2)), "Causal with a forward of its own"),
+    "out of sight": (Hidden, "the lengths it had"),
+    "reflected": (
+        lambda: nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv1d(**CONV, padding=1, padding_mode="reflect")),
+        "'reflect'",
+    ),
+    "by size": (lambda: nn.Sequential(nn.Upsample(size=64), nn.Conv1d(**CONV)), "size=64"),
+    "by a fraction": (lambda: nn.Sequential(nn.Upsample(scale_factor=1.5), nn.Conv1d(**CONV)), "factor 3/2"),
+    "corners": (
+        lambda: nn.Sequential(nn.Upsample(scale_factor=2, mode="linear", align_corners=True), nn.Conv1d(**CONV)),
+        "align_corners",
+    ),
+    "shared weights": (shared, "one that 1 shares"),
+    "lazy": (lambda: nn.Sequential(nn.LazyConvTranspose1d(2, 4, 2)), "not initialised"),
+    "meta": (lambda: made(device="meta"), "meta device"),
+    "complex": (lambda: made(dtype=torch.complex64), "dtype torch.complex64"),
+    "hook between": (hooked, "a hook on Upsample"),
+    "weight of a hook": (bare, "computed by a hook"),
+    "compiled": (lambda: nn.Sequential(torch.compile(nn.ConvTranspose1d(2, 2, 4, 2))), "compile it afterwards"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_replaced_is_refused_and_nothing_is_changed(name: str) -> None:
+    make, words = REFUSED[name]
+    bad = make()
+    model = (
+        bad if name == "a layer alone" or "upsampling" in words or "without" in words else nn.Sequential(made(), bad)
+    )
+    before = list(model.named_modules())
+    tensors = {key: (t, t._version) for key, t in model.named_parameters()}
+    with pytest.raises(ValueError, match=words):
+        replace_upsampling(model, "linear" if name != "linear" else "nearest")
+    assert [(n, id(m), type(m)) for n, m in model.named_modules()] == [(n, id(m), type(m)) for n, m in before]
+    assert all(p is tensors[key][0] and p._version == tensors[key][1] for key, p in model.named_parameters())
+
+
+def test_words_for_a_kind_and_for_inputs() -> None:
+    with pytest.raises(ValueError, match="did you mean 'nearest'"):
+        replace_upsampling(made(), "neerest")
+    with pytest.raises(NotAnalysable, match="forward: got RuntimeError"):
+        replace_upsampling(made(), "nearest", inputs=torch.zeros(1, 3, 8))
+    assert replace_upsampling(made(), "nearest", inputs=lambda n: (torch.zeros(1, 2, n),)).checked
+    assert not replace_upsampling(nn.Sequential(nn.Linear(5, 32), made()), "nearest").checked
