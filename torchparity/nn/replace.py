@@ -71,8 +71,11 @@ class ReplaceReport:
         cells = [head, *((r.name, r.old, r.new, f"{r.error:.2g}") for r in self.rows)]
         widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
         lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells]
-        told = dict.fromkeys(r.note for r in self.rows if r.note)
-        notes = [f"{', '.join(r.name for r in self.rows if r.note == note)}: {note}" for note in told]
+        told: dict[str, list[str]] = {}
+        for row in self.rows:
+            for note in filter(None, row.note.split("; ")):
+                told.setdefault(note, []).append(row.name)
+        notes = [f"{', '.join(names)}: {note}" for note, names in told.items()]
         left = [f"left as it is: {name}: {why}" for name, why in self.kept]
         unseen = [] if self.checked else ["the model was not run: give inputs= to have all its lengths checked"]
         return "\n".join([*(lines if self.rows else ["nothing was replaced"]), *notes, *left, *unseen])
@@ -194,7 +197,8 @@ def _check_lengths(model: nn.Module, twins: Sequence[Twin], seen: Rehearsal) -> 
             t.layer.train(t.site.kernel.training)
     within = {name for t in twins for name in t.site.inner}
     for name, shapes in seen.shapes.items():
-        if name in after and name not in within and after[name] != shapes:
+        compared = name in after and name not in within and "parametrizations" not in name.split(".")
+        if compared and after[name] != shapes:
             got = f"{after[name]} where {shapes} were"
             raise ValueError(complaint(f"shapes behind {name or 'the model'}", got, "the lengths it had"))
 

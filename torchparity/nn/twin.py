@@ -109,13 +109,14 @@ def settle(t: Twin) -> None:
 
 
 def check_there(model: nn.Module) -> None:
-    """Refuse a model that is compiled, or has a parameter that is not initialised."""
+    """Refuse a model that is compiled, or has parameters without values."""
     if compiled := [name for name, part in model.named_modules() if uncompiled(part) is not part]:
         got = compiled[0] or type(model).__name__
         raise ValueError(complaint("compiled module", got, "what was compiled", "compile it afterwards"))
     for name, p in model.named_parameters():
         if is_lazy(p):
             raise ValueError(complaint(f"parameter {name}", "not initialised", "weights", "call the model once before"))
+        check_values(name, p)
 
 
 def check_ties(model: nn.Module, site: Site) -> None:
@@ -140,7 +141,6 @@ def _check(site: Site) -> None:
             got = f"a hook on {type(m).__name__}"
             raise ValueError(complaint("layer of two modules", got, "no hooks: what is between them goes", "remove it"))
     for name, p in site.kernel.named_parameters():
-        check_values(f"{site.name}.{name}", p)
         if p.dtype not in FLOATS:
             raise ValueError(complaint("weights", f"dtype {p.dtype}", "real floating-point numbers"))
     if not list(_sources(site.kernel, "weight")):
@@ -191,12 +191,12 @@ def _sources(m: Any, name: str) -> Iterator[nn.Parameter]:
 
 def _ends(ends: tuple[int, ...]) -> Iterator[str]:
     if any(ends):
-        yield f"at the borders the first {ends[0]} and the last {ends[1]} outputs differ, as ends are held"
+        yield f"other outputs at the borders, the first {ends[0]} and the last {ends[1]}: ends are held"
 
 
 def _biases(error: float) -> Iterator[str]:
     if error:
-        yield f"biases of the phases become their mean, off by {error:.2g} of them"
+        yield f"one bias for all phases, their mean: off by {error:.2g}"
 
 
 def _gone(m: Any) -> Iterator[str]:
@@ -207,7 +207,7 @@ def _gone(m: Any) -> Iterator[str]:
             found += [type(each).__name__.strip("_") for each in m.parametrizations[name]]
     words = {"WeightNorm": "weight norm", "SpectralNorm": "spectral norm"}
     for each in dict.fromkeys(words.get(one, one) for one in found):
-        yield f"{each} is gone, its product is the weight"
+        yield f"{each} is gone: its product is the weight"
 
 
 def _frozen(site: Site) -> Iterator[str]:
