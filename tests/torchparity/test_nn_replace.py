@@ -483,18 +483,20 @@ def test_what_does_not_run_one_after_the_other_is_no_pair() -> None:
 
 
 def test_two_layers_that_become_one_keep_their_parameters_names_and_norm() -> None:
+    """Both sums have at most 7 terms, of at most S together: off by 7·u·S each."""
     for first, second, kind in (
         (nn.Upsample(scale_factor=2), nn.Conv1d(2, 4, 3, padding=1, padding_mode="reflect"), "nearest"),
         (nn.Conv1d(2, 4, 3, padding="same"), PixelShuffle1d(2, order="dcr"), "subpixel"),
         (nn.Upsample(scale_factor=3, mode="linear"), nn.Conv1d(2, 4, 3, dilation=2), "linear"),
     ):
         at = 1 if isinstance(second, nn.Conv1d) else 0
-        model, x = nn.Sequential(first, second, nn.Tanh()), torch.randn(1, 2, 9)
+        model, x = nn.Sequential(first, second, nn.ReLU()), torch.randn(1, 2, 9)
         parametrizations.weight_norm(model[at])
         y, state = run(model, x), model.state_dict()
         learned = list(model.parameters())
         (row,) = replace_upsampling(model, kind).rows
-        assert torch.equal(run(model, x), y)
+        S = max(6 * float(model[at].weight.abs().max() * x.abs().max()), 1.0) + 1
+        assert (run(model, x) - y).abs().max() <= 2 * 7 * 2.0**-24 * S
         assert all(p is q for p, q in zip(model.parameters(), learned, strict=True))
         assert model.state_dict().keys() == state.keys()
         assert (row.error, row.note) == (0, "its parameters are the same ones")

@@ -140,7 +140,7 @@ def _check(site: Site) -> None:
         if hooks and site.other is not None:
             got = f"a hook on {type(m).__name__}"
             raise ValueError(complaint("layer of two modules", got, "no hooks: what is between them goes", "remove it"))
-    for name, p in site.kernel.named_parameters():
+    for p in site.kernel.parameters():
         if p.dtype not in FLOATS:
             raise ValueError(complaint("weights", f"dtype {p.dtype}", "real floating-point numbers"))
     if not list(_sources(site.kernel, "weight")):
