@@ -61,6 +61,14 @@ def test_formulas_are_mathml_and_no_script_is_needed_for_them(pages: dict[str, s
     assert not [url for url in scripts if "mathjax" in url.lower()]
 
 
+def test_aligned_formulas_are_of_the_class_that_the_style_sheet_aligns(built: Built, pages: dict[str, str]) -> None:
+    """Chromium centres the columns of MathML's tables, and heeds no attribute of theirs."""
+    assert '<mtable class="ams-align">' in pages["explanation/6-expected-spectra.html"]
+    style = (built.folder / "_static" / "site.css").read_text("utf-8")
+    for column, side in (("odd", "right"), ("even", "left")):
+        assert f"mtable.ams-align > mtr > mtd:nth-child({column}) {{ text-align: {side}; }}" in style
+
+
 def players(html: str) -> list[bytes]:
     """Return the sounds in a page."""
     return [base64.b64decode(data) for data in re.findall(r'src="data:audio/wav;base64,([^"]+)"', html)]
