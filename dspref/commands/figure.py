@@ -72,9 +72,10 @@ def figure_command(
 
 def _checked(picture: Picture) -> bool:
     """Say whether a figure's numbers are the stored ones, and where not."""
-    from dspref.figures.numbers import counted, differences, stored
+    from dspref.figures import RECORDED
+    from dspref.figures.numbers import counted, differences
 
-    if stored(picture.name) is None:
+    if picture.name in RECORDED:
         emit(f"{picture.name}: no numbers are stored; it is drawn from a record\n")
         return True
     found = differences(picture)

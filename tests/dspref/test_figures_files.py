@@ -126,6 +126,18 @@ def test_the_command_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "fig4: 2 of 29 numbers differ" in result.stdout
 
 
+def test_a_check_without_numbers_is_no_success(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dspref.figures.numbers.files", lambda _: tmp_path)
+    result = run("fig4", "--check")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "numbers of fig4: got none stored" in result.stderr
+    (tmp_path / "numbers").mkdir()
+    (tmp_path / "numbers" / "fig4.json").write_text('{"ones": ')
+    result = run("fig4", "--check")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "numbers of fig4: got fig4.json, which is broken" in result.stderr
+
+
 def test_the_command_lists() -> None:
     assert {"fig2", "fig8", "levels"} <= set(run().stdout.split())
 
