@@ -15,7 +15,8 @@ from torch.nn.utils.weight_norm import WeightNorm
 
 from dspref.arrays import NotAnalysable, complaint
 from torchparity.nn.subpixel import SubpixelConv1d
-from torchparity.nn.utils.projection import OneBias, ToneFreeRows, ToneFreeTaps, checked_order
+from torchparity.nn.utils.moments import checked_order
+from torchparity.nn.utils.projection import OneBias, ToneFreeRows, ToneFreeTaps
 
 PROJECTIONS = (ToneFreeTaps, ToneFreeRows)
 

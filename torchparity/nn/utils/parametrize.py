@@ -27,12 +27,13 @@ def tone_free(module: M, order: int = 1) -> M:
     ``Σ_{n ≡ r (mod s)} h[n] nʲ``, j = 0 … p − 1. Then h has p-fold zeros at all k/s. Of a sub-pixel convolution the
     nearest filters are taken, and one bias for all phases of a channel.
 
-    Half precision is projected in single precision and rounded once, under autocast too: what differs between the
-    gains of two phases is then what rounding each tap leaves, at most ``u Σ abs(h[n])`` over the taps of both.
+    Weights in half precision are projected in single precision, and rounded so that all phases have the same gain,
+    exactly: each tap moves by less than one unit of the largest. Autocast rounds single precision after that, tap by
+    tap: the gains of two phases differ by at most ``u Σ abs(h[n])`` over the taps of both.
 
     Behind weight norm (of either interface: the older becomes the newer, of the same g and v, and loads old
-    checkpoints) and spectral norm the weight is projected last. Torch itself refuses weight norm behind any other parametrization;
-    spectral norm may follow, as it scales the weight as a whole.
+    checkpoints) and spectral norm the weight is projected last. Torch itself refuses weight norm behind any other
+    parametrization; spectral norm may follow, as it scales the weight as a whole.
 
     Parameters
     ----------

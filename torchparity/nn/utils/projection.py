@@ -1,8 +1,7 @@
-"""The projections of kernels on those that make no tone, as modules without parameters: see `moments` for the theory."""
+"""The projections of kernels on those that make no tone, as modules without parameters; `moments` has the theory."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -13,6 +12,7 @@ from torch.nn import functional as F
 
 from dspref.arrays import Array, as_choice, as_integer
 from dspref.multirate import ORDERS
+from torchparity.nn.utils.grid import HALF, on_grid
 from torchparity.nn.utils.moments import checked_order, conditions
 
 
@@ -20,8 +20,9 @@ class ToneFreeTaps(nn.Module):
     """Projects the taps of a transposed convolution, in its last axis, on those that make no tone.
 
     For order 1 ``h[qs + r] − (g_r − G)/n_r``, as `dspref.designs.projection.tone_free`: phase r has n_r taps of sum
-    g_r, and ``G = Σ_r (g_r/n_r) / Σ_r (1/n_r)``. For higher ones ``h − (hQᵀ)Q``, where the rows of Q are an orthonormal
-    basis of the conditions. Half precision is projected in single precision, and rounded once.
+    g_r, and ``G = Σ_r (g_r/n_r) / Σ_r (1/n_r)``. For higher ones ``h − (hQᵀ)Q``: the rows of Q are an orthonormal basis
+    of the conditions. Half precision is projected in single precision, and rounded so that all phases have the
+    same gain, exactly.
 
     Parameters
     ----------
@@ -71,8 +72,11 @@ class ToneFreeTaps(nn.Module):
 
     def forward(self, h: Tensor) -> Tensor:
         """Return the projection of taps (..., K)."""
-        wide = widened(h)
-        return (equal_gains(wide, self.stride) if self.Q is None else without(wide, self.Q)).to(h.dtype)
+        K, s, wide = self.kernel_size, self.stride, widened(h)
+        taps = equal_gains(wide, K, s) if self.Q is None else without(wide, self.Q)
+        if h.dtype in HALF:
+            taps = joined(on_grid(by_phase(taps, K, s).mT, h.dtype, shorter=-K % s).mT, K)
+        return taps.to(h.dtype)
 
     def right_inverse(self, h: Tensor) -> Tensor:
         """Return taps whose projection is the one of these: themselves."""
@@ -157,6 +161,8 @@ class ToneFreeRows(nn.Module):
         else:
             taps = groups.transpose(1, 2).flatten(2)
             groups = without(taps, self.Q).unflatten(2, (self.upscale_factor, self.kernel_size)).transpose(1, 2)
+        if w.dtype in HALF:
+            groups = on_grid(groups.transpose(1, 2), w.dtype).transpose(1, 2)
         return ungrouped(groups, self.channels).to(w.dtype)
 
     def right_inverse(self, w: Tensor) -> Tensor:
@@ -200,18 +206,25 @@ class OneBias(nn.Module):
         return b
 
 
-def equal_gains(h: Tensor, s: int) -> Tensor:
+def by_phase(h: Tensor, K: int, s: int) -> Tensor:
+    """Return taps (..., K) as (..., ⌈K/s⌉, s): a column for each phase, 0 where the last ones have a tap less."""
+    return (F.pad(h, (0, -K % s)) if K % s else h).unflatten(-1, (-1, s))
+
+
+def joined(rows: Tensor, K: int) -> Tensor:
+    """Undo `by_phase`."""
+    return rows.flatten(-2)[..., :K]
+
+
+def equal_gains(h: Tensor, K: int, s: int) -> Tensor:
     """Return ``h[qs + r] − (g_r − G)/n_r`` for taps (..., K): the projection of order 1, without a matrix."""
-    q, longer = divmod(h.shape[-1], s)  # that many phases have q + 1 taps, the rest q
-    rows = F.pad(h, (0, s - longer)) if longer else h
-    rows = rows.unflatten(-1, (-1, s))
-    gains, counts = rows.sum(-2), (q + 1, q)
-    parts: Sequence[Tensor] = gains.split((longer, s - longer), -1) if longer else (gains,)
-    counts = counts if longer else (q,)
-    weight = sum(part.shape[-1] / n for part, n in zip(parts, counts, strict=True))
-    G = sum((part.sum(-1, keepdim=True) / n for part, n in zip(parts, counts, strict=True)), h.new_zeros(())) / weight
-    off = torch.cat([(part - G) / n for part, n in zip(parts, counts, strict=True)], -1)
-    return (rows - off.unsqueeze(-2)).flatten(-2)[..., : h.shape[-1]]
+    q, longer = divmod(K, s)  # that many phases have q + 1 taps, the rest q
+    rows = by_phase(h, K, s)
+    gains = rows.sum(-2)
+    parts = list(zip(gains.split((longer, s - longer), -1), (q + 1, q), strict=True)) if longer else [(gains, q)]
+    G = sum(g.sum(-1, keepdim=True) / n for g, n in parts) / (longer / (q + 1) + (s - longer) / q)
+    off = torch.cat([(g - G) / n for g, n in parts], -1)
+    return joined(rows - off.unsqueeze(-2), K)
 
 
 def without(h: Tensor, Q: Tensor) -> Tensor:
