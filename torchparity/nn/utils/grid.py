@@ -29,11 +29,11 @@ def on_grid(phases: Tensor, dtype: torch.dtype, *, shorter: int = 0) -> Tensor:
 
     Examples
     --------
-    >>> h = torch.tensor([[0.3, 0.7], [0.55, 0.45]])
-    >>> on_grid(h, torch.bfloat16).sum(-1)
-    tensor([1., 1.])
+    >>> h = torch.tensor([[0.3, 0.7], [0.26, 0.74]])
     >>> h.bfloat16().float().sum(-1)
     tensor([1.0000, 0.9980])
+    >>> on_grid(h, torch.bfloat16).sum(-1)
+    tensor([1., 1.])
     """
     info = torch.finfo(dtype)
     bits, smallest = 1 - round(math.log2(info.eps)), info.smallest_normal * info.eps

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -13,7 +12,7 @@ from torch.nn import functional as F
 from dspref.arrays import Array, as_choice, as_integer
 from dspref.multirate import ORDERS
 from torchparity.nn.utils.grid import HALF, on_grid
-from torchparity.nn.utils.moments import checked_order, conditions
+from torchparity.nn.utils.moments import checked_order, of_rows, of_taps
 
 
 class ToneFreeTaps(nn.Module):
@@ -64,8 +63,8 @@ class ToneFreeTaps(nn.Module):
         self.register_buffer("Q", self._basis(device, dtype or torch.float64), persistent=False)
 
     def _basis(self, device: Any, dtype: torch.dtype) -> Tensor | None:
-        n = np.arange(self.kernel_size)
-        return None if self.order == 1 else _on(conditions(n, n % self.stride, self.order), device, dtype)
+        sizes = self.kernel_size, self.stride, self.order
+        return None if self.order == 1 else _on(of_taps(*sizes), device, dtype)
 
     def _apply(self, fn: Any, recurse: bool = True) -> ToneFreeTaps:
         return _moved(self, super()._apply, fn, recurse)
@@ -145,9 +144,8 @@ class ToneFreeRows(nn.Module):
         self.register_buffer("Q", self._basis(device, dtype or torch.float64), persistent=False)
 
     def _basis(self, device: Any, dtype: torch.dtype) -> Tensor | None:
-        r, k = np.divmod(np.arange(self.upscale_factor * self.kernel_size), self.kernel_size)
-        n = r - k * self.dilation * self.upscale_factor
-        return None if self.order == 1 else _on(conditions(n, r, self.order), device, dtype)
+        sizes = self.kernel_size, self.upscale_factor, self.order, self.dilation
+        return None if self.order == 1 else _on(of_rows(*sizes), device, dtype)
 
     def _apply(self, fn: Any, recurse: bool = True) -> ToneFreeRows:
         return _moved(self, super()._apply, fn, recurse)
@@ -254,7 +252,7 @@ def _no_autocast(h: Tensor) -> AbstractContextManager[Any]:
 
 
 def _on(Q: Array, device: Any, dtype: torch.dtype) -> Tensor:
-    return torch.from_numpy(Q).to(device=device, dtype=torch.promote_types(dtype, torch.float32))
+    return torch.from_numpy(Q.copy()).to(device=device, dtype=torch.promote_types(dtype, torch.float32))
 
 
 def _moved(module: Any, apply: Any, fn: Any, recurse: bool) -> Any:

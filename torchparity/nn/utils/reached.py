@@ -45,8 +45,8 @@ def by_type(model: nn.Module) -> tuple[Kernels, Left]:
     return found, left
 
 
-def by_calls(model: nn.Module, found: Kernels, inputs: Any) -> tuple[Kernels, Left]:
-    """Return the kernels that the forward uses besides those found, and what else raises the rate.
+def by_calls(model: nn.Module, found: Kernels, told: Left, inputs: Any) -> tuple[Kernels, Left]:
+    """Return the kernels that the forward uses besides those found and told, and what else raises the rate.
 
     Raises
     ------
@@ -62,7 +62,8 @@ def by_calls(model: nn.Module, found: Kernels, inputs: Any) -> tuple[Kernels, Le
         if inputs is not None:
             raise
         seen, why, make = (), str(error), None
-    more, left = _resolved(model, found, seen)
+    seen_before = {name for name, _ in told}
+    more, left = _resolved(model, found, tuple(use for use in seen if use.at not in seen_before))
     if make is None:
         return more, [*left, ("functional calls", f"not looked for: {why} Hand over inputs=.")]
     if inputs is None or callable(inputs):
@@ -119,9 +120,13 @@ def _resolved(model: nn.Module, found: Kernels, seen: tuple[Use, ...]) -> tuple[
             left.append((use.at, why))
         elif use.at not in found:
             bias = use.bias.rpartition(".")[2] if use.channels else ""
-            kernel = Kernel(
-                model.get_submodule(path), weight, use.taps, use.factor, bias, use.channels, dilation=use.dilation
-            )
+            rest: dict[str, Any] = {
+                "bias": bias,
+                "channels": use.channels,
+                "dilation": use.dilation,
+                "groups": use.groups,
+            }
+            kernel = Kernel(model.get_submodule(path), weight, use.taps, use.factor, **rest)
             known[use.weight] = use.weight, kernel
             more[use.weight] = kernel
     return more, left
@@ -170,4 +175,4 @@ def _words(each: Resampler) -> str:
         return f"{each.kind} ×{each.factor}: {each.why}"
     if each.layer.op in HEADS:
         return f"{each.kind}: a head, whose taps are not learned"
-    return f"{each.kind} ({each.layer.op}): no parameter is its kernel"
+    return f"{each.kind} ×{each.factor} ({each.layer.op}): no parameter of a convolution is its kernel"

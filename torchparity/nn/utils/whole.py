@@ -109,7 +109,7 @@ def tone_free_(model: nn.Module, order: int = 1, inputs: Any = None) -> ToneFree
     """
     _check_there(model)
     found, left = by_type(model)
-    more, rest = by_calls(model, found, inputs)
+    more, rest = by_calls(model, found, left, inputs)
     plan, left = _planned(model, {**found, **more}, order, [*left, *rest])
     done = _noted(model, plan, order)
     for kernel in plan.values():
@@ -156,7 +156,7 @@ def project_(model: nn.Module, order: int = 1, inputs: Any = None) -> ToneFreeRe
     _check_there(model)
     found, left = by_type(model)
     if inputs is not None:
-        more, rest = by_calls(model, found, inputs)
+        more, rest = by_calls(model, found, left, inputs)
         found, left = {**found, **more}, [*left, *rest]
     kept = {name: kernel for name, kernel in found.items() if order_of(kernel) >= order}
     plan, left = _planned(model, found, order, left, kept)
