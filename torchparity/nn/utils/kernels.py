@@ -101,7 +101,7 @@ def tensors(kernel: Kernel) -> tuple[Tensor, ...]:
 def chain(kernel: Kernel) -> tuple[nn.Module, ...]:
     """Return the parametrizations of the weight, in their order."""
     there = is_parametrized(kernel.owner, kernel.weight)
-    return tuple(kernel.owner.parametrizations[kernel.weight]) if there else ()  # type: ignore[index, arg-type]
+    return tuple(kernel.owner.parametrizations[kernel.weight]) if there else ()  # type: ignore[index]
 
 
 def old_norm(kernel: Kernel) -> WeightNorm | None:

@@ -139,7 +139,7 @@ def _projected(part: nn.Module) -> list[str]:
 def _bake(part: nn.Module, name: str, done: set[int]) -> None:
     """End the projection of one tensor: keep the norm behind it, and the one before it where that gives the same."""
     own_class(part)
-    made: Any = part.parametrizations[name]  # type: ignore[union-attr, index]
+    made: Any = part.parametrizations[name]  # type: ignore[index]
     at = next(i for i, m in enumerate(made) if isinstance(m, KEPT))
     if at == 0:
         if id(made.original) not in done:  # a tied weight is projected once: twice would round twice

@@ -67,7 +67,9 @@ class ToneFreeTaps(nn.Module):
         return None if self.order == 1 else _on(of_taps(*sizes), device, dtype)
 
     def _apply(self, fn: Any, recurse: bool = True) -> ToneFreeTaps:
-        return _moved(self, super()._apply, fn, recurse)
+        super()._apply(fn, recurse)
+        _anew(self)
+        return self
 
     def forward(self, h: Tensor) -> Tensor:
         """Return the projection of taps (..., K)."""
@@ -148,7 +150,9 @@ class ToneFreeRows(nn.Module):
         return None if self.order == 1 else _on(of_rows(*sizes), device, dtype)
 
     def _apply(self, fn: Any, recurse: bool = True) -> ToneFreeRows:
-        return _moved(self, super()._apply, fn, recurse)
+        super()._apply(fn, recurse)
+        _anew(self)
+        return self
 
     def forward(self, w: Tensor) -> Tensor:
         """Return the projection of a weight (out·L, in, K)."""
@@ -158,7 +162,8 @@ class ToneFreeRows(nn.Module):
             groups = groups - (gains - gains.mean(1, keepdim=True)) / self.kernel_size
         else:
             taps = groups.transpose(1, 2).flatten(2)
-            groups = without(taps, self.Q).unflatten(2, (self.upscale_factor, self.kernel_size)).transpose(1, 2)
+            taps = without(taps, self.Q)
+            groups = taps.reshape(*taps.shape[:2], self.upscale_factor, self.kernel_size).transpose(1, 2)
         if w.dtype in HALF:
             groups = on_grid(groups.transpose(1, 2), w.dtype).transpose(1, 2)
         return ungrouped(groups, self.channels).to(w.dtype)
@@ -183,6 +188,11 @@ class OneBias(nn.Module):
     channels : {'crd', 'dcr'}
         Order of the channels, as for `torchparity.nn.PixelShuffle1d`.
 
+    Raises
+    ------
+    ValueError
+        If the order is unknown.
+
     Examples
     --------
     >>> OneBias(2)(torch.tensor([1.0, 3.0, 5.0, 5.0]))
@@ -206,7 +216,7 @@ class OneBias(nn.Module):
 
 def by_phase(h: Tensor, K: int, s: int) -> Tensor:
     """Return taps (..., K) as (..., ⌈K/s⌉, s): a column for each phase, 0 where the last ones have a tap less."""
-    return (F.pad(h, (0, -K % s)) if K % s else h).unflatten(-1, (-1, s))
+    return (F.pad(h, (0, -K % s)) if K % s else h).reshape(*h.shape[:-1], -(-K // s), s)
 
 
 def joined(rows: Tensor, K: int) -> Tensor:
@@ -219,8 +229,8 @@ def equal_gains(h: Tensor, K: int, s: int) -> Tensor:
     q, longer = divmod(K, s)  # that many phases have q + 1 taps, the rest q
     rows = by_phase(h, K, s)
     gains = rows.sum(-2)
-    parts = list(zip(gains.split((longer, s - longer), -1), (q + 1, q), strict=True)) if longer else [(gains, q)]
-    G = sum(g.sum(-1, keepdim=True) / n for g, n in parts) / (longer / (q + 1) + (s - longer) / q)
+    parts = [(gains[..., :longer], q + 1), (gains[..., longer:], q)] if longer else [(gains, q)]
+    G: Any = sum(g.sum(-1, keepdim=True) / n for g, n in parts) / (longer / (q + 1) + (s - longer) / q)
     off = torch.cat([(g - G) / n for g, n in parts], -1)
     return joined(rows - off.unsqueeze(-2), K)
 
@@ -239,7 +249,8 @@ def widened(h: Tensor) -> Tensor:
 
 def grouped(w: Tensor, L: int, channels: str) -> Tensor:
     """Return what has an axis of channels first with one of channels and one of phases, (out, L, …)."""
-    return w.unflatten(0, (-1, L)) if channels == "crd" else w.unflatten(0, (L, -1)).transpose(0, 1)
+    rest, out = w.shape[1:], w.shape[0] // L
+    return w.reshape(out, L, *rest) if channels == "crd" else w.reshape(L, out, *rest).transpose(0, 1)
 
 
 def ungrouped(groups: Tensor, channels: str) -> Tensor:
@@ -255,9 +266,7 @@ def _on(Q: Array, device: Any, dtype: torch.dtype) -> Tensor:
     return torch.from_numpy(Q.copy()).to(device=device, dtype=torch.promote_types(dtype, torch.float32))
 
 
-def _moved(module: Any, apply: Any, fn: Any, recurse: bool) -> Any:
-    """Move a module, and compute its Q anew there: a meta device held nothing, and half precision too little."""
-    apply(fn, recurse)
+def _anew(module: Any) -> None:
+    """Compute Q anew where a module has been moved to: a meta device held nothing, and half precision too little."""
     if module.Q is not None:
         module.Q = module._basis(module.Q.device, module.Q.dtype)
-    return module
