@@ -213,7 +213,12 @@ ORDER: dict[str, Tiers] = {
             "mutants.correct",
             "mutants.registry",
             "nn.basic",
+<<<<<<< HEAD
             "nn.handover",
+=======
+            "nn.utils.grid",
+            "nn.utils.moments",
+>>>>>>> 5ae0ba321cb2be8772515561a07025a6ef3a3364
             "onnx_file",
             "outputs",
             "report.words",
@@ -241,7 +246,11 @@ ORDER: dict[str, Tiers] = {
             "mutants.likes",
             "nn.geometry",
             "nn.subpixel",
+<<<<<<< HEAD
             "nn.wavelet",
+=======
+            "nn.utils.projection",
+>>>>>>> 5ae0ba321cb2be8772515561a07025a6ef3a3364
             "onnx_graph",
             "pieces",
             "positions",
@@ -265,7 +274,12 @@ ORDER: dict[str, Tiers] = {
             "mutants.kernels",
             "mutants.samples",
             "mutants.stacks",
+<<<<<<< HEAD
             "nn.twolayer",
+=======
+            "nn",
+            "nn.utils.kernels",
+>>>>>>> 5ae0ba321cb2be8772515561a07025a6ef3a3364
             "onnx_laws",
             "readings",
             "report.scanned",
@@ -279,7 +293,13 @@ ORDER: dict[str, Tiers] = {
             "campaign_report",
             "mutants.backward",
             "mutants.streaming",
+<<<<<<< HEAD
             "nn.polyphase",
+=======
+            "nn.init",
+            "nn.utils.parametrize",
+            "nn_designs",
+>>>>>>> 5ae0ba321cb2be8772515561a07025a6ef3a3364
             "probe",
             "roundoff",
             "validation_record",
@@ -297,6 +317,7 @@ ORDER: dict[str, Tiers] = {
             "models.chains",
             "models.eight.pictures",
             "models.table1",
+            "nn.utils.functional",
             "rates",
             "subjects",
             "sweep_networks",
@@ -307,6 +328,7 @@ ORDER: dict[str, Tiers] = {
             "campaign",
             "figures.sizes",
             "models",
+<<<<<<< HEAD
             "models.eight.theory",
             "plan",
             "remarks",
@@ -319,6 +341,33 @@ ORDER: dict[str, Tiers] = {
         ("flow", "judged", "models.__main__", "models.eight", "mutants.page", "pytest_plugin", "sampled"),
         ("", "audited", "expect_check", "expected_table"),
         ("actual", "expecting"),
+=======
+            "models.eight.subject",
+            "nn.utils.reached",
+            "plan",
+            "remarks",
+            "spine",
+            "trials",
+        ),
+        (
+            "bench",
+            "campaign",
+            "expected_rows",
+            "figures.networks",
+            "models.eight.page",
+            "nn.utils.whole",
+            "reach",
+            "resolving",
+            "scaffold",
+            "shrink",
+            "streams",
+            "validation",
+        ),
+        ("conclude", "experiment", "measure", "models.__main__", "models.eight", "nn.utils"),
+        ("advised", "flow", "judged", "parity", "sampled"),
+        ("asserts", "audited", "expect_check", "expected_table", "mutants.score"),
+        ("", "actual", "expecting", "mutants.page", "pytest_plugin"),
+>>>>>>> 5ae0ba321cb2be8772515561a07025a6ef3a3364
         ("cures",),
         ("audit",),
         ("report.cards", "report.pictures", "report.sounds", "sweep_row"),
