@@ -33,7 +33,9 @@ def test_icnr_makes_nearest_neighbour_interpolation(order: str, L: int) -> None:
     first = conv.weight[::L] if order == "crd" else conv.weight[:3]
     x = torch.randn(1, 2, 11)
     repeated = F.conv1d(x.double(), first.double(), padding=2).repeat_interleave(L, -1)
-    assert (SubpixelConv1d.from_two_layers(conv, PixelShuffle1d(L, order=order)).double()(x.double()) - repeated).abs().max() <= 10 * 2.0**-52
+    assert (
+        SubpixelConv1d.from_two_layers(conv, PixelShuffle1d(L, order=order)).double()(x.double()) - repeated
+    ).abs().max() <= 10 * 2.0**-52
     gains = describe(nn.Sequential(conv, PixelShuffle1d(L, order=order))).stages[0].normal.phase_gains  # type: ignore[union-attr]
     assert (gains == gains[:1]).all()
     assert conv.weight.std() > 0.1

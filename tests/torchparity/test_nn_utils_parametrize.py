@@ -37,7 +37,9 @@ LAYERS: dict[str, Callable[[], nn.Module]] = {
     "groups, dilation": lambda: nn.ConvTranspose1d(4, 6, 6, 4, groups=2, dilation=3),
     "sub-pixel": lambda: SubpixelConv1d.from_two_layers(nn.Conv1d(4, 12, 5), 4),
     "sub-pixel, groups": lambda: SubpixelConv1d.from_two_layers(nn.Conv1d(4, 12, 3, groups=2, dilation=2), 3),
-    "sub-pixel, dcr": lambda: SubpixelConv1d.from_two_layers(nn.Conv1d(4, 12, 3, dilation=2), PixelShuffle1d(3, order="dcr")),
+    "sub-pixel, dcr": lambda: SubpixelConv1d.from_two_layers(
+        nn.Conv1d(4, 12, 3, dilation=2), PixelShuffle1d(3, order="dcr")
+    ),
 }
 
 
@@ -248,7 +250,13 @@ REFUSED: list[tuple[str, Callable[[], nn.Module], int, type[Exception], str]] = 
     ),
     ("a short kernel", lambda: nn.ConvTranspose1d(1, 1, 3, 4), 1, NotAnalysable, "1 phases without a tap"),
     ("order", lambda: nn.ConvTranspose1d(1, 1, 16, 8), 3, ValueError, "got 3; allowed: at most 2"),
-    ("sub-pixel, order", lambda: SubpixelConv1d.from_two_layers(nn.Conv1d(1, 4, 1), 4), 2, ValueError, "got 2; allowed: at most 1"),
+    (
+        "sub-pixel, order",
+        lambda: SubpixelConv1d.from_two_layers(nn.Conv1d(1, 4, 1), 4),
+        2,
+        ValueError,
+        "got 2; allowed: at most 1",
+    ),
     (
         "dilation",
         lambda: nn.ConvTranspose1d(1, 1, 9, 4, dilation=2),
@@ -256,7 +264,13 @@ REFUSED: list[tuple[str, Callable[[], nn.Module], int, type[Exception], str]] = 
         NotAnalysable,
         "common divisor 2 leaves phases",
     ),
-    ("groups", lambda: SubpixelConv1d.from_two_layers(nn.Conv1d(2, 6, 3, groups=2), 2), 1, NotAnalysable, "groups: got 2"),
+    (
+        "groups",
+        lambda: SubpixelConv1d.from_two_layers(nn.Conv1d(2, 6, 3, groups=2), 2),
+        1,
+        NotAnalysable,
+        "groups: got 2",
+    ),
     (
         "groups, dcr",
         lambda: SubpixelConv1d.from_two_layers(nn.Conv1d(2, 8, 3, groups=2), PixelShuffle1d(2, order="dcr")),
