@@ -19,8 +19,8 @@ class ToneFreeTaps(nn.Module):
 
     For order 1 ``h[qs + r] − (g_r − G)/n_r``, as `dspref.designs.projection.tone_free`: phase r has n_r taps of sum
     g_r, and ``G = Σ_r (g_r/n_r) / Σ_r (1/n_r)``. For higher ones ``h − (hQᵀ)Q``: the rows of Q are an orthonormal basis
-    of the conditions; products are in double precision, which the device needs then. Half precision is projected in single precision, and rounded so that all phases have the
-    same gain, exactly.
+    of the conditions, and the products in double precision, which the device needs to have then. Half precision is
+    projected in single precision, and rounded so that all phases have the same gain, exactly.
 
     Parameters
     ----------
