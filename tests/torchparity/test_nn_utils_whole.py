@@ -18,7 +18,7 @@ from torch.nn.utils import weight_norm
 from torch.nn.utils.parametrize import is_parametrized, register_parametrization
 
 from dspref.arrays import NotAnalysable
-from tests.torchparity.test_nn_utils_parametrize import UNIT, due, learned_sums, off, sums, weight
+from tests.torchparity.test_nn_utils_parametrize import UNIT, due, kernel, learned_sums, off, sums, weight
 from torchparity.describe import describe
 from torchparity.nn import SubpixelConv1d
 from torchparity.nn.utils import ToneFreeReport, project_, remove_tone_free, tone_free, tone_free_

@@ -21,7 +21,7 @@ def on_grid(phases: Tensor, dtype: torch.dtype, *, shorter: int = 0) -> Tensor:
     Parameters
     ----------
     phases : Tensor (..., s, taps)
-        In single precision, of sums that are equal but for rounding.
+        In single or double precision, of sums that are equal but for rounding.
     dtype : torch.dtype
         In which they are to be kept, half precision.
     shorter : int

@@ -58,7 +58,7 @@ class Kernel:
     def projection(self, order: int) -> nn.Module:
         """Return the projection of the weight, on its device."""
         like = tensors(self)[-1]
-        rest: dict[str, Any] = {"order": order, "device": like.device, "dtype": like.dtype}
+        rest: dict[str, Any] = {"order": order, "device": like.device}
         if self.channels:
             return ToneFreeRows(self.taps, self.factor, channels=self.channels, dilation=self.dilation, **rest)
         return ToneFreeTaps(self.taps, self.factor, **rest)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -20,8 +19,8 @@ class ToneFreeTaps(nn.Module):
 
     For order 1 ``h[qs + r] − (g_r − G)/n_r``, as `dspref.designs.projection.tone_free`: phase r has n_r taps of sum
     g_r, and ``G = Σ_r (g_r/n_r) / Σ_r (1/n_r)``. For higher ones ``h − (hQᵀ)Q``: the rows of Q are an orthonormal basis
-    of the conditions. Half precision is projected in single precision, and rounded so that all phases have the
-    same gain, exactly.
+    of the conditions, and the products in double precision, which the device needs to have then. Half precision is
+    projected in single precision, and rounded so that all phases have the same gain, exactly.
 
     Parameters
     ----------
@@ -31,7 +30,7 @@ class ToneFreeTaps(nn.Module):
         s.
     order : int
         p: zeros at the multiples of 1/s are p-fold.
-    device, dtype : torch.device, torch.dtype, optional
+    device : torch.device, optional
         Of Q.
 
     Attributes
@@ -56,15 +55,15 @@ class ToneFreeTaps(nn.Module):
 
     Q: Tensor | None
 
-    def __init__(self, kernel_size: int, stride: int, *, order: int = 1, device: Any = None, dtype: Any = None) -> None:
+    def __init__(self, kernel_size: int, stride: int, *, order: int = 1, device: Any = None) -> None:
         super().__init__()
         self.kernel_size, self.stride = as_integer("kernel_size", kernel_size, 1), as_integer("stride", stride, 2)
         self.order = checked_order(self.kernel_size, self.stride, order)
-        self.register_buffer("Q", self._basis(device, dtype or torch.float64), persistent=False)
+        self.register_buffer("Q", self._basis(device), persistent=False)
 
-    def _basis(self, device: Any, dtype: torch.dtype) -> Tensor | None:
+    def _basis(self, device: Any) -> Tensor | None:
         sizes = self.kernel_size, self.stride, self.order
-        return None if self.order == 1 else _on(of_taps(*sizes), device, dtype)
+        return None if self.order == 1 else _on(of_taps(*sizes), device)
 
     def _apply(self, fn: Any, recurse: bool = True) -> ToneFreeTaps:
         super()._apply(fn, recurse)
@@ -106,7 +105,7 @@ class ToneFreeRows(nn.Module):
         Order of the channels, as for `torchparity.nn.PixelShuffle1d`.
     dilation : int
         d.
-    device, dtype : torch.device, torch.dtype, optional
+    device : torch.device, optional
         Of Q.
 
     Attributes
@@ -136,18 +135,17 @@ class ToneFreeRows(nn.Module):
         channels: str = "crd",
         dilation: int = 1,
         device: Any = None,
-        dtype: Any = None,
     ) -> None:
         super().__init__()
         self.kernel_size, self.dilation = as_integer("kernel_size", kernel_size, 1), dilation
         self.upscale_factor = as_integer("upscale_factor", upscale_factor, 2)
         self.channels = as_choice("channels", channels, ORDERS)
         self.order = checked_order(kernel_size * upscale_factor, upscale_factor, order)
-        self.register_buffer("Q", self._basis(device, dtype or torch.float64), persistent=False)
+        self.register_buffer("Q", self._basis(device), persistent=False)
 
-    def _basis(self, device: Any, dtype: torch.dtype) -> Tensor | None:
+    def _basis(self, device: Any) -> Tensor | None:
         sizes = self.kernel_size, self.upscale_factor, self.order, self.dilation
-        return None if self.order == 1 else _on(of_rows(*sizes), device, dtype)
+        return None if self.order == 1 else _on(of_rows(*sizes), device)
 
     def _apply(self, fn: Any, recurse: bool = True) -> ToneFreeRows:
         super()._apply(fn, recurse)
@@ -236,10 +234,9 @@ def equal_gains(h: Tensor, K: int, s: int) -> Tensor:
 
 
 def without(h: Tensor, Q: Tensor) -> Tensor:
-    """Return ``h − (hQᵀ)Q`` for taps (..., K), in their own precision under autocast too."""
-    Q = Q.to(h.dtype)
-    with _no_autocast(h):
-        return h - (h @ Q.mT) @ Q
+    """Return ``h − (hQᵀ)Q`` for taps (..., K), in double precision: autocast and TF32 would round these products."""
+    wide = h.double()
+    return wide - (wide @ Q.mT) @ Q
 
 
 def widened(h: Tensor) -> Tensor:
@@ -258,15 +255,11 @@ def ungrouped(groups: Tensor, channels: str) -> Tensor:
     return (groups if channels == "crd" else groups.transpose(0, 1)).flatten(0, 1)
 
 
-def _no_autocast(h: Tensor) -> AbstractContextManager[Any]:
-    return nullcontext() if h.is_meta else torch.autocast(h.device.type, enabled=False)
-
-
-def _on(Q: Array, device: Any, dtype: torch.dtype) -> Tensor:
-    return torch.from_numpy(Q.copy()).to(device=device, dtype=torch.promote_types(dtype, torch.float32))
+def _on(Q: Array, device: Any) -> Tensor:
+    return torch.from_numpy(Q.copy()).to(device)
 
 
 def _anew(module: Any) -> None:
     """Compute Q anew where a module has been moved to: a meta device held nothing, and half precision too little."""
     if module.Q is not None:
-        module.Q = module._basis(module.Q.device, module.Q.dtype)
+        module.Q = module._basis(module.Q.device)

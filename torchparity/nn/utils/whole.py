@@ -146,11 +146,19 @@ def project_(model: nn.Module, order: int = 1, inputs: Any = None) -> ToneFreeRe
 
     Examples
     --------
-    >>> up = nn.ConvTranspose1d(1, 1, 8, 4, bias=False)
-    >>> print(project_(nn.Sequential(up)))
+    >>> _ = torch.manual_seed(0)
+    >>> net = nn.Sequential(nn.ConvTranspose1d(1, 4, 8, 4), nn.Tanh(), nn.ConvTranspose1d(4, 1, 4, 2))
+    >>> optimizer = torch.optim.Adam(net.parameters(), 1e-2)
+    >>> for _ in range(5):
+    ...     optimizer.zero_grad()
+    ...     (net(torch.randn(2, 1, 16)) - 1).square().mean().backward()
+    ...     optimizer.step()
+    ...     report = project_(net)
+    >>> print(report)
     tone-free: 0 ×4, order 1
-    >>> gains = up.weight.detach().unflatten(-1, (2, 4)).sum(-2)
-    >>> torch.allclose(gains, gains[..., :1])
+    tone-free: 2 ×2, order 1
+    >>> y = net(torch.ones(1, 1, 16)).detach()[..., 20:-20]
+    >>> torch.allclose(y, y[..., :1])
     True
     """
     _check_there(model)
