@@ -50,8 +50,8 @@ class Remaining:
     Examples
     --------
     >>> found = remaining_lines(Drawn("convt", 64, 32, 16, 8, bias=0), Pointwise("relu"), Source(64, covariance=(1.0,)))
-    >>> found.wide[1:].max() <= 1e-30, [round(level, 1) for level in found.db[1:]]
-    (True, [-34.9, -34.9, -34.9, -34.9])
+    >>> bool(found.wide[1:].max() <= 1e-30), [round(level, 1) for level in found.db[1:]]
+    (True, [-32.7, -32.7, -32.7, -32.7])
     """
 
     variances: Array
@@ -65,8 +65,9 @@ class Remaining:
 
     @property
     def db(self) -> tuple[float, ...]:
-        """The same in dB re DC."""
-        return tuple(float(10 * np.log10(power)) for power in self.lines / self.lines[0])
+        """The same in dB re DC; −inf where no draw has any, as of s taps."""
+        with np.errstate(divide="ignore"):
+            return tuple(float(level) for level in 10 * np.log10(self.lines / self.lines[0]))
 
 
 def phase_variances(taps: int, factor: int, *, order: int = 1, covariance: Sequence[Any] = (1,)) -> Array:
@@ -95,9 +96,9 @@ def phase_variances(taps: int, factor: int, *, order: int = 1, covariance: Seque
     Examples
     --------
     >>> [str(v) for v in phase_variances(8, 4)], [str(v) for v in phase_variances(7, 4)]
-    (['5/4', '5/4', '5/4', '5/4'], ['8/7', '8/7', '8/7', '4/7'])
+    (['5/4', '5/4', '5/4', '5/4'], ['6/5', '6/5', '6/5', '2/5'])
     >>> [str(v) for v in phase_variances(8, 4, order=2)]
-    ['4/7', '3/7', '3/7', '4/7']
+    ['23/42', '19/42', '19/42', '23/42']
     """
     P, R = projector(taps, factor, order=order), _toeplitz(taps, factor, covariance)
     return frozen(np.array([(P * R)[r::factor, r::factor].sum() for r in range(factor)]))
@@ -130,8 +131,8 @@ def remaining_lines(layer: Drawn, stage: Pointwise, source: Source, *, order: in
     >>> layer, noise = Drawn("convt", 64, 32, 8, factor=4, bias=0), Source(64, covariance=(1.0,))
     >>> for p in (1, 2):
     ...     print(p, [round(level, 1) for level in remaining_lines(layer, Pointwise("relu"), noise, order=p).db])
-    1 [0.0, -35.1, -35.1]
-    2 [0.0, -25.4, -25.7]
+    1 [0.0, -30.6, -30.6]
+    2 [0.0, -28.4, -38.9]
     """
     _check(layer, stage, source)
     K, s, C = layer.length, layer.factor, layer.width

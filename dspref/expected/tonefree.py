@@ -106,8 +106,8 @@ def tone_free_network(steps: Network | Iterable[Step], *, order: int = 1) -> Net
     >>> for net in (steps, tone_free_network(steps)):
     ...     found = expected_spectrum(net, Source(80, constant=1.0))
     ...     print([comb.db and round(comb.db, 1) for comb in found.combs if comb.power > 1e-30])
-    [-22.3, -33.6]
-    [-22.3]
+    [-13.7, -15.0]
+    [-11.7]
     """
     return Network(tuple(_replaced(network(steps), order)))
 
