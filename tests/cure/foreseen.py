@@ -8,14 +8,14 @@ The decoder is read by `torchparity.walked`, its transposed convolutions are mad
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import nn
 
 from dspref.arrays import Array
-from dspref.expected import Expected, Source, forecast, tone_free_network
+from dspref.expected import Expected, Fixed, Network, Source, Unknown, forecast, tone_free_network
 from dspref.spectrum.measure import RING, SEVEN_TERMS
 from tests.cure.measured import bins, places
 from tests.cure.subjects import Plain, Subject, drawn
@@ -31,13 +31,16 @@ class Foreseen:
 
     Attributes
     ----------
-    means : tuple of float or None
-        dB, as `tests.cure.measured.Lines.mean`; None where that is below the rounding of the theory.
+    noise : tuple of float
+        Power of the noise in the bins of the lines over the floor around, the mean over lines.
+    line : tuple of float or None
+        That of the lines themselves; None where it is below the rounding of the theory.
     why : str
-        Why nothing is; "" where something is.
+        Why nothing is predicted, or what is left out; "" where all is told.
     """
 
-    means: tuple[float | None, ...]
+    noise: tuple[float, ...]
+    line: tuple[float | None, ...]
     why: str = ""
 
 
@@ -45,23 +48,31 @@ def foreseen(subject: Subject, make: Callable[[], nn.Module]) -> Foreseen:
     """Return what theory says of a cured decoder that `make` draws."""
     torch.manual_seed(0)
     found = walked(Plain(subject.row, drawn(make)), channels=subject.row.channels)
-    source = Source(subject.row.channels, covariance=(subject.scale**2,))
-    told = forecast(tone_free_network(found.network), source)
+    unknown = [node.name for node in found.network if isinstance(node.op, Unknown)]
+    told = forecast(tone_free_network(_without(found.network)), Source(subject.row.channels, covariance=(1.0,)))
     if told.expected is None:
-        return Foreseen((), f"{told.not_predicted[0].where}: {told.not_predicted[0].what}")
+        return Foreseen((), (), f"{told.not_predicted[0].where}: {told.not_predicted[0].what}")
     x = told.expected
-    strongest = max(x.line(k) for k in range(subject.row.period))
-    least = 10 ** (-ROUNDING_DB / 10) * strongest
-    return Foreseen(tuple(_mean(x, own, subject, least) for own in places(subject.row)))
+    least = 10 ** (-ROUNDING_DB / 10) * max(x.line(k) for k in range(subject.row.period))
+    both = [_ratios(x, own, subject, least) for own in places(subject.row)]
+    why = f"without what is not covered: {', '.join(unknown)}" if unknown else ""
+    return Foreseen(tuple(noise for noise, _ in both), tuple(line for _, line in both), why)
 
 
-def _mean(x: Expected, own: tuple[int, ...], subject: Subject, least: float) -> float | None:
-    lines = np.array([x.line(k) for k in own])
-    if lines.max() < least:
-        return None
+def _without(net: Network) -> Network:
+    """Return a network with silence in place of what theory does not cover: an LSTM, which a skip goes around."""
+    silence = Fixed(np.zeros(1))
+    nodes = (replace(n, op=silence, inputs=n.inputs[:1]) if isinstance(n.op, Unknown) else n for n in net)
+    return Network(tuple(nodes))
+
+
+def _ratios(x: Expected, own: tuple[int, ...], subject: Subject, least: float) -> tuple[float, float | None]:
+    """Return noise and lines in the bins of the lines over their floors."""
     N, P = bins(subject.row), subject.row.period
-    own_noise, floor = np.array([_bin(x, k / P, N) for k in own]).T
-    return float(10 * np.log10(((np.maximum(lines, 0) + own_noise) / floor).mean()))
+    lines = np.array([x.line(k) for k in own])
+    noise, floor = np.array([_bin(x, k / P, N) for k in own]).T
+    line = None if lines.max() < least else float((np.maximum(lines, 0) / floor).mean())
+    return float((noise / floor).mean()), line
 
 
 def _bin(x: Expected, nu: float, N: int) -> tuple[float, float]:

@@ -17,7 +17,7 @@ from torch import nn
 from dspref.arrays import Array
 from dspref.lines import tone_lines
 from dspref.spec import parse
-from dspref.spectrum import average_spectrum
+from dspref.spectrum import AverageSpectrum, average_spectrum
 from tests.cure.subjects import Subject
 from tests.zoo.measured import noise, respond, steps
 from tests.zoo.row import Row
@@ -46,11 +46,15 @@ class Lines:
         Its k, of k/P cycles per sample.
     mean : float
         dB: of the ratios of powers in the bins to their floors, the mean over lines. Noise alone has 0.
+    outside : float
+        dB over the noise outside the notch, the strongest again: over the median of all bins that are nearer to this
+        line than to others.
     """
 
     strongest: float
     at: int
     mean: float
+    outside: float
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,7 @@ def seen(subject: Subject, module: nn.Module, seed: int) -> Seen:
     flat, periods = flatness(respond(row, module, ones(row)), row.period)
     N = bins(row)
     samples = N * (SEGMENTS + 3) // 4 + 2 * MARGIN * row.period
-    x = subject.scale * noise(row, -(-samples // int(row.factor)), seed).double()
+    x = noise(row, -(-samples // int(row.factor)), seed).double()
     y = respond(row, module, x)[..., MARGIN * row.period :][..., : N * (SEGMENTS + 3) // 4]
     return Seen(flat, periods, heights(y, row, places(row)))
 
@@ -120,7 +124,16 @@ def heights(y: Array, row: Row, owned: Sequence[Sequence[int]]) -> tuple[Lines, 
     spectrum = average_spectrum(y, row.period, bins_per_line=bins(row) // row.period)
     found = []
     for own in owned:
-        over = np.array([spectrum.line(Fraction(k, row.period)).height_db for k in own])
+        measured = [spectrum.line(Fraction(k, row.period)) for k in own]
+        over = np.array([line.height_db for line in measured])
+        apart = [line.level_db - _outside(spectrum, k) for line, k in zip(measured, own, strict=True)]
         mean = float(10 * np.log10((10 ** (over / 10)).mean()))
-        found.append(Lines(float(over.max()), own[int(over.argmax())], mean))
+        found.append(Lines(float(over.max()), own[int(over.argmax())], mean, max(apart)))
     return tuple(found)
+
+
+def _outside(spectrum: AverageSpectrum, k: int) -> float:
+    """Return the median around a line, in dB, of all bins that are nearer to it than to others."""
+    half = spectrum.N // spectrum.period // 2
+    middle = k * 2 * half
+    return float(10 * np.log10(np.median(spectrum.power[middle - half : middle + half + 1])))

@@ -10,7 +10,6 @@ from importlib.metadata import version
 import torch
 from torch import Tensor, nn
 
-from tests.zoo import makers
 from tests.zoo.row import Row
 from tests.zoo.standin import torchaudio
 from tests.zoo.table import HIFIGAN, ZOO
@@ -26,8 +25,6 @@ class Subject:
     name : str
     row : Row
         What it is.
-    noise_db : float
-        Of the noise, re a variance of 1.
     settles : str
         Why the response to a constant becomes steady only in the limit; "" where it does behind the borders.
     wide : callable, optional
@@ -36,14 +33,8 @@ class Subject:
 
     name: str
     row: Row
-    noise_db: float = 0.0
     settles: str = ""
     wide: Callable[[], nn.Module] | None = None
-
-    @property
-    def scale(self) -> float:
-        """Standard deviation of the noise."""
-        return float(10 ** (self.noise_db / 20))
 
 
 def wide_speecht5() -> nn.Module:
@@ -77,7 +68,6 @@ def _of(name: str) -> Row:
 
 SUBJECTS = (
     Subject("MelGAN", MELGAN),
-    Subject("MelGAN, louder noise", MELGAN, noise_db=40.0),
     Subject("SpeechT5's HiFi-GAN", _of("transformers SpeechT5 HiFi-GAN"), wide=wide_speecht5),
     Subject("VITS's HiFi-GAN", _of("transformers VITS's HiFi-GAN"), wide=wide_vits),
     Subject("EnCodec 24k", _of("transformers EnCodec 24k"), settles=LSTM),
@@ -89,14 +79,14 @@ SUBJECTS = (
 def made(subject: Subject, seed: int) -> nn.Module:
     """Return the decoder with the weights of a seed, in double precision."""
     torch.manual_seed(seed)
-    return drawn(subject.row.make)
+    return drawn(subject.row.make).double()
 
 
 def drawn(make: Callable[[], nn.Module]) -> nn.Module:
-    """Make a decoder, in double precision; what its package warns of in its own code is not ours."""
+    """Make a decoder; what its package warns of in its own code is not ours."""
     with warnings.catch_warnings(), torchaudio():
         warnings.simplefilter("ignore")
-        return make().double()
+        return make()
 
 
 class Plain(nn.Module):
@@ -110,5 +100,3 @@ class Plain(nn.Module):
         """Return the waveform."""
         return self.row.waveform(self.module(*self.row.arguments(x)))
 
-
-__all__ = ["SUBJECTS", "Plain", "Subject", "drawn", "made", "makers"]
