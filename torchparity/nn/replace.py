@@ -156,18 +156,18 @@ def _check_some(found: Sequence[Site], left: Sequence[tuple[str, str]]) -> None:
 
 def _twins(model: nn.Module, due: Sequence[Site], kind: str, seen: Rehearsal | None) -> list[Twin]:
     """Return what is to replace what; refuse all if one is refused."""
-    made, refused = [], []
+    made, refused = [], dict[str, list[str]]()
     for site in due:
         try:
             check_ties(model, site)
             _check_read(site, seen)
             made.append(twin(site, kind))
         except (ValueError, TypeError) as error:
-            refused.append(f"{site.name or 'the model'}: {error}")
+            refused.setdefault(str(error), []).append(site.name or "the model")
     if refused:
-        got = f"{len(refused)} of {len(due)} that cannot be ({' '.join(refused)})"
+        got = " ".join(f"{', '.join(names)}: {why}" for why, names in refused.items())
         hint = "replace in the parts that can be, one by one"
-        raise ValueError(complaint(f"layers to replace by {kind}", got, "layers that all can be", hint))
+        raise ValueError(complaint(f"layers to replace by {kind}", f"some that cannot be: {got}", "all can be", hint))
     return made
 
 
