@@ -191,7 +191,7 @@ def _sources(m: Any, name: str) -> Iterator[nn.Parameter]:
 
 def _ends(ends: tuple[int, ...]) -> Iterator[str]:
     if any(ends):
-        yield f"other outputs at the borders, the first {ends[0]} and the last {ends[1]}: ends are held"
+        yield f"the first {ends[0]} and the last {ends[1]} outputs differ: an interpolation has ends of its own"
 
 
 def _biases(error: float) -> Iterator[str]:
