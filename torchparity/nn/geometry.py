@@ -5,15 +5,17 @@
 
 An output is *inner* if all its taps fall into u itself, and its phases are then those of one kernel:
 
-    y[first + tL + r] = Σ_q (Σ_k w[k] C[k, r, q]) x̂[t + q],   C[k, r, q] = h[first − p + offset + r + kd − qL]
+    y[first − s + tL + r] = Σ_q (Σ_k w[k] C[k, r, q]) x̂[t + q],   C[k, r, q] = h[first − s − p + offset + r + kd − qL]
 
-Where ũ is what interpolation makes of an extended x, every output is (`Geometry.commutes`).
+Blocks of L outputs begin s samples before the first, where this makes the range of q, which all phases share, shortest:
+interpolation by 2 and three taps with p = 1 look at three samples of x from s = 0, and at two from s = 1. Where ũ is what interpolation makes of an extended x, every output is (`Geometry.commutes`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -136,17 +138,25 @@ class Geometry:
         """Inner outputs less LT."""
         return self.interpolation.excess + sum(self.pads) - self.reach - sum(self.outer)
 
+    @cached_property
+    def lead(self) -> int:
+        """The least s of those that make the range of q shortest."""
+        return min(range(self.factor), key=lambda s: self._span(s)[1] - self._span(s)[0])
+
     @property
     def span(self) -> tuple[int, int]:
-        """Least and greatest q, and of x̂ nothing else is asked: ``t + q`` for 0 ≤ t < T + ⌈surplus/L⌉."""
-        L, i = self.factor, self.interpolation
-        return -((len(i.taps) - 1 - self._shift) // L), (self._shift + L - 1 + self.reach) // L
+        """Least and greatest q."""
+        return self._span(self.lead)
 
     @property
     def extended(self) -> tuple[int, int]:
-        """Samples by which x̂ is longer than x at both ends; negative where it is shorter."""
+        """Samples by which x̂ is longer than x at both ends, for one block more if s > 0; negative where shorter."""
         least, most = self.span
-        return -least, -(-self.surplus // self.factor) + most
+        return -least, -(-self.surplus // self.factor) + (self.lead > 0) + most
+
+    def _span(self, s: int) -> tuple[int, int]:
+        L, shift = self.factor, self._shift - s
+        return -((len(self.interpolation.taps) - 1 - shift) // L), (shift + L - 1 + self.reach) // L
 
     @property
     def _shift(self) -> int:
@@ -159,7 +169,7 @@ class Geometry:
         for k in range(self.length):
             for r in range(L):
                 for q in range(least, most + 1):
-                    n = self._shift + r + k * self.dilation - q * L
+                    n = self._shift - self.lead + r + k * self.dilation - q * L
                     if 0 <= n < len(h):
                         C[k, r, q - least] = h[n]
         return C

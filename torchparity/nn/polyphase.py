@@ -39,11 +39,11 @@ def polyphase(x: Tensor, w: Tensor, bias: Tensor | None, C: Tensor, g: Geometry,
     -------
     Tensor (batch, out, L·(time + ⌈surplus/L⌉))
     """
-    x, padding = _extended(x, g)
     with _as_given(x.device.type):
+        x, padding = _extended(x, g)
         if torch.compiler.is_compiling() or torch.jit.is_tracing():
-            return interleaved(phases(x, w, bias, C, padding, groups))
-        y: Tensor = _Polyphase.apply(x, w, bias, C, padding, groups)  # type: ignore[no-untyped-call]
+            return interleaved(phases(x, w, bias, C, padding, groups), g.lead)
+        y: Tensor = _Polyphase.apply(x, w, bias, C, padding, groups, g.lead)  # type: ignore[no-untyped-call]
         return y
 
 
@@ -58,10 +58,10 @@ def _extended(x: Tensor, g: Geometry) -> tuple[Tensor, int]:
     if g.extension == "zeros":
         both = max(min(left, right), 0)
         return extended(x, left - both, right - both, "zeros"), both
-    due = right
-    if g.extension == "circular":  # of a block that is not whole, no more than there is
-        due = min(right, -(-max(g.pads[1], 0) // g.factor))
-    return extended(extended(x, left, due, g.extension), 0, right - due, "zeros"), 0
+    before, behind = left, right
+    if g.extension == "circular":  # of blocks that are not whole, no more than there is
+        before, behind = (min(n, -(-max(p, 0) // g.factor)) for n, p in zip(g.extended, g.pads, strict=True))
+    return extended(extended(x, before, behind, g.extension), left - before, right - behind, "zeros"), 0
 
 
 def composed(w: Tensor, C: Tensor, dtype: torch.dtype) -> Tensor:
@@ -84,9 +84,17 @@ def phases(x: Tensor, w: Tensor, bias: Tensor | None, C: Tensor, padding: int, g
     return y.unflatten(1, (-1, L)).transpose(2, 3)
 
 
-def interleaved(z: Tensor) -> Tensor:
-    """Return phases (batch, out, time', L) one after the other in time."""
-    return z.flatten(2)
+def interleaved(z: Tensor, s: int) -> Tensor:
+    """Return phases (batch, out, time', L) one after the other in time, from sample s of the first block on.
+
+    So that blocks stay whole, the s last samples of the last one are left out.
+    """
+    return (torch.cat([z[:, :, :-1, s:], z[:, :, 1:, :s]], -1) if s else z).flatten(2)
+
+
+def separated(y: Tensor, L: int, s: int) -> Tensor:
+    """Return (batch, out·L, time'), of which phases are interleaved to y: the adjoint of `interleaved`."""
+    return (F.pad(y, (s, L - s)) if s else y).unflatten(2, (-1, L)).transpose(2, 3).flatten(1, 2)
 
 
 class _Polyphase(torch.autograd.Function):
@@ -100,15 +108,15 @@ class _Polyphase(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(x: Tensor, w: Tensor, bias: Tensor | None, C: Tensor, padding: int, groups: int) -> Tensor:
+    def forward(x: Tensor, w: Tensor, bias: Tensor | None, C: Tensor, padding: int, groups: int, s: int) -> Tensor:
         W, y = w.numel() * C[0].numel() // C.shape[0], len(x) * len(w) * C.shape[1] * x.shape[-1]
         parts = _channels(x, len(w), groups, 2 * W + y, x.numel() + y)
         made = [phases(x, w[o], None if bias is None else bias[o], C, padding, groups) for o in parts]
-        return interleaved(torch.cat(made, 1) if len(made) > 1 else made[0])
+        return interleaved(torch.cat(made, 1) if len(made) > 1 else made[0], s)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        x, w, bias, C, ctx.padding, ctx.groups = inputs
+        x, w, bias, C, ctx.padding, ctx.groups, ctx.lead = inputs
         ctx.bias_dtype = None if bias is None else bias.dtype
         ctx.save_for_backward(x, w, C)
         ctx.save_for_forward(x, w, C)
@@ -124,7 +132,7 @@ class _Polyphase(torch.autograd.Function):
             dx = part if dx is None else dx + part
             dw.append(decomposed(dW, C, w.dtype) if by_w else None)
         dw = (torch.cat(dw) if len(dw) > 1 else dw[0]) if by_w else None
-        return dx, dw, g.sum((0, 2)).to(ctx.bias_dtype) if by_bias else None, None, None, None
+        return dx, dw, g.sum((0, 2)).to(ctx.bias_dtype) if by_bias else None, None, None, None, None
 
     @staticmethod
     def jvp(ctx: Any, dx: Any, dw: Any, db: Any, *_: Any) -> Tensor:  # type: ignore[override]
@@ -132,12 +140,12 @@ class _Polyphase(torch.autograd.Function):
         moved = [phases(a, b, None, C, ctx.padding, ctx.groups) for a, b in ((dx, w), (x, dw)) if None not in (a, b)]
         if db is not None:
             moved.append(db.to(x.dtype)[:, None, None].expand(*moved[0].shape))
-        return interleaved(sum(moved[1:], moved[0]))
+        return interleaved(sum(moved[1:], moved[0]), ctx.lead)
 
 
 def _adjoint(g: Tensor, x: Tensor, W: Tensor, C: Tensor, ctx: Any, wanted: tuple[bool, bool]) -> tuple[Any, Any]:
     """Return the gradients by x and by W, of that (batch, out, time'·L) by y."""
-    low = g.unflatten(2, (-1, C.shape[1])).transpose(2, 3).flatten(1, 2)
+    low = separated(g, C.shape[1], ctx.lead)
     args = ([1], [ctx.padding], [1], False, [0], ctx.groups, [*wanted, False])
     dx, dW, _ = torch.ops.aten.convolution_backward(low, x, W, None, *args)
     return dx, dW
