@@ -59,7 +59,7 @@ class Form:
 def of_transposed(m: nn.ConvTranspose1d, weight: Tensor, bias: Tensor | None) -> Form:
     """Return the form of a transposed convolution with a weight (in, out/groups, K)."""
     s, p, d, groups = m.stride[0], int(m.padding[0]), m.dilation[0], m.groups
-    w = weight.unflatten(0, (groups, -1)).transpose(1, 2).flatten(0, 1)
+    w = torch.unflatten(weight, 0, (groups, -1)).transpose(1, 2).flatten(0, 1)
     h = stuffed(w, d)
     return Form(s, h, p, h.shape[-1] - s - 2 * p + m.output_padding[0], groups, _column(bias))
 
@@ -86,7 +86,7 @@ def of_two_layers(
     """Return the form of an interpolation and a convolution with a weight (out, in/groups, K), and zeros around."""
     w = stuffed(weight.flip(-1), dilation)
     D = w.shape[-1] - 1
-    h = convolved(torch.tensor(g.h.astype(float)), w)
+    h = convolved(torch.from_numpy(g.h.astype(float)), w)
     before, behind = g.offset, len(g.h) - g.offset - g.L - g.excess  # how far g reaches beyond the ends of u
     held = (max(0, behind + g.excess), max(0, before + g.excess)) if g.border == "replicate" else (0, 0)
     ends = [max(0, p + n) if n or out > 0 else 0 for p, n, out in zip(pads, held, (before, behind), strict=True)]
@@ -131,7 +131,7 @@ def _column(bias: Tensor | None) -> Tensor | None:
 
 def _by_phase(w: Tensor, s: int, order: str) -> Tensor:
     """Return (out, s, …) from rows cs + r, or r·out + c."""
-    return w.unflatten(0, (-1, s)) if order == "crd" else w.unflatten(0, (s, -1)).transpose(0, 1)
+    return torch.unflatten(w, 0, (-1, s)) if order == "crd" else torch.unflatten(w, 0, (s, -1)).transpose(0, 1)
 
 
 def _unfilled(h: Tensor) -> tuple[Tensor, int]:
@@ -142,7 +142,7 @@ def _unfilled(h: Tensor) -> tuple[Tensor, int]:
 
 def _dense(w: Tensor, groups: int) -> Tensor:
     """Return (out, in, K) from (out, in/groups, K): zeros between groups."""
-    parts = w.unflatten(0, (groups, -1))
+    parts = torch.unflatten(w, 0, (groups, -1))
     return torch.cat([F.pad(p, (0, 0, g * w.shape[1], (groups - 1 - g) * w.shape[1])) for g, p in enumerate(parts)])
 
 

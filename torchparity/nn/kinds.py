@@ -34,7 +34,7 @@ def as_transposed(form: Form) -> tuple[nn.Module, Tensor, Tensor | None]:
     made = nn.ConvTranspose1d(
         inner * form.groups, out, N, s, p, min(more, s - 1), form.groups, form.bias is not None, device="meta"
     )
-    return made, h.unflatten(0, (form.groups, -1)).transpose(1, 2).flatten(0, 1), _one_bias(form)
+    return made, torch.unflatten(h, 0, (form.groups, -1)).transpose(1, 2).flatten(0, 1), _one_bias(form)
 
 
 def as_subpixel(form: Form) -> tuple[nn.Module, Tensor, Tensor | None]:
@@ -52,7 +52,7 @@ def as_subpixel(form: Form) -> tuple[nn.Module, Tensor, Tensor | None]:
     P = max(-least, more + most, 0)
     K, front = 2 * P - more + 1, (P - more) * s - form.offset
     h = F.pad(form.h, (front, K * s - N - front))
-    w = h.unflatten(-1, (K, s)).flip(-2).permute(0, 3, 1, 2).flatten(0, 1)
+    w = torch.unflatten(h, -1, (K, s)).flip(-2).permute(0, 3, 1, 2).flatten(0, 1)
     made = SubpixelConv1d(
         w.shape[1] * form.groups, len(h), K, s, P, 1, form.groups, form.bias is not None, device="meta"
     )
@@ -69,7 +69,7 @@ def as_linear(form: Form) -> tuple[nn.Module, Tensor, Tensor | None]:
     """Return `LinearConv1d` on the meta device, and the weight and bias of the best fit."""
     K, g = _fitted_length(form), Linear(form.s).normal
     h = F.pad(form.h, (g.offset, len(g.h) - form.s - g.offset))  # as long as g ∗ w̃, and g's offset earlier
-    return _fused(LinearConv1d, form, deconvolved(h, torch.tensor(g.h.astype(float)), K))
+    return _fused(LinearConv1d, form, deconvolved(h, torch.from_numpy(g.h.astype(float)), K))
 
 
 KINDS: Mapping[str, Callable[[Form], tuple[nn.Module, Tensor, Tensor | None]]] = {
@@ -89,13 +89,13 @@ def unboxed(h: Tensor, s: int, K: int) -> Tensor:
     >>> unboxed(torch.tensor([1.0, 3.0, 5.0, 3.0]), 2, 3)
     tensor([1., 2., 3.])
     """
-    N, phase = h.shape[-1], torch.arange(h.shape[-1]) % s
+    N, phase = h.shape[-1], torch.arange(h.shape[-1], device=h.device) % s
     n = torch.bincount(phase, minlength=s).to(h)
-    gains = torch.zeros(*h.shape[:-1], s, dtype=h.dtype).index_add_(-1, phase, h)
+    gains = h.new_zeros(*h.shape[:-1], s).index_add_(-1, phase, h)
     G = (gains / n).sum(-1, keepdim=True) / (1 / n).sum()
     free = h - ((gains - G) / n)[..., phase]
     steps = F.pad(free.diff(dim=-1, prepend=torch.zeros_like(h[..., :1])), (0, -N % s))
-    return steps.unflatten(-1, (-1, s)).cumsum(-2).flatten(-2)[..., :K]
+    return torch.unflatten(steps, -1, (-1, s)).cumsum(-2).flatten(-2)[..., :K]
 
 
 def deconvolved(h: Tensor, g: Tensor, K: int) -> Tensor:
@@ -103,11 +103,11 @@ def deconvolved(h: Tensor, g: Tensor, K: int) -> Tensor:
 
     Examples
     --------
-    >>> deconvolved(torch.tensor([1.0, 3.0, 2.0]).double(), torch.tensor([1.0, 2.0]).double(), 2)
-    tensor([1., 1.], dtype=torch.float64)
+    >>> deconvolved(torch.tensor([1.0, 3.0, 2.0]), torch.tensor([1.0, 2.0]), 2).round(decimals=4)
+    tensor([1., 1.])
     """
     shifts = torch.stack([F.pad(g, (k, K - 1 - k)) for k in range(K)], -1)
-    w = torch.linalg.lstsq(shifts, h.reshape(-1, h.shape[-1]).T).solution
+    w: Tensor = torch.linalg.lstsq(shifts, h.reshape(-1, h.shape[-1]).T).solution
     return w.T.reshape(*h.shape[:-1], K)
 
 
@@ -124,7 +124,7 @@ def misfit(form: Form, other: Form) -> tuple[float, float]:
     first = max(form.offset, other.offset)
     last = max(form.length - form.offset, other.length - other.offset)
     h, ĥ = (F.pad(f.h, (first - f.offset, last - f.length + f.offset)) for f in (form, other))
-    none = torch.zeros(1, 1, dtype=h.dtype)
+    none = h.new_zeros(1, 1)
     b, b̂ = (none if f.bias is None else f.bias.expand(-1, f.s) for f in (form, other))
     return _relative(h, ĥ), _relative(b, b̂)
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
 from dspref.arrays import NotAnalysable, complaint
+from torchparity.adapt import LAYOUTS
 from torchparity.copies import Copies, dice_kept
 from torchparity.followed import Record, follow
 from torchparity.nn.sites import ALONE, INTERPOLATIONS
@@ -64,16 +65,16 @@ def rehearsed(model: nn.Module, inputs: Any) -> Rehearsal | None:
     NotAnalysable
         If the forward does not run on the inputs that are given.
     """
-    args = _arguments(model, inputs)
-    if args is None:
+    errors = []
+    for args in _arguments(model, inputs):
+        try:
+            return _run(model, args)
+        except Exception as error:  # whatever a stranger's forward raises
+            errors.append(error)
+    if inputs is None:
         return None
-    try:
-        return _run(model, args)
-    except Exception as error:
-        if inputs is None:
-            return None
-        got = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        raise NotAnalysable(complaint("forward", got, "inputs that the model takes")) from error
+    got = f"{type(errors[0]).__name__}: {' '.join(str(errors[0]).split())[:200]}"
+    raise NotAnalysable(complaint("forward", got, "inputs that the model takes")) from errors[0]
 
 
 def again(model: nn.Module, args: tuple[Any, ...], change: Callable[[nn.Module], None]) -> Shapes:
@@ -92,15 +93,17 @@ def again(model: nn.Module, args: tuple[Any, ...], change: Callable[[nn.Module],
         raise ValueError(complaint("model with new layers", got, "a forward that runs as before", hint)) from error
 
 
-def _arguments(model: nn.Module, inputs: Any) -> tuple[Any, ...] | None:
+def _arguments(model: nn.Module, inputs: Any) -> Iterator[tuple[Any, ...]]:
+    """Yield the arguments that are given; else zeros in each layout that is in use, if the channels are known."""
     if inputs is not None:
         given = inputs(LENGTH) if callable(inputs) else inputs
-        return tuple(given) if isinstance(given, (tuple, list)) else (given,)
+        yield tuple(given) if isinstance(given, (tuple, list)) else (given,)
+        return
     channels = next((c for m in model.modules() if isinstance(c := getattr(m, "in_channels", None), int)), None)
     like = next((p for p in model.parameters() if p.is_floating_point()), None)
-    if channels is None or like is None:
-        return None
-    return (torch.zeros(1, channels, LENGTH, dtype=like.dtype, device=like.device),)
+    if channels is not None and like is not None:
+        x = torch.zeros(1, channels, LENGTH, dtype=like.dtype, device=like.device)
+        yield from ((layout(x),) for layout in LAYOUTS.values())
 
 
 def _run(model: nn.Module, args: tuple[Any, ...], change: Callable[[nn.Module], None] | None = None) -> Rehearsal:

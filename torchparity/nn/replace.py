@@ -71,14 +71,18 @@ class ReplaceReport:
         cells = [head, *((r.name, r.old, r.new, f"{r.error:.2g}") for r in self.rows)]
         widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
         lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells]
-        told: dict[str, list[str]] = {}
-        for row in self.rows:
-            for note in filter(None, row.note.split("; ")):
-                told.setdefault(note, []).append(row.name)
-        notes = [f"{', '.join(names)}: {note}" for note, names in told.items()]
-        left = [f"left as it is: {name}: {why}" for name, why in self.kept]
+        notes = _by_words([(row.name, note) for row in self.rows for note in row.note.split("; ") if note])
+        left = [f"left as it is: {words}" for words in _by_words(self.kept)]
         unseen = [] if self.checked else ["the model was not run: give inputs= to have all its lengths checked"]
         return "\n".join([*(lines if self.rows else ["nothing was replaced"]), *notes, *left, *unseen])
+
+
+def _by_words(said: Sequence[tuple[str, str]]) -> list[str]:
+    """Return what is said of layers, once of all of which it is said."""
+    names: dict[str, list[str]] = {}
+    for name, words in said:
+        names.setdefault(words, []).append(name)
+    return [f"{', '.join(each)}: {words}" for words, each in names.items()]
 
 
 def replace_upsampling(model: nn.Module, kind: str, *, inputs: Any = None) -> ReplaceReport:
@@ -108,7 +112,7 @@ def replace_upsampling(model: nn.Module, kind: str, *, inputs: Any = None) -> Re
     kind : {'nearest', 'linear', 'subpixel', 'transposed'}
     inputs : tensor, tuple or function, optional
         An example of the arguments of its forward, or what makes them for a length. By default
-        (1, channels, 32) is tried, of the channels that the first layer takes.
+        zeros (1, channels, 32) are tried, of the channels that the first layer takes, and other layouts of these.
 
     Returns
     -------
@@ -156,18 +160,18 @@ def _check_some(found: Sequence[Site], left: Sequence[tuple[str, str]]) -> None:
 
 def _twins(model: nn.Module, due: Sequence[Site], kind: str, seen: Rehearsal | None) -> list[Twin]:
     """Return what is to replace what; refuse all if one is refused."""
-    made, refused = [], []
+    made, refused = [], dict[str, list[str]]()
     for site in due:
         try:
             check_ties(model, site)
             _check_read(site, seen)
             made.append(twin(site, kind))
         except (ValueError, TypeError) as error:
-            refused.append(f"{site.name or 'the model'}: {error}")
+            refused.setdefault(str(error), []).append(site.name or "the model")
     if refused:
-        got = f"{len(refused)} of {len(due)} that cannot be ({' '.join(refused)})"
+        got = " ".join(f"{', '.join(names)}: {why}" for why, names in refused.items())
         hint = "replace in the parts that can be, one by one"
-        raise ValueError(complaint(f"layers to replace by {kind}", got, "layers that all can be", hint))
+        raise ValueError(complaint(f"layers to replace by {kind}", f"some that cannot be: {got}", "all can be", hint))
     return made
 
 

@@ -73,7 +73,7 @@ class Twin:
 def twin(site: Site, kind: str) -> Twin:
     """Return what takes the place of an upsampling layer; the model is not changed by that."""
     _check(site)
-    if site.family == kind:
+    if site.family == kind and all(_maker(h) in (None, WeightNorm) for h in site.kernel._forward_pre_hooks.values()):
         return Twin(site, _joined(site), note="; ".join(["its parameters are the same ones", *_frozen(site)]))
     parts = {name: _tensor(site.kernel, name) for name in ("weight", "bias")}
     form = site.form(*(None if t is None else t.double().cpu() for t in parts.values()))
@@ -191,7 +191,7 @@ def _sources(m: Any, name: str) -> Iterator[nn.Parameter]:
 
 def _ends(ends: tuple[int, ...]) -> Iterator[str]:
     if any(ends):
-        yield f"other outputs at the borders, the first {ends[0]} and the last {ends[1]}: ends are held"
+        yield f"the first {ends[0]} and the last {ends[1]} outputs differ: an interpolation has ends of its own"
 
 
 def _biases(error: float) -> Iterator[str]:
