@@ -42,7 +42,9 @@ def remaining() -> Drawing:
             seen.append(_line(np.stack([(h[..., r::s] ** 2).sum(axis=(1, 2)) for r in range(s)], axis=-1)))
         curves.append(Curve(f"order {p}", K, np.array(told), joined=True))
         curves.append(Curve(f"order {p}: 400 layers", K, np.array(seen)))
-    return Drawing(f"taps of a tone-free layer x{s} of {C} channels", "line at sr/4 behind relu, dB re DC", tuple(curves))
+    return Drawing(
+        f"taps of a tone-free layer x{s} of {C} channels", "line at sr/4 behind relu, dB re DC", tuple(curves)
+    )
 
 
 def _line(v: Array) -> float:

@@ -134,7 +134,9 @@ def projector(K: int, s: int, *, order: int = 1) -> Array:
     K, s, p = as_integer("taps", K, 1), as_integer("factor", s, 2), as_integer("order", order, 1)
     check_order(K, s, p)
     n = [Fraction(m) for m in range(K)]
-    rows = [[(m % s == r) * n[m] ** j - (m % s == 0) * n[m] ** j for m in range(K)] for j in range(p) for r in range(1, s)]
+    rows = [
+        [(m % s == r) * n[m] ** j - (m % s == 0) * n[m] ** j for m in range(K)] for j in range(p) for r in range(1, s)
+    ]
     A = np.array(rows, object)
     return frozen(np.array([[Fraction(a == b) for b in range(K)] for a in range(K)]) - A.T @ _solved(A @ A.T, A))
 

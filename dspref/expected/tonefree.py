@@ -126,7 +126,9 @@ def _branches(name: str, layer: Drawn, inputs: tuple[str, ...], order: int) -> I
     """Yield the branches and their sum; the bias is added in the first, once."""
     if gcd(layer.dilation, layer.factor) > 1:
         got = f"{layer.dilation}, which has a factor in common with the stride {layer.factor}"
-        raise NotAnalysable(complaint(f"dilation of {name}", got, "one that has none", "else no tone-free taps pass DC"))
+        raise NotAnalysable(
+            complaint(f"dilation of {name}", got, "one that has none", "else no tone-free taps pass DC")
+        )
     ends = list[str]()
     for i, u in enumerate(tone_free_basis(layer.length, layer.factor, order=order)):
         h = np.zeros((layer.length - 1) * layer.dilation + 1)

@@ -99,4 +99,3 @@ class Plain(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return the waveform."""
         return self.row.waveform(self.module(*self.row.arguments(x)))
-
