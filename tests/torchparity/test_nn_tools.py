@@ -82,9 +82,9 @@ def within(module: All, outputs: Any, x: Tensor = X, words: str = "", show: Call
 
 
 FUSED: dict[str, Callable[..., Any]] = {
-    "nearest": lambda *sizes, L, **options: NearestConv1d(*sizes, L, **options),
-    "linear": lambda *sizes, L, **options: LinearConv1d(*sizes, 2 * (L // 2) or 1, **options),
-    "filter": lambda *sizes, L, **options: FilterConv1d(*sizes, L, [1.0, -2.0, 3.0, 2.0], 1, excess=-1, **options),
+    "nearest": lambda i, o, K, L, **options: NearestConv1d(i, o, K, L, **options),
+    "linear": lambda i, o, K, L, **options: LinearConv1d(i, o, K, 2 * (L // 2) or 1, **options),
+    "filter": lambda i, o, K, L, **options: FilterConv1d(i, o, K, L, [1.0, -2.0, 3.0, 2.0], 1, excess=-1, **options),
 }
 UNSTRIDED = [name for name in STRATA["conv"] if "stride" not in name]
 

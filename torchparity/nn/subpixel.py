@@ -175,7 +175,7 @@ class SubpixelConv1d(nn.Module):
             self.dilation,
             self.groups,
             self.bias is not None,
-            self.padding_mode,
+            self.padding_mode,  # type: ignore[arg-type]
             device="meta",
         )
         return nn.Sequential(hand_over(self, conv), PixelShuffle1d(self.upscale_factor, order=self.order))
