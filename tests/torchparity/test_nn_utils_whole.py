@@ -271,7 +271,7 @@ def test_project_is_once_and_leaves_no_trace() -> None:
         rounding = due(layer, UNIT[torch.float64]) * once.abs().sum(-1).max()  # gains are off by less, and so are taps
         assert (weight(layer) - once).abs().max() <= rounding
         assert off(layer) <= due(layer, UNIT[torch.float64])
-    biases = dict(net.named_parameters())["3.conv.bias"].reshape(4, 2)
+    biases = dict(net.named_parameters())["3.bias"].reshape(4, 2)
     assert torch.equal(biases[:, 0], biases[:, 1])
 
 

@@ -45,16 +45,12 @@ def conditions(positions: Array, phases: Array, order: int) -> Array:
 
     It spans ``(1_r − 1_0) tʲ``, with 1_r the indicator of phase r and t the positions, centred and scaled, which
     changes no span. Powers of t would be ill-conditioned: each block is t times the *orthonormal* one before, made
-    orthogonal to all before it.
+    orthogonal to all before it, as Arnoldi's process does.
 
     Parameters
     ----------
     positions, phases : array (taps,)
     order : int
-
-    References
-    ----------
-    P. D. Brubeck, Y. Nakatsukasa, L. N. Trefethen, "Vandermonde with Arnoldi", SIAM Review 63(2), 2021.
 
     Examples
     --------
