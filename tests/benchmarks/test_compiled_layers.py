@@ -37,7 +37,7 @@ def test_compiled_for_the_machine(name: str, benchmark: Any, show: Show) -> None
     """One graph, by Inductor; times are taken in turn."""
     torch.manual_seed(0)
     layer = LAYERS[name]().eval().requires_grad_(False)
-    torch._dynamo.reset()  # type: ignore[no-untyped-call]
+    torch._dynamo.reset()
     compiled = torch.compile(layer, fullgraph=True)
     alone = All()
     alone.layers = nn.ModuleDict({name: layer})
