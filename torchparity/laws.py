@@ -5,7 +5,6 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-import numpy as np
 from torch import nn
 
 from dspref.arrays import NotAnalysable, complaint
@@ -82,13 +81,17 @@ def _fused(module: Any) -> Chain:
             raise NotAnalysable(complaint("padding", f"({left}, {right}) by {mode}", "zeros, or both alike", HINT))
         weight, d = widened(weight, (left, right), d)
     conv = Conv(weight, bias=bias, padding=max(left, right, 0), dilation=d, groups=module.groups, padding_mode=mode)
-    taps = FilterInterp(i.factor, np.array(i.taps), offset=i.offset, excess=i.excess)
-    kinds: dict[str, Stage] = {"nearest": Nearest(i.factor), "linear": Linear(i.factor), "filter": taps}
-    return Chain([kinds[i.kind], conv])
+    first: dict[str, Stage] = {
+        "nearest": Nearest(i.factor),
+        "linear": Linear(i.factor),
+        "filter": FilterInterp(i.factor, i.taps, offset=i.offset, excess=i.excess),
+    }
+    return Chain([first[i.kind], conv])
 
 
-for _kind in (NearestConv1d, LinearConv1d, FilterConv1d):
-    register(_kind)(_fused)
+register(NearestConv1d)(_fused)
+register(LinearConv1d)(_fused)
+register(FilterConv1d)(_fused)
 
 
 @register(PixelShuffle1d)
@@ -153,8 +156,6 @@ def ratio_meant(scale: float) -> Fraction | float:
     >>> ratio_meant(1.6), ratio_meant(120 / 88)
     (Fraction(8, 5), 1.3636363636363635)
     """
-    if float(scale).is_integer():
-        return Fraction(int(scale))
     ratio = Fraction(scale).limit_denominator(_LARGEST)
     same = float(ratio) == scale and all(int(t * scale) == t * ratio // 1 for t in range(1, _LENGTHS))
     return ratio if same else scale

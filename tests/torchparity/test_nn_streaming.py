@@ -104,7 +104,7 @@ def test_as_much_is_given_as_the_reference_says_and_no_more_is_kept_than_reaches
     if other is not None:
         due = np.concatenate([other(chunk.numpy()) for chunk in torch.split(x, 1, -1)], -1)
         assert np.array_equal(given[..., : due.shape[-1]].numpy(), due)
-        widened = isinstance(layer, NearestConv1d) and len(set(layer.geometry.pads)) > 1
+        widened = "geometry" in vars(layer) and len(set(layer.geometry.pads)) > 1
         assert stream.latency <= other.latency if widened else stream.latency == other.latency
     with pytest.raises(ValueError, match=r"output length for 0 input samples: got .*; allowed: at least 1"):
         StreamingUpsample1d(layer).flush()
