@@ -66,7 +66,7 @@ class ToneFreeTaps(nn.Module):
         return None if self.order == 1 else _on(of_taps(*sizes), device)
 
     def _apply(self, fn: Any, recurse: bool = True) -> ToneFreeTaps:
-        super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         _anew(self)
         return self
 
@@ -148,7 +148,7 @@ class ToneFreeRows(nn.Module):
         return None if self.order == 1 else _on(of_rows(*sizes), device)
 
     def _apply(self, fn: Any, recurse: bool = True) -> ToneFreeRows:
-        super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         _anew(self)
         return self
 
