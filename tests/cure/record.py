@@ -24,7 +24,7 @@ STANDS_DB = 3.0
 TAIL = 1e-3
 """Share of draws beyond either end of a band."""
 
-NONE, AS_PREDICTED, IN_NOTCH, OVER = "none", "as predicted", "in its notch, under the noise beside it", "not predicted"
+NONE, AS_PREDICTED, IN_NOTCH, OVER = "none", "as predicted", "in its notch alone", "not predicted"
 
 HEAD = "| decoder | layer | before: strongest, mean | after: strongest, mean, outside | predicted mean | band | over 3 dB |"
 FLATNESS = "| decoder | tone-free layers | before | after | after, re what varied | periods |"
@@ -118,7 +118,9 @@ def page(cured: Sequence[Cured], made: str) -> str:
             "tone-free layer less. Outside is the strongest once more, over the median of all bins that are nearer to it "
             f"than to other lines: the noise outside the notch. Up to {STANDS_DB:g} dB there is no line. What stands higher "
             "is to be predicted: by `dspref.expected.forecast` of the network with tone-free layers (claim UA-T29), before "
-            f"any of it is drawn, with the band of {1 - 2 * TAIL:.1%} of means over {SEEDS} draws.",
+            f"any of it is drawn, with the band of {1 - 2 * TAIL:.1%} of means over {SEEDS} draws. In its notch alone is what "
+            f"stands over the floor of the notch, and no {STANDS_DB:g} dB over the noise outside: a line that an audit finds, and "
+            "the noise hides.",
             "",
             *_table(HEAD, (_layer(each, i) for each, i in every(tuple(cured)))),
             "",
