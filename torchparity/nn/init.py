@@ -149,6 +149,6 @@ def _drawn(like: Tensor, projection: Any, s: int, initialise: Callable[[Tensor],
     """Return taps drawn as of a weight, projected in double precision, and scaled."""
     h = torch.empty_like(like, requires_grad=False)
     initialise(h)
-    wide = projection.to(h.device).double()(h.double())
+    wide: Tensor = projection.to(h.device).double()(h.double())
     K = projection.kernel_size * getattr(projection, "upscale_factor", 1)
     return (wide * math.sqrt(K / (K - projection.order * (s - 1)))).to(like.dtype)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -37,7 +37,7 @@ class Use:
         Where the rate rises: path of the module, with the function if that does more.
     weight, bias : str
         Full names of the parameters; empty if they are none, or computed.
-    taps, factor, dilation : int
+    taps, factor, dilation, groups : int
     channels : str
         Order of the channels of a sub-pixel convolution, else empty.
     """
@@ -47,7 +47,8 @@ class Use:
     bias: str
     taps: int
     factor: int
-    dilation: int
+    dilation: int = 1
+    groups: int = 1
     channels: str = ""
 
 
@@ -64,7 +65,7 @@ def uses(module: nn.Module, args: tuple[Any, ...]) -> tuple[Use, ...]:
     --------
     >>> net = nn.Sequential(nn.Conv1d(1, 6, 3), nn.ReLU(), PixelShuffle1d(2))
     >>> uses(net, (torch.ones(1, 1, 9),))
-    (Use(at='2', weight='0.weight', bias='0.bias', taps=3, factor=2, dilation=1, channels='crd'),)
+    (Use(at='2', weight='0.weight', bias='0.bias', taps=3, factor=2, dilation=1, groups=1, channels='crd'),)
     """
     watcher = _Watcher(module)
     with watcher.watching(), torch.no_grad(), watcher:
@@ -113,7 +114,7 @@ class _Watcher(TorchFunctionMode):
             self._convolved(name, out, args, kwargs)
         elif name in SEVERAL and max(_ints(_given(args, kwargs, 3, "stride", 1))) > 1:
             shape, s = _given(args, kwargs, 1, "weight").shape, max(_ints(_given(args, kwargs, 3, "stride", 1)))
-            self.found.append(Use(self._at(name), "", "", shape[-1], s, 1))
+            self.found.append(Use(self._at(name), "", "", shape[-1], s))
         elif name in MOVES | POINTWISE and args and id(args[0]) in self.moved and isinstance(out, Tensor):
             _, numbers, first, use = self.moved[id(args[0])]
             numbers = func(numbers, *args[1:], **kwargs) if name in MOVES else numbers
@@ -125,7 +126,8 @@ class _Watcher(TorchFunctionMode):
         weight, bias = _given(args, kwargs, 1, "weight"), _given(args, kwargs, 2, "bias")
         (s,) = _ints(_given(args, kwargs, 3, "stride", 1))
         (d,) = _ints(_given(args, kwargs, *((7, "dilation", 1) if "transpose" in name else (5, "dilation", 1))))
-        use = Use(self._at(name), self._name(weight, "weight"), self._name(bias, "bias"), weight.shape[-1], s, d)
+        names, groups = (self._name(weight, "weight"), self._name(bias, "bias")), _given(args, kwargs, 6, "groups", 1)
+        use = Use(self._at(name), *names, weight.shape[-1], s, d, groups)
         if "transpose" in name and s > 1:
             self.found.append(use)
         elif s == 1 and "transpose" not in name:
@@ -139,8 +141,7 @@ class _Watcher(TorchFunctionMode):
             return
         for channels in ORDERS:
             if torch.equal(PixelShuffle1d(L, order=channels)(first), numbers):
-                at = self._at(name)
-                self.found.append(Use(at, use.weight, use.bias, use.taps, L, use.dilation, channels))
+                self.found.append(replace(use, at=self._at(name), factor=L, channels=channels))
                 return
 
     def _at(self, name: str) -> str:

@@ -15,7 +15,8 @@ from torch.nn.utils.weight_norm import WeightNorm
 
 from dspref.arrays import NotAnalysable, complaint
 from torchparity.nn.subpixel import SubpixelConv1d
-from torchparity.nn.utils.projection import OneBias, ToneFreeRows, ToneFreeTaps, checked_order
+from torchparity.nn.utils.moments import checked_order
+from torchparity.nn.utils.projection import OneBias, ToneFreeRows, ToneFreeTaps
 
 PROJECTIONS = (ToneFreeTaps, ToneFreeRows)
 
@@ -37,7 +38,7 @@ class Kernel:
         K of each filter, and s.
     channels : str
         Order of the channels of a sub-pixel convolution, else empty: the weight is one of a transposed convolution.
-    dilation : int
+    dilation, groups : int
     """
 
     owner: nn.Module
@@ -47,6 +48,7 @@ class Kernel:
     bias: str = ""
     channels: str = ""
     dilation: int = 1
+    groups: int = 1
 
     @property
     def total(self) -> int:
@@ -56,7 +58,7 @@ class Kernel:
     def projection(self, order: int) -> nn.Module:
         """Return the projection of the weight, on its device."""
         like = tensors(self)[-1]
-        rest: dict[str, Any] = {"order": order, "device": like.device, "dtype": like.dtype}
+        rest: dict[str, Any] = {"order": order, "device": like.device}
         if self.channels:
             return ToneFreeRows(self.taps, self.factor, channels=self.channels, dilation=self.dilation, **rest)
         return ToneFreeTaps(self.taps, self.factor, **rest)
@@ -79,9 +81,8 @@ def kernel_of(module: nn.Module) -> Kernel | None:
 def shuffled(conv: Any, shuffle: Any) -> Kernel:
     """Return the kernel of a convolution whose channels are interleaved."""
     bias = "bias" if conv.bias is not None else ""
-    return Kernel(
-        conv, "weight", conv.kernel_size[0], shuffle.upscale_factor, bias, shuffle.order, dilation=conv.dilation[0]
-    )
+    K, d, L = conv.kernel_size[0], conv.dilation[0], shuffle.upscale_factor
+    return Kernel(conv, "weight", K, L, bias, shuffle.order, dilation=d, groups=conv.groups)
 
 
 def tensors(kernel: Kernel) -> tuple[Tensor, ...]:
@@ -100,7 +101,7 @@ def tensors(kernel: Kernel) -> tuple[Tensor, ...]:
 def chain(kernel: Kernel) -> tuple[nn.Module, ...]:
     """Return the parametrizations of the weight, in their order."""
     there = is_parametrized(kernel.owner, kernel.weight)
-    return tuple(kernel.owner.parametrizations[kernel.weight]) if there else ()  # type: ignore[index, arg-type]
+    return tuple(kernel.owner.parametrizations[kernel.weight]) if there else ()  # type: ignore[index]
 
 
 def old_norm(kernel: Kernel) -> WeightNorm | None:
@@ -127,6 +128,9 @@ def check(kernel: Kernel, order: int) -> None:
     if (common := math.gcd(kernel.dilation, s)) > 1 and not kernel.channels:
         got, hint = f"{kernel.dilation} for stride {s}", f"their common divisor {common} leaves phases without a tap"
         raise NotAnalysable(complaint("dilation", got, f"one prime to {s}", hint))
+    if kernel.channels and kernel.groups > 1 and (kernel.channels == "dcr" or _out(kernel) % kernel.groups):
+        got, hint = f"{kernel.groups} for {_out(kernel)} channels", "phases of one channel would hear other inputs"
+        raise NotAnalysable(complaint("groups", got, "1, or a divisor of the channels in order crd", hint))
     checked_order(kernel.total, s, order)
     if order_of(kernel):
         hint = "remove_tone_free first, to change the order"
@@ -159,6 +163,19 @@ def adopt_new_norm(kernel: Kernel) -> None:
     norms.weight_norm(owner, name, hook.dim)
     made: Any = owner.parametrizations[name]  # type: ignore[index]
     made.original0, made.original1 = g, v
+
+
+def _out(kernel: Kernel) -> int:
+    """Return the channels behind the shuffle of a sub-pixel convolution."""
+    return tensors(kernel)[-1].shape[0] // kernel.factor
+
+
+def own_class(module: nn.Module) -> None:
+    """Give a parametrized module a class of its own: Torch keeps properties there, and deepcopy shares it."""
+    if is_parametrized(module):
+        kind = type(module)
+        content = {key: value for key, value in vars(kind).items() if key not in ("__dict__", "__weakref__")}
+        module.__class__ = type(kind.__name__, kind.__bases__, content)
 
 
 def write(kernel: Kernel, weight: Tensor) -> None:

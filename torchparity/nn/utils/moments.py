@@ -10,9 +10,11 @@ taps that meet them are ``Ph``, ``P = I − Aᵀ(AAᵀ)⁻¹A``.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
-from dspref.arrays import Array, NotAnalysable, as_integer, complaint
+from dspref.arrays import Array, NotAnalysable, as_integer, complaint, frozen
 
 
 def longest_order(taps: int, s: int) -> int:
@@ -69,3 +71,17 @@ def conditions(positions: Array, phases: Array, order: int) -> Array:
         block = np.linalg.qr(block.T)[0].T
         Q, block = np.concatenate([Q, block]), block * t
     return Q
+
+
+@lru_cache(maxsize=64)
+def of_taps(K: int, s: int, order: int) -> Array:
+    """Return the conditions on K taps in a row."""
+    n = np.arange(K)
+    return frozen(conditions(n, n % s, order))
+
+
+@lru_cache(maxsize=64)
+def of_rows(K: int, L: int, order: int, dilation: int) -> Array:
+    """Return the conditions on L filters of K taps of a sub-pixel convolution, one after another."""
+    r, k = np.divmod(np.arange(L * K), K)
+    return frozen(conditions(r - k * dilation * L, r, order))

@@ -11,7 +11,7 @@ from torch.nn.utils import parametrizations as norms
 from torch.nn.utils.parametrize import is_parametrized, register_parametrization, remove_parametrizations
 
 from dspref.arrays import complaint
-from torchparity.nn.utils.kernels import PROJECTIONS, Kernel, adopt_new_norm, check, kernel_of
+from torchparity.nn.utils.kernels import PROJECTIONS, Kernel, adopt_new_norm, check, kernel_of, own_class
 from torchparity.nn.utils.projection import OneBias
 
 KEPT = (*PROJECTIONS, OneBias)
@@ -27,12 +27,13 @@ def tone_free(module: M, order: int = 1) -> M:
     ``Σ_{n ≡ r (mod s)} h[n] nʲ``, j = 0 … p − 1. Then h has p-fold zeros at all k/s. Of a sub-pixel convolution the
     nearest filters are taken, and one bias for all phases of a channel.
 
-    Half precision is projected in single precision and rounded once, under autocast too: what differs between the
-    gains of two phases is then what rounding each tap leaves, at most ``u Σ abs(h[n])`` over the taps of both.
+    Weights in half precision are projected in single precision, and rounded so that all phases have the same gain,
+    exactly: each tap moves by less than one unit of the largest. Autocast rounds single precision after that, tap by
+    tap: the gains of two phases differ by at most ``u Σ abs(h[n])`` over the taps of both.
 
     Behind weight norm (of either interface: the older becomes the newer, of the same g and v, and loads old
-    checkpoints) and spectral norm the weight is projected last. Torch itself refuses weight norm behind any other parametrization;
-    spectral norm may follow, as it scales the weight as a whole.
+    checkpoints) and spectral norm the weight is projected last. Spectral norm may follow, as it scales the weight as a
+    whole; Torch has no weight norm behind another parametrization.
 
     Parameters
     ----------
@@ -82,6 +83,7 @@ def tone_free(module: M, order: int = 1) -> M:
 
 def keep_tone_free(kernel: Kernel, order: int) -> None:
     """Register the projections of a kernel that has been checked."""
+    own_class(kernel.owner)
     adopt_new_norm(kernel)
     register_parametrization(kernel.owner, kernel.weight, kernel.projection(order))
     if kernel.bias:
@@ -136,7 +138,8 @@ def _projected(part: nn.Module) -> list[str]:
 
 def _bake(part: nn.Module, name: str, done: set[int]) -> None:
     """End the projection of one tensor: keep the norm behind it, and the one before it where that gives the same."""
-    made: Any = part.parametrizations[name]  # type: ignore[union-attr, index]
+    own_class(part)
+    made: Any = part.parametrizations[name]  # type: ignore[index]
     at = next(i for i, m in enumerate(made) if isinstance(m, KEPT))
     if at == 0:
         if id(made.original) not in done:  # a tied weight is projected once: twice would round twice

@@ -1,27 +1,26 @@
-"""The projections of kernels on those that make no tone, as modules without parameters: see `moments` for the theory."""
+"""The projections of kernels on those that make no tone, as modules without parameters; `moments` has the theory."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dspref.arrays import Array, as_choice, as_integer
 from dspref.multirate import ORDERS
-from torchparity.nn.utils.moments import checked_order, conditions
+from torchparity.nn.utils.grid import HALF, on_grid
+from torchparity.nn.utils.moments import checked_order, of_rows, of_taps
 
 
 class ToneFreeTaps(nn.Module):
     """Projects the taps of a transposed convolution, in its last axis, on those that make no tone.
 
     For order 1 ``h[qs + r] − (g_r − G)/n_r``, as `dspref.designs.projection.tone_free`: phase r has n_r taps of sum
-    g_r, and ``G = Σ_r (g_r/n_r) / Σ_r (1/n_r)``. For higher ones ``h − (hQᵀ)Q``, where the rows of Q are an orthonormal
-    basis of the conditions. Half precision is projected in single precision, and rounded once.
+    g_r, and ``G = Σ_r (g_r/n_r) / Σ_r (1/n_r)``. For higher ones ``h − (hQᵀ)Q``: the rows of Q are an orthonormal basis
+    of the conditions, and the products in double precision, which the device needs to have then. Half precision is
+    projected in single precision, and rounded so that all phases have the same gain, exactly.
 
     Parameters
     ----------
@@ -31,7 +30,7 @@ class ToneFreeTaps(nn.Module):
         s.
     order : int
         p: zeros at the multiples of 1/s are p-fold.
-    device, dtype : torch.device, torch.dtype, optional
+    device : torch.device, optional
         Of Q.
 
     Attributes
@@ -56,23 +55,28 @@ class ToneFreeTaps(nn.Module):
 
     Q: Tensor | None
 
-    def __init__(self, kernel_size: int, stride: int, *, order: int = 1, device: Any = None, dtype: Any = None) -> None:
+    def __init__(self, kernel_size: int, stride: int, *, order: int = 1, device: Any = None) -> None:
         super().__init__()
         self.kernel_size, self.stride = as_integer("kernel_size", kernel_size, 1), as_integer("stride", stride, 2)
         self.order = checked_order(self.kernel_size, self.stride, order)
-        self.register_buffer("Q", self._basis(device, dtype or torch.float64), persistent=False)
+        self.register_buffer("Q", self._basis(device), persistent=False)
 
-    def _basis(self, device: Any, dtype: torch.dtype) -> Tensor | None:
-        n = np.arange(self.kernel_size)
-        return None if self.order == 1 else _on(conditions(n, n % self.stride, self.order), device, dtype)
+    def _basis(self, device: Any) -> Tensor | None:
+        sizes = self.kernel_size, self.stride, self.order
+        return None if self.order == 1 else _on(of_taps(*sizes), device)
 
     def _apply(self, fn: Any, recurse: bool = True) -> ToneFreeTaps:
-        return _moved(self, super()._apply, fn, recurse)
+        super()._apply(fn, recurse)
+        _anew(self)
+        return self
 
     def forward(self, h: Tensor) -> Tensor:
         """Return the projection of taps (..., K)."""
-        wide = widened(h)
-        return (equal_gains(wide, self.stride) if self.Q is None else without(wide, self.Q)).to(h.dtype)
+        K, s, wide = self.kernel_size, self.stride, widened(h)
+        taps = equal_gains(wide, K, s) if self.Q is None else without(wide, self.Q)
+        if h.dtype in HALF:
+            taps = joined(on_grid(by_phase(taps, K, s).mT, h.dtype, shorter=-K % s).mT, K)
+        return taps.to(h.dtype)
 
     def right_inverse(self, h: Tensor) -> Tensor:
         """Return taps whose projection is the one of these: themselves."""
@@ -101,7 +105,7 @@ class ToneFreeRows(nn.Module):
         Order of the channels, as for `torchparity.nn.PixelShuffle1d`.
     dilation : int
         d.
-    device, dtype : torch.device, torch.dtype, optional
+    device : torch.device, optional
         Of Q.
 
     Attributes
@@ -131,22 +135,22 @@ class ToneFreeRows(nn.Module):
         channels: str = "crd",
         dilation: int = 1,
         device: Any = None,
-        dtype: Any = None,
     ) -> None:
         super().__init__()
         self.kernel_size, self.dilation = as_integer("kernel_size", kernel_size, 1), dilation
         self.upscale_factor = as_integer("upscale_factor", upscale_factor, 2)
         self.channels = as_choice("channels", channels, ORDERS)
         self.order = checked_order(kernel_size * upscale_factor, upscale_factor, order)
-        self.register_buffer("Q", self._basis(device, dtype or torch.float64), persistent=False)
+        self.register_buffer("Q", self._basis(device), persistent=False)
 
-    def _basis(self, device: Any, dtype: torch.dtype) -> Tensor | None:
-        r, k = np.divmod(np.arange(self.upscale_factor * self.kernel_size), self.kernel_size)
-        n = r - k * self.dilation * self.upscale_factor
-        return None if self.order == 1 else _on(conditions(n, r, self.order), device, dtype)
+    def _basis(self, device: Any) -> Tensor | None:
+        sizes = self.kernel_size, self.upscale_factor, self.order, self.dilation
+        return None if self.order == 1 else _on(of_rows(*sizes), device)
 
     def _apply(self, fn: Any, recurse: bool = True) -> ToneFreeRows:
-        return _moved(self, super()._apply, fn, recurse)
+        super()._apply(fn, recurse)
+        _anew(self)
+        return self
 
     def forward(self, w: Tensor) -> Tensor:
         """Return the projection of a weight (out·L, in, K)."""
@@ -156,7 +160,10 @@ class ToneFreeRows(nn.Module):
             groups = groups - (gains - gains.mean(1, keepdim=True)) / self.kernel_size
         else:
             taps = groups.transpose(1, 2).flatten(2)
-            groups = without(taps, self.Q).unflatten(2, (self.upscale_factor, self.kernel_size)).transpose(1, 2)
+            taps = without(taps, self.Q)
+            groups = taps.reshape(*taps.shape[:2], self.upscale_factor, self.kernel_size).transpose(1, 2)
+        if w.dtype in HALF:
+            groups = on_grid(groups.transpose(1, 2), w.dtype).transpose(1, 2)
         return ungrouped(groups, self.channels).to(w.dtype)
 
     def right_inverse(self, w: Tensor) -> Tensor:
@@ -179,6 +186,11 @@ class OneBias(nn.Module):
     channels : {'crd', 'dcr'}
         Order of the channels, as for `torchparity.nn.PixelShuffle1d`.
 
+    Raises
+    ------
+    ValueError
+        If the order is unknown.
+
     Examples
     --------
     >>> OneBias(2)(torch.tensor([1.0, 3.0, 5.0, 5.0]))
@@ -200,25 +212,31 @@ class OneBias(nn.Module):
         return b
 
 
-def equal_gains(h: Tensor, s: int) -> Tensor:
+def by_phase(h: Tensor, K: int, s: int) -> Tensor:
+    """Return taps (..., K) as (..., ⌈K/s⌉, s): a column for each phase, 0 where the last ones have a tap less."""
+    return (F.pad(h, (0, -K % s)) if K % s else h).reshape(*h.shape[:-1], -(-K // s), s)
+
+
+def joined(rows: Tensor, K: int) -> Tensor:
+    """Undo `by_phase`."""
+    return rows.flatten(-2)[..., :K]
+
+
+def equal_gains(h: Tensor, K: int, s: int) -> Tensor:
     """Return ``h[qs + r] − (g_r − G)/n_r`` for taps (..., K): the projection of order 1, without a matrix."""
-    q, longer = divmod(h.shape[-1], s)  # that many phases have q + 1 taps, the rest q
-    rows = F.pad(h, (0, s - longer)) if longer else h
-    rows = rows.unflatten(-1, (-1, s))
-    gains, counts = rows.sum(-2), (q + 1, q)
-    parts: Sequence[Tensor] = gains.split((longer, s - longer), -1) if longer else (gains,)
-    counts = counts if longer else (q,)
-    weight = sum(part.shape[-1] / n for part, n in zip(parts, counts, strict=True))
-    G = sum((part.sum(-1, keepdim=True) / n for part, n in zip(parts, counts, strict=True)), h.new_zeros(())) / weight
-    off = torch.cat([(part - G) / n for part, n in zip(parts, counts, strict=True)], -1)
-    return (rows - off.unsqueeze(-2)).flatten(-2)[..., : h.shape[-1]]
+    q, longer = divmod(K, s)  # that many phases have q + 1 taps, the rest q
+    rows = by_phase(h, K, s)
+    gains = rows.sum(-2)
+    parts = [(gains[..., :longer], q + 1), (gains[..., longer:], q)] if longer else [(gains, q)]
+    G: Any = sum(g.sum(-1, keepdim=True) / n for g, n in parts) / (longer / (q + 1) + (s - longer) / q)
+    off = torch.cat([(g - G) / n for g, n in parts], -1)
+    return joined(rows - off.unsqueeze(-2), K)
 
 
 def without(h: Tensor, Q: Tensor) -> Tensor:
-    """Return ``h − (hQᵀ)Q`` for taps (..., K), in their own precision under autocast too."""
-    Q = Q.to(h.dtype)
-    with _no_autocast(h):
-        return h - (h @ Q.mT) @ Q
+    """Return ``h − (hQᵀ)Q`` for taps (..., K), in double precision: autocast and TF32 would round these products."""
+    wide = h.double()
+    return wide - (wide @ Q.mT) @ Q
 
 
 def widened(h: Tensor) -> Tensor:
@@ -228,7 +246,8 @@ def widened(h: Tensor) -> Tensor:
 
 def grouped(w: Tensor, L: int, channels: str) -> Tensor:
     """Return what has an axis of channels first with one of channels and one of phases, (out, L, …)."""
-    return w.unflatten(0, (-1, L)) if channels == "crd" else w.unflatten(0, (L, -1)).transpose(0, 1)
+    rest, out = w.shape[1:], w.shape[0] // L
+    return w.reshape(out, L, *rest) if channels == "crd" else w.reshape(L, out, *rest).transpose(0, 1)
 
 
 def ungrouped(groups: Tensor, channels: str) -> Tensor:
@@ -236,17 +255,11 @@ def ungrouped(groups: Tensor, channels: str) -> Tensor:
     return (groups if channels == "crd" else groups.transpose(0, 1)).flatten(0, 1)
 
 
-def _no_autocast(h: Tensor) -> AbstractContextManager[Any]:
-    return nullcontext() if h.is_meta else torch.autocast(h.device.type, enabled=False)
+def _on(Q: Array, device: Any) -> Tensor:
+    return torch.from_numpy(Q.copy()).to(device)
 
 
-def _on(Q: Array, device: Any, dtype: torch.dtype) -> Tensor:
-    return torch.from_numpy(Q).to(device=device, dtype=torch.promote_types(dtype, torch.float32))
-
-
-def _moved(module: Any, apply: Any, fn: Any, recurse: bool) -> Any:
-    """Move a module, and compute its Q anew there: a meta device held nothing, and half precision too little."""
-    apply(fn, recurse)
+def _anew(module: Any) -> None:
+    """Compute Q anew where a module has been moved to: a meta device held nothing, and half precision too little."""
     if module.Q is not None:
-        module.Q = module._basis(module.Q.device, module.Q.dtype)
-    return module
+        module.Q = module._basis(module.Q.device)

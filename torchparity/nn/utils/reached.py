@@ -45,8 +45,8 @@ def by_type(model: nn.Module) -> tuple[Kernels, Left]:
     return found, left
 
 
-def by_calls(model: nn.Module, found: Kernels, inputs: Any) -> tuple[Kernels, Left]:
-    """Return the kernels that the forward uses besides those found, and what else raises the rate.
+def by_calls(model: nn.Module, found: Kernels, told: Left, inputs: Any) -> tuple[Kernels, Left]:
+    """Return the kernels that the forward uses besides those found and told, and what else raises the rate.
 
     Raises
     ------
@@ -55,32 +55,31 @@ def by_calls(model: nn.Module, found: Kernels, inputs: Any) -> tuple[Kernels, Le
     ValueError
         If it uses the weight of a layer that was found with another factor.
     """
-    make, why = _maker(model, inputs)
     try:
-        seen = () if make is None else _run(model, lambda copy, to: uses(copy, to(make(LENGTH))))
+        make = _maker(model, inputs)
+        seen: tuple[Use, ...] = _run(model, lambda copy, to: uses(copy, to(make(LENGTH))))
     except NotAnalysable as error:
         if inputs is not None:
             raise
-        seen, why, make = (), str(error), None
-    more, left = _resolved(model, found, seen)
-    if make is None:
-        return more, [*left, ("functional calls", f"not looked for: {why} Hand over inputs=.")]
+        return Kernels(), [("functional calls", f"not looked for: {error} Hand over inputs=.")]
+    seen_before = {name for name, _ in told}
+    more, left = _resolved(model, found, tuple(use for use in seen if use.at not in seen_before))
     if inputs is None or callable(inputs):
         left += _rest(model, make, found, Counter(use.at for use in seen))
     return more, left
 
 
-def _maker(model: nn.Module, inputs: Any) -> tuple[Callable[[int], tuple[Any, ...]] | None, str]:
+def _maker(model: nn.Module, inputs: Any) -> Callable[[int], tuple[Any, ...]]:
     """Return what makes arguments for a length; of one example always the same."""
     if callable(inputs):
-        return lambda length: _tuple(inputs(length)), ""
+        return lambda length: _tuple(inputs(length))
     if inputs is not None:
-        return lambda length: _tuple(inputs), ""
+        return lambda length: _tuple(inputs)
     channels = next((c for m in model.modules() if isinstance(c := getattr(m, "in_channels", None), int)), None)
     if channels is None:
-        return None, "no layer says how many channels come in."
+        raise NotAnalysable(complaint("channels of the input", "no layer that says them", "one with in_channels"))
     like = next((p for p in model.parameters() if p.is_floating_point()), torch.empty(0))
-    return lambda length: (torch.ones(1, channels, length, dtype=like.dtype, device=like.device),), ""
+    return lambda length: (torch.ones(1, channels, length, dtype=like.dtype, device=like.device),)
 
 
 def _tuple(args: Any) -> tuple[Any, ...]:
@@ -89,19 +88,21 @@ def _tuple(args: Any) -> tuple[Any, ...]:
 
 def _run(model: nn.Module, does: Callable[[nn.Module, Callable[[Any], Any]], Any]) -> Any:
     """Return what is done to a copy: on shapes alone, else for real."""
-    copies, errors = Copies(model, own=True), []
-    for device in ("meta", ""):
+    copies, failure = Copies(model, own=True), ""
+    for device in ("meta", None):
 
-        def to(args: Any, device: str = device) -> Any:
+        def to(args: Any, device: str | None = device) -> Any:
             return tree_map(lambda t: t.to(device) if device and isinstance(t, Tensor) else t, args)
+
+        def run(copy: nn.Module, _: Any, device: str | None = device, to: Callable[[Any], Any] = to) -> Any:
+            return does(copy.to(device) if device else copy, to)
 
         try:
             with dice_kept():
-                return copies.run(lambda copy, _, d=device, to=to: does(copy.to(d) if d else copy, to))
+                return copies.run(run)
         except Exception as error:  # whatever a stranger's forward raises
-            errors.append(f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
-    allowed = "inputs that the model takes"
-    raise NotAnalysable(complaint("forward", errors[-1], allowed))
+            failure = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    raise NotAnalysable(complaint("forward", failure, "inputs that the model takes"))
 
 
 def _resolved(model: nn.Module, found: Kernels, seen: tuple[Use, ...]) -> tuple[Kernels, Left]:
@@ -119,9 +120,13 @@ def _resolved(model: nn.Module, found: Kernels, seen: tuple[Use, ...]) -> tuple[
             left.append((use.at, why))
         elif use.at not in found:
             bias = use.bias.rpartition(".")[2] if use.channels else ""
-            kernel = Kernel(
-                model.get_submodule(path), weight, use.taps, use.factor, bias, use.channels, dilation=use.dilation
-            )
+            rest: dict[str, Any] = {
+                "bias": bias,
+                "channels": use.channels,
+                "dilation": use.dilation,
+                "groups": use.groups,
+            }
+            kernel = Kernel(model.get_submodule(path), weight, use.taps, use.factor, **rest)
             known[use.weight] = use.weight, kernel
             more[use.weight] = kernel
     return more, left
@@ -170,4 +175,4 @@ def _words(each: Resampler) -> str:
         return f"{each.kind} ×{each.factor}: {each.why}"
     if each.layer.op in HEADS:
         return f"{each.kind}: a head, whose taps are not learned"
-    return f"{each.kind} ({each.layer.op}): no parameter is its kernel"
+    return f"{each.kind} ×{each.factor} ({each.layer.op}): no parameter of a convolution is its kernel"

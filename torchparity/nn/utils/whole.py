@@ -109,7 +109,7 @@ def tone_free_(model: nn.Module, order: int = 1, inputs: Any = None) -> ToneFree
     """
     _check_there(model)
     found, left = by_type(model)
-    more, rest = by_calls(model, found, inputs)
+    more, rest = by_calls(model, found, left, inputs)
     plan, left = _planned(model, {**found, **more}, order, [*left, *rest])
     done = _noted(model, plan, order)
     for kernel in plan.values():
@@ -146,17 +146,25 @@ def project_(model: nn.Module, order: int = 1, inputs: Any = None) -> ToneFreeRe
 
     Examples
     --------
-    >>> up = nn.ConvTranspose1d(1, 1, 8, 4, bias=False)
-    >>> print(project_(nn.Sequential(up)))
+    >>> _ = torch.manual_seed(0)
+    >>> net = nn.Sequential(nn.ConvTranspose1d(1, 4, 8, 4), nn.Tanh(), nn.ConvTranspose1d(4, 1, 4, 2))
+    >>> optimizer = torch.optim.Adam(net.parameters(), 1e-2)
+    >>> for _ in range(5):
+    ...     optimizer.zero_grad()
+    ...     (net(torch.randn(2, 1, 16)) - 1).square().mean().backward()
+    ...     optimizer.step()
+    ...     report = project_(net)
+    >>> print(report)
     tone-free: 0 ×4, order 1
-    >>> gains = up.weight.detach().unflatten(-1, (2, 4)).sum(-2)
-    >>> torch.allclose(gains, gains[..., :1])
+    tone-free: 2 ×2, order 1
+    >>> y = net(torch.ones(1, 1, 16)).detach()[..., 20:-20]
+    >>> torch.allclose(y, y[..., :1])
     True
     """
     _check_there(model)
     found, left = by_type(model)
     if inputs is not None:
-        more, rest = by_calls(model, found, inputs)
+        more, rest = by_calls(model, found, left, inputs)
         found, left = {**found, **more}, [*left, *rest]
     kept = {name: kernel for name, kernel in found.items() if order_of(kernel) >= order}
     plan, left = _planned(model, found, order, left, kept)
