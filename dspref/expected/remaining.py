@@ -153,7 +153,10 @@ def _toeplitz(K: int, s: int, covariance: Sequence[Any]) -> Array:
     """Return R[(n − m)/s] where s divides n − m, else 0: the covariance of what the taps of one phase meet."""
     r = list(covariance)
     return np.array(
-        [[r[abs(n - m) // s] if (n - m) % s == 0 and abs(n - m) // s < len(r) else Fraction(0) for m in range(K)] for n in range(K)]
+        [
+            [r[abs(n - m) // s] if (n - m) % s == 0 and abs(n - m) // s < len(r) else Fraction(0) for m in range(K)]
+            for n in range(K)
+        ]
     )
 
 

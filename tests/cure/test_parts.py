@@ -90,7 +90,9 @@ def test_theory_knows_that_nothing_is_left_of_a_linear_network_but_the_notch() -
     assert 0 < told.noise[0] < 1
 
 
-def made_up(heights_after: tuple[float, ...], *, outside: float = 20.0, line: tuple[float | None, ...] = (0.0,) * 4) -> Cured:
+def made_up(
+    heights_after: tuple[float, ...], *, outside: float = 20.0, line: tuple[float | None, ...] = (0.0,) * 4
+) -> Cured:
     """Return MELGAN as if it had been seen so."""
     before = Seen(0.5, 100, tuple(Lines(30.0, own[0], 30.0, 30.0) for own in places(MELGAN)))
     lines = zip(heights_after, places(MELGAN), strict=True)
