@@ -1,4 +1,4 @@
-"""``python -m tests [gpu | benchmarks | expected | zoo | cure | docs] [arguments of pytest]``: the quick suite, or another.
+"""``python -m tests [gpu | benchmarks | expected | zoo | cure | docs] [arguments of pytest]``: one suite of tests.
 
 With no word, every test and doctest runs on two cores, without the benchmarks. ``gpu`` runs the parity suite of a
 device: on CUDA, and its record is written to docs/validation, with ``--require-gpu`` (which fails where there is no

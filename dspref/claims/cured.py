@@ -19,7 +19,7 @@ def constants() -> Drawing:
     rng = np.random.default_rng(11)
     taps = [rng.standard_normal(shape) / 4 for shape in ((8, 8, 8), (8, 1, 8))]
     biases = [rng.standard_normal(8), rng.standard_normal(1)]
-    curves = []
+    curves: list[Curve] = []
     for name, own in (("as drawn", taps), ("tone-free", [tone_free(w, 4) for w in taps])):
         layers = [TransposedConv(w, stride=4, bias=b) for w, b in zip(own, biases, strict=True)]
         y = Chain([layers[0], Pointwise("relu"), layers[1]])(np.ones((8, 40)))[0]

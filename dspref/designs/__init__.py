@@ -1,4 +1,4 @@
-"""Designs of interpolators: windowed sincs, learned linear interpolation, ICNR, and the nearest tone-free taps of any order.
+"""Designs of interpolators: windowed sincs, learned linear interpolation, ICNR, the nearest tone-free taps.
 
 Taps stand at the output rate, have L phases, and pass a constant with gain 1: their sum is L. Where a design is
 published with another sum, its function says so.

@@ -1,9 +1,9 @@
 """The nearest taps that make no tone, of any order: the orthogonal projection, exact on Fractions.
 
 Taps h of a layer of factor s are *tone-free of order p* if they have p-fold zeros at all k/s, k = 1 … s − 1. It is the
-same to say that the moments ``Σ_{n ≡ r mod s} h[n] nʲ`` of all phases r are equal, for j = 0 … p − 1, or that
-``box_s(z)ᵖ`` divides H(z). These are p(s − 1) linear conditions ``A h = 0`` on K taps, independent of each other as long
-as the degree of the divisor is not above that of the taps, p(s − 1) ≤ K − 1.
+same that the moments ``Σ_{n ≡ r mod s} h[n] nʲ`` of all phases r are equal, for j = 0 … p − 1, and that
+``box_s(z)ᵖ`` divides H(z). These are p(s − 1) linear conditions ``A h = 0`` on K taps, independent of each other as
+long as the degree of the divisor is not above that of the taps, p(s − 1) ≤ K − 1.
 """
 
 from __future__ import annotations
@@ -82,6 +82,11 @@ def longest_order(K: int, s: int) -> int:
     Returns
     -------
     int
+
+    Raises
+    ------
+    ValueError
+        If there is no tap, or the factor is below 2.
 
     Examples
     --------

@@ -1,7 +1,7 @@
 """What theory says of a cured decoder: its lines over their floor, before any of it is drawn.
 
 The decoder is read by `torchparity.walked`, its transposed convolutions are made tone-free
-(`dspref.expected.tone_free_network`), and `dspref.expected.forecast` has lines and floor. A bin of the measurement shows
+(`dspref.expected.tone_free_network`), and `dspref.expected.forecast` has lines and floor. A bin that is measured shows
 ``|c|² + 1/N Σ_j b_j² S(ν + j/N)``, b_j the window's lobe, 1 in its middle; the floor is the median of the bins around.
 """
 

@@ -84,7 +84,7 @@ def places(row: Row) -> tuple[tuple[int, ...], ...]:
     ([112, 14, 1, 1], ((64,), (128,)))
     """
     lines = tone_lines(parse(row.chain))
-    owners = sorted({line.owner for line in lines})
+    owners = range(1, len(parse(row.chain).upsamplers) + 1)
     return tuple(tuple(int(x.freq * row.period) for x in lines if x.owner == i and x.freq) for i in owners)
 
 

@@ -24,9 +24,13 @@ STANDS_DB = 3.0
 TAIL = 1e-3
 """Share of draws beyond either end of a band."""
 
-NONE, AS_PREDICTED, IN_NOTCH, OVER = "none", "as predicted", "in its notch, under the noise beside it", "not predicted"
+NONE, AS_PREDICTED = "none", "as predicted"
+IN_NOTCH, OVER = "in its notch alone", "not predicted"
 
-HEAD = "| decoder | layer | before: strongest, mean | after: strongest, mean, outside | predicted mean | band | over 3 dB |"
+HEAD = (
+    "| decoder | layer | before: strongest, mean | after: strongest, mean, outside "
+    "| predicted mean | band | over 3 dB |"
+)
 FLATNESS = "| decoder | tone-free layers | before | after | after, re what varied | periods |"
 WIDE = "| decoder | mean height of its layers' lines, as measured here | of the width as published |"
 
@@ -89,57 +93,65 @@ def write(cured: Sequence[Cured], folder: Path, made: str) -> Path:
 
 def page(cured: Sequence[Cured], made: str) -> str:
     """Return the page: constants before and after, lines of noise before, after and by theory."""
-    return "\n".join(
-        [
-            "# Decoders before and after `tone_free_`",
-            "",
-            f"{len(cured)} decoders at random initialisation, {SEEDS} seeds each, widths reduced but for MelGAN, in double "
-            "precision; `torchparity.nn.utils.tone_free_` of order 1 on the same weights.",
-            "",
-            made,
-            "",
-            "## A constant input",
-            "",
-            "Peak to peak of the steady output over its mean; the largest of all seeds and channels. Where the mean is less "
-            "than what varied about it before, as in decoders without biases, sums cancel, and rounding is a larger share of "
-            "it: the last column but one is after over the larger of 1 and before. The last is how many periods of the grid "
-            "are steady, to rounding, at the least.",
-            "",
-            *_table(FLATNESS, (_flatness(each) for each in cured)),
-            "",
-            *(f"- {each.subject.name}: {each.subject.settles}." for each in cured if each.subject.settles),
-            *(f"- {each.subject.name}: not reached: {text}." for each in cured for text in each.not_reached),
-            "",
-            "## White noise",
-            "",
-            "Heights in dB of the lines of each layer over their floor, the median of the bins 7 to 20 away, as an audit "
-            f"measures them: {SEGMENTS} segments, of 32 768 bins or 32 a line. The strongest is that of all seeds and lines; "
-            "the mean is that of ratios of powers, over lines and seeds, so that noise alone has 0, and the notch of a "
-            "tone-free layer less. Outside is the strongest once more, over the median of all bins that are nearer to it "
-            f"than to other lines: the noise outside the notch. Up to {STANDS_DB:g} dB there is no line. What stands higher "
-            "is to be predicted: by `dspref.expected.forecast` of the network with tone-free layers (claim UA-T29), before "
-            f"any of it is drawn, with the band of {1 - 2 * TAIL:.1%} of means over {SEEDS} draws.",
-            "",
-            *_table(HEAD, (_layer(each, i) for each, i in every(tuple(cured)))),
-            "",
-            *(f"- {text}" for each in cured for text in remarks(each)),
-            "",
-            WHY,
-            "",
-            "## At the width as published",
-            "",
-            "Predicted only: terms of order 1/C, C the channels, are what is left, and fall by 3 dB for each doubling.",
-            "",
-            *_table(WIDE, (_wide(each) for each in cured if each.wide.line)),
-            "",
-        ]
-    )
+    about = WHICH.format(count=len(cured), seeds=SEEDS)
+    lines = LINES.format(segments=SEGMENTS, stands=STANDS_DB, share=1 - 2 * TAIL, seeds=SEEDS)
+    settle = [f"- {each.subject.name}: {each.subject.settles}." for each in cured if each.subject.settles]
+    left = [f"- {each.subject.name}: not reached: {text}." for each in cured for text in each.not_reached]
+    told = [f"- {text}" for each in cured for text in remarks(each)]
+    parts = [
+        ["# Decoders before and after `tone_free_`"],
+        [_joined(about)],
+        [made],
+        ["## A constant input"],
+        [_joined(CONSTANTS)],
+        _table(FLATNESS, (_flatness(each) for each in cured)),
+        [*settle, *left],
+        ["## White noise"],
+        [_joined(lines)],
+        _table(HEAD, (_layer(each, i) for each, i in every(tuple(cured)))),
+        told,
+        [_joined(WHY)],
+        ["## At the width as published"],
+        [_joined(PUBLISHED)],
+        _table(WIDE, (_wide(each) for each in cured if each.wide.line)),
+    ]
+    return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
 
-WHY = """The line that is left is not that of an offset: with maps that are linear there is none. Noise through drawn tone-free
-taps has nearly the same variance in each phase, not quite in one draw of few channels, and a map turns what differs into a
-mean that repeats (claims UA-T22 and UA-T29). Decoders whose biases are strong and whose maps are nearly linear for what is
-left of the noise, as MelGAN is, have next to nothing of it; those without biases, as SpeechT5's, most."""
+WHICH = """
+{count} decoders at random initialisation, {seeds} seeds each, widths reduced but for MelGAN, in double precision;
+`torchparity.nn.utils.tone_free_` of order 1 on the same weights.
+"""
+
+CONSTANTS = """
+Peak to peak of the steady output over its mean; the largest of all seeds and channels. Where the mean is less than
+what varied about it before, as in decoders without biases, sums cancel, and rounding is a larger share of it: the
+last column but one is after over the larger of 1 and before. The last is how many periods of the grid are steady, to
+rounding, at the least.
+"""
+
+LINES = """
+Heights in dB of the lines of each layer over their floor, the median of the bins 7 to 20 away, as an audit measures
+them: {segments} segments, of 32 768 bins or 32 a line. The strongest is that of all seeds and lines; the mean is that
+of ratios of powers, over lines and seeds, so that noise alone has 0, and the notch of a tone-free layer less. Outside
+is the strongest once more, over the median of all bins that are nearer to it than to other lines: the noise outside
+the notch. Up to {stands:g} dB there is no line. What stands higher is to be predicted: by `dspref.expected.forecast`
+of the network with tone-free layers (claim UA-T29), before any of it is drawn, with the band of {share:.1%} of means
+over {seeds} draws. In its notch alone is what stands over the floor of the notch, and no {stands:g} dB over the noise
+outside.
+"""
+
+WHY = """
+The line that is left is not that of an offset: with maps that are linear there is none. Noise through drawn tone-free
+taps has nearly the same variance in each phase, not quite in one draw of few channels, and a map turns what differs
+into a mean that repeats (claims UA-T22 and UA-T29). Decoders whose biases are strong and whose maps are nearly linear
+for what is left of the noise, as MelGAN is, have next to nothing of it; those without biases, as SpeechT5's, most.
+"""
+
+PUBLISHED = """
+Predicted only: terms of order 1/C, C the channels, are what is left, and fall by 3 dB for each doubling; where
+channels were cut to an eighth, by 9 dB.
+"""
 
 
 def remarks(cured: Cured) -> Iterator[str]:
@@ -172,6 +184,10 @@ def _wide(each: Cured) -> str:
 def _means(told: Foreseen) -> list[str]:
     pairs = zip(told.noise, told.line, strict=True)
     return ["—" if line is None else f"{_db(noise + line):.1f}" for noise, line in pairs]
+
+
+def _joined(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _table(head: str, rows: Iterator[str]) -> list[str]:

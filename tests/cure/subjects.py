@@ -40,21 +40,23 @@ class Subject:
 def wide_speecht5() -> nn.Module:
     from transformers import SpeechT5HifiGan, SpeechT5HifiGanConfig
 
-    return SpeechT5HifiGan(SpeechT5HifiGanConfig()).eval()
+    model: nn.Module = SpeechT5HifiGan(SpeechT5HifiGanConfig())
+    return model
 
 
 def wide_vits() -> nn.Module:
     from transformers import VitsConfig
     from transformers.models.vits.modeling_vits import VitsHifiGan
 
-    return VitsHifiGan(VitsConfig()).eval()
+    model: nn.Module = VitsHifiGan(VitsConfig())
+    return model
 
 
 def wide_dac() -> nn.Module:
     from transformers import DacConfig, DacModel
 
     decoder: nn.Module = DacModel(DacConfig(encoder_hidden_size=8)).decoder
-    return decoder.eval()
+    return decoder
 
 
 MELGAN = Row("MelGAN", f"torch=={version('torch')}", lambda: melgan().eval(), 80, HIFIGAN, 256, 22050, 256, ())
@@ -86,7 +88,7 @@ def drawn(make: Callable[[], nn.Module]) -> nn.Module:
     """Make a decoder; what its package warns of in its own code is not ours."""
     with warnings.catch_warnings(), torchaudio():
         warnings.simplefilter("ignore")
-        return make()
+        return make().eval()
 
 
 class Plain(nn.Module):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
@@ -13,6 +14,7 @@ from dspref.expected import (
     Drawn,
     Network,
     Source,
+    Step,
     expected_spectrum,
     network,
     remaining_lines,
@@ -53,7 +55,7 @@ def test_second_moments_are_those_of_projected_taps(K: int, s: int, p: int) -> N
 
 def test_a_constant_makes_no_line() -> None:
     """Through layers and maps; as drawn it makes all of them."""
-    steps = [Drawn("conv", 8, 8, 3), RELU, Drawn("convt", 8, 8, 8, 4), RELU, Drawn("convt", 8, 1, 4, 2)]
+    steps: list[Step] = [Drawn("conv", 8, 8, 3), RELU, Drawn("convt", 8, 8, 8, 4), RELU, Drawn("convt", 8, 1, 4, 2)]
     source = Source(8, constant=1.0)
     raw, cured = (expected_spectrum(net, source) for net in (network(steps), tone_free_network(steps)))
     assert min(raw.line(k) for k in range(5)) > 1e-4 * raw.line(0)
@@ -62,7 +64,7 @@ def test_a_constant_makes_no_line() -> None:
 
 @pytest.mark.parametrize(("K", "s", "p"), [(8, 4, 1), (4, 2, 1), (16, 8, 1), (7, 4, 1)])
 def test_lines_left_over_are_those_of_the_network_of_branches(K: int, s: int, p: int) -> None:
-    """Of two taps per phase no two branches share one: both have all terms of order 1/C, and the next is that much less."""
+    """Of two taps per phase no two branches share one: both have all terms of order 1/C, and differ in the next."""
     C = 4096
     layer, noise = Drawn("convt", C, C, K, s, bias=0, kurtosis=3), Source(C, covariance=(1.0,))
     net = expected_spectrum(tone_free_network([layer, RELU], order=p), noise)
@@ -72,7 +74,7 @@ def test_lines_left_over_are_those_of_the_network_of_branches(K: int, s: int, p:
 
 
 def test_names_and_other_layers_stay() -> None:
-    steps = [Drawn("conv", 4, 4, 3), RELU, Drawn("convt", 4, 2, 2, 2), Drawn("convt", 2, 2, 3)]
+    steps: list[Step] = [Drawn("conv", 4, 4, 3), RELU, Drawn("convt", 4, 2, 2, 2), Drawn("convt", 2, 2, 3)]
     net = tone_free_network(steps)
     assert isinstance(net, Network)
     assert net.output == "4"
@@ -81,7 +83,9 @@ def test_names_and_other_layers_stay() -> None:
     assert [node.name for node in net if node.name.startswith("3")] == ["3~0.taps", "3~0", "3"]
 
 
-REFUSED = {
+NOISE = Source(2, covariance=(1.0,))
+
+REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "a dilation": (lambda: tone_free_network([Drawn("convt", 1, 1, 8, 4, dilation=2)]), "dilation of 1"),
     "sub-pixel": (lambda: tone_free_network([Drawn("shuffle", 1, 1, 3, 4)]), "sub-pixel"),
     "few taps": (lambda: tone_free_network([Drawn("convt", 1, 1, 3, 4)]), "3 taps for factor 4"),
@@ -94,7 +98,6 @@ REFUSED = {
         "each of 3 channels",
     ),
 }
-NOISE = Source(2, covariance=(1.0,))
 
 
 @pytest.mark.parametrize("name", REFUSED)
