@@ -20,7 +20,6 @@ from dspref.advice.plans import (
     nearest_taps,
     sinc_taps,
     total_macs,
-    triangle_taps,
 )
 from dspref.artifacts.prospect import lengths
 from dspref.designs.projection import tone_free
