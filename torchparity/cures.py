@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -31,6 +32,11 @@ RE_ONE = "dB re a constant input of 1"
 
 UNKNOWN = "no prediction"
 """Promise of a cure whose gain is not known."""
+
+OWN = {"convt": "transposed", "shuffle": "subpixel"}
+"""Family of advice that is a layer's own kind, by its op."""
+
+NO_LINE = "no line of a constant, whatever is learned"
 
 BUDGET_DB = -96.0
 """Lines below the last bit of 16 need no cure."""
@@ -74,7 +80,7 @@ def cures(
         if not all(_replaceable(each) for each in (layer, *others)):
             yield Cure(layer.owner, rule, rule_of(rule).cure, UNKNOWN, *rest)
             continue
-        before = [each.owner for each in others if rule_id(each.stage) is not None]
+        before = [each for each in others if rule_id(each.stage) is not None]
         try:
             found = tuple(_without_lines(layer))
         except ValueError as error:  # beyond what advice is computed for: the audit has its answer all the same
@@ -111,7 +117,7 @@ def _strongest(freqs: Iterable[Fraction], known: Steady | Expectation | None) ->
 def _without_lines(layer: Layer) -> Iterator[Choice]:
     """Yield the cheapest layers that make no line, whatever is learned: of its own kind, and one that interpolates."""
     assert layer.stage is not None, "checked where cures are made"
-    own = {"convt": "transposed", "shuffle": "subpixel"}[layer.stage.op]
+    own = OWN[layer.stage.op]
     for families in ((own,), ("nearest", "linear")):
         found = advise(
             [int(layer.factor)], 1, tone_budget_db=BUDGET_DB, channels=(2, 1), dtype="float64", only=families
@@ -119,13 +125,22 @@ def _without_lines(layer: Layer) -> Iterator[Choice]:
         yield next(choice for choice in found.choices if choice.promise == ANY_WEIGHTS)
 
 
-def _words(layer: Layer, before: list[int], better: Choice) -> str:
+def _words(layer: Layer, before: list[Layer], better: Choice) -> str:
     """Return what to do, and what it costs beside a transposed convolution of twice the stride (2s · 2 · 1/s)."""
+    named = [f"{each.owner} ({each.words})" for each in (layer, *before)]
+    layers = f"layer{'s' * bool(before)} {named[0]}" + "".join(f" and {each}" for each in named[1:])
+    if all(_can_be_tone_free(each.stage) for each in (layer, *before)) and better.family in OWN.values():
+        return f"{better.name}: {layers}, lengths and padding as they are: {NO_LINE}; {better.note}"
     ratio = float(better.macs / 4)
     cost = f"{ratio:.3g} times the multiplications of a transposed convolution of length {2 * int(layer.factor)}"
-    likewise = f", and its like as layer{'s' * (len(before) > 1)} {', '.join(map(str, before))}" if before else ""
-    head = f"{better.name} ({better.words}) as layer {layer.owner}{likewise}"
-    return f"{head}: no line, whatever is learned; {better.note}; {cost}"
+    likewise = ", and likewise for the others" if before else ""
+    return f"{better.name} in place of {layers}: {better.words}{likewise}: {NO_LINE}; {better.note}; {cost}"
+
+
+def _can_be_tone_free(stage: Stage | None) -> bool:
+    """Return whether a layer has taps whose phases can have equal gains, as it is: one for each phase."""
+    dilation = getattr(stage, "dilation", 1)
+    return stage is not None and rule_id(stage) != "UA107" and math.gcd(dilation, int(stage.factor)) == 1
 
 
 def tried(bench: Bench, lines: Sequence[Line], before: Steady) -> Iterator[Cure]:
