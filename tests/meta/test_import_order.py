@@ -332,6 +332,7 @@ ORDER: dict[str, Tiers] = {
         ),
         (
             "bench",
+            "equalgains",
             "expected_rows",
             "models.eight.subject",
             "nn.utils.whole",
