@@ -14,7 +14,7 @@ from torchparity.spine import Layer, Spine
 
 
 def tone_free(module: nn.Module, found: Spine) -> tuple[int, ...]:
-    """Return the numbers of the layers that keep a constant constant up to rounding; where this is not known, they are left out.
+    """Return the numbers of the layers that are known to keep a constant constant, up to rounding.
 
     Examples
     --------

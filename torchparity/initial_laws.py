@@ -69,7 +69,7 @@ class Asked:
         return rescaled(op, self.rescale), f"{words}, rescaled"
 
 
-COMPUTED = "a weight computed from parameters (parametrized), its law not known; expected is the module without that"
+COMPUTED = "a weight computed from parameters (parametrized), its law not known: try the module before it is registered"
 """What is not covered of a kernel that is neither a parameter, nor a view, a norm or a multiple of one."""
 
 

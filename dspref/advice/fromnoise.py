@@ -1,7 +1,6 @@
 """The line to expect of white noise behind a planned layer and a rectifier (UA106), for layers as wide as they are.
 
-A phase r of one output channel is ``Σ_i Σ_a h_i[a] x_i`` over the places a ≡ r mod s, of power
-``v_r = Σ_i Σ_a h_i[a]²``.
+Phase r of an output channel sums noise by the taps at a ≡ r mod s, which gives it the power ``v_r = Σ_i Σ_a h_i[a]²``.
 Taps are random, ``h = A w`` with w the weights of one input channel, so that v_r is too. Its mean makes a line that any
 width has; its spread, of order 1/C of the square of its mean, makes one that goes down by 3 dB when channels double.
 """
@@ -25,7 +24,7 @@ EXCESS = -6 / 5
 def from_noise_db(plan: Plan) -> float | None:
     """Return the strongest line of the offset that a rectifier makes of white noise behind a layer, re that offset.
 
-    ``E abs(c_k)² = abs(Σ_r √e_r e^{−j2πkr/s})² + Σ_rr' K_rr'/(4 C √(e_r e_r')) e^{−j2πk(r−r')/s}``, over ``(Σ_r √e_r)²``,
+    ``(abs(Σ_r √e_r e^{−j2πkr/s})² + Σ_rr' K_rr'/(4 C √(e_r e_r')) e^{−j2πk(r−r')/s}) / (Σ_r √e_r)²``, the largest,
     with e and K of `powers`, C the channels that the layer takes: the mean over first weights, up to terms of order
     1/C². None where all phases have the same power, whatever is drawn.
 
@@ -53,7 +52,7 @@ def from_noise_db(plan: Plan) -> float | None:
 
 
 def powers(plan: Plan) -> tuple[Array, Array]:
-    """Return means e[r] and covariances K[r, r'] of the power of each phase: of one input channel, of unit variance.
+    """Return means e[r] and covariances K[r, r'] of the powers of phases: one input channel, weights of variance 1.
 
     With A_r the rows of A at r mod s: ``e_r = ‖A_r‖²``, and of fourth moments, as
     ``Cov(h_a², h_b²) = 2 (A Aᵀ)_ab² + EXCESS Σ_k A_ak² A_bk²``, ``K_rr' = 2 ‖A_r A_r'ᵀ‖² + EXCESS Σ_k d_r[k] d_r'[k]``

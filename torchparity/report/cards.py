@@ -90,7 +90,7 @@ class Card:
     artifact : Artifact
         Its rule, level, formula and cure.
     severity : {'error', 'warning', 'note'}
-        At least a warning where one of its lines was measured; of a tone-free layer that is said of noise by UA106 alone.
+        At least a warning where one of its lines was measured; of a tone-free layer noise tells of UA106 alone.
     stages : tuple of int
     words : str
         The layer, as `dspref predict` reads it; empty where it is no single layer.

@@ -137,7 +137,8 @@ def can_be(document: Document) -> str:
     'possible: of a constant no line (all layers are tone-free), of noise lines at multiples of 2000 Hz'
     """
     if {row["owner"] for row in upsamplers(document)} <= {*document.get("tone_free", [])}:
-        return f"possible: of a constant no line (all layers are tone-free), of noise lines at multiples of {grid(document)}"
+        free = "of a constant no line (all layers are tone-free), of noise"
+        return f"possible: {free} lines at multiples of {grid(document)}"
     return f"possible: lines at multiples of {grid(document)} and nowhere else"
 
 
