@@ -75,7 +75,9 @@ def test_they_are_those_that_answer_a_constant_by_a_constant(places: tuple[int, 
 
 def test_one_unit_more_than_rounding_is_not_equal() -> None:
     u = 2.0**-24
-    gains = {d: equal_gains(TransposedConv(np.array([[[1.0, 1.0, 1.0, 1.0 + d]]]), stride=2), u) for d in (0, u, 256 * u)}
+    gains = {
+        d: equal_gains(TransposedConv(np.array([[[1.0, 1.0, 1.0, 1.0 + d]]]), stride=2), u) for d in (0, u, 256 * u)
+    }
     assert gains == {0: True, u: True, 256 * u: False}
     assert not equal_gains(parse("convt k4 s2").stages[0], u)
     rows = np.array([[[1.0]], [[1.0]]])
