@@ -14,8 +14,8 @@ from dspref import SubpixelConv, TransposedConv, parse
 from torchparity import report
 from torchparity.audit import Audit, audit
 from torchparity.equalgains import equal_gains, tone_free_layers
-from torchparity.nn.utils import remove_tone_free, tone_free
 from torchparity.initial_laws import COMPUTED
+from torchparity.nn.utils import remove_tone_free, tone_free
 from torchparity.report.words import can_be
 from torchparity.spine import spine
 
