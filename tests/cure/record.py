@@ -183,7 +183,7 @@ def _wide(each: Cured) -> str:
 
 def _means(told: Foreseen) -> list[str]:
     pairs = zip(told.noise, told.line, strict=True)
-    return ["—" if line is None else f"{_db(noise + line):.1f}" for noise, line in pairs]
+    return ["—" if line is None else f"{round(_db(noise + line), 1) + 0.0:.1f}" for noise, line in pairs]
 
 
 def _joined(text: str) -> str:
