@@ -126,9 +126,9 @@ class Copies:
 
 def _taken_apart(module: nn.Module) -> None:
     """Have layers that are computed as one kernel run as the two that they equal, whose laws are known."""
-    for part in module.modules():
-        if isinstance(part, (NearestConv1d, LinearConv1d, FilterConv1d)):
-            part.form = "two layers"
+    fused: list[Any] = [p for p in module.modules() if isinstance(p, (NearestConv1d, LinearConv1d, FilterConv1d))]
+    for part in fused:
+        part.form = "two layers"
 
 
 def uncompiled(module: nn.Module) -> nn.Module:

@@ -69,10 +69,7 @@ def _subpixel(module: SubpixelConv1d) -> SubpixelConv:
     return SubpixelConv(weight, module.upscale_factor, bias=field(module, "bias"), **given)
 
 
-@register(NearestConv1d)
-@register(LinearConv1d)
-@register(FilterConv1d)
-def _fused(module: NearestConv1d | LinearConv1d | FilterConv1d) -> Chain:
+def _fused(module: Any) -> Chain:
     """Return the two layers that it equals: an interpolation, and a convolution at the high rate."""
     g = module.geometry
     i, (left, right), d = g.interpolation, g.pads, g.dilation
@@ -84,8 +81,17 @@ def _fused(module: NearestConv1d | LinearConv1d | FilterConv1d) -> Chain:
             raise NotAnalysable(complaint("padding", f"({left}, {right}) by {mode}", "zeros, or both alike", HINT))
         weight, d = widened(weight, (left, right), d)
     conv = Conv(weight, bias=bias, padding=max(left, right, 0), dilation=d, groups=module.groups, padding_mode=mode)
-    taps = FilterInterp(i.factor, i.taps, offset=i.offset, excess=i.excess)
-    return Chain([{"nearest": Nearest(i.factor), "linear": Linear(i.factor), "filter": taps}[i.kind], conv])
+    first: dict[str, Stage] = {
+        "nearest": Nearest(i.factor),
+        "linear": Linear(i.factor),
+        "filter": FilterInterp(i.factor, i.taps, offset=i.offset, excess=i.excess),
+    }
+    return Chain([first[i.kind], conv])
+
+
+register(NearestConv1d)(_fused)
+register(LinearConv1d)(_fused)
+register(FilterConv1d)(_fused)
 
 
 @register(PixelShuffle1d)

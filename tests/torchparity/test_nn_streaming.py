@@ -68,7 +68,7 @@ def signal(time: int, batch: int = 2) -> Tensor:
 
 
 def streamed(stream: StreamingUpsample1d, x: Tensor, sizes: list[int]) -> Tensor:
-    return torch.cat([*map(stream, x.split(sizes, -1)), stream.flush()], -1)
+    return torch.cat([*map(stream, torch.split(x, sizes, -1)), stream.flush()], -1)
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -96,15 +96,15 @@ def test_as_much_is_given_as_the_reference_says_and_no_more_is_kept_than_reaches
     layer: Any = whole(name)
     stream, x = StreamingUpsample1d(layer).requires_grad_(False), signal(40)
     e, other = stream.extent, Stream(describe(layer)) if "long" not in name else None  # which has no law
-    parts = [stream(chunk) for chunk in x.split([1] * 40, -1)]
+    parts = [stream(chunk) for chunk in torch.split(x, 1, -1)]
     given = torch.cat(parts, -1)
     assert given.shape[-1] == e.L * 40 - stream.latency
     assert stream._past is not None
     assert stream._past.shape[-1] <= max(e.least, -(-(e.lead + stream.latency) // e.L))
     if other is not None:
-        due = np.concatenate([other(chunk.numpy()) for chunk in x.split([1] * 40, -1)], -1)
+        due = np.concatenate([other(chunk.numpy()) for chunk in torch.split(x, 1, -1)], -1)
         assert np.array_equal(given[..., : due.shape[-1]].numpy(), due)
-        widened = isinstance(layer, NearestConv1d) and len(set(layer.geometry.pads)) > 1
+        widened = "geometry" in vars(layer) and len(set(layer.geometry.pads)) > 1
         assert stream.latency <= other.latency if widened else stream.latency == other.latency
     with pytest.raises(ValueError, match=r"output length for 0 input samples: got .*; allowed: at least 1"):
         StreamingUpsample1d(layer).flush()
@@ -136,7 +136,7 @@ def test_a_chunk_that_its_caller_overwrites_is_not_read_again() -> None:
     layer, x = whole("sub-pixel"), signal(12)
     stream, due = StreamingUpsample1d(layer).requires_grad_(False), layer(x)
     parts = []
-    for chunk in x.clone().split([4, 4, 4], -1):
+    for chunk in torch.split(x.clone(), 4, -1):
         parts.append(stream(chunk))
         chunk.fill_(torch.nan)
     assert torch.equal(torch.cat([*parts, stream.flush()], -1), due)

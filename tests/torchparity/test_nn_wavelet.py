@@ -85,7 +85,8 @@ def test_learnable_is_two_filters_by_channel_and_interleaving(J: int, I: int, ti
 def test_away_from_the_ends_it_is_a_bank_of_two_filters(J: int, I: int) -> None:
     """By the polyphase matrix of the reference: even and odd phase of a convolution each, borders apart."""
     layer, x = whole_lifting(J, I), whole(1, 4, 24)
-    form = describe(layer).normal  # type: ignore[union-attr]
+    law: Any = describe(layer)
+    form = law.normal
     h = torch.from_numpy(form.h.astype(float))
     y = F.conv_transpose1d(x, h.transpose(0, 1), stride=2)[..., form.offset : form.offset + 48]
     inside = form.steady(24)
@@ -136,7 +137,7 @@ def test_training_keeps_perfect_reconstruction() -> None:
         loss = (layer(x) - target).square().mean()
         with torch.no_grad():
             for h, g in zip(layer.parameters(), torch.autograd.grad(loss, list(layer.parameters())), strict=True):
-                h -= 0.05 * g
+                h.sub_(0.05 * g)
     assert (layer.predict != before).all()
     y = layer(x).detach()
     gain = (1 + layer.predict.detach().abs().sum()) * (1 + layer.update.detach().abs().sum())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import singledispatch
+from typing import Any
 
 from torch import nn
 
@@ -67,7 +68,7 @@ class Interpolated:
 @extent_of.register(NearestConv1d)
 @extent_of.register(LinearConv1d)
 @extent_of.register(FilterConv1d)
-def _fused(layer: NearestConv1d | LinearConv1d | FilterConv1d) -> Extent:
+def _fused(layer: Any) -> Extent:
     g = layer.geometry
     i = g.interpolation
     late, lead = max(i.offset, -i.excess), max(0, len(i.taps) - i.factor - i.offset)

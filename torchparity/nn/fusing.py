@@ -114,13 +114,12 @@ def two_layers(module: Any) -> nn.Sequential:
 
 def of_two(make: Callable[..., Any], conv: nn.Conv1d, *, share: bool) -> Any:
     """Return what `make` makes of the sizes of a convolution, with its weights."""
-    if type(conv) is not nn.Conv1d:
-        allowed = "a torch.nn.Conv1d itself"
-        hint = "run it once, so that it has weights" if nn.parameter.is_lazy(getattr(conv, "weight", None)) else ""
-        raise TypeError(complaint("convolution", type(conv).__name__, allowed, hint))
-    if "weight" not in conv._parameters:
+    if isinstance(conv, nn.Conv1d) and "weight" not in conv._parameters:
         hint = "remove the parametrization first: it is then baked into the weight"
         raise ValueError(complaint("convolution", "a weight that is computed", "a weight that is a parameter", hint))
+    if type(conv) is not nn.Conv1d:
+        hint = "run it once, so that it has weights" if nn.parameter.is_lazy(getattr(conv, "weight", None)) else ""
+        raise TypeError(complaint("convolution", type(conv).__name__, "a torch.nn.Conv1d itself", hint))
     if conv.stride != (1,):
         raise ValueError(complaint("stride", conv.stride[0], "1", "a stride behind interpolation is another factor"))
     names = ("in_channels", "out_channels", "kernel_size", "padding", "dilation", "groups", "padding_mode")

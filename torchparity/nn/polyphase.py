@@ -18,8 +18,8 @@ from torch.nn import functional as F
 from torchparity.nn.geometry import Geometry
 from torchparity.nn.twolayer import extended
 
-LEAST = 1 << 18
-"""Numbers of working memory below which nothing is gained by less."""
+LEAST = 1 << 20
+"""Numbers of working memory that are worth a part of their own: each part reads the whole input again."""
 
 
 def polyphase(x: Tensor, w: Tensor, bias: Tensor | None, C: Tensor, g: Geometry, groups: int) -> Tensor:
@@ -110,7 +110,7 @@ class _Polyphase(torch.autograd.Function):
     @staticmethod
     def forward(x: Tensor, w: Tensor, bias: Tensor | None, C: Tensor, padding: int, groups: int, s: int) -> Tensor:
         W, y = w.numel() * C[0].numel() // C.shape[0], len(x) * len(w) * C.shape[1] * x.shape[-1]
-        parts = _channels(x, len(w), groups, 2 * W + y, x.numel() + y)
+        parts = _channels(x, len(w), groups, 2 * W + y, 2 * (x.numel() + y))
         made = [phases(x, w[o], None if bias is None else bias[o], C, padding, groups) for o in parts]
         return interleaved(torch.cat(made, 1) if len(made) > 1 else made[0], s)
 
@@ -126,12 +126,14 @@ class _Polyphase(torch.autograd.Function):
         x, w, C = ctx.saved_tensors
         by_x, by_w, by_bias = ctx.needs_input_grad[:3]
         W, y = w.numel() * C[0].numel() // C.shape[0], g.numel()
-        dx, dw = None, []
+        dx = dw = None
         for o in _channels(x, len(w), ctx.groups, 3 * W + 2 * y, (x.numel() + y) // 2) if by_x or by_w else ():
             part, dW = _adjoint(g[:, o], x, composed(w[o], C, x.dtype), C, ctx, (by_x, by_w))
-            dx = part if dx is None else dx + part
-            dw.append(decomposed(dW, C, w.dtype) if by_w else None)
-        dw = (torch.cat(dw) if len(dw) > 1 else dw[0]) if by_w else None
+            dx = part if dx is None or part is None else dx + part
+            if dW is not None:
+                dw = dW.new_empty(w.shape, dtype=w.dtype) if dw is None else dw
+                dw[o] = decomposed(dW, C, w.dtype)
+            del part, dW
         return dx, dw, g.sum((0, 2)).to(ctx.bias_dtype) if by_bias else None, None, None, None, None
 
     @staticmethod
