@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import RenderableType
 
-from dspref.chain import Chain
+from dspref.chain import Chain, Pointwise
 from dspref.documents import Document, doctor_document
 from dspref.presets import Preset
 from dspref.tables import decimal, hertz, table, text
@@ -138,12 +138,22 @@ def _whence(query: Document, document: Document, chain: Chain) -> str:
     rate = chain.rates(exact(document, "sr"))[place + 1]
     if hz > rate / 2:
         made += f", as a replica of its {hertz(min(hz % rate, -hz % rate))} line"
-    others = query["origins"][:-1]
-    if others:
-        made += (
-            f"; also possible from layer{'s' if others[1:] else ''} {', '.join(str(i) for i in others)}, as a replica"
-        )
-    return made
+    return made + _mixed(query, chain)
+
+
+def _mixed(query: Document, chain: Chain) -> str:
+    """Return from which layers before its owner a line can come too: through a map alone.
+
+    What they make enters the owner at frequencies that are no multiples of its input rate, and its images miss them as
+    well; at 0 Hz, and so here, stands only what tone-free taps of the owner take away. A map behind it mixes lines.
+    """
+    others, owner = query["origins"][:-1], f"layer {query['owner']}"
+    if not others:
+        return ""
+    layers = f"layer{'s' * (len(others) > 1)} {', '.join(map(str, others))}"
+    if any(isinstance(stage, Pointwise) for stage in chain.stages[query["stage"] + 1 :]):
+        return f"; also possible from {layers}, mixed by a map behind {owner}"
+    return f"; with a map behind {owner}, also possible from {layers}"
 
 
 def _nearest(hz: Fraction, chain: Chain, sr: Fraction) -> str:

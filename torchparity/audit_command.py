@@ -54,7 +54,12 @@ class Shape(click.ParamType[tuple[int, ...]]):
 @click.command()
 @click.argument("target", required=False)
 @click.option("--config", metavar="FILE", help="A config.json of the HiFi-GAN family: alone, or for the rate.")
-@click.option("--sr", metavar="HZ", callback=hertz_parameter(), help="Output rate; presets and recordings have one.")
+@click.option(
+    "--sr",
+    metavar="HZ",
+    callback=hertz_parameter(),
+    help="Output rate, else frequencies are fractions of it; presets and recordings have one.",
+)
 @click.option("--checkpoint", metavar="FILE", help="Weights: .safetensors, .pt, .pth, .bin, .ckpt; or FILE:PREFIX.")
 @click.option("--input", "shape", type=Shape(), default=(), metavar="SHAPE", help="As 80 or 1,80,512; else guessed.")
 @click.option(
@@ -108,8 +113,6 @@ def audit(
     document = report.to_dict(made, command=_typed(), target=target or "")
     emit(report.write_document(document, form, fail_on=fail_on))
     if form == "text":
-        if order.unsaid:
-            emit("note: no --sr given: frequencies are in cycles per output sample\n")
         emit("".join(f"written: {path}\n" for path in files))
     _end({f.level for f in made.findings}, fail_on)
 

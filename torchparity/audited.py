@@ -185,6 +185,8 @@ class Audit:
         The file that the weights are from.
     against : Comparison or None
         What changed from another audit.
+    tone_free : tuple of int
+        Upsampling layers whose phases have equal gains up to rounding, with the weights of the first seed.
     """
 
     name: str
@@ -201,6 +203,7 @@ class Audit:
     remarks: tuple[str, ...] = ()
     checkpoint: str | None = None
     against: Comparison | None = None
+    tone_free: tuple[int, ...] = ()
 
     @property
     def predicted(self) -> Array | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -247,10 +248,23 @@ def _check(fit: Fit, due: Mapping[str, Tensor], path: Path) -> None:
     if not told:
         _check_kinds(fit, due, path)
     else:
-        near = did_you_mean(missing[0], extra) if missing and extra else ""
-        hint = near or "build the module as it was when the weights were saved"
+        hint = _hint(missing, extra)
         got = f"{fit.matching} of {len(due)} keys fit; " + "; ".join(told)
         raise ValueError(complaint(f"keys of {path}", got, "the module's keys and shapes, all of them", hint))
+
+
+PARAMETRIZED = re.compile(r"(^|\.)parametrizations\.[^.]+\.original\d*$")
+"""Keys of what a parametrization computes a weight from."""
+
+
+def _hint(missing: list[str], extra: list[str]) -> str:
+    """Return what may help where keys are missing or too many: a parametrization renames a weight."""
+    if any(map(PARAMETRIZED.search, missing)) and not any(map(PARAMETRIZED.search, extra)):
+        return "the weights are of a module without parametrizations: load them before these are registered"
+    if any(map(PARAMETRIZED.search, extra)) and not any(map(PARAMETRIZED.search, missing)):
+        return "the weights are of a module with parametrizations: register the same ones, and then load"
+    near = did_you_mean(missing[0], extra) if missing and extra else ""
+    return near or "build the module as it was when the weights were saved"
 
 
 def _check_kinds(fit: Fit, due: Mapping[str, Tensor], path: Path) -> None:

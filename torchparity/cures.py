@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any
 
-import torch
 from torch import nn
-from torch.nn.utils import remove_weight_norm
-from torch.nn.utils.parametrize import register_parametrization
 
 from dspref.advice import Choice, advise
 from dspref.advice.choices import ANY_WEIGHTS
@@ -20,11 +17,11 @@ from dspref.chain import Stage
 from dspref.lines import Line
 from dspref.outline import HEADS
 from torchparity.actual import lines_of
-from torchparity.advised import OneBias, TonefreeRows, TonefreeTaps
 from torchparity.audited import Cure, Expectation, Steady
 from torchparity.bench import Bench
 from torchparity.calls import private_copy
-from torchparity.nn import SubpixelConv1d
+from torchparity.nn.utils import tone_free
+from torchparity.nn.utils.kernels import check, kernel_of
 from torchparity.spine import Layer, Spine
 
 RULES = {"convt": "UA101", "shuffle": "UA102", "unsqueeze": "UA102"}
@@ -35,6 +32,11 @@ RE_ONE = "dB re a constant input of 1"
 
 UNKNOWN = "no prediction"
 """Promise of a cure whose gain is not known."""
+
+OWN = {"convt": "transposed", "shuffle": "subpixel"}
+"""Family of advice that is a layer's own kind, by its op."""
+
+NO_LINE = "no line of a constant, whatever is learned"
 
 BUDGET_DB = -96.0
 """Lines below the last bit of 16 need no cure."""
@@ -78,7 +80,7 @@ def cures(
         if not all(_replaceable(each) for each in (layer, *others)):
             yield Cure(layer.owner, rule, rule_of(rule).cure, UNKNOWN, *rest)
             continue
-        before = [each.owner for each in others if rule_id(each.stage) is not None]
+        before = [each for each in others if rule_id(each.stage) is not None]
         try:
             found = tuple(_without_lines(layer))
         except ValueError as error:  # beyond what advice is computed for: the audit has its answer all the same
@@ -115,7 +117,7 @@ def _strongest(freqs: Iterable[Fraction], known: Steady | Expectation | None) ->
 def _without_lines(layer: Layer) -> Iterator[Choice]:
     """Yield the cheapest layers that make no line, whatever is learned: of its own kind, and one that interpolates."""
     assert layer.stage is not None, "checked where cures are made"
-    own = {"convt": "transposed", "shuffle": "subpixel"}[layer.stage.op]
+    own = OWN[layer.stage.op]
     for families in ((own,), ("nearest", "linear")):
         found = advise(
             [int(layer.factor)], 1, tone_budget_db=BUDGET_DB, channels=(2, 1), dtype="float64", only=families
@@ -123,13 +125,22 @@ def _without_lines(layer: Layer) -> Iterator[Choice]:
         yield next(choice for choice in found.choices if choice.promise == ANY_WEIGHTS)
 
 
-def _words(layer: Layer, before: list[int], better: Choice) -> str:
+def _words(layer: Layer, before: list[Layer], better: Choice) -> str:
     """Return what to do, and what it costs beside a transposed convolution of twice the stride (2s · 2 · 1/s)."""
+    named = [f"{each.owner} ({each.words})" for each in (layer, *before)]
+    layers = f"layer{'s' * bool(before)} {named[0]}" + "".join(f" and {each}" for each in named[1:])
+    if all(_can_be_tone_free(each.stage) for each in (layer, *before)) and better.family in OWN.values():
+        return f"{better.name}: {layers}, lengths and padding as they are: {NO_LINE}; {better.note}"
     ratio = float(better.macs / 4)
     cost = f"{ratio:.3g} times the multiplications of a transposed convolution of length {2 * int(layer.factor)}"
-    likewise = f", and its like as layer{'s' * (len(before) > 1)} {', '.join(map(str, before))}" if before else ""
-    head = f"{better.name} ({better.words}) as layer {layer.owner}{likewise}"
-    return f"{head}: no line, whatever is learned; {better.note}; {cost}"
+    likewise = ", and likewise for the others" if before else ""
+    return f"{better.name} in place of {layers}: {better.words}{likewise}: {NO_LINE}; {better.note}; {cost}"
+
+
+def _can_be_tone_free(stage: Stage | None) -> bool:
+    """Return whether a layer has taps whose phases can have equal gains, as it is: one for each phase."""
+    dilation = getattr(stage, "dilation", 1)
+    return stage is not None and rule_id(stage) != "UA107" and math.gcd(dilation, int(stage.factor)) == 1
 
 
 def tried(bench: Bench, lines: Sequence[Line], before: Steady) -> Iterator[Cure]:
@@ -153,7 +164,7 @@ def tried(bench: Bench, lines: Sequence[Line], before: Steady) -> Iterator[Cure]
         if rule is None or name is None or not freqs or owner > TRIED:
             continue
         copy = private_copy(bench.module, before.dtype)
-        _make_tone_free(copy.get_submodule(name), int(layer.factor))
+        tone_free(copy.get_submodule(name))
         bench.progress(f"seed {bench.seed}: tone-free taps in layer {owner}")
         try:
             after = lines_of(replace(bench, module=copy), "constant", borders=before.start + before.rest)
@@ -165,7 +176,7 @@ def tried(bench: Bench, lines: Sequence[Line], before: Steady) -> Iterator[Cure]
 
 def _told(owner: int, rule: str, name: str, freqs: list[Fraction], before: Steady, after: Steady) -> Cure:
     (freq, level), (_, left) = _strongest(freqs, before), _strongest(freqs, after)
-    words = f"tone-free taps in {name} (torchparity.advised): the nearest whose phases have equal gains"
+    words = f"tone-free taps in {name} (torchparity.nn.utils.tone_free): the nearest whose phases have equal gains"
     old, new = before.level_db(Fraction(0)), after.level_db(Fraction(0))
     if level is None or old is None or new is None:
         return Cure(owner, rule, words, "these weights", freq, level, left, RE_ONE)
@@ -182,27 +193,11 @@ def _named(module: nn.Module, layer: Layer) -> str | None:
 
 def _factor(m: nn.Module) -> int:
     """Return by how much a module of a kind that can be cured raises the rate; 1 for all others."""
-    if isinstance(m, nn.ConvTranspose1d) and m.dilation == (1,):
-        return m.stride[0]
-    if isinstance(m, SubpixelConv1d):
-        return m.upscale_factor if m.order == "crd" else 1
-    return 1
-
-
-def _make_tone_free(module: Any, factor: int) -> None:
-    """Project the weights of a layer, and keep them projected."""
-    with torch.no_grad():
-        if isinstance(module, nn.ConvTranspose1d):
-            _plain(module)
-            register_parametrization(module, "weight", TonefreeTaps(factor))
-        else:
-            _plain(module)
-            register_parametrization(module, "weight", TonefreeRows(factor))
-            if module.bias is not None:
-                register_parametrization(module, "bias", OneBias(factor))
-
-
-def _plain(module: nn.Module) -> None:
-    """Replace weight norm of the older interface, which parametrizations do not go with, by the weight it makes."""
-    if hasattr(module, "weight_g"):
-        remove_weight_norm(module)
+    kernel = kernel_of(m)
+    if kernel is None:
+        return 1
+    try:
+        check(kernel, 1)
+    except (ValueError, TypeError):
+        return 1
+    return kernel.factor

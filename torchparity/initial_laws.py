@@ -69,6 +69,10 @@ class Asked:
         return rescaled(op, self.rescale), f"{words}, rescaled"
 
 
+COMPUTED = "a weight computed from parameters (parametrized), its law not known: try the module before it is registered"
+"""What is not covered of a kernel that is neither a parameter, nor a view, a norm or a multiple of one."""
+
+
 def law(name: str, op: Drawn, kernel: Kernel, asked: Asked) -> tuple[Drawn | Unknown, Law | None, str]:
     """Return a layer with the variances of its law, the law, and a remark if there is something to say.
 
@@ -86,7 +90,7 @@ def law(name: str, op: Drawn, kernel: Kernel, asked: Asked) -> tuple[Drawn | Unk
     """
     kernels = [kernel, *([kernel.also] if kernel.also else [])]
     if any(k.computed for k in kernels):
-        return Unknown("a kernel computed from its parameters"), None, ""
+        return Unknown(COMPUTED), None, ""
     if len({k.bias is None for k in kernels}) > 1:
         return Unknown("a gate of which one half has a bias"), None, ""
     op = replace(op, bias=op.bias if kernel.bias is not None else 0)

@@ -156,8 +156,6 @@ def ratio_meant(scale: float) -> Fraction | float:
     >>> ratio_meant(1.6), ratio_meant(120 / 88)
     (Fraction(8, 5), 1.3636363636363635)
     """
-    if float(scale).is_integer():
-        return Fraction(int(scale))
     ratio = Fraction(scale).limit_denominator(_LARGEST)
     same = float(ratio) == scale and all(int(t * scale) == t * ratio // 1 for t in range(1, _LENGTHS))
     return ratio if same else scale

@@ -57,11 +57,6 @@ class Order:
     said: tuple[str, ...] = ()
 
     @property
-    def unsaid(self) -> bool:
-        """Whether nothing says the output rate."""
-        return self.sr is None and self.options.get("recording") is None
-
-    @property
     def drawn(self) -> bool:
         """Whether there will be a signal to draw."""
         return self.factory is not None

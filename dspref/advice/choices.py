@@ -31,8 +31,8 @@ class Choice:
     floor_db : float
         What rounding leaves, estimated, in dB re DC at the output.
     noise_db : float or None
-        Strongest line that a rectifier makes of white noise (UA106), re the offset that it makes; None for none, at
-        infinite width.
+        Strongest line that a rectifier behind a layer makes of white noise (UA106), re the offset that it makes: the
+        mean over first weights, for these channels. None where every draw has none.
     macs : Fraction
         Multiplications per output sample.
     parameters : int

@@ -87,19 +87,34 @@ def upsampled(F: ArrayLike, plan: Plan) -> Array:
 
 def covariance(plan: Plan) -> Array:
     """Return the covariance of one pair's taps, as a transposed convolution has them, over the variance of a weight."""
+    A = mixing(plan)
+    return np.asarray(A @ A.T)
+
+
+def mixing(plan: Plan) -> Array:
+    """Return A of ``h = A w``: the taps of one pair, as a transposed convolution has them, of its independent weights.
+
+    Examples
+    --------
+    >>> mixing(Plan("nearest", 2, (1, 1), 2, taps=(1.0, 1.0)))  # w[0], w[0] + w[1], w[1]
+    array([[1., 0.],
+           [1., 1.],
+           [0., 1.]])
+    """
     s, K = plan.factor, plan.length
+    if plan.taps:
+        return np.stack([np.convolve(plan.taps, unit) for unit in np.eye(K)], axis=-1)
     if plan.family == "subpixel":
-        K *= s
-    if plan.init == "icnr":
-        return np.kron(np.eye(plan.length), np.ones((s, s)))
+        return np.kron(np.eye(K), np.ones((s, 1))) if plan.init == "icnr" else _projected(plan, K * s)
     if plan.init == "ones":
-        return np.ones((K, K))
+        return np.ones((K, 1))
     if plan.init == "triangle":
-        return np.outer(triangle_taps(s), triangle_taps(s))
-    if plan.init == "tone-free":
-        projection = tone_free(np.eye(K), s)
-        return np.asarray(projection.T @ projection)
-    return np.eye(K)
+        return np.array(triangle_taps(s))[:, None]
+    return _projected(plan, K)
+
+
+def _projected(plan: Plan, K: int) -> Array:
+    return tone_free(np.eye(K), plan.factor).T if plan.init == "tone-free" else np.eye(K)
 
 
 def _filtered(F: Array, s: int, R: Array) -> Array:

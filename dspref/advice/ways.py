@@ -11,6 +11,7 @@ import numpy as np
 
 from dspref.advice.choices import ANY_WEIGHTS, AT_INIT, EXPECTED, Choice
 from dspref.advice.combs import expected_lines, last
+from dspref.advice.fromnoise import from_noise_db
 from dspref.advice.plans import (
     Plan,
     leak_db,
@@ -19,9 +20,7 @@ from dspref.advice.plans import (
     nearest_taps,
     sinc_taps,
     total_macs,
-    triangle_taps,
 )
-from dspref.artifacts.noise import noise_lines_db
 from dspref.artifacts.prospect import lengths
 from dspref.designs.projection import tone_free
 from dspref.spec import parse
@@ -168,9 +167,7 @@ def _spacing(layers: tuple[Plan, ...], place: int) -> Fraction:
 
 def _noise(layers: tuple[Plan, ...]) -> float | None:
     """Return the strongest line of noise behind a rectifier, of all layers (UA106)."""
-    kernels = [(triangle_taps(p.factor), 1) if p.init == "triangle" else (p.taps, p.length) for p in layers]
-    found = [noise_lines_db(h, p.factor, length) for p, (h, length) in zip(layers, kernels, strict=True) if h]
-    return max((level for level in found if level is not None), default=None)
+    return max((level for plan in layers if (level := from_noise_db(plan)) is not None), default=None)
 
 
 def spread_db(channels: Iterable[int], *, lines: int = 1) -> tuple[float, float]:

@@ -117,7 +117,10 @@ RULES: tuple[Rule, ...] = (
         "Noise without offset comes out of the upsampler with a power that repeats every s samples; a map that is not "
         "odd turns the power into an offset that repeats.",
         "v[r] = Σ_m h[r + ms]²; a rectifier makes μ[r] ∝ √v[r], of lines |Σ_r √v[r] e^{−j2πkr/s}| / Σ_r √v[r].",
-        "A convolution of many channels between, its length a multiple of s; or nearest neighbour, or an odd map.",
+        "Equal powers on average over weights: nearest neighbour, or a convolution between whose length is a multiple "
+        "of s. Any one draw then leaves lines of power 1/channels; none where a map follows nearest neighbour directly "
+        "or through a single tap, where no map follows, or an odd one and no offset; faint ones behind a band-limited "
+        "interpolation.",
         "dB re the offset that the map makes",
         "own derivation",
     ),

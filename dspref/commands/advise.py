@@ -150,7 +150,8 @@ def _legend(advice: Advice) -> list[str]:
     return [
         "dBc: strongest line, expected ones on average; none: none in exact arithmetic, in "
         f"{advice.dtype} no more than about {floor:.0f} dB of rounding.",
-        "noise: strongest line (dB) that a rectifier behind a layer makes of white noise, re its offset (UA106).",
+        "noise: strongest line (dB) that a rectifier behind a layer, its convolution included, makes of white noise, "
+        "re its offset (UA106); the mean over first weights, 3 dB less for twice the channels.",
         "MACs: multiplications per output sample. ms: input that an output sample waits for.",
         "holds for: any weights, so also after training; first weights, which training changes; most draws of random "
         "weights: the band of 95 % lies below the budget.",

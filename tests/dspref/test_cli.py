@@ -196,8 +196,8 @@ def test_a_chain_that_raises_no_rate() -> None:
 
 WHENCE = """\
 4000 Hz: layer 1 (convt k4 s2, stage 0) makes it
-8000 Hz: layer 2 (convt k4 s2, stage 1) makes it; also possible from layer 1, as a replica
-16000 Hz: layer 3 (convt k4 s2, stage 2) makes it; also possible from layers 1, 2, as a replica
+8000 Hz: layer 2 (convt k4 s2, stage 1) makes it; with a map behind layer 2, also possible from layer 1
+16000 Hz: layer 3 (convt k4 s2, stage 2) makes it; with a map behind layer 3, also possible from layers 1, 2
 5000 Hz: no layer can; nearest possible line 4000 Hz (layer 1)
 12000 Hz: layer 1 (convt k4 s2, stage 0) makes it, as a replica of its 4000 Hz line
 0 Hz: the offset itself, no tone

@@ -29,10 +29,14 @@ from dspref import (
     TransposedConv,
     ZeroStuff,
     images,
+    parse,
     tone_lines,
     whence,
 )
 from dspref.arrays import Array
+from dspref.artifacts.prospect import line_amplitudes
+from dspref.documents import whence_document
+from dspref.pages import whence_page
 from tests.strategies import QUIET
 
 
@@ -359,3 +363,27 @@ def test_gains_of_images_are_those_of_a_transform_in_phase_too() -> None:
         assert image.gain is not None
         assert abs(image.gain.item().imag) > 1e-3
         assert abs(measured[int(image.freq * 600)] - image.gain.item() / 2) < 1e-12
+
+
+def test_what_earlier_layers_make_reaches_a_later_layer_s_lines_through_a_map_alone() -> None:
+    """With tone-free taps in layer 2 the line of its own is gone, whatever layer 1 makes; a map behind it mixes one."""
+    first = TransposedConv(np.array([[[1, 2, 3, 7]]]), stride=4)
+    free = TransposedConv(np.array([[[1, 1, 1, 1]]]), stride=4)
+    assert whence(Chain([first, free]), Fraction(1, 4)).origins == (1, 2)
+    for between in ([], [Pointwise("relu")]):
+        lines = line_amplitudes(Chain([first, *between, free]), 1)
+        assert lines is not None
+        assert not lines[:, 4].any()  # 16 lines: 1/4
+        assert lines[:, 1].any()  # of layer 1
+        lines = line_amplitudes(Chain([first, *between, free, Conv(np.array([[[1, -3, 1]]])), Pointwise("relu")]), 1)
+        assert lines is not None
+        assert lines[:, 4].any()
+    words = (whence_page(whence_document(parse(spec), [Fraction(4000)], 16000), parse(spec)) for spec in MIXED)
+    assert [text.partition("it; ")[2].strip() for text in words] == [
+        "with a map behind layer 2, also possible from layer 1",
+        "with a map behind layer 2, also possible from layer 1",
+        "also possible from layer 1, mixed by a map behind layer 2",
+    ]
+
+
+MIXED = ("convt k8 s4 | convt k8 s4", "convt k8 s4 | relu | convt k8 s4", "convt k8 s4 | convt k8 s4 | relu")

@@ -176,7 +176,7 @@ def test_learned_interpolation_makes_no_tone_and_random_weights_do() -> None:
 def test_the_line_of_waveglow_is_answered_in_one_command() -> None:
     """What is the line at 2756.25 Hz in my WaveGlow at 22 050 Hz?"""
     answer = CliRunner().invoke(dspref, ["whence", "2756.25", "5512.5", "8268.75", "--preset", "waveglow"])
-    words = "layer 2 (unsqueeze x8, stage 4) makes it; also possible from layer 1, as a replica"
+    words = "layer 2 (unsqueeze x8, stage 4) makes it; with a map behind layer 2, also possible from layer 1"
     assert answer.output.splitlines() == [f"{hz} Hz: {words}" for hz in ("2756.25", "5512.5", "8268.75")]
     assert "groups of 8 samples" in preset("waveglow").note
 

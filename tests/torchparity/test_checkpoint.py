@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn.utils import parametrizations, weight_norm
+from torch.nn.utils.parametrize import register_parametrization
 
 from torchparity.checkpoint import load_checkpoint
 from torchparity.weightfiles import read
@@ -233,3 +234,15 @@ def test_a_broken_zip_file_is_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "a.pt").write_bytes(content.replace(b"PK\x01\x02", b"XXXX"))
     with pytest.raises(ValueError, match="a broken zip file"):
         load_checkpoint(net(), tmp_path / "a.pt")
+
+
+def test_weights_from_before_a_parametrization_was_registered_are_told_as_that(tmp_path: Path) -> None:
+    plain, parametrized = nn.Conv1d(1, 1, 3), nn.Conv1d(1, 1, 3)
+    register_parametrization(parametrized, "weight", nn.Identity())
+    for saved, loaded, hint in (
+        (plain, parametrized, "without parametrizations: load them before these are registered"),
+        (parametrized, plain, "with parametrizations: register the same ones, and then load"),
+    ):
+        torch.save(saved.state_dict(), tmp_path / "a.pt")
+        with pytest.raises(ValueError, match=f"Hint: the weights are of a module {hint}"):
+            load_checkpoint(loaded, tmp_path / "a.pt")

@@ -118,7 +118,8 @@ def test_equal_to_two_layers_bit_by_bit_on_integers_and_refused_alike(layer: Any
 def reference(layer: Any, change: Callable[[Array], Array] = lambda a: a) -> tuple[Any, Conv]:
     """Return the interpolation and the convolution, without padding, in NumPy; `change` is applied to all numbers."""
     g, i = layer.geometry, layer.geometry.interpolation
-    w, b = (None if p is None else change(p.detach().double().numpy()) for p in (layer.weight, layer.bias))
+    w = change(layer.weight.detach().double().numpy())
+    b = None if layer.bias is None else change(layer.bias.detach().double().numpy())
     conv = Conv(w, dilation=g.dilation, groups=layer.groups, bias=b)
     if i.kind == "filter":
         return FilterInterp(i.factor, change(np.array(i.taps)), offset=i.offset, excess=i.excess), conv
@@ -226,10 +227,12 @@ def test_gradcheck(kind: str, mode: str, form: str) -> None:
 def test_many_channels_go_in_parts_and_no_gradient_that_nobody_asked_for_is_made() -> None:
     """1.5 million composed weights: two parts forward, more backward; whole numbers, so bit by bit."""
     layer = NearestConv1d(512, 256, 9, 4, padding=4, bias=False, form="polyphase")
-    x, two = whole(layer, 0, (1, 512, 8)), layer.two_layers()
+    two: Any = layer.two_layers()
+    x = whole(layer, 0, (1, 512, 8))
     g = torch.randint(-2, 3, (1, 256, 32)).float()
     for ours, due in zip(gradients(layer, x, g), gradients(two, x, g), strict=True):
         assert torch.equal(ours, due)
+    of: Tensor
     for of in (layer.weight, x.requires_grad_()):
         x.requires_grad_(of is x)
         layer.weight.requires_grad_(of is layer.weight)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -103,7 +103,7 @@ def others(draw: st.DrawFn) -> tuple[nn.Sequential, int]:
     fused: dict[str, Callable[..., nn.Module]] = {
         "nearest": lambda *a, **k: NearestConv1d(*a, **k),
         "linear": lambda *a, **k: LinearConv1d(*a, **k),
-        "filter": lambda *a, **k: FilterConv1d(*a, **k, taps=taps, offset=offset, excess=excess),
+        "filter": lambda *a, **k: FilterConv1d(*a, **{**k, "taps": taps, "offset": offset, "excess": excess}),
     }
     if kind in fused and draw(st.booleans()):
         return nn.Sequential(whole(fused[kind](2 * groups, groups, K, s, padding=pads, **rest))), time
@@ -128,9 +128,9 @@ def test_lengths_and_delays_of_all_transposed_convolutions(case: tuple[nn.ConvTr
         return
     made, y = twin(Site("up", layer), kind), run(layer, x)
     z = run(made.layer, x)
-    assert z.shape == y.shape
+    assert tuple(z.shape) == tuple(y.shape)
     if kind == "subpixel":
-        assert made.errors == (0, 0)
+        assert max(made.errors) == 0
         assert torch.equal(z, y)
     elif kind == "nearest":
         nearest_as_projected(made.layer.double(), form, x.double(), made.errors[0])
@@ -167,7 +167,7 @@ def test_all_other_layers_by_all_kinds(case: tuple[nn.Sequential, int], kind: st
     model, time = case
     ((site,), _) = sites(model, None)
     kernel = site.kernel
-    form = site.form(*(None if t is None else t.detach().double() for t in (kernel.weight, kernel.bias)))
+    form = site.form(kernel.weight.detach().double(), None if kernel.bias is None else kernel.bias.detach().double())
     x = signal(kernel.in_channels, time)
     if site.family != kind and (refusal := refused(form, kind)) is not None:
         with pytest.raises(ValueError, match=refusal):
@@ -222,12 +222,13 @@ def test_a_kernel_that_an_interpolation_made_is_found_again(kind: str) -> None:
     """w of whole numbers under a box, exactly; under triangles as far as its equations are solved, in its old place."""
     layer = NearestConv1d if kind == "nearest" else LinearConv1d
     first = whole(layer(2, 3, 5, 4, padding=2))
-    model, x = nn.Sequential(copy.deepcopy(first)), signal(2, 9)
+    model: Any = nn.Sequential(copy.deepcopy(first))
+    x = signal(2, 9)
     (there,) = replace_upsampling(model, "transposed").rows
     (back,) = replace_upsampling(model, kind).rows
     y, z, w = run(first, x), run(model, x), model[0].weight.detach()
     if kind == "nearest":
-        assert torch.equal(w, first.weight)
+        assert torch.equal(w, cast(Tensor, first.weight))
         assert torch.equal(y, z)
         assert (there.error, back.error) == (0, 0)
         return
@@ -309,7 +310,7 @@ def test_behind_interpolations_no_line_is_possible_and_none_is_there() -> None:
 class Cut(nn.Module):
     """Crops what its layer makes, by sizes that it reads: as EnCodec does, or by its own."""
 
-    def __init__(self, up: nn.Module, cut: int | None = None) -> None:
+    def __init__(self, up: Any, cut: int | None = None) -> None:
         super().__init__()
         self.up, self.cut = up, cut
 
@@ -391,11 +392,16 @@ def hooked() -> nn.Module:
     return model
 
 
-def made(norm: Any = lambda m: m, **more: Any) -> nn.Module:
+def made(norm: Any = lambda m: m, **more: Any) -> Any:
     return nn.Sequential(norm(nn.ConvTranspose1d(2, 2, 4, 2, **more)))
 
 
-def bare() -> nn.Module:
+def shorn(layer: nn.Module, name: str, n: int) -> nn.Module:
+    pruned: nn.Module = prune.l1_unstructured(layer, name, n)  # type: ignore[no-untyped-call]
+    return pruned
+
+
+def bare() -> Any:
     """Return a layer whose weight is a tensor that something else sets."""
     model = made()
     weight = model[0].weight.detach()
@@ -404,7 +410,7 @@ def bare() -> nn.Module:
     return model
 
 
-CONV = {"in_channels": 2, "out_channels": 2, "kernel_size": 3}
+CONV: dict[str, Any] = {"in_channels": 2, "out_channels": 2, "kernel_size": 3}
 REFUSED: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "no upsampling": (
         lambda: nn.Sequential(nn.Conv1d(2, 2, 3), nn.ConvTranspose1d(2, 2, 3)),
@@ -494,7 +500,8 @@ def test_two_layers_that_become_one_keep_their_parameters_names_and_norm() -> No
         (nn.Upsample(scale_factor=3, mode="linear"), nn.Conv1d(2, 4, 3, dilation=2), "linear"),
     ):
         at = 1 if isinstance(second, nn.Conv1d) else 0
-        model, x = nn.Sequential(first, second, nn.ReLU()), torch.randn(1, 2, 9)
+        model: Any = nn.Sequential(first, second, nn.ReLU())
+        x = torch.randn(1, 2, 9)
         parametrizations.weight_norm(model[at])
         y, state = run(model, x), model.state_dict()
         learned = list(model.parameters())
@@ -508,7 +515,8 @@ def test_two_layers_that_become_one_keep_their_parameters_names_and_norm() -> No
 
 def test_a_module_used_twice_is_replaced_once() -> None:
     up = whole(nn.ConvTranspose1d(2, 2, 4, 2, 1))
-    model, x = nn.Sequential(up, nn.Sequential(nn.ReLU(), up)), signal(2, 5)
+    model: Any = nn.Sequential(up, nn.Sequential(nn.ReLU(), up))
+    x = signal(2, 5)
     y = run(model, x)
     report = replace_upsampling(model, "subpixel")
     assert [row.name for row in report.rows] == ["0"]
@@ -535,7 +543,7 @@ def test_one_interpolation_before_two_convolutions_and_two_before_one() -> None:
         (parametrizations.weight_norm, "weight norm is gone"),
         (spectral_norm, "spectral norm is gone"),
         (parametrizations.spectral_norm, "spectral norm is gone"),
-        (lambda m: prune.l1_unstructured(m, "weight", 3), "pruning is gone"),
+        (lambda m: shorn(m, "weight", 3), "pruning is gone"),
     ],
 )
 @pytest.mark.parametrize("training", [True, False])

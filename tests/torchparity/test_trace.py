@@ -20,6 +20,7 @@ from dspref.arrays import NotAnalysable
 from dspref.chain import Pointwise
 from dspref.expected import Drawn, Fixed, Unknown
 from dspref.expected.graph import Network
+from torchparity.initial_laws import COMPUTED
 from torchparity.walked import walked
 
 
@@ -274,7 +275,7 @@ def test_the_same_draw_of_noise_is_not_taken_for_another() -> None:
         return sum(F.conv1d(x, self.layer.weight + torch.randn(8, 8, 3)) for _ in range(2))
 
     assert whys(walked(Doing(noisy, layer=conv())).network) == [
-        "a kernel computed from its parameters",
+        COMPUTED,
         "shared weights",
     ]
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from torchparity.nn import fusing
-from torchparity.nn.geometry import geometry, linear, nearest, stretched
+from torchparity.nn.geometry import Geometry, geometry, linear, nearest, stretched
 
 __all__ = ["FilterConv1d", "LinearConv1d", "NearestConv1d"]
 
@@ -66,6 +66,11 @@ class NearestConv1d(nn.Module):
     weight: nn.Parameter
     bias: nn.Parameter | None
     phases: Tensor
+    geometry: Geometry
+    in_channels: int
+    out_channels: int
+    groups: int
+    form: str
 
     def __init__(
         self,
@@ -144,6 +149,11 @@ class LinearConv1d(nn.Module):
     weight: nn.Parameter
     bias: nn.Parameter | None
     phases: Tensor
+    geometry: Geometry
+    in_channels: int
+    out_channels: int
+    groups: int
+    form: str
 
     def __init__(
         self,
@@ -225,6 +235,11 @@ class FilterConv1d(nn.Module):
     weight: nn.Parameter
     bias: nn.Parameter | None
     phases: Tensor
+    geometry: Geometry
+    in_channels: int
+    out_channels: int
+    groups: int
+    form: str
 
     def __init__(
         self,

@@ -52,7 +52,7 @@ def hold_phases(module: Any) -> None:
 
 def apply(module: Any, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
     """Move or cast a module, as `torch.nn.Module` does."""
-    nn.Module._apply(module, fn, recurse)
+    nn.Module._apply(module, fn, recurse)  # type: ignore[no-untyped-call]
     hold_phases(module)
     return module
 
@@ -118,7 +118,11 @@ def of_two(make: Callable[..., Any], conv: nn.Conv1d, *, share: bool) -> Any:
         hint = "remove the parametrization first: it is then baked into the weight"
         raise ValueError(complaint("convolution", "a weight that is computed", "a weight that is a parameter", hint))
     if type(conv) is not nn.Conv1d:
-        hint = "run it once, so that it has weights" if nn.parameter.is_lazy(getattr(conv, "weight", None)) else ""
+        hint = (
+            "run it once, so that it has weights"
+            if nn.parameter.is_lazy(getattr(conv, "weight", torch.empty(0)))
+            else ""
+        )
         raise TypeError(complaint("convolution", type(conv).__name__, "a torch.nn.Conv1d itself", hint))
     if conv.stride != (1,):
         raise ValueError(complaint("stride", conv.stride[0], "1", "a stride behind interpolation is another factor"))

@@ -19,6 +19,7 @@ from torchparity.calls import check_there as check_values
 from torchparity.copies import uncompiled
 from torchparity.describe import evaluated
 from torchparity.nn.basic import PixelShuffle1d
+from torchparity.nn.canonical import Form
 from torchparity.nn.fused import LinearConv1d, NearestConv1d
 from torchparity.nn.fusing import hold_phases
 from torchparity.nn.handover import hand_over
@@ -70,23 +71,30 @@ class Twin:
         return Site("", self.layer).words
 
 
+def _formed(site: Site, tensors: dict[str, Tensor | None]) -> Form:
+    """Return what a layer of this weight and bias does, in double precision."""
+    weight, bias = (None if t is None else t.detach().double().cpu() for t in tensors.values())
+    assert weight is not None, "checked before"
+    return site.form(weight, bias)
+
+
 def twin(site: Site, kind: str) -> Twin:
     """Return what takes the place of an upsampling layer; the model is not changed by that."""
     _check(site)
     if site.family == kind and all(_maker(h) in (None, WeightNorm) for h in site.kernel._forward_pre_hooks.values()):
         return Twin(site, _joined(site), note="; ".join(["its parameters are the same ones", *_frozen(site)]))
     parts = {name: _tensor(site.kernel, name) for name in ("weight", "bias")}
-    form = site.form(*(None if t is None else t.double().cpu() for t in parts.values()))
+    form = _formed(site, parts)
     layer, *tensors = KINDS[kind](form)
     for (name, old), value in zip(parts.items(), tensors, strict=True):
-        if old is not None:
+        if old is not None and value is not None:
             learned = any(p.requires_grad for p in _sources(site.kernel, name))
             new = value.to(device=old.device, dtype=old.dtype).contiguous()
             setattr(layer, name, nn.Parameter(new, requires_grad=learned))
     if isinstance(layer, FUSED):
         hold_phases(layer)
     made = Site("", layer)
-    back = made.form(*(None if (t := getattr(layer, n)) is None else t.detach().double().cpu() for n in parts))
+    back = _formed(made, {name: getattr(layer, name) for name in parts})
     errors = misfit(form, back)
     ends = max(form.ends[0], back.ends[0]), max(form.ends[1], back.ends[1])
     remarks = [*_ends(ends), *_biases(errors[1]), *_gone(site.kernel), *_frozen(site), *_hooks(site.kernel)]

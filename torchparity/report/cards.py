@@ -90,7 +90,7 @@ class Card:
     artifact : Artifact
         Its rule, level, formula and cure.
     severity : {'error', 'warning', 'note'}
-        At least a warning where one of its lines was measured.
+        At least a warning where one of its lines was measured; of a tone-free layer noise tells of UA106 alone.
     stages : tuple of int
     words : str
         The layer, as `dspref predict` reads it; empty where it is no single layer.
@@ -157,14 +157,19 @@ def _card(artifact: Artifact, audit: Audit) -> Card:
     tone = artifact.rule.family == "tones" and artifact.owner is not None
     seen = tuple(_seen(audit, artifact.owner)) if tone else ()
     if artifact.rule.id == FROM_NOISE:
-        seen = tuple(row for row in seen if row.input.startswith("noise"))
+        seen = tuple(row for row in seen if _of_noise(row))
     mine = [c for c in audit.cures if c.owner == artifact.owner and c.rule == artifact.rule.id]
     cures = tuple(cure_in_words(c, audit.sr) for c in mine)
-    stands = any(row.kind == "measured" and row.standing for row in seen)
+    free = artifact.owner in audit.tone_free  # what stands of noise there is no line of an offset
+    stands = any(row.kind == "measured" and row.standing for row in seen if not (free and _of_noise(row)))
     severity = "warning" if stands and artifact.severity == "note" else artifact.severity
     stages = () if artifact.stage is None else (artifact.stage,)
     words = "" if artifact.owner is None else _layer(audit, artifact.owner)
     return Card(artifact, severity, stages, words, seen, cures)
+
+
+def _of_noise(row: Seen) -> bool:
+    return row.input.startswith("noise")
 
 
 def _layer(audit: Audit, owner: int) -> str:

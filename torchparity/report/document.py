@@ -62,6 +62,7 @@ def to_dict(audit: Audit, *, command: str = "", target: str = "") -> dict[str, A
         "cures": [_cure(cure, audit.sr) for cure in audit.cures],
         "remarks": list(audit.remarks),
         "checkpoint": audit.checkpoint,
+        "tone_free": list(audit.tone_free),
         "against": None if audit.against is None else audit.against.to_dict(),
     }
 
@@ -161,11 +162,18 @@ def _expected(e: Expectation, audit: Audit) -> dict[str, Any]:
         "levels_db": [e.level_db(line.freq) for line in audit.lines],
         "predicted": e.expected is not None,
         "floor_db": None if e.expected is None else e.expected.floor_db,
+        "bands": _bands(e),
         "finest_hz": None if e.finest is None else float(audit.sr / e.finest.divisor),
         "finest_hz_exact": None if e.finest is None else str(audit.sr / e.finest.divisor),
         "not_predicted": [{"what": row.what, "where": row.where, "why": row.why} for row in e.not_predicted],
         "remarks": list(e.remarks),
     }
+
+
+def _bands(e: Expectation) -> list[dict[str, Any]]:
+    """Return the levels between which nine of ten networks have a line, comb by comb; None where that is not known."""
+    combs = () if e.expected is None else e.expected.combs
+    return [{"divisor": comb.divisor, "low_db": comb.low, "high_db": comb.high} for comb in combs]
 
 
 def _actual(s: Steady, audit: Audit) -> dict[str, Any]:

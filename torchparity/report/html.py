@@ -36,6 +36,7 @@ from torchparity.report.words import (
     owned,
     place,
     possible,
+    rate,
     settings_of,
     shown,
     span,
@@ -150,6 +151,7 @@ def _facts(document: dict[str, Any]) -> dict[str, Any]:
     return {
         "hertz": lambda exact: hertz(Fraction(exact)),
         "grid": grid(document),
+        "rate": rate(document),
         "count": count(document).replace("upsampling ", ""),
         "branches": branches(document),
         "ways": ways(document),

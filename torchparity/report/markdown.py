@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from fractions import Fraction
 from typing import Any
 
-from dspref.tables import hertz
 from torchparity.report.words import (
     branches,
+    can_be,
     changes,
     every,
-    grid,
     legible,
     level_columns,
     limits,
     new_lines,
     owned,
     place,
+    rate,
     settings_of,
     shown,
     span,
@@ -31,11 +30,10 @@ from torchparity.report.words import (
 def markdown_of(document: dict[str, Any]) -> str:
     """Return a document of an audit as Markdown: verdict, layers, findings, limits, and how to do it again."""
     document = legible(document)
-    rate = hertz(Fraction(document["sr_exact"]))
     parts = [
         f"# Audit of {plain(document['name'])}",
         f"**Verdict: {plain(document['verdict']['text'])}.**",
-        f"×{document['factor']} to {rate}; lines at multiples of {grid(document)} and nowhere else.",
+        f"×{document['factor']} to {rate(document)}; {can_be(document)}.",
         _layers(document),
         *([f"{plain(ways(document))}."] if ways(document) else []),
         _listed("Findings", (f"**{f['level']}**: {plain(f['text'])}" for f in document["findings"])),

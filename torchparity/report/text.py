@@ -7,22 +7,25 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
-from dspref.tables import decimal, hertz
+from dspref.tables import decimal
 from torchparity.against import Change, Comparison
 from torchparity.report.words import (
     WAYS,
     Document,
+    bands,
     branches,
+    can_be,
     count,
     every,
     finest,
-    grid,
     highest,
     legible,
     level_columns,
     new_lines,
     owned,
+    peaks,
     possible,
+    rate,
     shown,
     span,
     stopped,
@@ -46,11 +49,10 @@ def _head(document: Document) -> str:
     aside = branches(document)
     chain = [row["spec"] for row in upsamplers(document) if row not in aside]
     name = " ".join(document["name"].split())
-    head = f"{name} at {hertz(Fraction(document['sr_exact']))}: {count(document)}, ×{document['factor']}"
+    head = f"{name} at {rate(document)}: {count(document)}, ×{document['factor']}"
     others = "; ".join(f"layer {row['owner']} {row['spec']} ({row['name']})" for row in aside[:WAYS])
     others += f"; and {len(aside) - WAYS} more" if len(aside) > WAYS else ""
-    words = [" | ".join(chain), others and f"on other ways: {others}", ways(document)]
-    words.append(f"predicted: lines at multiples of {grid(document)} and nowhere else")
+    words = [" | ".join(chain), others and f"on other ways: {others}", ways(document), can_be(document)]
     return "\n".join([head, *(row for each in words if each for row in _wrapped(each))])
 
 
@@ -82,7 +84,7 @@ def _table(document: Document) -> str:
         cells = "".join(f"{r['lines'][k]['height_db']:>11.1f} dB" for r in runs)
         rows.append(f"{decimal(Fraction(lines[k]['hz_exact'])):>16}  {lines[k]['owner']:>5}{levels}{cells}")
     many = len(rows) - 2
-    told = f"the {many} highest of {possible(document)} predicted lines (0 Hz, the offset itself, left out):"
+    told = f"the {many} highest of {possible(document)} possible lines (0 Hz, the offset itself, left out):"
     return told + "\n" + "\n".join(rows)
 
 
@@ -95,7 +97,7 @@ def _inputs(document: Document) -> str:
     for r in document["runs"]:
         off = len(r["peaks_off_grid"])
         words = f"{off} off" + ("" if r["judged"] else " (not judged)")
-        rows.append(f"{r['input']}, seed {r['seed']}: {r['peaks']} peaks, {r['peaks'] - off} on the grid, {words}")
+        rows.append(f"{r['input']}, seed {r['seed']}: {peaks(r['peaks'])}, {r['peaks'] - off} on the grid, {words}")
     head = f"peaks ≥ {document['stands_db']:.0f} dB (0 Hz included), found without looking at the prediction:"
     return "\n".join([head, *(f"  {row}" for row in rows)])
 
@@ -112,7 +114,9 @@ def _levels(document: Document) -> list[str]:
     for stage in upsamplers(document):
         mine = owned(document, stage["owner"])
         rows.append(f"{stage['owner']:>5}  " + "".join(f"{strongest(db, mine):>14}" for _, _, db in columns))
-    told = "\n".join(line for words in (finest(document), stopped(document)) for line in _wrapped(words, indent=""))
+    told = "\n".join(
+        line for words in (bands(document), finest(document), stopped(document)) for line in _wrapped(words, indent="")
+    )
     head = "strongest new line of each layer, dB re 1: before training on average, and now:"
     return ["\n".join([head, *rows, *([told] if told else [])])]
 

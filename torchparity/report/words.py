@@ -53,6 +53,17 @@ def every(row: Document) -> str:
     return hertz(Fraction(row["every_exact" if "every_exact" in row else "rate_in_exact"]))
 
 
+def peaks(number: int) -> str:
+    """Return how many peaks stand.
+
+    Examples
+    --------
+    >>> peaks(1), peaks(0)
+    ('1 peak', '0 peaks')
+    """
+    return f"{number} peak{'s' * (number != 1)}"
+
+
 def count(document: Document) -> str:
     """Return how many layers upsample, in words.
 
@@ -100,6 +111,35 @@ def possible(document: Document) -> int:
 def grid(document: Document) -> str:
     """Return the spacing of all lines, exactly, with its unit."""
     return hertz(Fraction(document["sr_exact"]) / document["factor"])
+
+
+def rate(document: Document) -> str:
+    """Return the output rate in words: 1 Hz stands for one that was not given.
+
+    Examples
+    --------
+    >>> rate({"sr_exact": "16000"}), rate({"sr_exact": "1"})
+    ('16000 Hz', '1 Hz (no --sr given: frequencies are fractions of the output rate)')
+    """
+    told = hertz(Fraction(document["sr_exact"]))
+    return f"{told} (no --sr given: frequencies are fractions of the output rate)" if told == "1 Hz" else told
+
+
+def can_be(document: Document) -> str:
+    """Return where lines can be, in words; and that a constant makes none, where all layers are tone-free.
+
+    Examples
+    --------
+    >>> layers = {"stages": [{"owner": 1}, {"owner": 2}], "sr_exact": "16000", "factor": 8}
+    >>> can_be(layers | {"tone_free": [1]})
+    'possible: lines at multiples of 2000 Hz and nowhere else'
+    >>> can_be(layers | {"tone_free": [1, 2]})
+    'possible: of a constant no line (all layers are tone-free), of noise lines at multiples of 2000 Hz'
+    """
+    if {row["owner"] for row in upsamplers(document)} <= {*document.get("tone_free", [])}:
+        free = "of a constant no line (all layers are tone-free), of noise"
+        return f"possible: {free} lines at multiples of {grid(document)}"
+    return f"possible: lines at multiples of {grid(document)} and nowhere else"
 
 
 def new_lines(document: Document, stage: Document) -> int:
@@ -179,8 +219,40 @@ def finest(document: Document) -> str:
 def stopped(document: Document) -> str:
     """Return in words where the theory of weights not trained yet ends; "" if it does not."""
     ended = [e for e in document["expected"] if not e["predicted"]]
-    places = dict.fromkeys(f"{n['what']} at {n['where']}" for e in ended for n in e["not_predicted"])
-    return f"not predicted before training: {', '.join(places)}" if places else ""
+    rows = [n for e in ended for n in e["not_predicted"]]
+    first = [n for n in rows if n["what"] != "output"] or rows
+    places = dict.fromkeys(f"from {n['where']} on: {n['what']}" for n in first)
+    return f"not predicted before training, {'; '.join(places)}" if places else ""
+
+
+def bands(document: Document) -> str:
+    """Return between which levels nine of ten networks have the strongest line of each layer; "" if it is not known.
+
+    Examples
+    --------
+    >>> lines = [{"owner": None, "hz": 0, "freq": "0/2"}, {"owner": 1, "hz": 4000, "freq": "1/2"}]
+    >>> comb = {"divisor": 2, "low_db": -43.95, "high_db": -14.0}
+    >>> expected = {"input": "noise", "predicted": True, "levels_db": [-5.0, -20.0], "bands": [comb]}
+    >>> bands({"stages": [{"owner": 1}], "lines": lines, "expected": [expected]})
+    'nine of ten networks, noise: layer 1 -44.0 … -14.0 dB'
+    """
+    told = []
+    for e in document["expected"]:
+        rows = [f"layer {row['owner']} {band}" for row in upsamplers(document) if (band := _band(document, e, row))]
+        told += [f"{e['input']}: {', '.join(rows)}"] if rows else []
+    return f"nine of ten networks, {'; '.join(told)}" if told else ""
+
+
+def _band(document: Document, expected: Document, stage: Document) -> str:
+    """Return the band of the strongest line of a layer in words; "" if there is none."""
+    levels = expected["levels_db"]
+    there = [k for k in owned(document, stage["owner"]) if levels[k] is not None]
+    if not there:
+        return ""
+    freq = Fraction(document["lines"][max(there, key=lambda k: levels[k])]["freq"])
+    found = [row for row in expected.get("bands", []) if (freq * row["divisor"]).denominator == 1]
+    comb = min(found, key=lambda row: row["divisor"], default=None)
+    return "" if comb is None or comb["low_db"] is None else f"{comb['low_db']:.1f} … {comb['high_db']:.1f} dB"
 
 
 def limits(document: Document) -> list[str]:

@@ -1,0 +1,137 @@
+"""Tone-free layers: by the gains of their phases, against the response to a constant; and what reports say of them."""
+
+from __future__ import annotations
+
+import copy
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from dspref import SubpixelConv, TransposedConv, parse
+from torchparity import report
+from torchparity.audit import Audit, audit
+from torchparity.equalgains import equal_gains, tone_free_layers
+from torchparity.initial_laws import COMPUTED
+from torchparity.nn.utils import remove_tone_free, tone_free
+from torchparity.report.words import can_be
+from torchparity.spine import spine
+
+
+def net() -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv1d(2, 24, 3, padding=1),
+        nn.ConvTranspose1d(24, 24, 8, 4),
+        nn.LeakyReLU(0.2),
+        nn.ConvTranspose1d(24, 1, 4, 2),
+    )
+
+
+def mended(*places: int) -> nn.Sequential:
+    module = net()
+    for place in places:
+        tone_free(module.get_submodule(str(place)))
+    return module
+
+
+class Hidden(nn.Module):
+    """The same, in a forward of its own: its chain is known in outline alone."""
+
+    def __init__(self, inner: nn.Sequential) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y: torch.Tensor = self.inner(x) * 2
+        return y
+
+
+@cache
+def audited(*places: int) -> Audit:
+    return audit(lambda: mended(*places), sr=16000)
+
+
+@pytest.mark.parametrize("places", [(), (1,), (3,), (1, 3)])
+@pytest.mark.parametrize("baked", [False, True], ids=["parametrized", "removed"])
+def test_they_are_those_that_answer_a_constant_by_a_constant(places: tuple[int, ...], baked: bool) -> None:
+    torch.manual_seed(0)
+    module = mended(*places).eval()
+    for place in places if baked else ():
+        remove_tone_free(module.get_submodule(str(place)))
+    keeping = []
+    for owner, place in ((1, 1), (2, 3)):
+        layer = module.get_submodule(str(place))
+        with torch.no_grad():
+            y = layer(torch.ones(1, 24, 64))[..., 16:-16]
+        keeping += [owner] if torch.allclose(y, y[..., :1]) else []
+    assert keeping == [{1: 1, 3: 2}[place] for place in places]
+    for each in (module, Hidden(module)):
+        found = spine(each, 2)
+        assert found.whole is (each is module)
+        assert tone_free_layers(each, found) == tuple(keeping)
+
+
+def test_one_unit_more_than_rounding_is_not_equal() -> None:
+    u = 2.0**-24
+    gains = {
+        d: equal_gains(TransposedConv(np.array([[[1.0, 1.0, 1.0, 1.0 + d]]]), stride=2), u) for d in (0, u, 256 * u)
+    }
+    assert gains == {0: True, u: True, 256 * u: False}
+    assert not equal_gains(parse("convt k4 s2").stages[0], u)
+    rows = np.array([[[1.0]], [[1.0]]])
+    assert [equal_gains(SubpixelConv(rows, 2, bias=np.array(b)), u) for b in ([1, 1], [1, 2])] == [True, False]
+
+
+def test_a_report_says_that_a_constant_makes_no_line() -> None:
+    documents = {places: report.to_dict(audited(*places)) for places in ((), (1,), (1, 3))}
+    assert [d["tone_free"] for d in documents.values()] == [[], [1], [1, 2]]
+    everywhere = "possible: lines at multiples of 2000 Hz and nowhere else"
+    assert [can_be(d) for d in documents.values()] == [
+        everywhere,
+        everywhere,
+        "possible: of a constant no line (all layers are tone-free), of noise lines at multiples of 2000 Hz",
+    ]
+    older = copy.deepcopy(documents[1, 3])
+    del older["tone_free"]
+    assert can_be(older) == everywhere
+
+
+def test_the_severity_of_a_tone_comes_from_its_level() -> None:
+    """Lines of noise stand at layer 1 of the tone-free net: those are UA106's, and no reason for a warning of UA101."""
+    severities = {
+        places: {c["severity"] for c in report.to_dict(audited(*places))["cards"] if c["rule"] == "UA101"}
+        for places in ((), (1, 3))
+    }
+    assert severities == {(): {"error"}, (1, 3): {"note"}}
+    (noise,) = (r for r in audited(1, 3).runs if r.input == "noise")
+    standing = {m.freq for m in noise.standing}
+    assert any(line.freq in standing for line in audited(1, 3).lines if line.owner == 1)
+
+
+def test_where_theory_ends_the_module_is_named_and_what_helps() -> None:
+    text = " ".join(report.to_text(audited(1, 3)).split())
+    assert f"not predicted before training, from 1 on: {COMPUTED}" in text
+    assert "(parametrized)" in COMPUTED
+    assert "1 peak, 1 on the grid" in text
+
+
+def test_bands_stand_beside_expected_levels() -> None:
+    document = report.to_dict(audited())
+    text = " ".join(report.to_text(audited()).split())
+    assert "nine of ten networks, silence: layer 1 " in text
+    for e in document["expected"]:
+        combs = next(made.expected for made in audited().expected if made.input == e["input"])
+        assert combs is not None
+        assert [(row["divisor"], row["low_db"]) for row in e["bands"]] == [(c.divisor, c.low) for c in combs.combs]
+        (row,) = (row for row in e["bands"] if row["divisor"] == 2)
+        assert f"layer 2 {row['low_db']:.1f} … {row['high_db']:.1f} dB" in text
+
+
+def test_a_cure_of_its_own_kind_keeps_length_and_padding_and_names_all_layers() -> None:
+    words = [c.words for c in audited().cures if c.owner == 2 and c.promise == "any weights"]
+    assert words[0].startswith(
+        "transposed, tone-free: layers 2 (convt k4 s2) and 1 (convt k8 s4), lengths and padding as they are: "
+    )
+    assert words[1].startswith("nearest + conv in place of layers 2 (convt k4 s2) and 1 (convt k8 s4): nearest x2 | ")
