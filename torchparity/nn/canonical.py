@@ -88,7 +88,7 @@ def of_two_layers(
     D = w.shape[-1] - 1
     h = convolved(torch.from_numpy(g.h.astype(float)), w)
     before, behind = g.offset, len(g.h) - g.offset - g.L - g.excess  # how far g reaches beyond the ends of u
-    held = (max(0, behind + g.excess), max(0, before + g.excess)) if g.border == "replicate" else (0, 0)
+    held = (behind, before) if g.border == "replicate" else (0, 0)  # of which none has an excess
     ends = [max(0, p + n) if n or out > 0 else 0 for p, n, out in zip(pads, held, (before, behind), strict=True)]
     return Form(g.L, h, g.offset + D - pads[0], g.excess + sum(pads) - D, groups, _column(bias), (ends[0], ends[1]))
 
