@@ -367,15 +367,15 @@ def test_gains_of_images_are_those_of_a_transform_in_phase_too() -> None:
 
 def test_what_earlier_layers_make_reaches_a_later_layer_s_lines_through_a_map_alone() -> None:
     """With tone-free taps in layer 2 the line of its own is gone, whatever layer 1 makes; a map behind it mixes one."""
-    first = TransposedConv([[[1, 2, 3, 7]]], stride=4)
-    free = TransposedConv([[[1, 1, 1, 1]]], stride=4)
+    first = TransposedConv(np.array([[[1, 2, 3, 7]]]), stride=4)
+    free = TransposedConv(np.ones((1, 1, 4), int), stride=4)
     assert whence(Chain([first, free]), Fraction(1, 4)).origins == (1, 2)
     for between in ([], [Pointwise("relu")]):
         lines = line_amplitudes(Chain([first, *between, free]), 1)
         assert lines is not None
         assert not lines[:, 4].any()  # 16 lines: 1/4
         assert lines[:, 1].any()  # of layer 1
-        lines = line_amplitudes(Chain([first, *between, free, Conv([[[1, -3, 1]]]), Pointwise("relu")]), 1)
+        lines = line_amplitudes(Chain([first, *between, free, Conv(np.array([[[1, -3, 1]]])), Pointwise("relu")]), 1)
         assert lines is not None
         assert lines[:, 4].any()
     words = (whence_page(whence_document(parse(spec), [Fraction(4000)], 16000), parse(spec)) for spec in MIXED)

@@ -141,7 +141,7 @@ ORDER: dict[str, Tiers] = {
             "symbolic.theorems",
         ),
         (
-            "advice.ways",
+            "advice.fromnoise",
             "artifacts",
             "expected.borders",
             "expected.extent",
@@ -154,9 +154,9 @@ ORDER: dict[str, Tiers] = {
             "symbolic",
             "systems",
         ),
-        ("advice", "expected.dense", "expected.spread", "gradients", "plot", "presets"),
-        ("commands.advise", "config", "expected.combs", "expected.moments"),
-        ("", "commands.architecture", "expected.spectrum"),
+        ("advice.ways", "expected.dense", "expected.spread", "gradients", "plot", "presets"),
+        ("advice", "config", "expected.combs", "expected.moments"),
+        ("", "commands.advise", "commands.architecture", "expected.spectrum"),
         (
             "claims.expectations",
             "commands.leakage",
@@ -344,6 +344,7 @@ ORDER: dict[str, Tiers] = {
         (
             "bench",
             "campaign",
+            "equalgains",
             "expected_rows",
             "figures.networks",
             "models.eight.page",

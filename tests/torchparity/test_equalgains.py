@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from functools import cache
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -76,11 +77,11 @@ def test_they_are_those_that_answer_a_constant_by_a_constant(places: tuple[int, 
 
 def test_one_unit_more_than_rounding_is_not_equal() -> None:
     u = 2.0**-24
-    gains = {d: equal_gains(TransposedConv([[[1.0, 1.0, 1.0, 1.0 + d]]], stride=2), u) for d in (0, u, 256 * u)}
+    gains = {d: equal_gains(TransposedConv(np.array([[[1, 1, 1, 1 + d]]]), stride=2), u) for d in (0, u, 256 * u)}
     assert gains == {0: True, u: True, 256 * u: False}
     assert not equal_gains(parse("convt k4 s2").stages[0], u)
-    rows = [[[1.0]], [[1.0]]]
-    assert [equal_gains(SubpixelConv(rows, 2, bias=b), u) for b in ([1, 1], [1, 2])] == [True, False]
+    rows = np.ones((2, 1, 1))
+    assert [equal_gains(SubpixelConv(rows, 2, bias=np.array(b)), u) for b in ([1, 1], [1, 2])] == [True, False]
 
 
 def test_a_report_says_that_a_constant_makes_no_line() -> None:
