@@ -132,7 +132,7 @@ def cite(*ids: str, form: str = "bibtex") -> str:
     The dspref maintainers. (n.d.). UA-T14: Stretch alone leaves every image at 0 dB [Claim]. In dspref (Version 0.1.0).
     """
     as_choice("form", form, FORMS)
-    chosen = tuple(statement(id) for id in dict.fromkeys(id.upper() if isinstance(id, str) else id for id in ids))
+    chosen = tuple(dict.fromkeys(map(statement, ids)))
     if form == "cff":
         return _cff(chosen)
     cited = _cited(chosen)

@@ -151,19 +151,24 @@ def writable(path: str | os.PathLike[str] | None) -> Path | None:
     if path is None:
         return None
     target = Path(os.path.realpath(path))
-    if target.is_dir():
-        raise ValueError(complaint("output", f"{path}, a directory", "a path to a file", "name a file in it"))
-    if not target.parent.is_dir():
-        raise ValueError(complaint("output", f"{path}, in no directory", "a path in a directory that is there"))
     try:
-        if _special(target):
-            target.open("ab").close()
-        else:
-            _beside(target).touch()
-            _beside(target).unlink()
-    except OSError as error:
+        if target.is_dir():
+            raise ValueError(complaint("output", f"{path}, a directory", "a path to a file", "name a file in it"))
+        if not target.parent.is_dir():
+            raise ValueError(complaint("output", f"{path}, in no directory", "a path in a directory that is there"))
+        _try(target)
+    except OSError as error:  # a directory above may be closed, so that even looking is refused
         raise ValueError(complaint("output", f"{path}: {error.strerror}", "a path that can be written")) from None
     return Path(path)
+
+
+def _try(target: Path) -> None:
+    """Open a device or pipe, or make a file beside where one is wanted, and take it away."""
+    if _special(target):
+        target.open("ab").close()
+    else:
+        _beside(target).touch()
+        _beside(target).unlink()
 
 
 def emit(content: str, output: Path | None = None) -> None:

@@ -172,6 +172,20 @@ def zero_stuff(w: Array, dilation: int) -> Array:
     return stuffed
 
 
+def widened(w: Array, pads: tuple[int, int], dilation: int) -> tuple[Array, int]:
+    """Return a kernel with taps of 0 in front and behind, so that equal pads of max(pads, 0) do what these did.
+
+    Examples
+    --------
+    >>> widened(np.array([[[1, 2]]]), (0, 1), 1), widened(np.array([[[1, 2]]]), (1, -1), 2)
+    ((array([[[0, 1, 2]]]), 1), (array([[[1, 2, 0]]]), 2))
+    """
+    more = [max(*pads, 0) - p for p in pads]
+    if any(n % dilation for n in more):
+        w, dilation = zero_stuff(w, dilation), 1
+    return np.pad(w, ((0, 0), (0, 0), (more[0] // dilation, more[1] // dilation))), dilation
+
+
 def subpixel(
     x: Array,
     w: Array,

@@ -16,14 +16,17 @@ def read_recording(path: str | Path, *, sr: int | None = None) -> tuple[Array, i
     Raises
     ------
     ValueError
-        If the file is missing, empty, truncated, not audio, or has more than one channel, or if soundfile is not
-        installed.
+        If the file is missing, closed to us, empty, truncated, not audio, or has more than one channel, or if
+        soundfile is not installed.
     """
     path = Path(path)
-    if not path.is_file():
-        raise ValueError(complaint("recording", f"{path}, which is no file", "a WAV, FLAC or OGG file"))
-    if path.stat().st_size == 0:
-        raise ValueError(complaint("recording", f"{path}, which is empty (0 bytes)", "a WAV, FLAC or OGG file"))
+    try:
+        if not path.is_file():
+            raise ValueError(complaint("recording", f"{path}, which is no file", "a WAV, FLAC or OGG file"))
+        if path.stat().st_size == 0:
+            raise ValueError(complaint("recording", f"{path}, which is empty (0 bytes)", "a WAV, FLAC or OGG file"))
+    except OSError as error:  # a directory above may be closed
+        raise ValueError(complaint("recording", f"{path}: {error.strerror}", "a file that can be read")) from None
     samples, rate = _decode(path)
     if samples.shape[1] != 1:
         hint = "mix it down to mono first"

@@ -21,8 +21,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--record", nargs="?", const="docs/validation", metavar="FOLDER", help="write what a suite for the record saw"
     )
-    parser.addoption("--resume", metavar="FOLDER", help="keep finished draws of expected spectra there, and go on")
+    parser.addoption("--resume", metavar="FOLDER", help="keep finished pieces of long suites there, and go on")
     parser.addoption("--zoo", action="store_true", help="measure the decoders of tests/zoo, which all must be there")
+    parser.addoption("--cure", action="store_true", help="make the decoders of tests/cure tone-free, and measure them")
     parser.addoption("--site", action="store_true", help="build the site, and read it")
     parser.addoption("--benchmarks", action="store_true", help="run tests/benchmarks, and nothing else")
 
@@ -47,6 +48,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not config.getoption("--zoo"):
         measured = [item for item in items if item.path.as_posix().endswith("tests/zoo/test_measured.py")]
         items[:], dropped = [item for item in items if item not in measured], [*dropped, *measured]
+    if not config.getoption("--cure"):
+        cured = [item for item in items if item.path.as_posix().endswith("tests/cure/test_cured.py")]
+        items[:], dropped = [item for item in items if item not in cured], [*dropped, *cured]
     if not config.getoption("--site"):
         built = [item for item in items if "tests/site/" in item.path.as_posix()]
         items[:], dropped = [item for item in items if item not in built], [*dropped, *built]

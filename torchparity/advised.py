@@ -9,86 +9,9 @@ from torch.nn.utils.parametrize import register_parametrization
 from dspref.advice.choices import Choice
 from dspref.advice.plans import Plan, triangle_taps
 from torchparity.nn import FilterInterp1d, SubpixelConv1d
+from torchparity.nn.utils import OneBias, tone_free
 
-__all__ = ["LearnedLinear1d", "OneBias", "TonefreeRows", "TonefreeTaps", "build_choice"]
-
-
-class TonefreeTaps(nn.Module):
-    """Projects the taps of a transposed convolution, in its last axis, on those whose s phases have equal gains.
-
-    ``h[qs + r] − (g_r − g)/n_r``, as `dspref.designs.projection.tone_free`. As a parametrization it holds in every
-    forward pass, so that whatever is learned makes no tone of an offset.
-
-    Parameters
-    ----------
-    s : int
-        Factor of the layer.
-
-    Examples
-    --------
-    >>> TonefreeTaps(2)(torch.tensor([1.0, 1.0, 1.0, 2.0]))
-    tensor([1.2500, 0.7500, 1.2500, 1.7500])
-    """
-
-    def __init__(self, s: int) -> None:
-        super().__init__()
-        self.s = s
-
-    def forward(self, h: Tensor) -> Tensor:
-        """Return the projection of taps (..., K)."""
-        s, K = self.s, h.shape[-1]
-        n = torch.tensor([len(range(r, K, s)) for r in range(s)], dtype=h.dtype, device=h.device)
-        gains = torch.stack([h[..., r::s].sum(-1) for r in range(s)], -1)
-        target = (gains / n).sum(-1, keepdim=True) / (1 / n).sum()
-        return h - ((gains - target) / n)[..., torch.arange(K, device=h.device) % s]
-
-
-class TonefreeRows(nn.Module):
-    """Projects the weight (out·s, in, K) of a sub-pixel convolution: filters of one group get equal sums.
-
-    Parameters
-    ----------
-    s : int
-        Factor of the layer.
-
-    Examples
-    --------
-    >>> TonefreeRows(2)(torch.tensor([[[1.0, 2.0]], [[3.0, 4.0]]])).sum(-1).flatten()
-    tensor([5., 5.])
-    """
-
-    def __init__(self, s: int) -> None:
-        super().__init__()
-        self.s = s
-
-    def forward(self, w: Tensor) -> Tensor:
-        """Return the projection of a weight, its groups cL + r as `torch.nn.PixelShuffle` has them."""
-        groups = w.reshape(-1, self.s, *w.shape[1:])
-        gains = groups.sum(-1, keepdim=True)
-        return (groups - (gains - gains.mean(1, keepdim=True)) / w.shape[-1]).reshape(w.shape)
-
-
-class OneBias(nn.Module):
-    """Gives the s phases of a channel the mean of their biases.
-
-    Parameters
-    ----------
-    s : int
-        Factor of the layer.
-
-    Examples
-    --------
-    >>> OneBias(2)(torch.tensor([1.0, 3.0, 5.0, 5.0]))
-    tensor([2., 2., 5., 5.])
-    """
-
-    def __init__(self, s: int) -> None:
-        super().__init__()
-        self.s = s
-
-    def forward(self, b: Tensor) -> Tensor:
-        """Return biases (out·s,)."""
-        return b.reshape(-1, self.s).mean(1).repeat_interleave(self.s)
+__all__ = ["LearnedLinear1d", "build_choice"]
 
 
 class LearnedLinear1d(nn.Module):
@@ -181,9 +104,7 @@ def _transposed(plan: Plan, dtype: torch.dtype) -> nn.Module:
     if plan.init in shapes:
         with torch.no_grad():
             conv.weight.copy_(conv.weight[..., :1] * torch.tensor(shapes[plan.init], dtype=dtype))
-    if plan.init == "tone-free":
-        register_parametrization(conv, "weight", TonefreeTaps(plan.factor))
-    return conv
+    return tone_free(conv) if plan.init == "tone-free" else conv
 
 
 def _subpixel(plan: Plan, dtype: torch.dtype) -> nn.Module:
@@ -194,7 +115,7 @@ def _subpixel(plan: Plan, dtype: torch.dtype) -> nn.Module:
         with torch.no_grad():
             conv.weight.copy_(conv.weight[::s].repeat_interleave(s, 0))
     if plan.init == "tone-free":
-        register_parametrization(conv, "weight", TonefreeRows(s))
+        return tone_free(conv)
     if plan.bias == "equal":
         register_parametrization(conv, "bias", OneBias(s))
     return conv

@@ -26,7 +26,7 @@ from torchparity.bench import LARGEST, Bench
 from torchparity.calls import private_copy
 from torchparity.checkpoint import load_checkpoint
 from torchparity.cures import cures, rule_id, tried
-from torchparity.equalgains import tone_free
+from torchparity.equalgains import tone_free_layers
 from torchparity.expecting import expectations, expected_of
 from torchparity.flow import Flow, flow, marked, words
 from torchparity.judged import Finding
@@ -113,7 +113,7 @@ def audit(
         artifacts=_artifacts(bench.spine, rate),
         remarks=(*remarks, *adaptation.remarks),
         checkpoint=None if checkpoint is None else str(checkpoint),
-        tone_free=tone_free(bench.module, bench.spine),
+        tone_free=tone_free_layers(bench.module, bench.spine),
     )
     return made if measured_only else _explained(made, bench, adaptation if fresh is None else how.adapted(fresh))
 

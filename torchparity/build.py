@@ -23,15 +23,12 @@ from dspref.interpolators import FilterInterp, Linear, Nearest
 from dspref.layers import Conv, SubpixelConv, TransposedConv
 from torchparity.describe import Description
 from torchparity.heads import (
-    HaarSynthesis1d,
     ISTFTHead,
-    LazySynthesis1d,
-    LiftingSynthesis1d,
     PQMFSynthesis1d,
     Squeeze1d,
     Unsqueeze1d,
 )
-from torchparity.nn import FilterInterp1d, Interpolate1d, Snake, SubpixelConv1d
+from torchparity.nn import FilterInterp1d, Interpolate1d, Snake, SubpixelConv1d, WaveletUpsample1d
 from torchparity.nn_designs import BorderInterp1d
 
 _POINTWISE: dict[str, Callable[..., nn.Module]] = {
@@ -179,18 +176,22 @@ def _squeeze(layer: Squeeze, dtype: torch.dtype | None) -> nn.Module:
 
 @_build.register
 def _lazy(layer: LazySynthesis, dtype: torch.dtype | None) -> nn.Module:
-    return LazySynthesis1d(layer.channels)
+    return WaveletUpsample1d(layer.channels, "lazy")
 
 
 @_build.register
 def _haar(layer: HaarSynthesis, dtype: torch.dtype | None) -> nn.Module:
-    return HaarSynthesis1d(layer.channels, scale=layer.scale)
+    return WaveletUpsample1d(layer.channels, "haar", scale=layer.scale)
 
 
 @_build.register
 def _lifting(layer: LiftingSynthesis, dtype: torch.dtype | None) -> nn.Module:
     p, u, scales = (_tensor(a, dtype) for a in (layer.predict, layer.update, layer.scales))
-    return LiftingSynthesis1d(layer.channels, p, u, scales=scales)
+    made = WaveletUpsample1d(layer.channels, "learnable", begin="lazy", taps=(len(p), len(u)), dtype=p.dtype)
+    with torch.no_grad():
+        for own, h in ((made.predict, p), (made.update, u), (made.scales, scales)):
+            own.copy_(h)
+    return made
 
 
 @_build.register

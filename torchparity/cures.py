@@ -6,12 +6,8 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any
 
-import torch
 from torch import nn
-from torch.nn.utils import remove_weight_norm
-from torch.nn.utils.parametrize import register_parametrization
 
 from dspref.advice import Choice, advise
 from dspref.advice.choices import ANY_WEIGHTS
@@ -21,11 +17,11 @@ from dspref.chain import Stage
 from dspref.lines import Line
 from dspref.outline import HEADS
 from torchparity.actual import lines_of
-from torchparity.advised import OneBias, TonefreeRows, TonefreeTaps
 from torchparity.audited import Cure, Expectation, Steady
 from torchparity.bench import Bench
 from torchparity.calls import private_copy
-from torchparity.nn import SubpixelConv1d
+from torchparity.nn.utils import tone_free
+from torchparity.nn.utils.kernels import check, kernel_of
 from torchparity.spine import Layer, Spine
 
 RULES = {"convt": "UA101", "shuffle": "UA102", "unsqueeze": "UA102"}
@@ -168,7 +164,7 @@ def tried(bench: Bench, lines: Sequence[Line], before: Steady) -> Iterator[Cure]
         if rule is None or name is None or not freqs or owner > TRIED:
             continue
         copy = private_copy(bench.module, before.dtype)
-        _make_tone_free(copy.get_submodule(name), int(layer.factor))
+        tone_free(copy.get_submodule(name))
         bench.progress(f"seed {bench.seed}: tone-free taps in layer {owner}")
         try:
             after = lines_of(replace(bench, module=copy), "constant", borders=before.start + before.rest)
@@ -180,7 +176,7 @@ def tried(bench: Bench, lines: Sequence[Line], before: Steady) -> Iterator[Cure]
 
 def _told(owner: int, rule: str, name: str, freqs: list[Fraction], before: Steady, after: Steady) -> Cure:
     (freq, level), (_, left) = _strongest(freqs, before), _strongest(freqs, after)
-    words = f"tone-free taps in {name} (torchparity.advised): the nearest whose phases have equal gains"
+    words = f"tone-free taps in {name} (torchparity.nn.utils.tone_free): the nearest whose phases have equal gains"
     old, new = before.level_db(Fraction(0)), after.level_db(Fraction(0))
     if level is None or old is None or new is None:
         return Cure(owner, rule, words, "these weights", freq, level, left, RE_ONE)
@@ -197,27 +193,11 @@ def _named(module: nn.Module, layer: Layer) -> str | None:
 
 def _factor(m: nn.Module) -> int:
     """Return by how much a module of a kind that can be cured raises the rate; 1 for all others."""
-    if isinstance(m, nn.ConvTranspose1d) and m.dilation == (1,):
-        return m.stride[0]
-    if isinstance(m, SubpixelConv1d):
-        return m.upscale_factor if m.order == "crd" else 1
-    return 1
-
-
-def _make_tone_free(module: Any, factor: int) -> None:
-    """Project the weights of a layer, and keep them projected."""
-    with torch.no_grad():
-        if isinstance(module, nn.ConvTranspose1d):
-            _plain(module)
-            register_parametrization(module, "weight", TonefreeTaps(factor))
-        else:
-            _plain(module)
-            register_parametrization(module, "weight", TonefreeRows(factor))
-            if module.bias is not None:
-                register_parametrization(module, "bias", OneBias(factor))
-
-
-def _plain(module: nn.Module) -> None:
-    """Replace weight norm of the older interface, which parametrizations do not go with, by the weight it makes."""
-    if hasattr(module, "weight_g"):
-        remove_weight_norm(module)
+    kernel = kernel_of(m)
+    if kernel is None:
+        return 1
+    try:
+        check(kernel, 1)
+    except (ValueError, TypeError):
+        return 1
+    return kernel.factor

@@ -13,14 +13,14 @@ from torchparity.describe import describe
 from torchparity.spine import Layer, Spine
 
 
-def tone_free(module: nn.Module, found: Spine) -> tuple[int, ...]:
+def tone_free_layers(module: nn.Module, found: Spine) -> tuple[int, ...]:
     """Return the numbers of the layers that are known to keep a constant constant, up to rounding.
 
     Examples
     --------
     >>> from torchparity.spine import spine
     >>> module = nn.Sequential(nn.Upsample(scale_factor=2), nn.ConvTranspose1d(1, 1, 4, stride=2))
-    >>> tone_free(module, spine(module, 1))
+    >>> tone_free_layers(module, spine(module, 1))
     (1,)
     """
     return tuple(layer.owner for layer in found.layers if equal_gains(_stage(module, layer), _unit(module)))

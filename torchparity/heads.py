@@ -1,4 +1,4 @@
-"""Torch modules for the heads of `dspref`: squeezing, wavelets, the inverse STFT and PQMF synthesis."""
+"""Torch modules for the heads of `dspref`: squeezing, the inverse STFT and PQMF synthesis; wavelets are layers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from dspref.heads.istft import NOLA, PADDINGS, crop, inverse_basis
 from dspref.heads.pqmf import kaiser_prototype
 from dspref.multirate import ORDERS
 from dspref.outline import Outline
-from torchparity.nn import PixelShuffle1d
+from torchparity.nn import PixelShuffle1d, WaveletUpsample1d
+from torchparity.nn.basic import check_channels
 
 
 class Squeeze1d(nn.Module):
@@ -41,7 +42,7 @@ class Squeeze1d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (batch, C·g, time/g) for a signal (batch, C, time)."""
-        _check_channels(x, self.channels)
+        check_channels(x, self.channels)
         if x.shape[-1] % self.factor:
             raise ValueError(complaint("time", x.shape[-1], f"a multiple of {self.factor}", "groups are whole"))
         *lead, C, time = x.shape
@@ -78,86 +79,13 @@ class Unsqueeze1d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (batch, C, time·g) for a signal (batch, C·g, time)."""
-        _check_channels(x, self.in_channels)
+        check_channels(x, self.in_channels)
         y: Tensor = PixelShuffle1d(self.factor, order=self.order)(x)
         return y
 
     def extra_repr(self) -> str:
         """Return the parameters."""
         return f"{self.channels}, {self.factor}" + (f", order='{self.order}'" if self.order != "crd" else "")
-
-
-class LazySynthesis1d(nn.Module):
-    """Lazy wavelet, as `dspref.heads.wavelets.LazySynthesis`: C approximations and C details, sample by sample in turn.
-
-    Examples
-    --------
-    >>> LazySynthesis1d(1)(torch.tensor([[[1, 2], [10, 20]]]))
-    tensor([[[ 1, 10,  2, 20]]])
-    """
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.channels, self.in_channels = as_integer("channels", channels, 1), 2 * channels
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return (batch, C, 2·time) for a signal (batch, 2C, time)."""
-        a, d = _halves(x, self.in_channels)
-        return _in_turn(a, d)
-
-
-class HaarSynthesis1d(nn.Module):
-    """Haar wavelet, as `dspref.heads.wavelets.HaarSynthesis`: s(a + d) and s(a − d) in turn, s = 1/√2.
-
-    Examples
-    --------
-    >>> HaarSynthesis1d(1, scale=1.0)(torch.tensor([[[3.0, 5.0], [1.0, 0.0]]]))
-    tensor([[[4., 2., 5., 5.]]])
-    """
-
-    def __init__(self, channels: int, *, scale: float = 0.5**0.5) -> None:
-        super().__init__()
-        self.channels, self.in_channels, self.scale = as_integer("channels", channels, 1), 2 * channels, float(scale)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return (batch, C, 2·time) for a signal (batch, 2C, time)."""
-        a, d = _halves(x, self.in_channels)
-        return _in_turn(self.scale * (a + d), self.scale * (a - d))
-
-
-class LiftingSynthesis1d(nn.Module):
-    """Learnable wavelet by lifting, as `dspref.heads.lifting.LiftingSynthesis`.
-
-    Parameters
-    ----------
-    channels : int
-        C, of the output.
-    predict, update : Tensor (taps,)
-        Parameters: they are trained, and whatever they become, the analysis with the same filters is undone.
-    scales : Tensor (2,), optional
-        κ_a, κ_d: a buffer.
-
-    Examples
-    --------
-    >>> lazy = LiftingSynthesis1d(1, torch.zeros(2), torch.zeros(2))
-    >>> lazy(torch.tensor([[[1.0, 2.0], [10.0, 20.0]]])).detach()
-    tensor([[[ 1., 10.,  2., 20.]]])
-    """
-
-    scales: Tensor
-
-    def __init__(self, channels: int, predict: Tensor, update: Tensor, *, scales: Tensor | None = None) -> None:
-        super().__init__()
-        self.channels, self.in_channels = as_integer("channels", channels, 1), 2 * channels
-        self.predict, self.update = nn.Parameter(predict.clone()), nn.Parameter(update.clone())
-        self.register_buffer("scales", predict.new_ones(2) if scales is None else scales.clone())
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return (batch, C, 2·time) for a signal (batch, 2C, time)."""
-        a, d = _halves(x, self.in_channels)
-        detail = d / self.scales[1]
-        even = a / self.scales[0] - _filtered(detail, self.update, len(self.update) // 2)
-        return _in_turn(even, detail + _filtered(even, self.predict, (len(self.predict) - 1) // 2))
 
 
 class ISTFTHead(nn.Module):
@@ -189,7 +117,7 @@ class ISTFTHead(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (batch, 1, time) for frames (batch, 2·bins, frames): real parts, then imaginary parts."""
-        _check_channels(x, self.in_channels)
+        check_channels(x, self.in_channels)
         n = len(self.window)
         waves = torch.from_numpy(_basis(n)).to(x.device)
         taps = (self.window.double() * waves).to(x.dtype)[:, None]
@@ -232,7 +160,7 @@ class PQMFSynthesis1d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (batch, 1, M·time) for bands (batch, M, time)."""
-        _check_channels(x, self.bands)
+        check_channels(x, self.bands)
         M, N = self.bands, len(self.prototype) - 1
         i = torch.arange(N + 1, device=x.device, dtype=torch.float64) - N // 2
         k = torch.arange(M, device=x.device, dtype=torch.float64)[:, None]
@@ -246,28 +174,6 @@ class PQMFSynthesis1d(nn.Module):
 @lru_cache(maxsize=4)
 def _basis(n: int) -> Array:
     return inverse_basis(n)
-
-
-def _check_channels(x: Tensor, channels: int) -> None:
-    if x.shape[-2] != channels:
-        raise ValueError(complaint("input channels", x.shape[-2], str(channels), "axis -2 is the channel axis"))
-
-
-def _halves(x: Tensor, channels: int) -> tuple[Tensor, Tensor]:
-    _check_channels(x, channels)
-    a, d = x.chunk(2, dim=-2)
-    return a, d
-
-
-def _in_turn(even: Tensor, odd: Tensor) -> Tensor:
-    return torch.stack([even, odd], dim=-1).flatten(-2)
-
-
-def _filtered(x: Tensor, h: Tensor, left: int) -> Tensor:
-    """Correlate every channel alike, `left` taps looking back, zeros beyond the ends."""
-    padded = F.pad(x, (left, len(h) - 1 - left))
-    alone = padded.reshape(-1, 1, padded.shape[-1])
-    return F.conv1d(alone, h[None, None]).reshape(x.shape)
 
 
 def head_channels(outline: Outline, *, out: int = 1) -> int:
@@ -301,8 +207,15 @@ def head_module(outline: Outline, *, out: int = 1) -> nn.Module:
     if outline.op == "lifting":
         if k % 2 or k < 4:
             raise ValueError(complaint("taps of a lifting wavelet", k, "an even number, at least 4"))
-        return LiftingSynthesis1d(out, torch.randn(k // 4), torch.randn(k // 2 - k // 4))
-    return LazySynthesis1d(out) if outline.op == "lazy" else HaarSynthesis1d(out)
+        return _drawn_lifting(out, (k // 4, k // 2 - k // 4))
+    return WaveletUpsample1d(out, "lazy" if outline.op == "lazy" else "haar")
+
+
+def _drawn_lifting(out: int, taps: tuple[int, int]) -> WaveletUpsample1d:
+    made = WaveletUpsample1d(out, "learnable", begin="lazy", taps=taps)
+    for h in (made.predict, made.update):
+        nn.init.normal_(h)
+    return made
 
 
 def _istft_of(outline: Outline) -> ISTFTHead:

@@ -13,10 +13,11 @@ from dspref.expected.laws import initialised, rescaled
 from dspref.expected.network import Drawn, Unknown
 from torchparity.drafts import Kernel
 from torchparity.evidence import centred, dependence, one_variance, repeated, tells, uniform, unit
-from torchparity.nn import SubpixelConv1d
+from torchparity.nn import NearestConv1d, SubpixelConv1d
 
-OWN = (nn.Conv1d.reset_parameters, nn.Linear.reset_parameters, SubpixelConv1d.reset_parameters)
-"""What begins with uniform weights and biases of variance 1/(3 fan_in); all of Torch's convolutions share the first."""
+OWN = tuple(kind.reset_parameters for kind in (nn.Conv1d, nn.Linear, SubpixelConv1d, NearestConv1d))
+"""What begins with uniform weights and biases of variance 1/(3 fan_in). All convolutions share the first, all fused
+layers the last."""
 
 KEEPING = ({"weight"}, {"weight_g", "weight_v"}, {"original0", "original1"})
 """Last names of the parameters that a plain weight is made of, and one under weight norm, by either interface."""

@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from dspref.arrays import NotAnalysable, complaint
-from dspref.chain import Pointwise, Stage
+from dspref.chain import Chain, Pointwise, Stage
 from dspref.heads.istft import ISTFT
 from dspref.heads.lifting import LiftingSynthesis
 from dspref.heads.pqmf import PQMFSynthesis
@@ -17,17 +17,25 @@ from dspref.heads.wavelets import HaarSynthesis, LazySynthesis
 from dspref.interpolate import Interpolate
 from dspref.interpolators import FilterInterp, Linear, Nearest
 from dspref.layers import Conv, SubpixelConv, TransposedConv
+from dspref.operators import widened
 from torchparity.dispatch import HINT, array, field, register
 from torchparity.heads import (
-    HaarSynthesis1d,
     ISTFTHead,
-    LazySynthesis1d,
-    LiftingSynthesis1d,
     PQMFSynthesis1d,
     Squeeze1d,
     Unsqueeze1d,
 )
-from torchparity.nn import FilterInterp1d, Interpolate1d, PixelShuffle1d, Snake, SubpixelConv1d
+from torchparity.nn import (
+    FilterConv1d,
+    FilterInterp1d,
+    Interpolate1d,
+    LinearConv1d,
+    NearestConv1d,
+    PixelShuffle1d,
+    Snake,
+    SubpixelConv1d,
+    WaveletUpsample1d,
+)
 
 
 def _kernel(module: nn.Conv1d | nn.ConvTranspose1d) -> dict[str, Any]:
@@ -61,6 +69,31 @@ def _subpixel(module: SubpixelConv1d) -> SubpixelConv:
     return SubpixelConv(weight, module.upscale_factor, bias=field(module, "bias"), **given)
 
 
+def _fused(module: Any) -> Chain:
+    """Return the two layers that it equals: an interpolation, and a convolution at the high rate."""
+    g = module.geometry
+    i, (left, right), d = g.interpolation, g.pads, g.dilation
+    weight, bias = field(module, "weight"), field(module, "bias")
+    assert weight is not None
+    mode = g.padding_mode if max(left, right) > 0 else "zeros"
+    if left != right or left < 0:
+        if mode != "zeros":
+            raise NotAnalysable(complaint("padding", f"({left}, {right}) by {mode}", "zeros, or both alike", HINT))
+        weight, d = widened(weight, (left, right), d)
+    conv = Conv(weight, bias=bias, padding=max(left, right, 0), dilation=d, groups=module.groups, padding_mode=mode)
+    first: dict[str, Stage] = {
+        "nearest": Nearest(i.factor),
+        "linear": Linear(i.factor),
+        "filter": FilterInterp(i.factor, i.taps, offset=i.offset, excess=i.excess),
+    }
+    return Chain([first[i.kind], conv])
+
+
+register(NearestConv1d)(_fused)
+register(LinearConv1d)(_fused)
+register(FilterConv1d)(_fused)
+
+
 @register(PixelShuffle1d)
 def _lone_shuffle(module: PixelShuffle1d) -> Stage:
     hint = "put both into one nn.Sequential and describe that"
@@ -72,8 +105,12 @@ def _filter(module: FilterInterp1d) -> FilterInterp:
     return FilterInterp(module.factor, array(module.taps), offset=module.offset, excess=module.excess)
 
 
-@register(LiftingSynthesis1d)
-def _lifting(module: LiftingSynthesis1d) -> LiftingSynthesis:
+@register(WaveletUpsample1d)
+def _wavelet(module: WaveletUpsample1d) -> LazySynthesis | HaarSynthesis | LiftingSynthesis:
+    if module.kind == "lazy":
+        return LazySynthesis(module.channels)
+    if module.kind == "haar":
+        return HaarSynthesis(module.channels, scale=module.scale)
     p, u = (field(module, name) for name in ("predict", "update"))
     assert p is not None
     assert u is not None
@@ -82,8 +119,6 @@ def _lifting(module: LiftingSynthesis1d) -> LiftingSynthesis:
 
 register(Squeeze1d)(lambda module: Squeeze(module.channels, module.factor, order=module.order))
 register(Unsqueeze1d)(lambda module: Unsqueeze(module.channels, module.factor, order=module.order))
-register(LazySynthesis1d)(lambda module: LazySynthesis(module.channels))
-register(HaarSynthesis1d)(lambda module: HaarSynthesis(module.channels, scale=module.scale))
 register(ISTFTHead)(lambda module: ISTFT(array(module.window), module.hop, padding=module.padding))
 register(PQMFSynthesis1d)(lambda module: PQMFSynthesis(array(module.prototype), module.bands))
 

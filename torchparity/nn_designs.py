@@ -1,17 +1,15 @@
-"""Torch twins of `dspref.designs`: Kaiser-sinc upsampling, windowed sincs, learned linear interpolation, ICNR."""
+"""Torch twins of `dspref.designs`: Kaiser-sinc upsampling, windowed sincs, learned linear interpolation."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dspref.arrays import BORDERS, as_choice, as_integer, complaint
-from dspref.designs import BorderInterp, LearnedLinear, icnr, kaiser_sinc, windowed_sinc
+from dspref.designs import BorderInterp, LearnedLinear, kaiser_sinc, windowed_sinc
 from dspref.interpolators import FilterInterp
 from torchparity.dispatch import array, register
 from torchparity.nn import FilterInterp1d
@@ -167,50 +165,6 @@ class LearnedLinear1d(nn.Module):
 @register(LearnedLinear1d)
 def _learned_linear(module: LearnedLinear1d) -> FilterInterp:
     return LearnedLinear(array(torch.sigmoid(module.weight)), excess=module.excess)
-
-
-def icnr_(
-    weight: Tensor,
-    factor: int,
-    *,
-    order: str = "crd",
-    initialise: Callable[[Tensor], Any] = nn.init.kaiming_normal_,
-) -> Tensor:
-    """Fill the weight of a sub-pixel convolution so that it makes no tone: every phase gets the same sub-kernel.
-
-    Parameters
-    ----------
-    weight : Tensor (out·L, in/groups, taps)
-        Of the convolution before the shuffle; changed in place.
-    factor : int
-        L.
-    order : {'crd', 'dcr'}
-        Of the channels, as for `PixelShuffle1d`.
-    initialise : function of a tensor, in place
-        Fills the sub-kernels (out, in/groups, taps).
-
-    Returns
-    -------
-    Tensor
-        `weight`.
-
-    References
-    ----------
-    A. Aitken et al., "Checkerboard artifact free sub-pixel convolution", arXiv 1707.02937.
-
-    Examples
-    --------
-    >>> icnr_(torch.empty(4, 1, 1), 2, initialise=nn.init.ones_).flatten().tolist()
-    [1.0, 1.0, 1.0, 1.0]
-    """
-    L = as_integer("factor", factor, 1)
-    if weight.ndim != 3 or weight.shape[0] % L:
-        raise ValueError(complaint("weight", f"shape {tuple(weight.shape)}", f"(out·{L}, in/groups, taps)"))
-    with torch.no_grad():
-        kernel = weight.new_empty(weight.shape[0] // L, *weight.shape[1:])
-        initialise(kernel)
-        weight.copy_(torch.from_numpy(np.array(icnr(kernel.double().cpu().numpy(), L, order=order))))
-    return weight
 
 
 def _buffer(taps: Any) -> Tensor:

@@ -15,7 +15,7 @@ from dspref.interpolators import Linear, Nearest
 from dspref.kernels import pads_of
 from dspref.layers import Conv, SubpixelConv, TransposedConv
 from dspref.multirate import interleave
-from dspref.operators import zero_stuff
+from dspref.operators import widened
 from torchparity.onnx_graph import HINT, Node, moved, read_line, signals_for
 
 
@@ -100,18 +100,9 @@ def _conv(node: Node, left: int = 0, right: int = 0, border: str = "zeros") -> C
     elif pads[0] != pads[1]:
         if border != "zeros":
             raise NotAnalysable(complaint("Pad", f"unequal pads of {border}", "equal ones", HINT))
-        w, dilation = _widened(w, pads, dilation)
+        w, dilation = widened(w, pads, dilation)
     options = {"stride": stride, "dilation": dilation, "groups": node.get("group", 1), "padding_mode": border}
     return Conv(w, bias=node.array(2), padding=padding, **options)
-
-
-def _widened(w: Array, pads: tuple[int, int], dilation: int) -> tuple[Array, int]:
-    """Return a kernel with taps of 0 in front or behind, so that equal pads do what unequal ones did."""
-    more = abs(pads[1] - pads[0])
-    if more % dilation:
-        w, dilation = zero_stuff(w, dilation), 1
-    extra = (more // dilation, 0) if pads[1] > pads[0] else (0, more // dilation)
-    return np.pad(w, ((0, 0), (0, 0), extra)), dilation
 
 
 def _padded(node: Node) -> tuple[int, int, str]:

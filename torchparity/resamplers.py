@@ -61,7 +61,12 @@ def _of_module(call: Call) -> Stage | None:
         stage = describe(call.module)
     except NotAnalysable:
         return None
-    return None if isinstance(stage, Chain) else outlined(stage) or stage
+    if isinstance(stage, Chain):  # an interpolation and its convolution in one module: the first makes the rate
+        resampling = [each for each in stage.stages if each.factor != 1]
+        if len(resampling) != 1:
+            return None
+        stage = resampling[0]
+    return outlined(stage) or stage
 
 
 def _of_call(call: Call, factor: Fraction, before: Sequence[Call]) -> Stage | None:

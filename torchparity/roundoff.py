@@ -289,9 +289,14 @@ def _interpolated(layer: Linear | Interpolate, x: Array, a: Arithmetic, S: Array
 
 @_bound.register
 def _chain(chain: Chain, x: Array, a: Arithmetic, S: Array | None) -> Bound:
-    E, S = np.zeros_like(x), np.abs(x)
+    """Bound stage by stage; of copied samples the taps may be summed, and stored, before they are used: m + 1."""
+    E, S, before = np.zeros_like(x), np.abs(x), None
     for stage in chain.stages:
         at = _bound(stage, x, a, None)
+        if isinstance(before, Nearest) and isinstance(stage, Conv) and a.u_store:
+            n, m = terms(stage, *x.shape[-2:]), stores(stage)
+            at = Bound(at.E + summed(at.S, n, m + 1, a) - summed(at.S, n, m, a), at.S)
+        before = stage
         E = at.E + _passed_on(stage, E, a) if E.any() else at.E
         x, S = doubled(stage)(x), doubled(stage, np.abs)(S)
     return Bound(E, S)

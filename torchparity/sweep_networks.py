@@ -16,7 +16,7 @@ from dspref.outline import HEADS, KERNELS, Outline
 from torchparity.build import build
 from torchparity.heads import head_channels, head_module
 from torchparity.nn import SubpixelConv1d
-from torchparity.nn_designs import icnr_
+from torchparity.nn.init import icnr_
 
 INITS: dict[str, Callable[[Tensor, float], Any]] = {
     "kaiming": lambda w, gain: nn.init.kaiming_uniform_(w, nonlinearity="linear").mul_(gain),

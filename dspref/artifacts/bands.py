@@ -64,7 +64,7 @@ def zeros_at_nyquist(h: ArrayLike) -> int:
     >>> zeros_at_nyquist([1, 3, 3, 1]), zeros_at_nyquist([1, 2, 1]), zeros_at_nyquist([1])
     (3, 2, 0)
     """
-    taps = np.array([Fraction(v) for v in np.asarray(h).flat], object)
+    taps = np.array([Fraction(v) for v in np.asarray(h).flatten().tolist()], object)
     return multiplicity(whole(taps), 2) if taps.any() else 0
 
 

@@ -26,7 +26,7 @@ SHOWN = 5
 @click.option("-o", "--output", metavar="DIR", help="Folder to write into; it is made if there is none.")
 @click.option("--format", "form", type=click.Choice(("png", "svg")), default="png", show_default=True)
 @click.option("--wav", metavar="FILE", help="A recording in place of the music of Fig. 6, 3.6 s or longer.")
-@click.option("--seed", type=click.IntRange(min=0), help="Of random weights and noise.  [default: 0]")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Of random weights and noise.  [default: 0]")
 @click.option("--check", is_flag=True, help="Compare the numbers behind figures with the stored ones.")
 @with_exit_codes
 def figure_command(
@@ -72,9 +72,10 @@ def figure_command(
 
 def _checked(picture: Picture) -> bool:
     """Say whether a figure's numbers are the stored ones, and where not."""
-    from dspref.figures.numbers import counted, differences, stored
+    from dspref.figures import RECORDED
+    from dspref.figures.numbers import counted, differences
 
-    if stored(picture.name) is None:
+    if picture.name in RECORDED:
         emit(f"{picture.name}: no numbers are stored; it is drawn from a record\n")
         return True
     found = differences(picture)

@@ -1,4 +1,4 @@
-"""Designs of interpolators: windowed sincs, learned linear interpolation, ICNR, and the nearest tone-free taps.
+"""Designs of interpolators: windowed sincs, learned linear interpolation, ICNR, the nearest tone-free taps.
 
 Taps stand at the output rate, have L phases, and pass a constant with gain 1: their sum is L. Where a design is
 published with another sum, its function says so.
@@ -28,7 +28,8 @@ from dspref.arrays import (
     set_field,
     value,
 )
-from dspref.designs.projection import tone_free
+from dspref.designs.notch import NotchCost, notch_cost
+from dspref.designs.projection import longest_order, projector, tone_free
 from dspref.designs.windows import SCALES, kaiser_attenuation, kaiser_beta, windowed_sinc
 from dspref.interpolate import Interpolate
 from dspref.interpolators import FilterInterp
@@ -41,9 +42,13 @@ __all__ = [
     "Cubic",
     "KaiserSinc",
     "LearnedLinear",
+    "NotchCost",
     "WindowedSinc",
     "icnr",
     "kaiser_sinc",
+    "longest_order",
+    "notch_cost",
+    "projector",
     "tone_free",
     "windowed_sinc",
 ]

@@ -10,7 +10,9 @@ from dspref.expected.kernelmaps import kernel_map, mean_map
 from dspref.expected.known import known_spectrum
 from dspref.expected.laws import initialised, rescaled
 from dspref.expected.network import Concat, Drawn, Gate, Source, Step, Sum, Unknown
+from dspref.expected.remaining import Remaining, phase_variances, remaining_lines
 from dspref.expected.spectrum import Expected, expected_spectrum, width_terms
+from dspref.expected.tonefree import tone_free_basis, tone_free_network
 from dspref.expected.width import glu_offset, narrow_db, narrow_warning, relu_line
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "Network",
     "Node",
     "NotPredicted",
+    "Remaining",
     "Source",
     "Step",
     "Sum",
@@ -44,7 +47,11 @@ __all__ = [
     "narrow_db",
     "narrow_warning",
     "network",
+    "phase_variances",
     "relu_line",
+    "remaining_lines",
     "rescaled",
+    "tone_free_basis",
+    "tone_free_network",
     "width_terms",
 ]

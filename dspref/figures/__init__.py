@@ -12,7 +12,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 
 from dspref.arrays import as_choice, complaint
-from dspref.figures.picture import SEED, Maker, Picture, Wanted
+from dspref.figures.picture import RECORD, SEED, Maker, Picture, Wanted
 
 __all__ = ["SEED", "Picture", "Wanted", "maker", "names", "picture", "wanted_names"]
 
@@ -60,6 +60,8 @@ def names() -> tuple[str, ...]:
 def wanted_names(words: Iterable[str]) -> tuple[str, ...]:
     """Return the figures that words ask for, each once: names, "all" for the article's, "extras" for the others.
 
+    "extras" leaves out figures of a record that is not there, as in an installed package.
+
     Raises
     ------
     ValueError
@@ -71,10 +73,11 @@ def wanted_names(words: Iterable[str]) -> tuple[str, ...]:
     ('fig3', 'fig2')
     """
     known = names()
+    others = [name for name in known if not _of_article(name) and (name not in RECORDED or RECORD.is_file())]
     found: list[str] = []
     for word in words:
         as_choice("figure", word, (*known, *SETS))
-        both = {"all": filter(_of_article, known), "extras": (name for name in known if not _of_article(name))}
+        both = {"all": filter(_of_article, known), "extras": others}
         found += both.get(word, [word])
     return tuple(dict.fromkeys(found))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
@@ -58,10 +59,12 @@ def folder(path: str | os.PathLike[str]) -> Path:
     ValueError
         Says what is in the way.
     """
+    if not os.fspath(path):
+        raise ValueError(complaint("output folder", "no name", "the name of a folder", "'.' is the one you are in"))
     place = Path(path)
-    if place.exists() and not place.is_dir():
-        raise ValueError(complaint("output folder", f"{place}, a file", "a folder", "name one with -o DIR"))
     try:
+        if place.exists() and not place.is_dir():
+            raise ValueError(complaint("output folder", f"{place}, a file", "a folder", "name one with -o DIR"))
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ValueError(complaint("output folder", f"{place}: {error.strerror}", "one that can be made")) from None
@@ -69,21 +72,24 @@ def folder(path: str | os.PathLike[str]) -> Path:
     return place
 
 
-def provenance(picture: Picture, wanted: Wanted) -> dict[str, str]:
+def provenance(picture: Picture, wanted: Wanted, *, form: str = "png") -> dict[str, str]:
     """Return where a figure comes from: the command that makes it again, versions, seed, commit.
+
+    The command runs as it stands, in a folder that holds the recording, if there is one.
 
     Examples
     --------
     >>> from dspref.figures import picture
     >>> provenance(picture("fig2"), Wanted())["Command"]
-    'dspref figure fig2 --seed 0'
+    'dspref figure fig2 --seed 0 -o .'
     """
     loaded = package_versions("matplotlib", "scipy", "torch")
-    recording = "" if wanted.wav is None else f" --wav {wanted.wav.name}"
+    recording = () if wanted.wav is None else ("--wav", wanted.wav.name)
+    options = ("--seed", str(wanted.seed), *recording, *(("--format", form) if form != "png" else ()), "-o", ".")
     return {
         "Title": picture.title,
         "Description": picture.text,
-        "Command": f"dspref figure {picture.name} --seed {wanted.seed}{recording}",
+        "Command": shlex.join(("dspref", "figure", picture.name, *options)),
         "Versions": ", ".join(f"{name} {number}" for name, number in loaded.items()),
         "Seed": str(wanted.seed),
         "Commit": commit(),
@@ -149,7 +155,7 @@ def _svg(figure: Figure, origin: Mapping[str, str]) -> bytes:
         "Creator": origin["Versions"],
         "Source": origin["Command"],
         "Identifier": f"commit {origin['Commit']}, seed {origin['Seed']}",
-        "Keywords": origin["Claims"],
+        "Keywords": origin["Claims"].split(", "),
         "Date": None,
     }
     figure.savefig(page, format="svg", dpi=DPI, metadata=told)
@@ -159,5 +165,5 @@ def _svg(figure: Figure, origin: Mapping[str, str]) -> bytes:
 def save(picture: Picture, place: Path, *, form: str = "png", wanted: Wanted | None = None) -> Path:
     """Write a figure into a folder, whole or not at all, and return its path."""
     path = place / f"{picture.name}.{form}"
-    write(path, rendered(picture, form, provenance(picture, wanted or Wanted())))
+    write(path, rendered(picture, form, provenance(picture, wanted or Wanted(), form=form)))
     return path

@@ -22,11 +22,21 @@ HELD = "numbers"
 
 
 def stored(name: str) -> dict[str, Any] | None:
-    """Return the stored numbers of a figure, by panel; None where there are none."""
+    """Return the stored numbers of a figure, by panel; None where there are none.
+
+    Raises
+    ------
+    ValueError
+        If the file is broken.
+    """
     file = files("dspref.figures") / HELD / f"{name}.json"
     if not file.is_file():
         return None
-    found: dict[str, Any] = json.loads(file.read_text("utf-8"))
+    try:
+        found: dict[str, Any] = json.loads(file.read_text("utf-8"))
+    except ValueError as error:
+        got = f"{name}.json, which is broken ({error})"
+        raise ValueError(complaint(f"numbers of {name}", got, "the file that comes with dspref")) from None
     return found
 
 
@@ -43,7 +53,7 @@ def differences(picture: Picture) -> tuple[str, ...]:
     Raises
     ------
     ValueError
-        If none are stored.
+        If none are stored, or the file is broken.
 
     Examples
     --------

@@ -9,6 +9,9 @@ from typing import Any, TypeAlias
 
 from dspref.figures.panels import Panel
 
+RECORD = Path(__file__).resolve().parents[2] / "docs" / "validation" / "expected.json"
+"""Levels of networks that were drawn, beside the package in its repository: what `montecarlo` draws."""
+
 SEED = 0
 """Seed of random weights and noise where no other is asked for: the stored numbers are of it."""
 

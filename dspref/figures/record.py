@@ -11,10 +11,7 @@ import numpy as np
 from dspref.arrays import Array, complaint
 from dspref.claims.curves import Curve, Drawing
 from dspref.figures.panels import Plot
-from dspref.figures.picture import Picture, Wanted
-
-RECORD = Path(__file__).resolve().parents[2] / "docs" / "validation" / "expected.json"
-"""Beside the package in its repository."""
+from dspref.figures.picture import RECORD, Picture, Wanted
 
 SCHEMA = "torchparity.expected-table/1"
 

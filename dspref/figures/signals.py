@@ -82,11 +82,14 @@ def recording(path: str | Path) -> Array:
     Raises
     ------
     ValueError
-        If it is no recording of one channel, or too short.
+        If it is no recording of one channel, too short, or silent.
     """
     x, _ = read_recording(path, sr=SR)
     if x.size < SAMPLES:
-        got = f"{path}, {x.size / SR:.2f} s"
+        got = f"{path}, {x.size / SR:.5g} s"
         hint = "the spectrograms are 3 s long, and their frames half a second at 4 kHz"
-        raise ValueError(complaint("recording", got, f"at least {SAMPLES / SR:.2f} s", hint))
+        raise ValueError(complaint("recording", got, f"at least {SAMPLES / SR} s", hint))
+    if not x[:SAMPLES].any():
+        allowed = f"a sound within the first {SAMPLES / SR} s"
+        raise ValueError(complaint("recording", f"{path}, silent", allowed, "0 dB is its strongest moment"))
     return x[None, :SAMPLES]

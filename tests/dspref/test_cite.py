@@ -243,7 +243,7 @@ def test_apa() -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_ids_are_case_blind_and_told_once(form: str) -> None:
-    assert cite("ua-t2", "UA-T2", form=form) == cite("UA-T2", form=form)
+    assert cite("ua-t2", " UA-T2 ", "UA-T2", form=form) == cite("UA-T2", form=form)
 
 
 @pytest.mark.parametrize(

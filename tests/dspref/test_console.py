@@ -165,9 +165,11 @@ def test_what_cannot_be_written_is_known_beforehand(tmp_path: Path, monkeypatch:
     def denied(self: Path, **_: object) -> None:
         raise PermissionError(13, os.strerror(13))
 
-    monkeypatch.setattr(Path, "touch", denied)
-    with pytest.raises(ValueError, match=r"output: got .*: Permission denied; allowed: a path that can be written"):
-        writable(tmp_path / "x")
+    for asked in ("touch", "is_dir"):  # of a file beside it, of a directory within a closed one
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, asked, denied)
+            with pytest.raises(ValueError, match=r"output: got .*: Permission denied; allowed: a path that can be"):
+                writable(tmp_path / "x")
 
 
 def test_a_poor_terminal_gets_question_marks(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,6 +72,13 @@ def test_words_for_figures() -> None:
         maker("level")
 
 
+def test_extras_of_an_installed_package_are_those_that_need_no_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = wanted_names(["extras"])
+    monkeypatch.setattr("dspref.figures.RECORD", Path("/nowhere/expected.json"))
+    assert wanted_names(["extras"]) == tuple(name for name in whole if name not in RECORDED)
+    assert wanted_names(["montecarlo"]) == ("montecarlo",)  # whose words then say what is missing
+
+
 # Figs. 2 to 5
 
 

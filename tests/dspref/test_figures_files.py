@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import resource
+import shlex
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -72,16 +73,17 @@ def test_a_png_says_where_it_comes_from(tmp_path: Path) -> None:
     with Image.open(path) as image:
         told = dict(image.text)  # type: ignore[attr-defined]
     assert told == provenance(picture("fig3"), Wanted())
-    assert told["Command"] == "dspref figure fig3 --seed 0"
+    assert told["Command"] == "dspref figure fig3 --seed 0 -o ."
     assert {"python", "dspref", "numpy", "matplotlib"} <= {word.split()[0] for word in told["Versions"].split(", ")}
     assert told["Claims"] == "UA-T6, UA-T8"
     assert told["Commit"]
 
 
 def test_an_svg_says_where_it_comes_from() -> None:
-    root = ElementTree.fromstring(rendered(picture("fig4"), "svg", provenance(picture("fig4"), Wanted())))
+    root = ElementTree.fromstring(rendered(picture("fig4"), "svg", provenance(picture("fig4"), Wanted(), form="svg")))
     words = {node.tag.rpartition("}")[2]: node.text for node in root.iter() if node.text and node.text.strip()}
-    assert words["source"] == "dspref figure fig4 --seed 0"
+    assert words["source"] == "dspref figure fig4 --seed 0 --format svg -o ."
+    assert [node.text for node in root.iter() if node.tag.endswith("}li")] == list(picture("fig4").claims)
     assert words["description"] == picture("fig4").text
     assert (words["identifier"] or "").endswith(", seed 0")
 
@@ -124,6 +126,18 @@ def test_the_command_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "fig4: 2 of 29 numbers differ" in result.stdout
 
 
+def test_a_check_without_numbers_is_no_success(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dspref.figures.numbers.files", lambda _: tmp_path)
+    result = run("fig4", "--check")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "numbers of fig4: got none stored" in result.stderr
+    (tmp_path / "numbers").mkdir()
+    (tmp_path / "numbers" / "fig4.json").write_text('{"ones": ')
+    result = run("fig4", "--check")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "numbers of fig4: got fig4.json, which is broken" in result.stderr
+
+
 def test_the_command_lists() -> None:
     assert {"fig2", "fig8", "levels"} <= set(run().stdout.split())
 
@@ -134,6 +148,8 @@ def test_the_command_lists() -> None:
         (["fig22", "-o", "."], "Hint: did you mean 'fig2'?"),
         (["figure6", "-o", "."], "Hint: did you mean 'fig6'?"),
         (["fig2"], "output folder: got none"),
+        (["fig2", "-o", ""], "output folder: got no name"),
+        (["fig2", "-o", ".", "--seed", str(2**63)], "is not in the range"),
         (["fig2", "--check", "--seed", "3"], "--check: got --seed 3 too"),
         (["fig2", "-o", ".", "--wav", "x.wav"], "--wav: got it for fig2; allowed: fig6"),
         (["fig6", "-o", ".", "--wav", "nowhere.wav"], "recording: got nowhere.wav, which is no file"),
@@ -162,17 +178,40 @@ def test_a_recording_in_place_of_the_music(wav: Path) -> None:
     name, fed_with = fed(Wanted(wav=wav))
     assert name == "song.wav"
     assert np.array_equal(fed_with, x)
-    assert provenance(picture("fig2"), Wanted(wav=wav))["Command"] == "dspref figure fig2 --seed 0 --wav song.wav"
+
+
+def test_the_command_told_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it stands, in a shell: names with spaces are quoted, and the same bytes are made."""
+    song = Wanted(wav=Path("elsewhere/my song.wav"))
+    told = provenance(picture("fig2"), song, form="svg")["Command"]
+    assert shlex.split(told)[:2] == ["dspref", "figure"]
+    assert shlex.split(told)[2:] == ["fig2", "--seed", "0", "--wav", "my song.wav", "--format", "svg", "-o", "."]
+    monkeypatch.chdir(tmp_path)
+    first = save(picture("fig4"), tmp_path).read_bytes()
+    (tmp_path / "fig4.png").unlink()
+    command = provenance(picture("fig4"), Wanted())["Command"]
+    assert run(*shlex.split(command)[2:]).exit_code == 0
+    assert (tmp_path / "fig4.png").read_bytes() == first
 
 
 def test_a_recording_that_is_too_short(tmp_path: Path, wav: Path) -> None:
     import soundfile
 
-    soundfile.write(wav, np.zeros(8000), 8000)
+    for samples, said in ((4000, "1 s"), (SAMPLES - 1, "3.5118 s")):
+        soundfile.write(wav, np.ones(samples) / 2, SR)
+        result = run("fig6", "-o", str(tmp_path / "out"), "--wav", str(wav))
+        assert result.exit_code == 2
+        assert f"song.wav, {said}; allowed: at least 3.512 s" in result.stderr
+        assert not (tmp_path / "out").exists()
+
+
+def test_a_recording_of_silence(tmp_path: Path, wav: Path) -> None:
+    import soundfile
+
+    soundfile.write(wav, np.r_[np.zeros(SAMPLES), 0.5], SR)
     result = run("fig6", "-o", str(tmp_path / "out"), "--wav", str(wav))
     assert result.exit_code == 2
-    assert "song.wav, 1.00 s; allowed: at least 3.51 s" in result.stderr
-    assert not (tmp_path / "out").exists()
+    assert "song.wav, silent; allowed: a sound within the first 3.512 s" in result.stderr
 
 
 def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
@@ -185,6 +224,17 @@ def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
         folder("/proc/nowhere")
     with pytest.raises(ValueError, match="a path that can be written"):
         folder("/proc")
+
+
+def test_a_folder_behind_a_closed_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where even looking is refused."""
+
+    def closed(self: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "exists", closed)
+    with pytest.raises(ValueError, match="output folder: got /root/x: Permission denied; allowed: one that"):
+        folder("/root/x")
 
 
 def test_a_full_folder_holds_nothing_half_written(tmp_path: Path) -> None:

@@ -17,7 +17,6 @@ from dspref.advice.plans import Plan, linear_taps, nearest_taps, triangle_taps
 from dspref.arrays import Array
 from dspref.artifacts.rules import rule
 from dspref.expected import Drawn, Fixed, Source, forecast
-from dspref.expected.network import Step
 
 
 def held(s: int, K: int, C: int) -> Plan:
@@ -80,7 +79,11 @@ def test_draws_of_uniform_weights() -> None:
 
 @pytest.mark.parametrize("K", [1, 8, 9])
 def test_what_a_forecast_of_the_network_says(K: int) -> None:
-    net: list[Step] = [Fixed(np.ones(4), factor=4), Drawn("conv", 32, 512, K, bias=0), Pointwise("relu")]
+    net: list[Fixed | Drawn | Pointwise] = [
+        Fixed(np.ones(4), factor=4),
+        Drawn("conv", 32, 512, K, bias=0),
+        Pointwise("relu"),
+    ]
     expected = forecast(net, Source(32, covariance=(1.0,))).expected
     assert expected is not None
     strongest = max(expected.line(k) for k in range(1, expected.period // 2 + 1))

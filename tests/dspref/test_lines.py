@@ -368,7 +368,7 @@ def test_gains_of_images_are_those_of_a_transform_in_phase_too() -> None:
 def test_what_earlier_layers_make_reaches_a_later_layer_s_lines_through_a_map_alone() -> None:
     """With tone-free taps in layer 2 the line of its own is gone, whatever layer 1 makes; a map behind it mixes one."""
     first = TransposedConv(np.array([[[1, 2, 3, 7]]]), stride=4)
-    free = TransposedConv(np.ones((1, 1, 4), int), stride=4)
+    free = TransposedConv(np.array([[[1, 1, 1, 1]]]), stride=4)
     assert whence(Chain([first, free]), Fraction(1, 4)).origins == (1, 2)
     for between in ([], [Pointwise("relu")]):
         lines = line_amplitudes(Chain([first, *between, free]), 1)

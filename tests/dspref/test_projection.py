@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dspref import NotAnalysable
-from dspref.designs.projection import tone_free
+from dspref.designs.projection import longest_order, tone_free
 from tests.strategies import QUIET
 
 TAPS = st.lists(st.fractions(-9, 9, max_denominator=9), min_size=1, max_size=14)
@@ -52,6 +53,37 @@ def test_tone_free_is_what_a_pseudo_inverse_gives(K: int, s: int, keep_gain: boo
     else:  # the gain less its mean, spread within each phase
         expected = h - (h @ phases.T - h.sum(-1, keepdims=True) / s) / phases.sum(-1) @ phases
     assert np.abs(tone_free(h, s, keep_gain=keep_gain) - expected).max() <= 64 * K * 2.0**-53 * np.abs(h).max()
+
+
+@pytest.mark.parametrize(("K", "s", "p"), [(4, 2, 2), (7, 3, 2), (9, 2, 5), (16, 8, 2)])
+def test_higher_orders_are_the_nearest_with_equal_moments(K: int, s: int, p: int) -> None:
+    """Moments are equal, and the change is orthogonal to multiples of the box; with the gain kept, to differences."""
+    h = np.array([Fraction(int(v), 3) for v in np.random.default_rng(K).integers(-9, 10, K)], object)
+    box = np.array([1], object)
+    for _ in range(p):
+        box = np.convolve(box, np.full(s, 1, object))
+    free = [np.concatenate([[0] * i, box, [0] * (K - len(box) - i)]) for i in range(K - len(box) + 1)]
+    for keep_gain in (False, True):
+        cured = tone_free(h, s, order=p, keep_gain=keep_gain)
+        for j in range(p):
+            moments = [sum(cured[n] * Fraction(n) ** j for n in range(r, K, s)) for r in range(s)]
+            assert len(set(moments)) == 1
+        change = cured - h
+        assert sum(change) == 0 or not keep_gain
+        directions = [a - b for a, b in pairwise(free)] if keep_gain else free  # all multiples have one sum
+        assert [change @ direction for direction in directions] == [0] * len(directions)
+        floats = tone_free(h.astype(float), s, order=p, keep_gain=keep_gain)
+        assert np.abs(floats - cured.astype(float)).max() <= 16 * K * 2.0**-53 * float(np.abs(h).sum())
+    assert tone_free(np.stack([h, h]).astype(np.float32), s, order=p).dtype == np.float32
+
+
+@pytest.mark.parametrize(("K", "s", "p"), [(8, 8, 2), (14, 8, 2), (3, 2, 3)])
+def test_orders_that_taps_have_no_room_for_are_refused(K: int, s: int, p: int) -> None:
+    words = f"order: got {p} with {K} taps of factor {s}; allowed: at most {longest_order(K, s)}"
+    with pytest.raises(NotAnalysable, match=words):
+        tone_free(np.ones(K), s, order=p)
+    with pytest.raises(ValueError, match="order: got 0"):
+        tone_free(np.ones(K), s, order=0)
 
 
 def test_tone_free_keeps_symmetry_dtype_and_symbols() -> None:

@@ -71,3 +71,12 @@ def _written(folder: Path, kind: str) -> Path:
 def test_what_is_no_whole_mono_recording_is_refused(tmp_path: Path, kind: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         read_recording(_written(tmp_path, kind))
+
+
+def test_a_recording_in_a_closed_directory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(self: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "is_file", denied)
+    with pytest.raises(ValueError, match=r"recording: got /root/x\.wav: Permission denied; allowed: a file that"):
+        read_recording("/root/x.wav")

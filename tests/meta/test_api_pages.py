@@ -65,6 +65,10 @@ SHOWN = {f"dspref.{name}": f"dspref.{by}" for name, by in SHOWN_BY.items()} | {
     "dspref.symbolic.SymbolicLine": "dspref.symbolic.lines",
     "dspref.symbolic.SymbolicLines": "dspref.symbolic.lines",
     "torchparity.mutants.Mutant": "torchparity.mutants.mutant",
+    "torchparity.nn.utils.ToneFree": "torchparity.nn.utils.tone_free_",
+    "torchparity.nn.utils.ToneFreeReport": "torchparity.nn.utils.tone_free_",
+    "torchparity.nn.replace.ReplaceReport": "torchparity.nn.replace.replace_upsampling",
+    "torchparity.nn.replace.Replaced": "torchparity.nn.replace.replace_upsampling",
 }
 """Names without an example of their own: values that other names make or take, and whose example shows them."""
 

@@ -19,6 +19,7 @@ from tests.meta.test_api_pages import THINGS
 from tests.site.browser import chromium, opened
 from tests.site.build import Built
 from tests.site.links import broken, in_style, outside, references
+from tests.site.narrow import sticking_out
 
 GALLERY = 8
 """Scripts of the gallery, at least."""
@@ -59,6 +60,14 @@ def test_formulas_are_mathml_and_no_script_is_needed_for_them(pages: dict[str, s
     assert page.count("<math") >= page.count('class="formula"')
     scripts = {url for html in pages.values() for url in references(html).fetched if not url.startswith("data:")}
     assert not [url for url in scripts if "mathjax" in url.lower()]
+
+
+def test_aligned_formulas_are_of_the_class_that_the_style_sheet_aligns(built: Built, pages: dict[str, str]) -> None:
+    """Chromium centres the columns of MathML's tables, and heeds no attribute of theirs."""
+    assert '<mtable class="ams-align">' in pages["explanation/6-expected-spectra.html"]
+    style = (built.folder / "_static" / "site.css").read_text("utf-8")
+    for column, side in (("odd", "right"), ("even", "left")):
+        assert f"mtable.ams-align > mtr > mtd:nth-child({column}) {{ text-align: {side}; }}" in style
 
 
 def players(html: str) -> list[bytes]:
@@ -159,3 +168,20 @@ def test_broken_links_would_be_seen(tmp_path: Path) -> None:
         "a/b.html: ../c.html#gone: no such place in c.html",
         "a/b.html: d.html: no file a/d.html",
     ]
+
+
+LONG = (*OPENED, "paper.html", "findings.html", "figures.html", "api/torchparity.models.html")
+"""Pages with long names in them."""
+
+
+@pytest.mark.parametrize("width", [420, 1400])
+def test_nothing_sticks_out_of_a_page(width: int, browser: str, built: Built, tmp_path: Path) -> None:
+    assert not sticking_out(browser, built.folder, LONG, tmp_path, width=width)
+
+
+def test_a_long_name_would_be_seen_to_stick_out(browser: str, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "a.html").write_text(f"<article><p>word</p><code>{'x' * 99}</code><pre>{'y' * 99}</pre></article>")
+    assert sticking_out(browser, site, ["a.html"], tmp_path / "own", width=420) == ["a.html: CODE " + "x" * 60]
+    assert not sticking_out(browser, site, ["a.html"], tmp_path / "own", width=1400)

@@ -8,14 +8,13 @@ import pytest
 import torch
 from torch import nn
 from torch.nn.utils import parametrizations, weight_norm
-from torch.nn.utils.parametrize import register_parametrization
 
 from dspref import parse
 from torchparity import report
-from torchparity.advised import TonefreeTaps
 from torchparity.audit import Audit, audit, audit_architecture
 from torchparity.expecting import expectations, expected_of
 from torchparity.nn import SubpixelConv1d
+from torchparity.nn.utils import tone_free
 
 
 def deep(norm: object = lambda layer: layer) -> nn.Module:
@@ -187,7 +186,7 @@ class Aside(nn.Module):
 
 def test_a_cure_is_tried_on_the_way_to_the_output() -> None:
     (cure,) = (c for c in audit(Aside(), signals=("constant",)).cures if c.promise == "these weights")
-    assert "real (torchparity.advised)" in cure.words
+    assert "real (torchparity.nn.utils.tone_free)" in cure.words
     assert cure.before_db is not None
     assert cure.after_db is None
 
@@ -218,8 +217,7 @@ def test_a_promise_is_of_all_ways_and_is_kept() -> None:
     for names in ("ab", "abcd"):
         copy = deepcopy(module)
         for name in names:
-            layer = copy.get_submodule(name)
-            register_parametrization(layer, "weight", TonefreeTaps(layer.stride[0]))  # type: ignore[index, arg-type]
+            tone_free(copy.get_submodule(name))
         (steady,) = (s for s in audit(copy, signals=("constant",)).actual if s.input == "constant")
         left.append(bool(steady.exists[1:].any()))
     assert left == [True, False]

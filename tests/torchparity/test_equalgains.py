@@ -9,14 +9,13 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.nn.utils.parametrize import register_parametrization, remove_parametrizations
 
 from dspref import SubpixelConv, TransposedConv, parse
 from torchparity import report
-from torchparity.advised import TonefreeTaps
 from torchparity.audit import Audit, audit
-from torchparity.equalgains import equal_gains, tone_free
+from torchparity.equalgains import equal_gains, tone_free_layers
 from torchparity.initial_laws import COMPUTED
+from torchparity.nn.utils import remove_tone_free, tone_free
 from torchparity.report.words import can_be
 from torchparity.spine import spine
 
@@ -33,8 +32,7 @@ def net() -> nn.Sequential:
 def mended(*places: int) -> nn.Sequential:
     module = net()
     for place in places:
-        layer = module.get_submodule(str(place))
-        register_parametrization(layer, "weight", TonefreeTaps(layer.stride[0]))  # type: ignore[index, arg-type]
+        tone_free(module.get_submodule(str(place)))
     return module
 
 
@@ -61,7 +59,7 @@ def test_they_are_those_that_answer_a_constant_by_a_constant(places: tuple[int, 
     torch.manual_seed(0)
     module = mended(*places).eval()
     for place in places if baked else ():
-        remove_parametrizations(module.get_submodule(str(place)), "weight")
+        remove_tone_free(module.get_submodule(str(place)))
     keeping = []
     for owner, place in ((1, 1), (2, 3)):
         layer = module.get_submodule(str(place))
@@ -72,15 +70,17 @@ def test_they_are_those_that_answer_a_constant_by_a_constant(places: tuple[int, 
     for each in (module, Hidden(module)):
         found = spine(each, 2)
         assert found.whole is (each is module)
-        assert tone_free(each, found) == tuple(keeping)
+        assert tone_free_layers(each, found) == tuple(keeping)
 
 
 def test_one_unit_more_than_rounding_is_not_equal() -> None:
     u = 2.0**-24
-    gains = {d: equal_gains(TransposedConv(np.array([[[1, 1, 1, 1 + d]]]), stride=2), u) for d in (0, u, 256 * u)}
+    gains = {
+        d: equal_gains(TransposedConv(np.array([[[1.0, 1.0, 1.0, 1.0 + d]]]), stride=2), u) for d in (0, u, 256 * u)
+    }
     assert gains == {0: True, u: True, 256 * u: False}
     assert not equal_gains(parse("convt k4 s2").stages[0], u)
-    rows = np.ones((2, 1, 1))
+    rows = np.array([[[1.0]], [[1.0]]])
     assert [equal_gains(SubpixelConv(rows, 2, bias=np.array(b)), u) for b in ([1, 1], [1, 2])] == [True, False]
 
 

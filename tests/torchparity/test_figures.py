@@ -15,8 +15,9 @@ from dspref import Chain, TransposedConv
 from dspref.expected import Source, expected_spectrum
 from dspref.expected.network import Drawn
 from dspref.figures.numbers import stored
+from dspref.figures.picture import Maker, Wanted
 from dspref.figures.spectra import floor_of_noise
-from torchparity.figures.networks import expected_cells, expected_tones, owner
+from torchparity.figures.networks import expected_cells, expected_tones, figure_1, figure_9, owner
 from torchparity.figures.sizes import REFERENCE, TIME, operations
 from torchparity.models.eight.theory import foreseen
 from torchparity.models.table1 import TABLE_1
@@ -31,6 +32,15 @@ def test_entry_points_lead_somewhere() -> None:
         module, _, function = place.partition(":")
         assert callable(getattr(import_module(module), function))
         assert stored(name) is not None
+
+
+@pytest.mark.parametrize(("name", "make"), [("fig1", figure_1), ("fig9", figure_9)])
+def test_a_caption_names_the_marks_that_are_there(name: str, make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    panels = (stored(name) or {}).values()
+    monkeypatch.setattr("torchparity.figures.networks.network_panel", lambda *_: None)  # no network is run for words
+    text = make(Wanted()).text
+    assert ("circles" in text) == any(panel["lines"] for panel in panels)
+    assert ("triangles" in text) == any(panel["nulls"] for panel in panels)
 
 
 def test_lines_have_the_level_of_their_comb_and_an_owner() -> None:

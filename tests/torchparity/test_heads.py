@@ -20,15 +20,9 @@ from dspref.heads.squeeze import Squeeze, Unsqueeze
 from dspref.heads.wavelets import HaarSynthesis, LazySynthesis
 from torchparity import build, check, describe, probe, roundoff
 from torchparity.arithmetic import rounded
-from torchparity.heads import (
-    HaarSynthesis1d,
-    ISTFTHead,
-    LazySynthesis1d,
-    LiftingSynthesis1d,
-    PQMFSynthesis1d,
-    Unsqueeze1d,
-)
+from torchparity.heads import ISTFTHead, PQMFSynthesis1d, Unsqueeze1d
 from torchparity.models import random_network
+from torchparity.nn import WaveletUpsample1d
 from torchparity.roundoff import doubled
 
 LiftingSynthesis: Any = lifting.LiftingSynthesis
@@ -247,7 +241,7 @@ def test_gradients_are_the_transposed_matrix(name: str) -> None:
 
 def test_lifting_is_learned_and_stays_undone() -> None:
     torch.manual_seed(0)
-    module = LiftingSynthesis1d(1, torch.zeros(2, dtype=torch.float64), torch.zeros(2, dtype=torch.float64))
+    module = WaveletUpsample1d(1, "learnable", begin="lazy", dtype=torch.float64)
     target = torch.randn(1, 1, 40, dtype=torch.float64)
     x = torch.randn(1, 2, 20, dtype=torch.float64)
     optimiser = torch.optim.SGD(module.parameters(), lr=0.1)
@@ -359,9 +353,7 @@ def test_networks_of_all_heads_can_be_made(words: str) -> None:
     "module",
     [
         Unsqueeze1d(2, 4),
-        LazySynthesis1d(2),
-        HaarSynthesis1d(2),
-        LiftingSynthesis1d(2, torch.ones(1), torch.ones(1)),
+        *(WaveletUpsample1d(2, kind) for kind in ("lazy", "haar", "learnable")),
         ISTFTHead(torch.hann_window(16), 4),
         PQMFSynthesis1d(torch.from_numpy(kaiser_prototype()), 4),
     ],

@@ -22,7 +22,8 @@ from dspref.leaks.lines import Leakage
 from torchparity import PixelShuffle1d, describe, leakage
 from torchparity.leaks import ROWS, known_leakage
 from torchparity.nn import Interpolate1d, SubpixelConv1d
-from torchparity.nn_designs import KaiserUpsample1d, LearnedLinear1d, icnr_
+from torchparity.nn.init import icnr_
+from torchparity.nn_designs import KaiserUpsample1d, LearnedLinear1d
 
 
 def agree(measured: Leakage, exact: Leakage) -> bool:

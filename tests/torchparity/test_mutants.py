@@ -177,6 +177,23 @@ def test_torch_samples_are_those_of_the_installed_torch() -> None:
         assert ours == theirs
 
 
+def test_baselines_draw_from_their_seed_and_leave_torchs_numbers() -> None:
+    """A mutant that draws noise is told, or not, in every run alike."""
+    chancy, held = find("convt backward: noise in the gradient"), torch.random.get_rng_state()
+    for baseline in BASELINES.values():
+        told = []
+        for seed in range(6):
+            torch.manual_seed(seed)
+            told.append(baseline(chancy, 0))
+        assert len(set(told)) == 1
+    torch.manual_seed(5)
+    on_one_random_input(chancy, 0)
+    left = torch.random.get_rng_state()
+    torch.manual_seed(5)
+    assert torch.equal(left, torch.random.get_rng_state())
+    torch.random.set_rng_state(held)
+
+
 def test_baselines_see_what_is_large_and_miss_what_is_small() -> None:
     assert all(caught(find("convt: kernel flipped"), 0) for caught in BASELINES.values())
     assert not any(caught(find("convt: relative error 3e-7 of one tap"), 0) for caught in BASELINES.values())

@@ -15,10 +15,10 @@ from dspref import FilterInterp, Linear, StretchFilter
 from dspref.arrays import Array
 from dspref.designs import BorderInterp, KaiserSinc, LearnedLinear, WindowedSinc, kaiser_sinc
 from dspref.designs.windows import kaiser_attenuation, kaiser_beta
-from torchparity import PixelShuffle1d, check, describe, probe
+from torchparity import check, describe, probe
 from torchparity.build import build
-from torchparity.nn import FilterInterp1d, SubpixelConv1d
-from torchparity.nn_designs import KaiserUpsample1d, LearnedLinear1d, WindowedSinc1d, icnr_
+from torchparity.nn import FilterInterp1d
+from torchparity.nn_designs import KaiserUpsample1d, LearnedLinear1d, WindowedSinc1d
 from torchparity.probe import trimmed
 from torchparity.roundoff import roundoff
 
@@ -147,34 +147,6 @@ def test_learned_linear_begins_as_linear_interpolation() -> None:
     assert Linear(2).factor == 2
     with pytest.raises(ValueError, match="excess: got '1'; allowed: -1, 0"):
         LearnedLinear1d(2, excess=1)
-
-
-@pytest.mark.parametrize("order", ["crd", "dcr"])
-@pytest.mark.parametrize("L", [1, 2, 3])
-def test_icnr_makes_nearest_neighbour_interpolation(order: str, L: int) -> None:
-    """Bit by bit: the sub-pixel convolution repeats every sample of the convolution with its first sub-kernel."""
-    torch.manual_seed(L)
-    conv = nn.Conv1d(2, 3 * L, 5, padding=2, bias=False)
-    assert icnr_(conv.weight, L, order=order) is conv.weight
-    first = conv.weight[::L] if order == "crd" else conv.weight[:3]
-    x = torch.randn(1, 2, 11)
-    repeated = F.conv1d(x.double(), first.double(), padding=2).repeat_interleave(L, -1)
-    layer = SubpixelConv1d.from_two_layers(conv, PixelShuffle1d(L, order=order)).double()
-    assert (layer(x.double()) - repeated).abs().max() <= 10 * 2.0**-52
-    gains = describe(nn.Sequential(conv, PixelShuffle1d(L, order=order))).stages[0].normal.phase_gains  # type: ignore[union-attr]
-    assert (gains == gains[:1]).all()
-    assert conv.weight.std() > 0.1
-
-
-def test_icnr_fills_with_what_is_given() -> None:
-    def count(kernel: Tensor) -> Tensor:
-        return kernel.copy_(torch.arange(1.0, kernel.numel() + 1).reshape(kernel.shape))
-
-    assert icnr_(torch.empty(4, 1, 2), 2, initialise=count).tolist() == [[[1, 2]], [[1, 2]], [[3, 4]], [[3, 4]]]
-    half = icnr_(torch.empty(4, 1, 2, dtype=torch.bfloat16), 2, initialise=count)
-    assert half.dtype == torch.bfloat16
-    with pytest.raises(ValueError, match=r"weight: got shape \(3, 1, 2\); allowed: \(out·2, in/groups, taps\)"):
-        icnr_(torch.empty(3, 1, 2), 2)
 
 
 def test_windowed_sinc_is_a_filter_module() -> None:

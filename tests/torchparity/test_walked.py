@@ -38,7 +38,8 @@ from torchparity.models import melgan
 from torchparity.models.demucs import Demucs
 from torchparity.models.unet import UPSAMPLERS, UNet
 from torchparity.nn import FilterInterp1d, PixelShuffle1d, Snake
-from torchparity.nn_designs import KaiserUpsample1d, LearnedLinear1d, icnr_
+from torchparity.nn.init import icnr_
+from torchparity.nn_designs import KaiserUpsample1d, LearnedLinear1d
 from torchparity.walked import Walked, walked
 
 LEAKY = Pointwise("leaky", (0.2,))

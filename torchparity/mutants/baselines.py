@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -36,7 +37,8 @@ def on_torch_samples(mutant: Mutant, seed: int) -> bool:
     [True, False]
     """
     rng = np.random.default_rng(seed)
-    return any(differs(mutant, layer, _signal(shape, rng), _asserted_close) for layer, shape in _legal(mutant, rng))
+    with _seeded(seed):
+        return any(differs(mutant, layer, _signal(shape, rng), _asserted_close) for layer, shape in _legal(mutant, rng))
 
 
 def on_one_random_input(mutant: Mutant, seed: int) -> bool:
@@ -49,13 +51,22 @@ def on_one_random_input(mutant: Mutant, seed: int) -> bool:
     [True, False]
     """
     layer, rng = mapped(mutant.layer(seed), _single), np.random.default_rng(seed)
-    return differs(mutant, layer, _signal((1, layer.in_channels or 2, TIME), rng), _all_close)
+    with _seeded(seed):
+        return differs(mutant, layer, _signal((1, layer.in_channels or 2, TIME), rng), _all_close)
 
 
 BASELINES: Mapping[str, Callable[[Mutant, int], bool]] = {
     "assert_close on Torch's samples": on_torch_samples,
     "allclose on one random input": on_one_random_input,
 }
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Draw what a mutant itself draws from a seed, and leave Torch's own numbers as they were."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
 
 
 def _single(numbers: Array) -> Array:

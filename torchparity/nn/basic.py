@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from dspref.arrays import as_choice, complaint
 from dspref.multirate import ORDERS
 
-__all__ = ["FilterInterp1d", "Interpolate1d", "PixelShuffle1d", "Snake", "StreamingConvTranspose1d"]
+__all__ = ["FilterInterp1d", "Interpolate1d", "PixelShuffle1d", "Snake"]
 
 
 class PixelShuffle1d(nn.Module):
@@ -150,84 +150,10 @@ class FilterInterp1d(nn.Module):
         return y[..., first : first + length]
 
 
-class StreamingConvTranspose1d(nn.Module):
-    """A transposed convolution in chunks, by overlap-add: the tail of the chunks before is added, the new one kept.
-
-    All that is given, and last `flush`, in a row is ``conv`` of the whole signal. The first `padding` samples are
-    dropped once, the last ones never given; the bias is added to what is given, and so only once; of T input samples
-    the outputs given are those that are there however the signal ends: ``Ts − max(padding, s + 2·padding − N −
-    output_padding)``, N = d(taps − 1) + 1.
-
-    Parameters
-    ----------
-    conv : nn.ConvTranspose1d
-        It is used, not copied.
-
-    Raises
-    ------
-    ValueError
-        By ``flush``, if the whole signal was too short for the layer.
-
-    Examples
-    --------
-    >>> conv = nn.ConvTranspose1d(1, 1, 3, stride=2, bias=False)
-    >>> _ = nn.init.ones_(conv.weight)
-    >>> stream = StreamingConvTranspose1d(conv).requires_grad_(False)
-    >>> stream(torch.ones(1, 1, 1)), stream(torch.ones(1, 1, 2)), stream.flush()
-    (tensor([[[1., 1.]]]), tensor([[[2., 1., 2., 1.]]]), tensor([[[1.]]]))
-    """
-
-    def __init__(self, conv: nn.ConvTranspose1d) -> None:
-        super().__init__()
-        self.conv, self.in_channels = conv, conv.in_channels
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget the signal: the next chunk begins a new one."""
-        self._tail: Tensor | None = None
-        self._time = self._given = 0
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return (batch, out, time') that a chunk (batch, in, time), which may be empty, makes final."""
-        s, p, taps, more = self._shape()
-        tail = x.new_zeros(*x.shape[:-2], self.conv.out_channels, 0) if self._tail is None else self._tail
-        start, before = p + self._given, self._time * s
-        self._time += x.shape[-1]
-        length = max(0, self._time * s + max(0, taps - s) - start)
-        y = _window(tail, 0, length)
-        if x.shape[-1]:
-            y = y + _window(self._stamps(x), start - before, length)
-        ready = max(0, self._time * s - max(p, s + 2 * p - taps - more) - self._given)
-        self._given, self._tail = self._given + ready, y[..., ready:]
-        return self._biased(y[..., :ready])
-
-    def flush(self) -> Tensor:
-        """Return the rest, and forget the signal."""
-        s, p, taps, more = self._shape()
-        length = (self._time - 1) * s - 2 * p + taps + more
-        if self._tail is None or length < 1:
-            raise ValueError(complaint(f"output length for {self._time} input samples", length, "at least 1"))
-        rest = _window(self._tail, 0, length - self._given)
-        self.reset()
-        return self._biased(rest)
-
-    def _shape(self) -> tuple[int, int, int, int]:
-        """Return stride, padding, taps with the zeros of dilation between them, and output padding."""
-        c = self.conv
-        return c.stride[0], int(c.padding[0]), c.dilation[0] * (c.kernel_size[0] - 1) + 1, c.output_padding[0]
-
-    def _stamps(self, x: Tensor) -> Tensor:
-        c = self.conv
-        return F.conv_transpose1d(x, c.weight, None, c.stride, 0, 0, c.groups, c.dilation)
-
-    def _biased(self, y: Tensor) -> Tensor:
-        return y if self.conv.bias is None else y + self.conv.bias[:, None]
-
-
-def _window(x: Tensor, start: int, length: int) -> Tensor:
-    """Return samples ``start … start + length − 1``, zero where `x` is not defined."""
-    kept, left = x[..., max(start, 0) : max(start + length, 0)], min(max(-start, 0), length)
-    return F.pad(kept, (left, length - left - kept.shape[-1]))
+def check_channels(x: Tensor, channels: int) -> None:
+    """Refuse a signal (..., channel, time) of other channels."""
+    if x.shape[-2] != channels:
+        raise ValueError(complaint("input channels", x.shape[-2], str(channels), "axis -2 is the channel axis"))
 
 
 class Snake(nn.Module):

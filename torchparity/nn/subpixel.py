@@ -166,6 +166,7 @@ class SubpixelConv1d(nn.Module):
           (1): PixelShuffle1d(upscale_factor=4)
         )
         """
+        border: Any = self.padding_mode
         conv = nn.Conv1d(
             self.in_channels,
             self.out_channels * self.upscale_factor,
@@ -175,7 +176,7 @@ class SubpixelConv1d(nn.Module):
             self.dilation,
             self.groups,
             self.bias is not None,
-            self.padding_mode,
+            border,
             device="meta",
         )
         return nn.Sequential(hand_over(self, conv), PixelShuffle1d(self.upscale_factor, order=self.order))

@@ -16,7 +16,7 @@ from xml.etree import ElementTree as ET
 from dspref import __version__
 from dspref.artifacts.rules import RULES, Rule
 from torchparity.formats import added, location
-from torchparity.report.words import Document, legible, limits, place, possible
+from torchparity.report.words import Document, legible, limits, peaks, place, possible
 
 CONTRADICTED = ("TP101", "error", "A measurement contradicts the prediction: a peak off the grid, or a wrong level.")
 LEFT_OUT = ("TP102", "note", "Something was not analysed, or was assumed.")
@@ -145,7 +145,7 @@ def _explained(r: Document, errors: list[str], fails: bool) -> Case:
     name = f"every peak is explained: {r['input']}, seed {r['seed']}"
     if errors:
         return name, "failure" if fails else "passed", "\n".join(errors)
-    words = f"{r['peaks']} peaks, {len(r['peaks_off_grid'])} of them off the grid"
+    words = f"{peaks(r['peaks'])}, {len(r['peaks_off_grid'])} of them off the grid"
     return (name, "passed", words) if r["judged"] else (name, "skipped", f"not judged; {words}")
 
 

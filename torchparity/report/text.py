@@ -23,6 +23,7 @@ from torchparity.report.words import (
     level_columns,
     new_lines,
     owned,
+    peaks,
     possible,
     rate,
     shown,
@@ -96,10 +97,7 @@ def _inputs(document: Document) -> str:
     for r in document["runs"]:
         off = len(r["peaks_off_grid"])
         words = f"{off} off" + ("" if r["judged"] else " (not judged)")
-        rows.append(
-            f"{r['input']}, seed {r['seed']}: {r['peaks']} peak{'s' * (r['peaks'] != 1)}, "
-            f"{r['peaks'] - off} on the grid, {words}"
-        )
+        rows.append(f"{r['input']}, seed {r['seed']}: {peaks(r['peaks'])}, {r['peaks'] - off} on the grid, {words}")
     head = f"peaks ≥ {document['stands_db']:.0f} dB (0 Hz included), found without looking at the prediction:"
     return "\n".join([head, *(f"  {row}" for row in rows)])
 

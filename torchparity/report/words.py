@@ -53,6 +53,17 @@ def every(row: Document) -> str:
     return hertz(Fraction(row["every_exact" if "every_exact" in row else "rate_in_exact"]))
 
 
+def peaks(number: int) -> str:
+    """Return how many peaks stand.
+
+    Examples
+    --------
+    >>> peaks(1), peaks(0)
+    ('1 peak', '0 peaks')
+    """
+    return f"{number} peak{'s' * (number != 1)}"
+
+
 def count(document: Document) -> str:
     """Return how many layers upsample, in words.
 

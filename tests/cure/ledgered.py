@@ -1,0 +1,107 @@
+"""The campaign: every decoder before and after, seed by seed, and what theory says; each a piece that is remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from tests.cure.foreseen import Foreseen, foreseen
+from tests.cure.measured import SEGMENTS, Lines, Seen, seen
+from tests.cure.subjects import SUBJECTS, Plain, Subject, made
+from torchparity.ledger import ledger
+from torchparity.nn.utils import tone_free_
+
+SEEDS = 5
+
+Show = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Cured:
+    """A decoder before and after, one pair for each seed, and what theory says of it.
+
+    Attributes
+    ----------
+    before, after : tuple of Seen
+    layers : int
+        That `torchparity.nn.utils.tone_free_` has made tone-free.
+    not_reached : tuple of str
+        What it could not reach.
+    foreseen, wide : Foreseen
+        Of it as it is, and of the width as published.
+    """
+
+    subject: Subject
+    before: tuple[Seen, ...]
+    after: tuple[Seen, ...]
+    layers: int
+    not_reached: tuple[str, ...]
+    foreseen: Foreseen
+    wide: Foreseen
+
+
+def campaign(folder: Path | None, show: Show) -> tuple[Cured, ...]:
+    """Return all decoders, of a ledger in a folder as far as it has them.
+
+    Parameters
+    ----------
+    folder : path, optional
+        Where pieces are remembered; if there is none, they are not.
+    show : function of (done, due, words)
+    """
+    header = {"work": "cure", "subjects": [s.name for s in SUBJECTS], "seeds": SEEDS, "segments": SEGMENTS}
+    due = len(SUBJECTS) * (SEEDS + 1)
+    with ExitStack() as stack:
+        place = folder or Path(stack.enter_context(TemporaryDirectory()))
+        place.mkdir(parents=True, exist_ok=True)
+        book = stack.enter_context(ledger(place / "cure.jsonl", header))
+        for number in sorted(set(range(due)) - book.done):
+            subject, seed = SUBJECTS[number // (SEEDS + 1)], number % (SEEDS + 1)
+            show(len(book.done), due, f"{subject.name}, {'theory' if seed == SEEDS else f'seed {seed}'}")
+            book.add(number, _theory(subject) if seed == SEEDS else _pair(subject, seed))
+        known = dict(book.results())
+    return tuple(_cured(subject, known, i * (SEEDS + 1)) for i, subject in enumerate(SUBJECTS))
+
+
+def _pair(subject: Subject, seed: int) -> dict[str, Any]:
+    before, after = made(subject, seed), made(subject, seed)
+    example = Plain(subject.row, after)
+    report = tone_free_(example, inputs=_example(subject))
+    pair = {"before": asdict(seen(subject, before, seed)), "after": asdict(seen(subject, after, seed))}
+    left = [f"{name}: {why}" for name, why in report.not_reached]
+    return {**pair, "layers": len(report.done), "not_reached": left}
+
+
+def _example(subject: Subject) -> Any:
+    """Return an input for what is to be run once: 64 steps of noise."""
+    from tests.zoo.measured import noise
+
+    return noise(subject.row, 64).double()
+
+
+def _theory(subject: Subject) -> dict[str, Any]:
+    wide = foreseen(subject, subject.wide) if subject.wide else Foreseen((), (), "not asked for")
+    return {"foreseen": asdict(foreseen(subject, subject.row.make)), "wide": asdict(wide)}
+
+
+def _cured(subject: Subject, known: dict[int, Any], first: int) -> Cured:
+    pairs, theory = [known[first + seed] for seed in range(SEEDS)], known[first + SEEDS]
+    before, after = (tuple(_seen(pair[when]) for pair in pairs) for when in ("before", "after"))
+    told = (
+        Foreseen(tuple(theory[name]["noise"]), tuple(theory[name]["line"]), theory[name]["why"])
+        for name in ("foreseen", "wide")
+    )
+    return Cured(subject, before, after, pairs[0]["layers"], tuple(pairs[0]["not_reached"]), *told)
+
+
+def _seen(row: dict[str, Any]) -> Seen:
+    return Seen(row["flat"], row["periods"], tuple(Lines(**each) for each in row["layers"]))
+
+
+def every(cured: tuple[Cured, ...]) -> Iterator[tuple[Cured, int]]:
+    """Yield each layer of each decoder."""
+    yield from ((each, i) for each in cured for i in range(len(each.after[0].layers)))

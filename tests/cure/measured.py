@@ -1,0 +1,139 @@
+"""What a decoder makes of a constant and of noise: how flat its steady state is, how high its lines stand.
+
+Lines are measured as an audit does (`torchparity.measure`): on bins of `dspref.spectrum.average_spectrum`, over the
+median of the bins 7 to 20 away. `SEGMENTS` segments are averaged, so that noise alone seldom stands 2 dB over itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import torch
+from torch import nn
+
+from dspref.arrays import Array
+from dspref.lines import tone_lines
+from dspref.spec import parse
+from dspref.spectrum import AverageSpectrum, average_spectrum
+from tests.cure.subjects import Subject
+from tests.zoo.measured import noise, respond, steps
+from tests.zoo.row import Row
+from torchparity.arithmetic import unit
+from torchparity.bench import settled
+
+SEGMENTS = 33
+"""A quarter of their length apart."""
+
+LEAST_BINS = 1 << 15
+"""Of a segment, if it has 32 bins per line at least."""
+
+MARGIN = 64
+"""Periods left out at either end: no decoder here has borders that reach so far."""
+
+
+@dataclass(frozen=True)
+class Lines:
+    """The lines of one layer: those at its places that no later layer can make.
+
+    Attributes
+    ----------
+    strongest : float
+        dB over the floor.
+    at : int
+        Its k, of k/P cycles per sample.
+    mean : float
+        dB: of the ratios of powers in the bins to their floors, the mean over lines. Noise alone has 0.
+    outside : float
+        dB over the noise outside the notch, the strongest again: over the median of all bins that are nearer to this
+        line than to others.
+    """
+
+    strongest: float
+    at: int
+    mean: float
+    outside: float
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was seen of one decoder.
+
+    Attributes
+    ----------
+    flat : float
+        Peak to peak of the steady state over its mean, of a constant input; the largest of all channels.
+    periods : int
+        How long that state was looked at.
+    layers : tuple of Lines
+        Of noise, by layer, the first one first.
+    """
+
+    flat: float
+    periods: int
+    layers: tuple[Lines, ...]
+
+
+def places(row: Row) -> tuple[tuple[int, ...], ...]:
+    """Return k of the lines of each layer, 0 Hz left out: its own are those that it makes last.
+
+    >>> from tests.cure.subjects import MELGAN
+    >>> [len(own) for own in places(MELGAN)], places(MELGAN)[2:]
+    ([112, 14, 1, 1], ((64,), (128,)))
+    """
+    lines = tone_lines(parse(row.chain))
+    owners = range(1, len(parse(row.chain).upsamplers) + 1)
+    return tuple(tuple(int(x.freq * row.period) for x in lines if x.owner == i and x.freq) for i in owners)
+
+
+def bins(row: Row) -> int:
+    """Return N, the bins of a segment."""
+    return row.period * max(32, -(-LEAST_BINS // row.period))
+
+
+def flatness(y: Array, period: int) -> tuple[float, int]:
+    """Return peak to peak over mean of the steady part, and its periods.
+
+    >>> flatness(np.array([[3.0, 1, 1, 1, 1, 1, 1, 5]]), 1), flatness(np.tile([1.0, 3.0], 8)[None], 2)
+    ((0.0, 6), (1.0, 8))
+    """
+    part = y[..., settled(y, period, unit("float64"))]
+    return float((np.ptp(part, axis=-1) / np.abs(part.mean(axis=-1))).max()), part.shape[-1] // period
+
+
+def seen(subject: Subject, module: nn.Module, seed: int) -> Seen:
+    """Return what a decoder makes of ones, and of noise."""
+    row = subject.row
+    flat, periods = flatness(respond(row, module, ones(row)), row.period)
+    N = bins(row)
+    samples = N * (SEGMENTS + 3) // 4 + 2 * MARGIN * row.period
+    x = noise(row, -(-samples // int(row.factor)), seed).double()
+    y = respond(row, module, x)[..., MARGIN * row.period :][..., : N * (SEGMENTS + 3) // 4]
+    return Seen(flat, periods, heights(y, row, places(row)))
+
+
+def ones(row: Row) -> torch.Tensor:
+    """Return a constant input, of three times the margin."""
+    return torch.ones(1, row.channels, steps(row, 3 * MARGIN), dtype=torch.float64)
+
+
+def heights(y: Array, row: Row, owned: Sequence[Sequence[int]]) -> tuple[Lines, ...]:
+    """Return how high the lines of each layer stand."""
+    spectrum = average_spectrum(y, row.period, bins_per_line=bins(row) // row.period)
+    found = []
+    for own in owned:
+        measured = [spectrum.line(Fraction(k, row.period)) for k in own]
+        over = np.array([line.height_db for line in measured])
+        apart = [line.level_db - _outside(spectrum, k) for line, k in zip(measured, own, strict=True)]
+        mean = float(10 * np.log10((10 ** (over / 10)).mean()))
+        found.append(Lines(float(over.max()), own[int(over.argmax())], mean, max(apart)))
+    return tuple(found)
+
+
+def _outside(spectrum: AverageSpectrum, k: int) -> float:
+    """Return the median around a line, in dB, of all bins that are nearer to it than to others."""
+    half = spectrum.N // spectrum.period // 2
+    middle = k * 2 * half
+    return float(10 * np.log10(np.median(spectrum.power[middle - half : middle + half + 1])))

@@ -1,0 +1,103 @@
+"""The decoders that are cured: the article's MelGAN, and five of other packages."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import torch
+from torch import Tensor, nn
+
+from tests.zoo.row import Row
+from tests.zoo.standin import torchaudio
+from tests.zoo.table import HIFIGAN, ZOO
+from torchparity.models import melgan
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A decoder, and what it is fed with.
+
+    Attributes
+    ----------
+    name : str
+    row : Row
+        What it is.
+    settles : str
+        Why the response to a constant becomes steady only in the limit; "" where it does behind the borders.
+    wide : callable, optional
+        The same decoder of the width as published: what is predicted of it is told, too.
+    """
+
+    name: str
+    row: Row
+    settles: str = ""
+    wide: Callable[[], nn.Module] | None = None
+
+
+def wide_speecht5() -> nn.Module:
+    from transformers import SpeechT5HifiGan, SpeechT5HifiGanConfig
+
+    model: nn.Module = SpeechT5HifiGan(SpeechT5HifiGanConfig())
+    return model
+
+
+def wide_vits() -> nn.Module:
+    from transformers import VitsConfig
+    from transformers.models.vits.modeling_vits import VitsHifiGan
+
+    model: nn.Module = VitsHifiGan(VitsConfig())
+    return model
+
+
+def wide_dac() -> nn.Module:
+    from transformers import DacConfig, DacModel
+
+    decoder: nn.Module = DacModel(DacConfig(encoder_hidden_size=8)).decoder
+    return decoder
+
+
+MELGAN = Row("MelGAN", f"torch=={version('torch')}", lambda: melgan().eval(), 80, HIFIGAN, 256, 22050, 256, ())
+
+LSTM = "an LSTM in front goes to its fixed point by a factor a step, which is rounding after some ten steps"
+
+
+def _of(name: str) -> Row:
+    return next(row for row in ZOO if row.name == name)
+
+
+SUBJECTS = (
+    Subject("MelGAN", MELGAN),
+    Subject("SpeechT5's HiFi-GAN", _of("transformers SpeechT5 HiFi-GAN"), wide=wide_speecht5),
+    Subject("VITS's HiFi-GAN", _of("transformers VITS's HiFi-GAN"), wide=wide_vits),
+    Subject("EnCodec 24k", _of("transformers EnCodec 24k"), settles=LSTM),
+    Subject("DAC", _of("transformers DAC"), wide=wide_dac),
+    Subject("Oobleck", _of("diffusers Oobleck")),
+)
+
+
+def made(subject: Subject, seed: int) -> nn.Module:
+    """Return the decoder with the weights of a seed, in double precision."""
+    torch.manual_seed(seed)
+    return drawn(subject.row.make).double()
+
+
+def drawn(make: Callable[[], nn.Module]) -> nn.Module:
+    """Make a decoder; what its package warns of in its own code is not ours."""
+    with warnings.catch_warnings(), torchaudio():
+        warnings.simplefilter("ignore")
+        return make().eval()
+
+
+class Plain(nn.Module):
+    """A decoder as one takes it: (1, channel, time) in, and the waveform (1, channel, time) out."""
+
+    def __init__(self, row: Row, module: nn.Module) -> None:
+        super().__init__()
+        self.row, self.module = row, module
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the waveform."""
+        return self.row.waveform(self.module(*self.row.arguments(x)))

@@ -1,0 +1,137 @@
+"""The parts of the campaign that takes decoders before and after: each on what is known, in moments."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+import torch
+from torch import nn
+
+from dspref.designs.windows import cosine_window
+from dspref.spec import parse
+from dspref.spectrum.measure import SEVEN_TERMS
+from tests.cure.foreseen import Foreseen, foreseen
+from tests.cure.ledgered import SEEDS, Cured
+from tests.cure.measured import SEGMENTS, Lines, Seen, bins, flatness, heights, places
+from tests.cure.record import AS_PREDICTED, IN_NOTCH, NONE, OVER, band, mean, page, verdict, write
+from tests.cure.subjects import MELGAN, SUBJECTS, Plain, Subject
+from tests.zoo.row import Row
+from torchparity.nn.utils import tone_free
+
+SMALL = Row("small", "", lambda: small(), 4, "convt k8 s4 | convt k4 s2", 8, 16000, 8, ())
+
+
+def small(*, channels: int = 16) -> nn.Sequential:
+    """Return a decoder of two layers."""
+    return nn.Sequential(
+        nn.Conv1d(4, channels, 3, padding=1),
+        nn.ConvTranspose1d(channels, channels, 8, 4),
+        nn.LeakyReLU(0.1),
+        nn.Conv1d(channels, channels, 3),
+        nn.ReLU(),
+        nn.ConvTranspose1d(channels, 1, 4, 2),
+    )
+
+
+def test_places_are_those_of_the_latest_layer_that_makes_them() -> None:
+    for subject in SUBJECTS:
+        strides = [int(stage.factor) for stage in parse(subject.row.chain).stages]
+        period = subject.row.period
+        for i, own in enumerate(places(subject.row)):
+            step, later = (period // int(np.prod(strides[j:])) for j in (i, i + 1))
+            assert own == tuple(k for k in range(step, period // 2 + 1, step) if k % later or later == period)
+
+
+def test_a_cured_network_is_flat_to_rounding() -> None:
+    """And not before; the mean is that of another order of sums."""
+    torch.manual_seed(5)
+    net, ones = small().double(), torch.ones(1, 4, 60, dtype=torch.float64)
+    with torch.no_grad():
+        before = flatness(net(ones).numpy(), 8)
+        for layer in (net[1], net[5]):
+            tone_free(layer)
+        after = flatness(net(ones).numpy(), 8)
+    assert before[0] > 1e-2
+    assert after[0] <= 1e-13
+    assert min(before[1], after[1]) >= 40
+
+
+def test_heights_are_those_of_lines_that_were_put_there() -> None:
+    """White noise of variance 1 with lines: in a bin |c|² beside Σw²/(Σw)²."""
+    rng, N = np.random.default_rng(2), bins(SMALL)
+    n = np.arange(N * (SEGMENTS + 3) // 4)
+    y = rng.standard_normal(n.size) + 0.2 * np.cos(2 * np.pi * n / 8) + 0.05 * (-1.0) ** n
+    first, second = heights(y[None], SMALL, places(SMALL))
+    w = cosine_window(N, SEVEN_TERMS)
+    lobe = (w**2).sum() / w.sum() ** 2
+    assert places(SMALL) == ((1, 2, 3), (4,))
+    assert first.at == 1
+    assert abs(first.strongest - 10 * np.log10(0.01 / lobe)) < 1.5  # five standard errors of a mean over segments
+    assert abs(second.strongest - 10 * np.log10(0.0025 / lobe)) < 1.5
+    assert abs(first.outside - first.strongest) < 1.5
+    assert second.mean == second.strongest
+
+
+def test_theory_knows_that_nothing_is_left_of_a_linear_network_but_the_notch() -> None:
+
+    def linear() -> nn.Module:
+        return nn.Sequential(nn.ConvTranspose1d(4, 8, 8, 4, bias=False), nn.Conv1d(8, 1, 3, bias=False))
+
+    row = replace(SMALL, chain="convt k8 s4", factor=4, period=4)
+    told = foreseen(Subject("linear", row), linear)
+    assert told.why == ""
+    assert told.line == (0.0,)
+    assert 0 < told.noise[0] < 1
+
+
+def made_up(
+    heights_after: tuple[float, ...], *, outside: float = 20.0, line: tuple[float | None, ...] = (0.0,) * 4
+) -> Cured:
+    """Return MELGAN as if it had been seen so."""
+    before = Seen(0.5, 100, tuple(Lines(30.0, own[0], 30.0, 30.0) for own in places(MELGAN)))
+    lines = zip(heights_after, places(MELGAN), strict=True)
+    after = Seen(1e-15, 100, tuple(Lines(db, own[0], db, outside) for db, own in lines))
+    told = Foreseen((1.0,) * 4, line)
+    return Cured(SUBJECTS[0], (before,) * SEEDS, (after,) * SEEDS, 4, (), told, Foreseen((), (), "not asked for"))
+
+
+def test_verdicts() -> None:
+    seen = made_up((1.0, 12.0, 12.0, 12.0), line=(0.0, 10.0, 0.0, None))
+    assert [verdict(seen, i) for i in range(4)] == [NONE, AS_PREDICTED, OVER, OVER]
+    notched = made_up((1.0, 12.0, 12.0, 12.0), outside=-5.0, line=(0.0, 10.0, 0.0, None))
+    assert [verdict(notched, i) for i in range(4)] == [NONE, AS_PREDICTED, IN_NOTCH, IN_NOTCH]
+    assert abs(mean(seen.after, 1) - 12.0) < 1e-12
+
+
+def test_bands_hold_what_draws_show() -> None:
+    """Of Gaussian amplitudes: of 4000 means over seeds some 8 lie outside, and hardly more than 20."""
+    rng, line = np.random.default_rng(3), 50.0
+    for lines in (1, 2):
+        low, high = band(1.0, line, lines)
+        c = rng.standard_normal((4000, SEEDS, lines))
+        levels = 10 * np.log10(1 + line * (c**2).mean(axis=-1).mean(axis=-1))
+        assert ((levels < low) | (levels > high)).sum() <= 20
+        assert high - low < 25
+
+
+def test_the_page_has_every_decoder_layer_and_remark(tmp_path: Path) -> None:
+    seen = made_up((1.0, 12.0, 12.0, 12.0), line=(0.0, 10.0, 0.0, None))
+    text = write([seen], tmp_path, "made so.").read_text("utf-8")
+    assert text == page([seen], "made so.")
+    assert text.count("| MelGAN |") == 1 + 4
+    assert "| MelGAN | 2 | 30.0, 30.0 | 12.0, 12.0, 20.0 | 10.4 | " in text
+    assert "rounding of the theory" in text
+    assert "| MelGAN | 4 | 5.0e-01 | 1.0e-15 | 1.0e-15 | 100 |" in text
+
+
+def test_a_decoder_is_taken_as_it_is_fed() -> None:
+    """Inputs and outputs of layouts of their own are turned."""
+    row = replace(SMALL, arguments=lambda x: (x.transpose(1, 2),))
+    net = nn.Sequential(nn.Linear(4, 1), nn.Flatten())
+    assert Plain(row, net)(torch.ones(1, 4, 7)).shape == (1, 1, 7)

@@ -1,0 +1,117 @@
+"""Tone-free layers in the theory of drawn networks: branches of fixed filters, and closed forms of one layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from dspref import NotAnalysable, Pointwise
+from dspref.designs import projector
+from dspref.expected import (
+    Drawn,
+    Network,
+    Source,
+    Step,
+    expected_spectrum,
+    network,
+    remaining_lines,
+    tone_free_basis,
+    tone_free_network,
+)
+
+U = 2.0**-53
+RELU = Pointwise("relu")
+
+
+@pytest.mark.parametrize(("K", "s", "p"), [(4, 4, 1), (7, 3, 1), (16, 8, 1), (7, 3, 3), (16, 8, 2), (11, 2, 4)])
+def test_a_basis_is_orthonormal_and_its_products_are_the_projection(K: int, s: int, p: int) -> None:
+    basis = tone_free_basis(K, s, order=p)
+    assert basis.shape == (K - p * (s - 1), K)
+    assert np.abs(basis @ basis.T - np.eye(len(basis))).max() <= 8 * K * U
+    assert np.abs(basis.T @ basis - projector(K, s, order=p).astype(float)).max() <= 8 * K**2 * U
+
+
+@pytest.mark.parametrize(("K", "s", "p"), [(8, 4, 1), (7, 4, 1), (9, 3, 2)])
+def test_second_moments_are_those_of_projected_taps(K: int, s: int, p: int) -> None:
+    """Of coloured noise: the covariance of n and m is σ_w² Σ P[k, l] R[(n − k)/s − (m − l)/s], term by term."""
+    layer, R = Drawn("convt", 3, 2, K, s, weight=Fraction(1, 5), bias=Fraction(1, 4)), (2.0, 0.5)
+    found = expected_spectrum(tone_free_network([layer], order=p), Source(3, covariance=R))
+    P = projector(K, s, order=p).astype(float)
+    for lag in range(K + s + 1):
+        terms = [
+            P[k, m] * R[abs(t)]
+            for n in range(s)
+            for k in range(n, K, s)
+            for m in range((n + lag) % s, K, s)
+            if abs(t := (n - k) // s - (n + lag - m) // s) < len(R)
+        ]
+        own = found.covariance[found.lags == lag].sum()
+        assert abs(own - 3 / 5 / s * sum(terms)) <= 100 * K * U
+    assert abs(found.line(0) - 0.25) <= 10 * U  # the bias, once
+
+
+def test_a_constant_makes_no_line() -> None:
+    """Through layers and maps; as drawn it makes all of them."""
+    steps: list[Step] = [Drawn("conv", 8, 8, 3), RELU, Drawn("convt", 8, 8, 8, 4), RELU, Drawn("convt", 8, 1, 4, 2)]
+    source = Source(8, constant=1.0)
+    raw, cured = (expected_spectrum(net, source) for net in (network(steps), tone_free_network(steps)))
+    assert min(raw.line(k) for k in range(5)) > 1e-4 * raw.line(0)
+    assert max(abs(cured.line(k)) for k in range(1, 5)) <= 100 * U * cured.line(0)
+
+
+@pytest.mark.parametrize(("K", "s", "p"), [(8, 4, 1), (4, 2, 1), (16, 8, 1), (7, 4, 1)])
+def test_lines_left_over_are_those_of_the_network_of_branches(K: int, s: int, p: int) -> None:
+    """Of two taps per phase no two branches share one: both have all terms of order 1/C, and differ in the next."""
+    C = 4096
+    layer, noise = Drawn("convt", C, C, K, s, bias=0, kurtosis=3), Source(C, covariance=(1.0,))
+    net = expected_spectrum(tone_free_network([layer, RELU], order=p), noise)
+    due = remaining_lines(layer, RELU, noise, order=p).lines
+    seen = np.array([net.line(k) for k in range(s // 2 + 1)])
+    assert np.abs(seen[1:] / due[1:] - 1).max() <= 1 / C
+
+
+def test_names_and_other_layers_stay() -> None:
+    steps: list[Step] = [Drawn("conv", 4, 4, 3), RELU, Drawn("convt", 4, 2, 2, 2), Drawn("convt", 2, 2, 3)]
+    net = tone_free_network(steps)
+    assert isinstance(net, Network)
+    assert net.output == "4"
+    assert [node.op for node in net if "~" not in node.name][:2] == steps[:2]
+    assert next(node.op for node in net if node.name == "4") == steps[3]
+    assert [node.name for node in net if node.name.startswith("3")] == ["3~0.taps", "3~0", "3"]
+
+
+NOISE = Source(2, covariance=(1.0,))
+
+REFUSED: dict[str, tuple[Callable[[], object], str]] = {
+    "a dilation": (lambda: tone_free_network([Drawn("convt", 1, 1, 8, 4, dilation=2)]), "dilation of 1"),
+    "sub-pixel": (lambda: tone_free_network([Drawn("shuffle", 1, 1, 3, 4)]), "sub-pixel"),
+    "few taps": (lambda: tone_free_network([Drawn("convt", 1, 1, 3, 4)]), "3 taps for factor 4"),
+    "an order": (lambda: tone_free_basis(8, 4, order=3), "order: got 3 with 8 taps of factor 4; allowed: at most 2"),
+    "a gate": (lambda: remaining_lines(Drawn("convt", 2, 2, 8, 4, bias=0), Pointwise("glu"), NOISE), "map: got glu"),
+    "a bias": (lambda: remaining_lines(Drawn("convt", 2, 2, 8, 4), RELU, NOISE), "bias variance 1/48"),
+    "a constant": (lambda: remaining_lines(Drawn("convt", 2, 2, 8, 4, bias=0), RELU, Source(2, 1.0)), "noise alone"),
+    "channels": (
+        lambda: remaining_lines(Drawn("convt", 3, 2, 8, 4, bias=0), RELU, Source(2, covariance=(1.0,))),
+        "each of 3 channels",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_not_covered_is_refused(name: str) -> None:
+    call, words = REFUSED[name]
+    with pytest.raises(NotAnalysable, match=words):
+        call()
+
+
+def test_a_dilation_that_shares_no_factor_turns_the_phases() -> None:
+    """Of constants no line; noise has the variances of the same taps, side by side."""
+    plain, dilated = (Drawn("convt", 4, 4, 6, 3, dilation=d, bias=0) for d in (1, 2))
+    noise, ones = Source(4, covariance=(1.0,)), Source(4, constant=1.0)
+    a, b = (expected_spectrum(tone_free_network([layer]), noise) for layer in (plain, dilated))
+    assert abs(a.noise - b.noise) <= 10 * U
+    cured = expected_spectrum(tone_free_network([dilated]), ones)
+    assert max(abs(cured.line(k)) for k in (1, 2)) <= 100 * U * cured.line(0)

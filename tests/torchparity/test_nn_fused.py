@@ -1,0 +1,430 @@
+"""Fused layers against their two layers, and against the NumPy reference: bit by bit on integers, else to rounding.
+
+The bound is derived here. An output of the polyphase form is a sum over q and i of W·x̂, plus the bias, W a sum of at
+most K products of a weight and a tap that is rounded itself. A product passes through one rounding of its tap, one of
+the product, K − 1 sums in W, one storage of W, one product with x̂, nQ sums (n = in/groups) and one of the bias:
+
+    abs(computed − exact) ≤ γ_N S,    N = K + 3 + nQ + 1,    γ_N = Nu/(1 − Nu),    S = Σ abs(w) abs(h) abs(x̂) + abs(b)
+
+(N. J. Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., lemma 3.1). By the two layers a product passes
+through nK sums and fewer other roundings. The reference rounds itself, in double precision: γ_N at u = 2⁻⁵³ more. Outer
+outputs of linear interpolation stand at positions computed by Torch: `torchparity.interpolation` bounds u, and the
+convolution hands that on. A gradient is such a sum too: by x over outputs and channels, by w over batch and time.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils import parametrizations
+
+from dspref import Conv, FilterInterp, Linear, Nearest
+from dspref.arrays import BORDERS, Array
+from torchparity.arithmetic import arithmetic
+from torchparity.interpolation import interpolation_bound
+from torchparity.nn import FilterConv1d, FilterInterp1d, Interpolate1d, LinearConv1d, NearestConv1d
+from torchparity.nn.geometry import Geometry, as_pads, linear, nearest, stretched
+from torchparity.nn.polyphase import composed, decomposed, interleaved, separated
+
+LAYERS: dict[str, Any] = {"nearest": NearestConv1d, "linear": LinearConv1d, "filter": FilterConv1d}
+U = {torch.float32: 2.0**-24, torch.float64: 2.0**-53}
+NAMES = {torch.float32: "float32", torch.float64: "float64"}
+FORMS = ("polyphase", "two layers", "auto")
+
+
+@st.composite
+def layers(draw: Callable[..., Any], *, exact: bool = False) -> Any:
+    """Draw a fused layer over the whole space of its parameters, in double precision.
+
+    If sums of whole numbers are to be exact, lines are drawn by factors whose taps are short in binary.
+    """
+    kind, K, d = draw(st.sampled_from(list(LAYERS))), draw(st.integers(1, 9)), draw(st.integers(1, 4))
+    L = draw(st.sampled_from([1, 2, 4, 8]) if exact and kind == "linear" else st.integers(1, 5))
+    small = st.integers(-4, 12)
+    same = st.just(d * (K - 1) // 2)
+    padding = draw(st.one_of(same, small, st.tuples(small, small), st.sampled_from(["same", "valid"])))
+    groups = draw(st.integers(1, 2))
+    own: dict[str, Any] = {}
+    if kind == "filter":
+        own["taps"] = [float(h) for h in draw(st.lists(st.integers(-3, 3), min_size=1, max_size=11))]
+        own |= {"offset": draw(st.integers(-5, 8)), "excess": draw(st.integers(-3, 3))}
+    return LAYERS[kind](
+        2 * groups,
+        3 * groups,
+        K,
+        L,
+        padding=padding,
+        dilation=d,
+        groups=groups,
+        bias=draw(st.booleans()),
+        padding_mode=draw(st.sampled_from(BORDERS)),
+        dtype=torch.float64,
+        form=draw(st.sampled_from(FORMS[:2])),
+        **own,
+    )
+
+
+def whole(layer: Any, seed: int, shape: tuple[int, ...]) -> Tensor:
+    """Fill a layer with small whole numbers, and return such a signal."""
+    torch.manual_seed(seed)
+    with torch.no_grad():
+        for p in layer.parameters():
+            p.copy_(torch.randint(-3, 4, p.shape))
+    return torch.randint(-4, 5, shape).to(layer.weight.dtype)
+
+
+def outcome(f: Callable[[Tensor], Tensor], x: Tensor) -> Tensor | None:
+    """Return what a layer makes of a signal; None if it refuses it."""
+    try:
+        return f(x)
+    except (ValueError, RuntimeError, IndexError):
+        return None
+
+
+def gradients(module: nn.Module, x: Tensor, g: Tensor) -> list[Tensor]:
+    """Return the output and the gradients by the signal and the parameters."""
+    x = x.clone().requires_grad_()
+    y = module(x)
+    return [y, *torch.autograd.grad(y, [x, *module.parameters()], g)]
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths:UserWarning")
+@settings(max_examples=120, derandomize=True, deadline=None, database=None)
+@given(layers(exact=True), st.integers(1, 12), st.integers(0, 99))
+def test_equal_to_two_layers_bit_by_bit_on_integers_and_refused_alike(layer: Any, time: int, seed: int) -> None:
+    """Outputs and gradients by input, weight and bias, borders included."""
+    x, two = whole(layer, seed, (2, layer.in_channels, time)), layer.two_layers()
+    y, due = outcome(layer, x), outcome(two, x)
+    assert (y is None) == (due is None)
+    if y is None or due is None:
+        return
+    assert y.shape == due.shape
+    assert y.is_contiguous()
+    g = torch.randint(-4, 5, due.shape).double()
+    for ours, theirs in zip(gradients(layer, x, g), gradients(two, x, g), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def reference(layer: Any, change: Callable[[Array], Array] = lambda a: a) -> tuple[Any, Conv]:
+    """Return the interpolation and the convolution, without padding, in NumPy; `change` is applied to all numbers."""
+    g, i = layer.geometry, layer.geometry.interpolation
+    w = change(layer.weight.detach().double().numpy())
+    b = None if layer.bias is None else change(layer.bias.detach().double().numpy())
+    conv = Conv(w, dilation=g.dilation, groups=layer.groups, bias=b)
+    if i.kind == "filter":
+        return FilterInterp(i.factor, change(np.array(i.taps)), offset=i.offset, excess=i.excess), conv
+    return (Nearest if i.kind == "nearest" else Linear)(i.factor), conv
+
+
+def padded(u: Array, pads: tuple[int, int], mode: str) -> Array:
+    """Extend by NumPy's rules, then crop."""
+    more = [(0, 0)] * (u.ndim - 1) + [(max(pads[0], 0), max(pads[1], 0))]
+    names = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+    u = np.pad(u, more, mode=names[mode])  # type: ignore[call-overload]
+    return u[..., max(-pads[0], 0) : u.shape[-1] - max(-pads[1], 0)]
+
+
+def by_numpy(layer: Any, x: Array, change: Callable[[Array], Array] = lambda a: a) -> Array:
+    interpolation, conv = reference(layer, change)
+    g = layer.geometry
+    return np.asarray(conv(padded(np.asarray(interpolation(change(x))), g.pads, g.padding_mode)))
+
+
+def handed_on(layer: Any, E: Array) -> Array:
+    """Return what the convolution makes of samples of u that are off by E."""
+    g, (_, conv) = layer.geometry, reference(layer, np.abs)
+    return np.asarray(dataclasses.replace(conv, bias=None)(padded(E, g.pads, g.padding_mode)))
+
+
+def terms(layer: Any) -> int:
+    """Return N of the bound."""
+    least, most = layer.geometry.span
+    return int(layer.geometry.length + 4 + layer.weight.shape[1] * max(most - least + 1, layer.geometry.length))
+
+
+@pytest.mark.parametrize("dtype", U)
+@settings(max_examples=60, derandomize=True, deadline=None, database=None)
+@given(layers(), st.integers(1, 12), st.integers(0, 99))
+def test_differs_from_numpy_by_rounding_alone(dtype: torch.dtype, layer: Any, time: int, seed: int) -> None:
+    layer = copy.deepcopy(layer).to(dtype)
+    torch.manual_seed(seed)
+    x = torch.randn(2, layer.in_channels, time, dtype=dtype)
+    y = outcome(layer, x)
+    if y is None:
+        return
+    N, signal = terms(layer), x.double().numpy()
+    S = by_numpy(layer, signal, np.abs)
+    γ = sum(N * u / (1 - N * u) for u in (U[dtype], U[torch.float64]))
+    bound = γ * S
+    if layer.geometry.interpolation.kind == "linear":
+        bound = bound + handed_on(
+            layer, interpolation_bound(Linear(layer.geometry.factor), signal, arithmetic(NAMES[dtype]))[0]
+        )
+    assert (np.abs(y.detach().double().numpy() - by_numpy(layer, signal)) <= bound).all()
+
+
+@settings(max_examples=40, derandomize=True, deadline=None, database=None)
+@given(layers(exact=True), st.integers(1, 12), st.integers(0, 99))
+def test_whole_numbers_are_those_of_numpy(layer: Any, time: int, seed: int) -> None:
+    """Computed by `dspref` from integers, and by the layer in double and in single precision."""
+    x = whole(layer, seed, (1, layer.in_channels, time))
+    if (y := outcome(layer, x)) is None:
+        return
+    due = by_numpy(layer, x.numpy().astype(np.int64).astype(float))
+    assert np.array_equal(y.detach().numpy(), due)
+    single = copy.deepcopy(layer).float()
+    assert np.array_equal(single(x.float()).detach().double().numpy(), due)
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_gradients_round_as_sums_of_their_terms(kind: str) -> None:
+    """In single precision, against those of the two layers in double."""
+    own = {"taps": [0.25, 0.75, 1.0, 0.75, 0.25], "offset": 2} if kind == "filter" else {}
+    layer = LAYERS[kind](4, 6, 5, 3, padding=2, groups=2, form="polyphase", **own)
+    torch.manual_seed(1)
+    x, g = torch.randn(2, 4, 17), torch.randn(2, 6, 51)
+    exact = gradients(copy.deepcopy(layer).double().two_layers(), x.double(), g.double())
+    positive = copy.deepcopy(layer).double()
+    with torch.no_grad():
+        for p in positive.parameters():
+            p.abs_()
+    S = gradients(positive.two_layers(), x.double().abs(), g.double().abs())
+    N = terms(layer) + max(g[0, 0].numel() * len(g), 6 * 5)
+    γ = N * 2.0**-24 / (1 - N * 2.0**-24)
+    for ours, due, size in zip(gradients(layer, x, g), exact, S, strict=True):
+        assert ((ours.double() - due).abs() <= γ * size).all()
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script`:DeprecationWarning")  # Torch's own, at the first forward mode
+@pytest.mark.parametrize("form", FORMS[:2])
+@pytest.mark.parametrize("mode", BORDERS)
+@pytest.mark.parametrize("kind", LAYERS)
+def test_gradcheck(kind: str, mode: str, form: str) -> None:
+    """By finite differences in double precision, first and second order; and forward mode."""
+    own = {"taps": [0.5, 1.0, 0.25], "offset": 1} if kind == "filter" else {}
+    layer = LAYERS[kind](2, 2, 3, 2, padding=1, padding_mode=mode, form=form, dtype=torch.float64, **own)
+    torch.manual_seed(0)
+    x = torch.randn(1, 2, 4, dtype=torch.float64, requires_grad=True)
+
+    def f(x: Tensor, w: Tensor, b: Tensor) -> Any:
+        return torch.func.functional_call(layer, {"weight": w, "bias": b}, (x,))
+
+    operands = (x, layer.weight, layer.bias)
+    assert torch.autograd.gradcheck(f, operands, check_forward_ad=True, fast_mode=True)
+    assert torch.autograd.gradgradcheck(f, operands, fast_mode=True)
+
+
+def test_many_channels_go_in_parts_and_no_gradient_that_nobody_asked_for_is_made() -> None:
+    """1.5 million composed weights: two parts forward, more backward; whole numbers, so bit by bit."""
+    layer = NearestConv1d(512, 256, 9, 4, padding=4, bias=False, form="polyphase")
+    two: Any = layer.two_layers()
+    x = whole(layer, 0, (1, 512, 8))
+    g = torch.randint(-2, 3, (1, 256, 32)).float()
+    for ours, due in zip(gradients(layer, x, g), gradients(two, x, g), strict=True):
+        assert torch.equal(ours, due)
+    of: Tensor
+    for of in (layer.weight, x.requires_grad_()):
+        x.requires_grad_(of is x)
+        layer.weight.requires_grad_(of is layer.weight)
+        (found,) = torch.autograd.grad(layer(x), of, g)
+        two[-1].weight.requires_grad_(of is layer.weight)
+        (due,) = torch.autograd.grad(two(x), two[-1].weight if of is layer.weight else x, g)
+        assert torch.equal(found, due)
+
+
+@pytest.mark.parametrize(
+    ("L", "K", "padding", "Q"), [(2, 3, 1, 2), (4, 9, 4, 3), (4, 3, 1, 2), (8, 9, 4, 2), (2, 5, 0, 3)]
+)
+def test_phases_share_as_few_samples_as_they_can(L: int, K: int, padding: int, Q: int) -> None:
+    """L + K − 1 taps in all, in rows of L: Q = ⌈(L + K − 1)/L⌉, wherever the layer begins."""
+    g = Geometry(nearest(L), K, 1, (padding, padding), "zeros")
+    assert g.phases().shape == (K, L, Q)
+    assert -(-(L + K - 1) // L) == Q
+    assert (g.phases().sum(2) == 1).all()
+
+
+def test_phases_are_the_interpolated_kernel() -> None:
+    """Each unit weight, convolved with the taps and split by phases, sample by sample from the equation."""
+    for i in (nearest(3), linear(4), stretched(2, [1.0, 2.0, 3.0], 1, 0)):
+        g = Geometry(i, 3, 2, (0, 0), "zeros")
+        C, (least, _) = g.phases(), g.span
+        for k, r, q in np.ndindex(*C.shape):
+            n = i.offset - g.lead + r + 2 * k - (q + least) * i.factor
+            assert C[k, r, q] == (i.taps[n] if 0 <= n < len(i.taps) else 0)
+
+
+def test_adjoints_of_composition_and_shuffle() -> None:
+    """⟨A x, y⟩ = ⟨x, Aᵀ y⟩ in whole numbers."""
+    torch.manual_seed(0)
+    C = torch.randint(0, 3, (5, 3, 4)).double()
+    w, W = torch.randint(-3, 4, (6, 2, 5)).double(), torch.randint(-3, 4, (18, 2, 4)).double()
+    assert (composed(w, C, w.dtype) * W).sum() == (w * decomposed(W, C, w.dtype)).sum()
+    for s in range(3):
+        z = torch.randint(-3, 4, (2, 6, 5, 3)).double()
+        y = interleaved(z, s)
+        g = torch.randint(-3, 4, y.shape).double()
+        low = separated(g, 3, s)
+        assert (y * g).sum() == (z.transpose(2, 3).flatten(1, 2) * low).sum()
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_without_batch(kind: str) -> None:
+    own = {"taps": [1.0, 2.0, 1.0]} if kind == "filter" else {}
+    layer = LAYERS[kind](2, 3, 3, 2, padding=1, **own)
+    x = torch.randn(2, 7)
+    assert torch.equal(layer(x), layer(x[None])[0])
+    assert layer(torch.zeros(0, 2, 7)).shape == (0, 3, 14)
+
+
+def test_state_of_a_convolution_and_its_initialisation() -> None:
+    torch.manual_seed(3)
+    conv = nn.Conv1d(4, 6, 5, padding=2)
+    torch.manual_seed(3)
+    layer = NearestConv1d(4, 6, 5, 2, padding=2)
+    assert torch.equal(layer.weight, conv.weight)
+    torch.manual_seed(3)
+    layer.reset_parameters()
+    assert torch.equal(layer.weight, conv.weight)
+    assert layer.bias is not None
+    assert torch.equal(layer.bias, conv.bias)  # type: ignore[arg-type]
+    other = LinearConv1d(4, 6, 5, 2, padding=2)
+    assert list(other.load_state_dict(conv.state_dict())) == [[], []]
+    assert torch.equal(other.weight, conv.weight)
+
+
+PAIRS: dict[str, tuple[Any, nn.Module, Any]] = {
+    "nearest": (NearestConv1d, nn.Upsample(scale_factor=3), nearest(3)),
+    "nearest-exact": (NearestConv1d, Interpolate1d("nearest-exact", scale_factor=2.0), nearest(2)),
+    "linear": (LinearConv1d, nn.Upsample(scale_factor=2, mode="linear"), linear(2)),
+    "filter": (FilterConv1d, FilterInterp1d(2, torch.tensor([1.0, 2.0, 1.0]), offset=1, excess=1), None),
+}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+@pytest.mark.parametrize("padding", [0, 2, "same"])
+def test_from_two_layers_and_back(name: str, padding: Any) -> None:
+    kind, interpolation, found = PAIRS[name]
+    conv = nn.Conv1d(4, 6, 4, padding=padding, dilation=2, groups=2, padding_mode="replicate").double().eval()
+    conv.weight.requires_grad_(False)
+    interpolation = copy.deepcopy(interpolation).double()
+    layer = kind.from_two_layers(interpolation, conv)
+    x = whole(layer, 0, (2, 4, 9))
+    two = nn.Sequential(interpolation, copy.deepcopy(conv))
+    two[1].load_state_dict(layer.state_dict())
+    assert torch.equal(layer(x), two(x))
+    assert torch.equal(layer.two_layers()(x), two(x))
+    assert not torch.equal(layer.weight, conv.weight)  # a copy: `whole` has changed the one, and not the other
+    assert not layer.weight.requires_grad
+    assert layer.bias.requires_grad
+    assert not layer.training
+    assert found is None or layer.geometry.interpolation == found
+    assert kind.from_two_layers(interpolation, conv, share=True).weight is conv.weight
+
+
+def test_random_numbers_are_left_alone_by_conversion() -> None:
+    conv = nn.Conv1d(2, 2, 3)
+    before = torch.get_rng_state()
+    NearestConv1d.from_two_layers(nn.Upsample(scale_factor=2), conv).two_layers()
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_what_is_refused() -> None:
+    up, conv = nn.Upsample(scale_factor=2), nn.Conv1d(1, 1, 3)
+    with pytest.raises(ValueError, match="groups: got 2; allowed: a common divisor of the channels, 3 and 2"):
+        NearestConv1d(3, 2, 3, 2, groups=2)
+    with pytest.raises(ValueError, match=r"scale_factor: got 1\.5"):
+        NearestConv1d(1, 1, 3, 1.5)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"padding_mode: got 'reflection'.*did you mean 'reflect'"):
+        LinearConv1d(1, 1, 3, 2, padding_mode="reflection")
+    with pytest.raises(ValueError, match="padding: got 'full'; allowed: valid, same"):
+        LinearConv1d(1, 1, 3, 2, padding="full")
+    with pytest.raises(ValueError, match="form: got 'fast'; allowed: auto, polyphase, two layers"):
+        NearestConv1d(1, 1, 3, 2, form="fast")
+    with pytest.raises(TypeError, match=r"dtype: got torch\.int64"):
+        NearestConv1d(1, 1, 3, 2, dtype=torch.int64)
+    with pytest.raises(ValueError, match=r"taps: got shape \(1, 1, 2\); allowed: 1 axes"):
+        FilterConv1d(1, 1, 3, 2, torch.ones(1, 1, 2))
+    with pytest.raises(ValueError, match=r"input: got shape \(1, 2, 5\); allowed: \(batch, 1, time\) or \(1, time\)"):
+        NearestConv1d(1, 1, 3, 2)(torch.zeros(1, 2, 5))
+    with pytest.raises(TypeError, match=r"input: got dtype torch\.float64; allowed: torch\.float32"):
+        NearestConv1d(1, 1, 3, 2, form="polyphase")(torch.zeros(1, 1, 5).double())
+    with pytest.raises(ValueError, match="input: got 2 input samples; allowed: 4 or more"):
+        NearestConv1d(1, 1, 7, 2)(torch.zeros(1, 1, 2))
+    with pytest.raises(ValueError, match="padding, reflect: got 4; allowed: less than the 4 samples"):
+        LinearConv1d(1, 1, 3, 2, padding=4, padding_mode="reflect")(torch.zeros(1, 1, 2))
+    with pytest.raises(ValueError, match="stride: got 2; allowed: 1"):
+        NearestConv1d.from_two_layers(up, nn.Conv1d(1, 1, 3, stride=2))
+    with pytest.raises(ValueError, match="interpolation: got linear; allowed: an interpolation by an integer, nearest"):
+        NearestConv1d.from_two_layers(nn.Upsample(scale_factor=2, mode="linear"), conv)
+    with pytest.raises(ValueError, match="align_corners=True; allowed: an interpolation by an integer, linear"):
+        LinearConv1d.from_two_layers(nn.Upsample(scale_factor=2, mode="linear", align_corners=True), conv)
+    with pytest.raises(ValueError, match=r"scale_factor=1\.5.*allowed: an interpolation by an integer"):
+        NearestConv1d.from_two_layers(nn.Upsample(scale_factor=1.5), conv)
+    with pytest.raises(TypeError, match=r"convolution: got LazyConv1d; .* run it once"):
+        NearestConv1d.from_two_layers(up, nn.LazyConv1d(1, 3))
+    with pytest.raises(ValueError, match=r"a weight that is computed; .* remove the parametrization first"):
+        NearestConv1d.from_two_layers(up, parametrizations.weight_norm(nn.Conv1d(1, 1, 3)))
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths:UserWarning")
+def test_as_pads_is_torch_s() -> None:
+    for K, d in ((3, 1), (4, 1), (2, 3)):
+        conv = nn.Conv1d(1, 1, K, dilation=d, padding="same")
+        left, right = as_pads("same", d * (K - 1))
+        x = torch.randn(1, 1, 9)
+        assert torch.equal(conv(x), F.conv1d(F.pad(x, (left, right)), conv.weight, conv.bias, dilation=d))
+
+
+def test_half_precision_composes_in_single() -> None:
+    """1 + 2⁻⁸ is no bfloat16; as the sum of weights 1, 2⁻⁸ and −1 it is exact if it is summed in single precision."""
+    layer = NearestConv1d(1, 1, 3, 3, bias=False, form="polyphase", dtype=torch.bfloat16)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([[[1.0, 2.0**-8, -1.0]]]))
+    y = layer(torch.ones(1, 1, 3, dtype=torch.bfloat16))
+    assert y.dtype == torch.bfloat16
+    assert y[0, 0, 0] == 2.0**-8
+    assert layer.phases.dtype == torch.float32
+
+
+def test_autocast_gives_the_dtype_of_the_two_layers() -> None:
+    for kind in (NearestConv1d, LinearConv1d):
+        layer = kind(2, 2, 5, 2, padding=2, form="polyphase")
+        x = torch.randn(1, 2, 9, requires_grad=True)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            y, due = layer(x), layer.two_layers()(x)
+        assert y.dtype == due.dtype == torch.bfloat16
+        y.float().sum().backward()
+        assert x.grad is not None
+        assert x.grad.dtype == layer.weight.grad.dtype == torch.float32  # type: ignore[union-attr]
+
+
+def test_phases_follow_from_sizes_wherever_the_weights_are() -> None:
+    """Through half precision and back, from the meta device by `to_empty` and by assignment."""
+    layer = LinearConv1d(2, 2, 3, 3, padding=1, form="polyphase").double()
+    there = layer.phases.clone()
+    assert torch.equal(layer.half().double().phases, there)
+    x, due = torch.randn(1, 2, 8), copy.deepcopy(layer).float()
+    for how in ("empty", "assign"):
+        meta = LinearConv1d(2, 2, 3, 3, padding=1, form="polyphase", device="meta")
+        assert meta(x.to("meta")).shape == (1, 2, 24)
+        meta = meta.to_empty(device="cpu") if how == "empty" else meta
+        meta.load_state_dict(due.state_dict(), assign=how == "assign")
+        assert torch.equal(meta(x), due(x))
+    assert "phases" not in layer.state_dict()
+
+
+def test_repr_says_what_is_not_usual() -> None:
+    assert repr(NearestConv1d(2, 4, 9, 4)) == "NearestConv1d(2, 4, kernel_size=9, scale_factor=4)"
+    layer = FilterConv1d(2, 4, 9, 4, [1.0, 1.0], 1, (1, -2), bias=False, form="polyphase")
+    said = "2, 4, kernel_size=9, scale_factor=4, taps=2, offset=1, padding=(1, -2), bias=False, form='polyphase'"
+    assert repr(layer) == f"FilterConv1d({said})"

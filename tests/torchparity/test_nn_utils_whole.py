@@ -1,0 +1,371 @@
+"""Whole models: what is reached, what is not and why, what is refused before anything changes; and training."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils import parametrizations as norms
+from torch.nn.utils import weight_norm
+from torch.nn.utils.parametrize import is_parametrized, register_parametrization
+
+from dspref.arrays import NotAnalysable
+from tests.torchparity.test_nn_utils_parametrize import UNIT, due, kernel, learned_sums, off, sums, weight
+from torchparity.describe import describe
+from torchparity.nn import SubpixelConv1d
+from torchparity.nn.utils import ToneFreeReport, project_, remove_tone_free, tone_free, tone_free_
+from torchparity.nn.utils.functional import uses
+from torchparity.nn.utils.kernels import tensors
+from torchparity.roundoff import bound
+
+
+def decoder(seed: int = 0) -> nn.Sequential:
+    torch.manual_seed(seed)
+    first, last = nn.Conv1d(2, 4, 3), nn.Conv1d(4, 1, 3)
+    up, shuffle = nn.ConvTranspose1d(4, 4, 8, 4, 2), SubpixelConv1d.from_two_layers(nn.Conv1d(4, 8, 3, padding=1), 2)
+    return nn.Sequential(first, up, nn.LeakyReLU(0.2), shuffle, nn.LeakyReLU(0.2), last)
+
+
+def names(report: ToneFreeReport) -> list[tuple[str, int]]:
+    return [(each.name, each.factor) for each in report.done]
+
+
+def test_layers_are_found_by_their_types() -> None:
+    net = decoder()
+    report = tone_free_(net)
+    assert names(report) == [("1", 4), ("3", 2)]
+    assert report.not_reached == ()
+    assert str(report) == "tone-free: 1 ×4, order 1\ntone-free: 3 ×2, order 1"
+    for layer in (net[1], net[3]):
+        assert off(layer) <= due(layer, UNIT[torch.float32]) * learned_sums(layer)
+    remove_tone_free(net)
+    assert not any(map(is_parametrized, net.modules()))
+
+
+class Functional(nn.Module):
+    """Weights of its own, and convolutions whose channels are interleaved in several ways."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.w, self.b = nn.Parameter(torch.randn(4, 4, 8)), nn.Parameter(torch.randn(4))
+        self.crd, self.dcr = nn.Conv1d(4, 16, 3, padding=1), nn.Conv1d(4, 8, 3, padding=1)
+        self.v = nn.Parameter(torch.randn(6, 4, 3))
+        self.last = nn.Conv1d(2, 1, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.conv_transpose1d(x, self.w, self.b, stride=4, padding=2)
+        x = self.crd(x)
+        x = F.relu(x).view(x.shape[0], 4, 4, -1).permute(0, 1, 3, 2).reshape(x.shape[0], 4, -1)
+        x = self.dcr(x)
+        x = x.reshape(x.shape[0], 2, 4, -1).movedim(1, -1).flatten(-2)
+        x = F.conv1d(x, self.v, padding=1).reshape(x.shape[0], 2, 3, -1).transpose(2, 3).flatten(-2)
+        return torch.as_tensor(self.last(x))
+
+
+@pytest.mark.parametrize(
+    "inputs", [None, torch.ones(1, 4, 9), lambda n: torch.ones(1, 4, n)], ids=["none", "one", "any"]
+)
+def test_functional_calls_and_shuffles_are_reached(inputs: Any) -> None:
+    """Of all four a constant makes a constant then, to rounding: they multiply sums below A, of some 100 terms."""
+    torch.manual_seed(0)
+    net = Functional().double()
+    x = torch.ones(1, 4, 9, dtype=torch.float64)
+    double = inputs.double() if isinstance(inputs, Tensor) else inputs and (lambda n: inputs(n).double())
+    before = net(x)[0, 0, 384:-384].detach()
+    report = tone_free_(net, inputs=double)
+    assert names(report) == [("w", 4), ("crd.weight", 4), ("dcr.weight", 2), ("v", 3)]
+    assert report.not_reached == ()
+    y = net(x)[0, 0, 384:-384].detach()
+    A = float(y.abs().max()) + sum(float(p.detach().abs().sum()) for p in net.parameters())
+    assert float(before.max() - before.min()) > 0.1
+    assert float(y.max() - y.min()) <= A**4 * 100 * UNIT[torch.float64] < 0.1
+
+
+def test_uses_tell_the_order_of_channels_by_what_moves_where() -> None:
+    torch.manual_seed(0)
+    found = uses(Functional(), (torch.ones(1, 4, 9),))
+    assert [(u.weight, u.factor, u.channels) for u in found] == [
+        ("w", 4, ""),
+        ("crd.weight", 4, "crd"),
+        ("dcr.weight", 2, "dcr"),
+        ("v", 3, "crd"),
+    ]
+    assert [u.bias for u in found] == ["b", "crd.bias", "dcr.bias", ""]
+
+
+class Odd(nn.Module):
+    """What cannot be reached, beside one layer that can."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.up, self.short = nn.ConvTranspose1d(2, 2, 4, 2, 1), nn.ConvTranspose1d(2, 2, 2, 3)
+        self.flat, self.listed = nn.ConvTranspose2d(2, 2, (1, 4), (1, 2)), nn.ParameterList([torch.randn(2, 2, 4)])
+        self.w, self.linear = nn.Parameter(torch.randn(2, 2, 4)), nn.Linear(2, 4)
+        self.window = nn.Buffer(torch.hann_window(8))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.short(self.up(x))
+        x = self.flat(x[:, :, None])[:, :, 0]
+        x = F.conv_transpose1d(x, self.listed[0], stride=2)
+        x = F.conv_transpose1d(x, 2 * self.w, stride=2)
+        x = self.linear(x.transpose(1, 2)).unflatten(-1, (2, 2)).flatten(1, 2).transpose(1, 2)
+        return F.interpolate(x, scale_factor=2)
+
+
+def test_what_is_not_reached_is_told_with_the_reason() -> None:
+    report = tone_free_(Odd())
+    assert names(report) == [("up", 2)]
+    told = [f"{name}: {why}" for name, why in report.not_reached]
+    for words in (
+        "short: tone-free taps: got 2 taps for factor 3",
+        "flat: moves along several axes",
+        "its weight listed.0 is in a ParameterList",
+        "its weight is no parameter: it is computed",
+        "no parameter of a convolution is its kernel",
+    ):
+        assert sum(words in each for each in told) == 1, (words, told)
+    assert not any("interpolate" in each for each in told)
+
+
+class Wants(nn.Module):
+    """Wants two inputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.up = nn.ConvTranspose1d(1, 1, 4, 2)
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        return self.up(x + y)  # type: ignore[no-any-return]
+
+
+def test_a_forward_that_does_not_run_leaves_the_types() -> None:
+    ((name, why),) = tone_free_(Wants()).not_reached
+    assert name == "functional calls"
+    assert "missing 1 required positional argument" in why
+    assert "Hand over inputs=" in why
+    x = torch.ones(1, 1, 8)
+    assert tone_free_(Wants(), inputs=(x, x)).not_reached == ()
+    net = Wants()
+    with pytest.raises(NotAnalysable, match="forward: got TypeError"):
+        tone_free_(net, inputs=x)
+    assert not is_parametrized(net.up)
+
+
+def test_the_model_is_only_watched_on_copies() -> None:
+    class Counts(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.up, self.norm = nn.ConvTranspose1d(1, 1, 4, 2), nn.BatchNorm1d(1)
+            self.calls = 0
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.calls += 1
+            return self.norm(self.up(x)) * torch.rand(1)  # type: ignore[no-any-return]
+
+    net = Counts()
+    state, dice = copy.deepcopy(net.norm.state_dict()), torch.get_rng_state()
+    tone_free_(net)
+    assert net.calls == 0
+    assert all(torch.equal(v, state[key]) for key, v in net.norm.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), dice)
+    assert net.training
+
+
+def tied(s: int) -> nn.Sequential:
+    net = nn.Sequential(nn.ConvTranspose1d(2, 2, 8, 4), nn.ConvTranspose1d(2, 2, 8, s))
+    net[1].weight = net[0].weight
+    return net
+
+
+def test_shared_weights_of_one_factor_stay_shared() -> None:
+    net = tied(4)
+    report = tone_free_(net)
+    assert [each.note for each in report.done] == ["its weight is 1.weight too", "its weight is 0.weight too"]
+    assert torch.equal(weight(net[0]), weight(net[1]))
+    assert len(list(net.parameters())) == 3
+    kept = weight(net[0])
+    remove_tone_free(net)
+    assert torch.equal(weight(net[0]), kept)
+    assert net[0].weight is net[1].weight
+    project_(net)
+    assert off(net[0]) <= due(net[0], UNIT[torch.float32]) * learned_sums(net[0])
+
+
+def tied_elsewhere() -> nn.Sequential:
+    net = nn.Sequential(nn.Conv1d(2, 2, 8, 4), nn.ConvTranspose1d(2, 2, 8, 4))
+    net[1].weight = net[0].weight
+    return net
+
+
+def test_notes_say_what_may_surprise() -> None:
+    net = decoder().requires_grad_(False)
+    assert [each.note for each in tone_free_(net).done] == ["frozen: projected as it is"] * 2
+    assert not any(p.requires_grad for p in net.parameters())
+    (done,) = tone_free_(tied_elsewhere()).done
+    assert done.note == "its weight is 0.weight too"
+
+
+class Twice(nn.Module):
+    """Uses the weight of a layer with another stride."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.up = nn.ConvTranspose1d(1, 1, 8, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv_transpose1d(self.up(x), self.up.weight, stride=2)
+
+
+REFUSED: list[tuple[str, Callable[[], nn.Module], int, str]] = [
+    ("no upsampling", lambda: nn.Sequential(nn.Conv1d(1, 1, 3), nn.ReLU()), 1, "got nothing that raises the rate"),
+    ("nothing that can be", lambda: nn.Sequential(nn.ConvTranspose1d(1, 1, 2, 4)), 1, "2 phases without a tap"),
+    ("shared", lambda: tied(2), 1, "shared weight: got factor 4 of 0, 2 of 1"),
+    ("used twice", Twice, 1, "used with factor 2 at conv_transpose1d, and with 4 by up"),
+    ("lazy", lambda: nn.Sequential(nn.LazyConvTranspose1d(1, 4, 2)), 1, "0.weight not initialised yet"),
+    ("order", decoder, 3, "order: got 3; allowed: at most 2. Hint: 1 has 8 taps for factor 4"),
+    ("again", lambda: nn.Sequential(tone_free(nn.ConvTranspose1d(1, 1, 4, 2))), 1, "tone-free of order 1 already"),
+    (
+        "parametrized",
+        lambda: nn.Sequential(register_parametrization(nn.ConvTranspose1d(1, 1, 4, 2), "weight", nn.Tanh())),
+        1,
+        "parametrized by Tanh",
+    ),
+    (
+        "integers",
+        lambda: nn.Sequential(nn.ConvTranspose1d(1, 1, 4, 2).requires_grad_(False).to(torch.complex64)),
+        1,
+        "got torch.complex64; allowed: floating point",
+    ),
+]
+
+
+@pytest.mark.filterwarnings("ignore:Lazy modules:UserWarning", "ignore:Complex modules:UserWarning")
+@pytest.mark.parametrize(("make", "order", "words"), [r[1:] for r in REFUSED], ids=[r[0] for r in REFUSED])
+def test_a_model_is_refused_before_any_of_it_changes(make: Callable[[], nn.Module], order: int, words: str) -> None:
+    net = make()
+    before = repr(net)
+    with pytest.raises(ValueError, match=words.replace("(", r"\(")):
+        tone_free_(net, order)
+    assert repr(net) == before
+
+
+def test_project_is_once_and_leaves_no_trace() -> None:
+    net = decoder().double()
+    layers = {id(p): p._version for p in net.parameters()}
+    report = project_(net)
+    assert names(report) == [("1", 4), ("3", 2)]
+    assert all(p.is_leaf and p.requires_grad and p.grad_fn is None for p in net.parameters())
+    assert not any(map(is_parametrized, net.modules()))
+    assert sum(p._version > layers[id(p)] for p in net.parameters()) == 3  # two weights, and the bias of the second
+    kept = [weight(net[i]).clone() for i in (1, 3)]
+    project_(net)
+    for layer, once in zip((net[1], net[3]), kept, strict=True):
+        rounding = due(layer, UNIT[torch.float64]) * once.abs().sum(-1).max()  # gains are off by less, and so are taps
+        assert (weight(layer) - once).abs().max() <= rounding
+        assert off(layer) <= due(layer, UNIT[torch.float64])
+    biases = dict(net.named_parameters())["3.bias"].reshape(4, 2)
+    assert torch.equal(biases[:, 0], biases[:, 1])
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")
+@pytest.mark.parametrize("norm", [weight_norm, norms.weight_norm, norms.spectral_norm])
+def test_project_under_a_norm(norm: Any) -> None:
+    """The weight becomes what it would without: of spectral norm, but for its size."""
+    torch.manual_seed(1)
+    plain = nn.Sequential(nn.ConvTranspose1d(4, 3, 16, 8)).eval()
+    normed = copy.deepcopy(plain)
+    norm(normed[0]).eval()
+    project_(plain)
+    project_(normed)
+    with torch.no_grad():
+        normed(torch.ones(1, 4, 3))
+    found, due_weight = weight(normed[0]), weight(plain[0])
+    assert off(normed[0]) <= due(normed[0], UNIT[torch.float32]) + 8 * UNIT[torch.float32]
+    if norm is not norms.spectral_norm:
+        assert (found - due_weight).abs().max() <= 64 * UNIT[torch.float32] * due_weight.abs().max()  # norms of 48 taps
+
+
+def test_project_leaves_to_a_parametrization_what_it_keeps() -> None:
+    net = decoder()
+    tone_free(net[1])
+    original = tensors(kernel(net[1]))[0].detach().clone()
+    report = project_(net)
+    assert [(each.name, each.note) for each in report.done] == [("1", "by its parametrization"), ("3", "")]
+    assert torch.equal(tensors(kernel(net[1]))[0], original)
+
+
+def test_project_reaches_functional_calls_if_inputs_are_given() -> None:
+    net = Functional()
+    with pytest.raises(ValueError, match="nothing that raises the rate"):
+        project_(net)
+    assert names(project_(net, inputs=torch.ones(1, 4, 9))) == [
+        ("w", 4),
+        ("crd.weight", 4),
+        ("dcr.weight", 2),
+        ("v", 3),
+    ]
+
+
+def trained(net: nn.Module, behind: Callable[[nn.Module], Any] = lambda net: None) -> nn.Module:
+    """Return the net after 200 steps of Adam on noise, in single precision."""
+    dice = torch.Generator().manual_seed(5)
+    x, target = torch.randn(2, 2, 10, generator=dice), torch.randn(2, 1, 62, generator=dice)
+    optimizer = torch.optim.Adam(net.parameters(), 3e-3)
+    for _ in range(200):
+        optimizer.zero_grad()
+        F.mse_loss(net(x), target).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        behind(net)
+    return net
+
+
+def doubled(net: nn.Module) -> nn.Sequential:
+    """Return the net with the weights that it uses, in double precision."""
+    plain = copy.deepcopy(net)
+    if any(map(is_parametrized, plain.modules())):
+        remove_tone_free(plain)
+    return plain.double()  # type: ignore[return-value]
+
+
+def steady(net: nn.Module) -> Tensor:
+    """Return the output for a constant, in double precision, away from borders."""
+    return doubled(net)(torch.ones(1, 2, 24, dtype=torch.float64)).detach()[0, 0, 40:-40]  # type: ignore[no-any-return]
+
+
+def allowed(net: Any) -> float:
+    """Return the ripple that rounding leaves: of the weights as they are, exactly, and of the run in double precision.
+
+    Taps whose gains differ by δ of their sums of absolute values are within δ of tone-free ones, tap by tap, and so
+    the output within ``((1 + δ)^2 − 1) S``, where S is the net on absolute values; LeakyReLU makes nothing larger.
+    """
+    relative = []
+    for layer in (net[1], net[3]):
+        for phases in sums(layer):
+            G = sum((g for g, _ in phases), Fraction()) / len(phases)
+            relative += [float(abs(g - G) / A) for g, A in phases if A]
+    at = bound(describe(doubled(net)), np.ones((2, 24)), "float64")
+    return float(2 * (at.E + math.expm1(2 * math.log1p(max(relative))) * at.S).max())
+
+
+def test_two_hundred_steps_of_training_keep_it_or_lose_it(show: Callable[[str], None]) -> None:
+    """With the parametrization, with a projection behind each step; and without any, begun tone-free."""
+    kept, projected, lost = decoder(), decoder(), decoder()
+    tone_free_(kept)
+    project_(lost)
+    left = {}
+    for way, net, behind in (("tone_free", kept, None), ("project_", projected, project_), ("neither", lost, None)):
+        y = steady(trained(net, behind) if behind else trained(net))
+        left[way] = float(y.max() - y.min())
+        show(f"200 steps of Adam, {way}: peak to peak {left[way] / float(y.mean().abs()):.1e} of the mean")
+    for way, net in (("tone_free", kept), ("project_", projected)):
+        assert all(off(m) <= due(m, UNIT[torch.float32]) * learned_sums(m) for m in (net[1], net[3]))
+        assert left[way] <= allowed(net)
+        assert left["neither"] > 1000 * allowed(net)

@@ -1,0 +1,178 @@
+"""The upsampling kernels of a model: by the types of its layers, and by what its forward calls."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_map
+
+from dspref.arrays import NotAnalysable, complaint
+from dspref.interpolate import Interpolate
+from dspref.interpolators import Linear, Nearest
+from dspref.outline import HEADS
+from torchparity.copies import Copies, dice_kept
+from torchparity.nn.utils.functional import Use, uses
+from torchparity.nn.utils.kernels import Kernel, kernel_of
+from torchparity.outputs import leaves
+from torchparity.rates import Resampler, rates
+from torchparity.resamplers import HIDDEN
+
+Kernels: TypeAlias = dict[str, Kernel]
+"""Kernels by the names of their layers, or of their parameters."""
+
+Left: TypeAlias = list[tuple[str, str]]
+"""Names of what could not be reached, and why."""
+
+LENGTH = 32
+"""Samples or frames on which a forward is tried, if no input is given."""
+
+
+def by_type(model: nn.Module) -> tuple[Kernels, Left]:
+    """Return the kernels of layers whose types say what they do."""
+    found, left = Kernels(), Left()
+    for name, part in model.named_modules():
+        kernel = kernel_of(part)
+        if isinstance(part, torch.jit.ScriptModule):
+            left.append((name, "runs out of sight: scripted"))
+        elif kernel is not None and kernel.factor > 1:
+            found[name] = kernel
+        elif isinstance(part, (nn.ConvTranspose2d, nn.ConvTranspose3d)) and max(part.stride) > 1:
+            left.append((name, "moves along several axes"))
+    return found, left
+
+
+def by_calls(model: nn.Module, found: Kernels, told: Left, inputs: Any) -> tuple[Kernels, Left]:
+    """Return the kernels that the forward uses besides those found and told, and what else raises the rate.
+
+    Raises
+    ------
+    NotAnalysable
+        If the forward does not run on the inputs that are given.
+    ValueError
+        If it uses the weight of a layer that was found with another factor.
+    """
+    try:
+        make = _maker(model, inputs)
+        seen: tuple[Use, ...] = _run(model, lambda copy, to: uses(copy, to(make(LENGTH))))
+    except NotAnalysable as error:
+        if inputs is not None:
+            raise
+        return Kernels(), [("functional calls", f"not looked for: {error} Hand over inputs=.")]
+    seen_before = {name for name, _ in told}
+    more, left = _resolved(model, found, tuple(use for use in seen if use.at not in seen_before))
+    if inputs is None or callable(inputs):
+        left += _rest(model, make, found, Counter(use.at for use in seen))
+    return more, left
+
+
+def _maker(model: nn.Module, inputs: Any) -> Callable[[int], tuple[Any, ...]]:
+    """Return what makes arguments for a length; of one example always the same."""
+    if callable(inputs):
+        return lambda length: _tuple(inputs(length))
+    if inputs is not None:
+        return lambda length: _tuple(inputs)
+    channels = next((c for m in model.modules() if isinstance(c := getattr(m, "in_channels", None), int)), None)
+    if channels is None:
+        raise NotAnalysable(complaint("channels of the input", "no layer that says them", "one with in_channels"))
+    like = next((p for p in model.parameters() if p.is_floating_point()), torch.empty(0))
+    return lambda length: (torch.ones(1, channels, length, dtype=like.dtype, device=like.device),)
+
+
+def _tuple(args: Any) -> tuple[Any, ...]:
+    return tuple(args) if isinstance(args, (tuple, list)) else (args,)
+
+
+def _run(model: nn.Module, does: Callable[[nn.Module, Callable[[Any], Any]], Any]) -> Any:
+    """Return what is done to a copy: on shapes alone, else for real."""
+    copies, failure = Copies(model, own=True), ""
+    for device in ("meta", None):
+
+        def to(args: Any, device: str | None = device) -> Any:
+            return tree_map(lambda t: t.to(device) if device and isinstance(t, Tensor) else t, args)
+
+        def run(copy: nn.Module, _: Any, device: str | None = device, to: Callable[[Any], Any] = to) -> Any:
+            return does(copy.to(device) if device else copy, to)
+
+        try:
+            with dice_kept():
+                return copies.run(run)
+        except Exception as error:  # whatever a stranger's forward raises
+            failure = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    raise NotAnalysable(complaint("forward", failure, "inputs that the model takes"))
+
+
+def _resolved(model: nn.Module, found: Kernels, seen: tuple[Use, ...]) -> tuple[Kernels, Left]:
+    paths = {id(part): name for name, part in model.named_modules()}
+    known = {".".join(filter(None, (paths[id(k.owner)], k.weight))): (name, k) for name, k in found.items()}
+    more, left = Kernels(), Left()
+    for use in dict.fromkeys(seen):
+        path, _, weight = use.weight.rpartition(".")
+        if use.weight in known:
+            name, kernel = known[use.weight]
+            if (use.factor, use.channels) != (kernel.factor, kernel.channels):
+                got = f"used with factor {use.factor} at {use.at}, and with {kernel.factor} by {name}"
+                raise ValueError(complaint(f"weight {use.weight}", got, "one factor", "no taps suit both alike"))
+        elif use.at not in found and (why := _unreached(model, use)):
+            left.append((use.at, why))
+        elif use.at not in found:
+            bias = use.bias.rpartition(".")[2] if use.channels else ""
+            rest: dict[str, Any] = {
+                "bias": bias,
+                "channels": use.channels,
+                "dilation": use.dilation,
+                "groups": use.groups,
+            }
+            kernel = Kernel(model.get_submodule(path), weight, use.taps, use.factor, **rest)
+            known[use.weight] = use.weight, kernel
+            more[use.weight] = kernel
+    return more, left
+
+
+def _unreached(model: nn.Module, use: Use) -> str:
+    """Return why a kernel that a call uses cannot be projected; nothing if it can."""
+    path = use.weight.rpartition(".")[0]
+    if not use.weight:
+        return "its weight is no parameter: it is computed in the forward, or has several axes"
+    if isinstance(model.get_submodule(path), (nn.ParameterList, nn.ParameterDict)):
+        return f"its weight {use.weight} is in a {type(model.get_submodule(path)).__name__}"
+    if use.channels and use.bias and use.bias.rpartition(".")[0] != path:
+        return f"its bias {use.bias} is another module's than its weight {use.weight}"
+    return ""
+
+
+def _rest(
+    model: nn.Module, make: Callable[[int], tuple[Any, ...]], found: Kernels, seen: Counter[str]
+) -> Iterator[tuple[str, str]]:
+    """Yield what else raises the rate and makes lines, as rates of all tensors tell it.
+
+    One name may be that of several calls: as many as were seen are told already.
+    """
+
+    def longest(y: Any) -> Tensor:
+        return max((t for _, t in leaves(y)), key=lambda t: t.shape[-1] if t.ndim else 0)
+
+    try:
+        told = _run(model, lambda copy, to: rates(copy, lambda n: to(make(n)), output_of=longest))
+    except NotAnalysable as error:
+        yield "other ways to upsample", f"not looked for: {error}"
+        return
+    for each in told.net:
+        if each.factor <= 1 or each.name in found or isinstance(each.layer, (Nearest, Linear, Interpolate)):
+            continue
+        seen[each.name] -= 1
+        if seen[each.name] < 0:
+            yield each.name, _words(each)
+    yield from ((words.split(" ")[0], words) for words in told.not_understood if words.endswith(HIDDEN))
+
+
+def _words(each: Resampler) -> str:
+    """Return why the lines of something that raises the rate stay."""
+    if each.layer is None:
+        return f"{each.kind} ×{each.factor}: {each.why}"
+    if each.layer.op in HEADS:
+        return f"{each.kind}: a head, whose taps are not learned"
+    return f"{each.kind} ×{each.factor} ({each.layer.op}): no parameter of a convolution is its kernel"
