@@ -29,14 +29,15 @@ def tone_free_layers(module: nn.Module, found: Spine) -> tuple[int, ...]:
 def equal_gains(stage: Stage | None, u: float) -> bool:
     """Return whether the phases of a layer have the same gain, and the same bias, up to rounding of its weights.
 
-    Taps that were projected in an arithmetic of unit u differ in their sums by at most ``2 (K + 4) u Σ abs(h)``: each
-    difference of gains by K + 3 roundings, each tap by one more.
+    Sums of taps that were projected in an arithmetic of unit u differ by at most ``2 (K + 4) u Σ abs(h)``: each
+    difference of gains by K + 3 roundings, each tap by one more. Here h are the taps before that, which may be larger
+    than what is left of them: the largest kernel of the layer stands for them.
     """
     if stage is None or isinstance(stage, (Outline, Pointwise)):
         return False
     h, bias = stage.normal, stage.bias_phases
     gains, taps = np.asarray(h.phase_gains, complex), np.abs(np.asarray(h.h, complex))
-    bound = 2 * (taps.shape[-1] + 4) * u * taps.sum(axis=-1)
+    bound = 2 * (taps.shape[-1] + 4) * u * taps.sum(axis=-1).max()
     one_bias = bias is None or bool((bias == bias[..., :1]).all())
     return one_bias and bool((np.abs(gains - gains[0]) <= bound).all())
 

@@ -269,7 +269,7 @@ def test_a_checkpoint_against_fresh_weights_is_no_change_if_it_holds_the_same(fo
     same = audit("decoders.py:good", "--against", "same.pt", "-o", "fresh.json").output
     assert "no line changed" in same
     twice = audit("decoders.py:good", "--checkpoint", "double.pt", "--against", "fresh.json", "-o", "a.json").output
-    changes = re.findall(r"([+-]\d+\.\d) dB$|(new|gone)$", twice, re.MULTILINE)
+    changes = re.findall(r"dB +([+-]\d+\.\d) dB$|(new|gone)$", twice, re.MULTILINE)
     assert len(changes) >= 2
     assert set(changes) == {("+6.0", "")}  # the last layer is linear: twice the weights, twice the lines
     assert "decoders-py-good with double.pt against decoders-py-good" in " ".join(twice.split())
