@@ -1,0 +1,193 @@
+"""Fused layers beside their two layers, and beside a transposed convolution of the same kernel: time and memory.
+
+Ratios of times taken in turn (A B A B …) in one run. Memory is the peak of what Torch's allocator has given out during
+a call, its input and weights not counted: outputs, gradients, what is kept for the backward pass, and oneDNN's copies
+in layouts of its own, which it asks of the same allocator. What oneDNN takes from the system itself is not in it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.profiler import ProfilerActivity, profile
+
+from torchparity.known import network_named
+from torchparity.nn import FilterConv1d, LinearConv1d, NearestConv1d
+
+Sizes = tuple[int, int, int, int]
+
+SIZES: dict[str, Sizes] = {  # (B, C_in, C_out, T)
+    "late": (1, 64, 32, 8000),
+    "batched": (4, 256, 128, 1000),
+    "early": (2, 512, 256, 500),
+}
+L, K = 4, 9
+ROUNDS = 15
+FORWARD, BOTH, MEMORY, TRANSPOSED = 2.5, 2.0, 0.5, 1.15
+"""Limits for nearest neighbours: times faster, share of memory, and time over that of the transposed convolution."""
+
+CHANNELS, BATCH, TIME, STEP = 24, 2, 4096 * 4, 1.1
+"""A step of training, and its limit over that with transposed convolutions."""
+
+Run = Callable[[nn.Module, Tensor, Tensor], object]
+
+
+def forward(module: nn.Module, x: Tensor, g: Tensor) -> object:
+    with torch.no_grad():
+        return module(x)
+
+
+def both(module: nn.Module, x: Tensor, g: Tensor) -> object:
+    x = x.detach().requires_grad_()
+    module.zero_grad(set_to_none=True)
+    y = module(x)
+    y.backward(g)
+    return y
+
+
+WAYS: dict[str, Run] = {"forward": forward, "forward + backward": both}
+
+
+def seconds(run: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def peak(run: Callable[[], object]) -> int:
+    """Return the most bytes that Torch's allocator had given out at once."""
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
+        kept = run()
+    events = [e for e in seen.profiler.kineto_results.events() if e.name() == "[memory]"]  # type: ignore[union-attr]
+    given = np.cumsum([e.nbytes() for e in sorted(events, key=lambda e: e.start_ns())])
+    assert kept is not None
+    return int(given.max())
+
+
+def modules(sizes: Sizes, kind: str = "nearest") -> dict[str, nn.Module]:
+    """Return the fused layer, its two layers, and a transposed convolution of K + L − 1 taps."""
+    _, into, out, _ = sizes
+    if kind == "filter":
+        taps = [0.25, 0.5, 0.75, 1.0, 0.75, 0.5, 0.25]
+        fused: Any = FilterConv1d(into, out, K, L, taps, offset=3, padding=K // 2, form="polyphase")
+    else:
+        fused = (NearestConv1d if kind == "nearest" else LinearConv1d)(
+            into, out, K, L, padding=K // 2, form="polyphase"
+        )
+    transposed = nn.ConvTranspose1d(into, out, K + L - 1, L, padding=K // 2)
+    return {"fused": fused, "two": fused.two_layers(), "transposed": transposed}
+
+
+def operands(sizes: Sizes) -> tuple[Tensor, Tensor]:
+    B, into, out, T = sizes
+    torch.manual_seed(0)
+    return torch.randn(B, into, T), torch.randn(B, out, L * T)
+
+
+def medians(times: dict[str, list[float]]) -> dict[str, float]:
+    return {name: float(np.median(taken[-ROUNDS:])) for name, taken in times.items()}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", SIZES)
+@pytest.mark.parametrize("kind", ["nearest", "linear", "filter"])
+def test_fused_beside_two_layers(kind: str, name: str, way: str, benchmark: Any, show: Callable[[str], None]) -> None:
+    x, g = operands(SIZES[name])
+    taken: dict[str, list[float]] = {}
+    runs = {what: (lambda m=m: WAYS[way](m, x, g)) for what, m in modules(SIZES[name], kind).items()}
+
+    def one_round() -> None:
+        for what, run in runs.items():
+            taken.setdefault(what, []).append(seconds(run))
+
+    benchmark.pedantic(one_round, rounds=ROUNDS, warmup_rounds=2)
+    t, bytes_ = medians(taken), {what: peak(run) for what, run in runs.items()}
+    faster, over, share = t["two"] / t["fused"], t["fused"] / t["transposed"], bytes_["fused"] / bytes_["two"]
+    show(
+        f"{kind} ×{L}, conv {K}, {SIZES[name]}, {way}: {faster:.2f} times faster than two layers "
+        f"({1e3 * t['fused']:.1f} ms), {over:.2f} of the transposed convolution's time; "
+        f"memory {share:.2f} of two layers' {bytes_['two'] / 2**20:.1f} MiB"
+    )
+    if kind != "nearest":
+        assert faster > 1
+        assert share < 1
+        return
+    assert faster >= (FORWARD if way == "forward" else BOTH)
+    assert share <= MEMORY
+    assert over <= TRANSPOSED
+
+
+CHOICES = [(2, 2), (2, 3), (2, 5), (2, 9), (4, 3), (4, 9), (8, 9)]
+"""Factors and lengths for which the form is chosen."""
+
+
+@pytest.mark.parametrize("sizes", [(1, 64, 32, 2000), (2, 256, 128, 500), (1, 64, 64, 2000)], ids=str)
+def test_the_form_that_is_chosen(sizes: Sizes, benchmark: Any, show: Callable[[str], None]) -> None:
+    """No choice costs more than a third of the time of the other form, forward and backward together."""
+    B, into, out, T = sizes
+    x = torch.randn(B, into, T)
+    layers = {case: NearestConv1d(into, out, case[1], case[0], padding=case[1] // 2) for case in CHOICES}
+    taken: dict[Any, list[float]] = {}
+
+    def one_round() -> None:
+        for case, layer in layers.items():
+            for form in ("polyphase", "two layers"):
+                layer.form = form
+                taken.setdefault((case, form), []).append(seconds(lambda m=layer: m(x).sum().backward()))
+
+    benchmark.pedantic(one_round, rounds=ROUNDS, warmup_rounds=1)
+    t = medians(taken)
+    for (factor, taps), layer in layers.items():
+        chosen = layer.geometry.faster(into, out, 1)
+        ratio = t[(factor, taps), "two layers"] / t[(factor, taps), "polyphase"]
+        show(f"nearest ×{factor}, conv {taps}, {sizes}: polyphase {ratio:.2f} times as fast; chosen: {chosen}")
+        assert (ratio if chosen == "polyphase" else 1 / ratio) > 2 / 3
+
+
+def fused(module: nn.Module) -> nn.Module:
+    """Put a fused layer in the place of every interpolation that a convolution follows, in place."""
+    for name, child in module.named_children():
+        if isinstance(child, nn.Sequential) and len(child) == 2 and isinstance(child[0], nn.Upsample):
+            kind = NearestConv1d if child[0].mode == "nearest" else LinearConv1d
+            assert isinstance(child[1], nn.Conv1d)
+            setattr(module, name, kind.from_two_layers(child[0], child[1]))
+        else:
+            fused(child)
+    return module
+
+
+def test_a_training_step_of_the_article(benchmark: Any, show: Callable[[str], None]) -> None:
+    """Interpolation was the slow upsampler of the article: an epoch took 1.33 of that with transposed convolutions."""
+    torch.manual_seed(0)
+    x, y = torch.randn(BATCH, 2, TIME), torch.randn(BATCH, 8, TIME)
+    nets = {
+        name: network_named(f"demucs-like-{name}").small_factory(channels=CHANNELS)
+        for name in ("transposed", "nearest", "linear")
+    }
+    nets |= {f"{name}, fused": fused(network_named(f"demucs-like-{name}").small_factory(channels=CHANNELS))
+             for name in ("nearest", "linear")}  # fmt: skip
+    assert sum(isinstance(m, NearestConv1d) for m in nets["nearest, fused"].modules()) == 6
+    taken: dict[str, list[float]] = {}
+
+    def step(net: nn.Module) -> None:
+        net.zero_grad(set_to_none=True)
+        torch.nn.functional.l1_loss(net(x), y).backward()  # type: ignore[no-untyped-call]
+
+    def one_round() -> None:
+        for name, net in nets.items():
+            taken.setdefault(name, []).append(seconds(lambda net=net: step(net)))
+
+    benchmark.pedantic(one_round, rounds=ROUNDS, warmup_rounds=1)
+    ratios = {
+        name: float(np.median(np.array(t[-ROUNDS:]) / np.array(taken["transposed"][-ROUNDS:])))
+        for name, t in taken.items()
+    }
+    for name, ratio in ratios.items():
+        show(f"training step / transposed, {CHANNELS} channels, {BATCH} × {TIME} samples, {name}: {ratio:.2f}")
+    assert ratios["nearest, fused"] <= STEP
