@@ -118,7 +118,8 @@ def test_equal_to_two_layers_bit_by_bit_on_integers_and_refused_alike(layer: Any
 def reference(layer: Any, change: Callable[[Array], Array] = lambda a: a) -> tuple[Any, Conv]:
     """Return the interpolation and the convolution, without padding, in NumPy; `change` is applied to all numbers."""
     g, i = layer.geometry, layer.geometry.interpolation
-    w, b = (None if p is None else change(p.detach().double().numpy()) for p in (layer.weight, layer.bias))
+    w = change(layer.weight.detach().double().numpy())
+    b = None if layer.bias is None else change(layer.bias.detach().double().numpy())
     conv = Conv(w, dilation=g.dilation, groups=layer.groups, bias=b)
     if i.kind == "filter":
         return FilterInterp(i.factor, change(np.array(i.taps)), offset=i.offset, excess=i.excess), conv

@@ -41,7 +41,7 @@ def polyphase(x: Tensor, w: Tensor, bias: Tensor | None, C: Tensor, g: Geometry,
     """
     with _as_given(x.device.type):
         x, padding = _extended(x, g)
-        if torch.compiler.is_compiling() or torch.jit.is_tracing():
+        if torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None:
             return interleaved(phases(x, w, bias, C, padding, groups), g.lead)
         y: Tensor = _Polyphase.apply(x, w, bias, C, padding, groups, g.lead)  # type: ignore[no-untyped-call]
         return y
@@ -66,13 +66,13 @@ def _extended(x: Tensor, g: Geometry) -> tuple[Tensor, int]:
 
 def composed(w: Tensor, C: Tensor, dtype: torch.dtype) -> Tensor:
     """Return W as the weight (out·L, in/groups, Q) of a convolution: phase r of channel o is its channel oL + r."""
-    W = w.to(C.dtype) @ C.flatten(1)
-    return W.to(dtype).unflatten(-1, C.shape[1:]).transpose(1, 2).flatten(0, 1)
+    W = (w.to(C.dtype) @ C.flatten(1)).to(dtype)
+    return W.reshape(*W.shape[:2], *C.shape[1:]).transpose(1, 2).flatten(0, 1)
 
 
 def decomposed(W: Tensor, C: Tensor, dtype: torch.dtype) -> Tensor:
     """Return ``Σ_r Σ_q W[o, r, i, q] C[k, r, q]``, the adjoint of `composed`."""
-    rows = W.to(C.dtype).unflatten(0, (-1, C.shape[1])).transpose(1, 2).flatten(2)
+    rows = W.to(C.dtype).reshape(-1, C.shape[1], *W.shape[1:]).transpose(1, 2).flatten(2)
     return (rows @ C.flatten(1).T).to(dtype)
 
 
@@ -81,7 +81,7 @@ def phases(x: Tensor, w: Tensor, bias: Tensor | None, C: Tensor, padding: int, g
     L = C.shape[1]
     b = None if bias is None else bias.to(x.dtype).repeat_interleave(L)
     y = F.conv1d(x, composed(w, C, x.dtype), b, padding=padding, groups=groups)
-    return y.unflatten(1, (-1, L)).transpose(2, 3)
+    return y.reshape(len(y), -1, L, y.shape[-1]).transpose(2, 3)
 
 
 def interleaved(z: Tensor, s: int) -> Tensor:
@@ -94,7 +94,8 @@ def interleaved(z: Tensor, s: int) -> Tensor:
 
 def separated(y: Tensor, L: int, s: int) -> Tensor:
     """Return (batch, out·L, time'), of which phases are interleaved to y: the adjoint of `interleaved`."""
-    return (F.pad(y, (s, L - s)) if s else y).unflatten(2, (-1, L)).transpose(2, 3).flatten(1, 2)
+    y = F.pad(y, (s, L - s)) if s else y
+    return y.reshape(*y.shape[:2], y.shape[-1] // L, L).transpose(2, 3).flatten(1, 2)
 
 
 class _Polyphase(torch.autograd.Function):
@@ -122,7 +123,7 @@ class _Polyphase(torch.autograd.Function):
         ctx.save_for_forward(x, w, C)
 
     @staticmethod
-    def backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:  # type: ignore[override]
+    def backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
         x, w, C = ctx.saved_tensors
         by_x, by_w, by_bias = ctx.needs_input_grad[:3]
         W, y = w.numel() * C[0].numel() // C.shape[0], g.numel()
@@ -137,7 +138,7 @@ class _Polyphase(torch.autograd.Function):
         return dx, dw, g.sum((0, 2)).to(ctx.bias_dtype) if by_bias else None, None, None, None, None
 
     @staticmethod
-    def jvp(ctx: Any, dx: Any, dw: Any, db: Any, *_: Any) -> Tensor:  # type: ignore[override]
+    def jvp(ctx: Any, dx: Any, dw: Any, db: Any, *_: Any) -> Tensor:
         x, w, C = ctx.saved_tensors
         moved = [phases(a, b, None, C, ctx.padding, ctx.groups) for a, b in ((dx, w), (x, dw)) if None not in (a, b)]
         if db is not None:
