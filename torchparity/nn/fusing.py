@@ -73,7 +73,7 @@ def forward(module: Any, x: Tensor) -> Tensor:
 def _run(module: Any, x: Tensor) -> Tensor:
     w, b, g, groups = module.weight, module.bias, module.geometry, module.groups
     inner = g.factor * x.shape[-1] + g.surplus
-    form = g.faster(module.in_channels, module.out_channels, groups) if module.form == "auto" else module.form
+    form = _chosen(module, x) if module.form == "auto" else module.form
     if form == "two layers" or inner < 1:
         return interpolated_and_convolved(x, w, b, g, groups)
     y = polyphase(*_operands(module, x), g, groups)[..., :inner]
@@ -81,6 +81,13 @@ def _run(module: Any, x: Tensor) -> Tensor:
         return y.contiguous()
     left, right = outer(x, w, b, g, groups)
     return torch.cat([left, y, right], -1)
+
+
+def _chosen(module: Any, x: Tensor) -> str:
+    """Return the faster form. A program that is compiled or exported is one for all lengths."""
+    samples = None if torch.compiler.is_compiling() else len(x) * x.shape[-1]
+    form: str = module.geometry.faster(module.in_channels, module.out_channels, module.groups, samples)
+    return form
 
 
 def _operands(module: Any, x: Tensor) -> tuple[Tensor, Tensor, Tensor | None, Tensor]:
@@ -118,11 +125,8 @@ def of_two(make: Callable[..., Any], conv: nn.Conv1d, *, share: bool) -> Any:
         hint = "remove the parametrization first: it is then baked into the weight"
         raise ValueError(complaint("convolution", "a weight that is computed", "a weight that is a parameter", hint))
     if type(conv) is not nn.Conv1d:
-        hint = (
-            "run it once, so that it has weights"
-            if nn.parameter.is_lazy(getattr(conv, "weight", torch.empty(0)))
-            else ""
-        )
+        lazy = isinstance(conv, nn.modules.lazy.LazyModuleMixin)
+        hint = "run it once, so that it has weights" if lazy else ""
         raise TypeError(complaint("convolution", type(conv).__name__, "a torch.nn.Conv1d itself", hint))
     if conv.stride != (1,):
         raise ValueError(complaint("stride", conv.stride[0], "1", "a stride behind interpolation is another factor"))

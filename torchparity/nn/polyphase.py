@@ -41,7 +41,7 @@ def polyphase(x: Tensor, w: Tensor, bias: Tensor | None, C: Tensor, g: Geometry,
     """
     with _as_given(x.device.type):
         x, padding = _extended(x, g)
-        if torch.compiler.is_compiling() or torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
+        if torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None:
             return interleaved(phases(x, w, bias, C, padding, groups), g.lead)
         y: Tensor = _Polyphase.apply(x, w, bias, C, padding, groups, g.lead)  # type: ignore[no-untyped-call]
         return y
@@ -66,15 +66,14 @@ def _extended(x: Tensor, g: Geometry) -> tuple[Tensor, int]:
 
 def composed(w: Tensor, C: Tensor, dtype: torch.dtype) -> Tensor:
     """Return W as the weight (out·L, in/groups, Q) of a convolution: phase r of channel o is its channel oL + r."""
-    W = w.to(C.dtype) @ C.flatten(1)
-    rows: Tensor = W.to(dtype).unflatten(-1, C.shape[1:])  # type: ignore[no-untyped-call]
-    return rows.transpose(1, 2).flatten(0, 1)
+    W = (w.to(C.dtype) @ C.flatten(1)).to(dtype)
+    return W.reshape(*W.shape[:2], *C.shape[1:]).transpose(1, 2).flatten(0, 1)
 
 
 def decomposed(W: Tensor, C: Tensor, dtype: torch.dtype) -> Tensor:
     """Return ``Σ_r Σ_q W[o, r, i, q] C[k, r, q]``, the adjoint of `composed`."""
-    rows: Tensor = W.to(C.dtype).unflatten(0, (-1, C.shape[1]))  # type: ignore[no-untyped-call]
-    return (rows.transpose(1, 2).flatten(2) @ C.flatten(1).T).to(dtype)
+    rows = W.to(C.dtype).reshape(-1, C.shape[1], *W.shape[1:]).transpose(1, 2).flatten(2)
+    return (rows @ C.flatten(1).T).to(dtype)
 
 
 def phases(x: Tensor, w: Tensor, bias: Tensor | None, C: Tensor, padding: int, groups: int) -> Tensor:
@@ -82,8 +81,7 @@ def phases(x: Tensor, w: Tensor, bias: Tensor | None, C: Tensor, padding: int, g
     L = C.shape[1]
     b = None if bias is None else bias.to(x.dtype).repeat_interleave(L)
     y = F.conv1d(x, composed(w, C, x.dtype), b, padding=padding, groups=groups)
-    z: Tensor = y.unflatten(1, (-1, L))  # type: ignore[no-untyped-call]
-    return z.transpose(2, 3)
+    return y.reshape(len(y), -1, L, y.shape[-1]).transpose(2, 3)
 
 
 def interleaved(z: Tensor, s: int) -> Tensor:
@@ -96,9 +94,8 @@ def interleaved(z: Tensor, s: int) -> Tensor:
 
 def separated(y: Tensor, L: int, s: int) -> Tensor:
     """Return (batch, out·L, time'), of which phases are interleaved to y: the adjoint of `interleaved`."""
-    whole = F.pad(y, (s, L - s)) if s else y
-    z: Tensor = whole.unflatten(2, (-1, L))  # type: ignore[no-untyped-call]
-    return z.transpose(2, 3).flatten(1, 2)
+    y = F.pad(y, (s, L - s)) if s else y
+    return y.reshape(*y.shape[:2], y.shape[-1] // L, L).transpose(2, 3).flatten(1, 2)
 
 
 class _Polyphase(torch.autograd.Function):
