@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,10 @@ def both(module: nn.Module, x: Tensor, g: Tensor) -> object:
 WAYS: dict[str, Run] = {"forward": forward, "forward + backward": both}
 
 
+def summed(module: nn.Module, x: Tensor) -> None:
+    module(x).sum().backward()
+
+
 def seconds(run: Callable[[], object]) -> float:
     start = time.perf_counter()
     run()
@@ -69,7 +74,7 @@ def peak(run: Callable[[], object]) -> int:
     """Return the most bytes that Torch's allocator had given out at once."""
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
         kept = run()
-    events = [e for e in seen.profiler.kineto_results.events() if e.name() == "[memory]"]  # type: ignore[union-attr]
+    events = [e for e in seen.profiler.kineto_results.events() if e.name() == "[memory]"]
     given = np.cumsum([e.nbytes() for e in sorted(events, key=lambda e: e.start_ns())])
     assert kept is not None
     return int(given.max())
@@ -105,7 +110,7 @@ def medians(times: dict[str, list[float]]) -> dict[str, float]:
 def test_fused_beside_two_layers(kind: str, name: str, way: str, benchmark: Any, show: Callable[[str], None]) -> None:
     x, g = operands(SIZES[name])
     taken: dict[str, list[float]] = {}
-    runs = {what: (lambda m=m: WAYS[way](m, x, g)) for what, m in modules(SIZES[name], kind).items()}
+    runs = {what: partial(WAYS[way], m, x, g) for what, m in modules(SIZES[name], kind).items()}
 
     def one_round() -> None:
         for what, run in runs.items():
@@ -144,10 +149,10 @@ def test_the_form_that_is_chosen(sizes: Sizes, benchmark: Any, show: Callable[[s
         for case, layer in layers.items():
             for form in ("polyphase", "two layers"):
                 layer.form = form
-                taken.setdefault((case, form), []).append(seconds(lambda m=layer: m(x).sum().backward()))
+                taken.setdefault((case, form), []).append(seconds(partial(summed, layer, x)))
 
     benchmark.pedantic(one_round, rounds=ROUNDS, warmup_rounds=1)
-    t = medians(taken)
+    t: Any = medians(taken)
     for (factor, taps), layer in layers.items():
         chosen = layer.geometry.faster(into, out, 1)
         ratio = t[(factor, taps), "two layers"] / t[(factor, taps), "polyphase"]
@@ -191,7 +196,7 @@ def test_a_training_step_of_the_article(benchmark: Any, show: Callable[[str], No
 
     def one_round() -> None:
         for name, net in nets.items():
-            taken.setdefault(name, []).append(seconds(lambda net=net: step(net)))
+            taken.setdefault(name, []).append(seconds(partial(step, net)))
 
     benchmark.pedantic(one_round, rounds=STEPS, warmup_rounds=1)
     ratios = {

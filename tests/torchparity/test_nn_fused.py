@@ -227,8 +227,8 @@ def test_gradcheck(kind: str, mode: str, form: str) -> None:
 def test_many_channels_go_in_parts_and_no_gradient_that_nobody_asked_for_is_made() -> None:
     """1.5 million composed weights: two parts forward, more backward; whole numbers, so bit by bit."""
     layer = NearestConv1d(512, 256, 9, 4, padding=4, bias=False, form="polyphase")
-    two: Any = layer.two_layers()
     x = whole(layer, 0, (1, 512, 8))
+    two: Any = layer.two_layers()
     g = torch.randint(-2, 3, (1, 256, 32)).float()
     for ours, due in zip(gradients(layer, x, g), gradients(two, x, g), strict=True):
         assert torch.equal(ours, due)
