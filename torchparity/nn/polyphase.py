@@ -65,15 +65,18 @@ def _extended(x: Tensor, g: Geometry) -> tuple[Tensor, int]:
 
 
 def composed(w: Tensor, C: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return W as the weight (out·L, in/groups, Q) of a convolution: phase r of channel o is its channel oL + r."""
-    W = (w.to(C.dtype) @ C.flatten(1)).to(dtype)
-    return W.reshape(*W.shape[:2], *C.shape[1:]).transpose(1, 2).flatten(0, 1)
+    """Return W as the weight (out·L, in/groups, Q) of a convolution: phase r of channel o is its channel oL + r.
+
+    It is computed with the input channels last, the one long axis of the product, and so it lies in memory.
+    """
+    W = (C.flatten(1).T @ w.to(C.dtype).transpose(1, 2)).to(dtype)
+    return W.reshape(len(w), *C.shape[1:], w.shape[1]).transpose(2, 3).flatten(0, 1)
 
 
 def decomposed(W: Tensor, C: Tensor, dtype: torch.dtype) -> Tensor:
     """Return ``Σ_r Σ_q W[o, r, i, q] C[k, r, q]``, the adjoint of `composed`."""
-    rows = W.to(C.dtype).reshape(-1, C.shape[1], *W.shape[1:]).transpose(1, 2).flatten(2)
-    return (rows @ C.flatten(1).T).to(dtype)
+    last = W.to(C.dtype).reshape(-1, C.shape[1], *W.shape[1:]).transpose(2, 3).flatten(1, 2)
+    return (C.flatten(1) @ last).transpose(1, 2).to(dtype)
 
 
 def phases(x: Tensor, w: Tensor, bias: Tensor | None, C: Tensor, padding: int, groups: int) -> Tensor:
@@ -129,7 +132,7 @@ class _Polyphase(torch.autograd.Function):
         W, y = w.numel() * C[0].numel() // C.shape[0], g.numel()
         dx = dw = None
         for o in _channels(x, len(w), ctx.groups, 3 * W + 2 * y, (x.numel() + y) // 2) if by_x or by_w else ():
-            part, dW = _adjoint(g[:, o], x, composed(w[o], C, x.dtype), C, ctx, (by_x, by_w))
+            part, dW = _adjoint(g[:, o], x, composed(w[o], C, x.dtype).contiguous(), C, ctx, (by_x, by_w))
             dx = part if dx is None or part is None else dx + part
             if dW is not None:
                 dw = dW.new_empty(w.shape, dtype=w.dtype) if dw is None else dw
