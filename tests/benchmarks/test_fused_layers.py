@@ -154,7 +154,7 @@ def test_the_form_that_is_chosen(sizes: Sizes, benchmark: Any, show: Callable[[s
     def one_round() -> None:
         for case, layer in layers.items():
             for form in ("polyphase", "two layers"):
-                layer.form = form  # type: ignore[assignment]
+                layer.form = form
                 taken.setdefault(f"{case} {form}", []).append(seconds(partial(step, layer)))
 
     benchmark.pedantic(one_round, rounds=ROUNDS, warmup_rounds=1)
