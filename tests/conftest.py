@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import settings
@@ -55,6 +56,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         built = [item for item in items if "tests/site/" in item.path.as_posix()]
         items[:], dropped = [item for item in items if item not in built], [*dropped, *built]
     config.hook.pytest_deselected(items=dropped)
+
+
+@pytest.fixture(autouse=True)
+def hearing() -> Iterator[None]:
+    """Hear signals again: a command that was asked to end leaves its process deaf to them, as it then ends."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
