@@ -50,7 +50,7 @@ def rows_of(positions: Array, phases: Array, p: int) -> Array:
 def slack(A: Array, norm: float) -> float:
     """Return how far a projection from the span of A may be off in double precision.
 
-    Householder QR of m rows of length K is that of a matrix off by m·K·u in norm (Higham, Theorem 19.4), which turns
+    Householder QR of m rows of length K is taken to be that of a matrix off by m·K·u in norm, which turns
     the span by κ(A) times that; taking part of taps away with it rounds K + m times more.
     """
     m, K = A.shape
