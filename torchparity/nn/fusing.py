@@ -17,6 +17,7 @@ from dspref.arrays import as_choice, as_integer, complaint
 from torchparity.nn.basic import FilterInterp1d, Interpolate1d
 from torchparity.nn.geometry import FORMS, Geometry, Interpolation, linear, nearest, stretched
 from torchparity.nn.polyphase import polyphase
+from torchparity.nn.running import running_sum
 from torchparity.nn.twolayer import interpolated_and_convolved, outer, padding_layers
 
 _SIZES = ("in_channels", "out_channels", "groups")
@@ -76,7 +77,9 @@ def _run(module: Any, x: Tensor) -> Tensor:
     form = _chosen(module, x) if module.form == "auto" else module.form
     if form == "two layers" or inner < 1:
         return interpolated_and_convolved(x, w, b, g, groups)
-    y = polyphase(*_operands(module, x), g, groups)[..., :inner]
+    x, w, b, C = _operands(module, x)
+    y = running_sum(x, w, b, g, groups) if form == "running sum" else polyphase(x, w, b, C, g, groups)
+    y = y[..., :inner]
     if not any(g.outer):
         return y.contiguous()
     left, right = outer(x, w, b, g, groups)

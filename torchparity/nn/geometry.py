@@ -26,7 +26,7 @@ from dspref.arrays import BORDERS, as_choice, as_integer, as_taps, complaint
 from dspref.interpolators import Linear
 from torchparity.nn.basic import FilterInterp1d
 
-FORMS = ("auto", "polyphase", "two layers")
+FORMS = ("auto", "polyphase", "running sum", "two layers")
 """How a layer is computed: by the faster form, or by one of the two."""
 
 COMPOSING = 50

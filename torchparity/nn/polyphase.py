@@ -39,28 +39,27 @@ def polyphase(x: Tensor, w: Tensor, bias: Tensor | None, C: Tensor, g: Geometry,
     -------
     Tensor (batch, out, L·(time + ⌈surplus/L⌉))
     """
-    with _as_given(x.device.type):
-        x, padding = _extended(x, g)
+    with as_given(x.device.type):
+        x, padding = with_ends(x, g, *g.extended)
         if torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None:
             return interleaved(phases(x, w, bias, C, padding, groups), g.lead)
         y: Tensor = _Polyphase.apply(x, w, bias, C, padding, groups, g.lead)  # type: ignore[no-untyped-call]
         return y
 
 
-def _as_given(kind: str) -> AbstractContextManager[Any]:
+def as_given(kind: str) -> AbstractContextManager[Any]:
     """Return a context in which autocast, which would sum taps in half precision, casts nothing."""
     return torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext()
 
 
-def _extended(x: Tensor, g: Geometry) -> tuple[Tensor, int]:
-    """Return x̂ but for zeros at both ends, and how many: convolution adds them without a copy."""
-    left, right = g.extended
+def with_ends(x: Tensor, g: Geometry, left: int, right: int) -> tuple[Tensor, int]:
+    """Return x̂, so much longer than x, but for zeros at both ends, and how many: convolution adds them uncopied."""
     if g.extension == "zeros":
         both = max(min(left, right), 0)
         return extended(x, left - both, right - both, "zeros"), both
     before, behind = left, right
     if g.extension == "circular":  # of blocks that are not whole, no more than there is
-        before, behind = (min(n, -(-max(p, 0) // g.factor)) for n, p in zip(g.extended, g.pads, strict=True))
+        before, behind = (min(n, -(-max(p, 0) // g.factor)) for n, p in zip((left, right), g.pads, strict=True))
     return extended(extended(x, before, behind, g.extension), left - before, right - behind, "zeros"), 0
 
 
