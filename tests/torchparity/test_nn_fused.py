@@ -32,14 +32,15 @@ from dspref import Conv, FilterInterp, Linear, Nearest
 from dspref.arrays import BORDERS, Array
 from torchparity.arithmetic import arithmetic
 from torchparity.interpolation import interpolation_bound
-from torchparity.nn import FilterConv1d, FilterInterp1d, Interpolate1d, LinearConv1d, NearestConv1d
+from torchparity.nn import FilterConv1d, FilterInterp1d, Interpolate1d, LinearConv1d, NearestConv1d, fusing
+from torchparity.nn.banks import Job, parts, plan_of
 from torchparity.nn.geometry import Geometry, as_pads, linear, nearest, stretched
 from torchparity.nn.polyphase import composed, decomposed, interleaved, separated
 
 LAYERS: dict[str, Any] = {"nearest": NearestConv1d, "linear": LinearConv1d, "filter": FilterConv1d}
 U = {torch.float32: 2.0**-24, torch.float64: 2.0**-53}
 NAMES = {torch.float32: "float32", torch.float64: "float64"}
-FORMS = ("polyphase", "two layers", "auto")
+FORMS = ("polyphase", "two layers", "running sum")
 
 
 @st.composite
@@ -69,7 +70,7 @@ def layers(draw: Callable[..., Any], *, exact: bool = False) -> Any:
         bias=draw(st.booleans()),
         padding_mode=draw(st.sampled_from(BORDERS)),
         dtype=torch.float64,
-        form=draw(st.sampled_from(FORMS[:2])),
+        form=draw(st.sampled_from(FORMS if kind == "nearest" else FORMS[:2])),
         **own,
     )
 
@@ -206,10 +207,9 @@ def test_gradients_round_as_sums_of_their_terms(kind: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit.script`:DeprecationWarning")  # Torch's own, at the first forward mode
-@pytest.mark.parametrize("form", FORMS[:2])
 @pytest.mark.parametrize("mode", BORDERS)
-@pytest.mark.parametrize("kind", LAYERS)
-def test_gradcheck(kind: str, mode: str, form: str) -> None:
+@pytest.mark.parametrize(("kind", "form"), [(k, f) for k in LAYERS for f in FORMS if k == "nearest" or f in FORMS[:2]])
+def test_gradcheck(kind: str, form: str, mode: str) -> None:
     """By finite differences in double precision, first and second order; and forward mode."""
     own = {"taps": [0.5, 1.0, 0.25], "offset": 1} if kind == "filter" else {}
     layer = LAYERS[kind](2, 2, 3, 2, padding=1, padding_mode=mode, form=form, dtype=torch.float64, **own)
@@ -275,6 +275,88 @@ def test_adjoints_of_composition_and_shuffle() -> None:
         g = torch.randint(-3, 4, y.shape).double()
         low = separated(g, 3, s)
         assert (y * g).sum() == (z.transpose(2, 3).flatten(1, 2) * low).sum()
+
+
+@pytest.mark.parametrize(
+    "sizes", [(1, 4, 3, 40), (3, 4, 2, 20), (2, 3, 40, 1)], ids=["in time", "by signal", "by channel"]
+)
+def test_a_running_sum_in_parts_is_the_whole(sizes: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts of all three kinds, seams included; whole numbers, so bit by bit."""
+    B, into, out, time = sizes
+    layer = NearestConv1d(into, out, 9, 4, padding=(3, 6), form="running sum")
+    x = whole(layer, 0, (B, into, time))
+    job = Job(plan_of(layer.geometry), 1, time + 1, 0)
+    for least in (1 << 19, 1):
+        monkeypatch.setattr("torchparity.nn.banks.LEAST", least)
+        found = list(parts(x, layer.weight, job, -1))
+        assert (len(found) > 1) == (least == 1)
+        counts = [len({str(part[axis]) for part in found}) for axis in (0, 1, 2)]
+        assert least > 1 or counts.index(max(counts)) == {(1, 40): 2, (3, 20): 0, (2, 1): 1}[B, time]
+        seen = torch.zeros(B, out, time + 2)
+        for b, o, start, stop in found:
+            seen[b, o, start + 1 : stop + 1] += 1
+        assert (seen == 1).all()
+        g = torch.randint(-2, 3, (B, out, 4 * time + 1)).float()
+        for ours, due in zip(gradients(layer, x, g), gradients(layer.two_layers(), x, g), strict=True):
+            assert torch.equal(ours, due)
+
+
+@pytest.mark.parametrize(("L", "K", "d"), [(4, 9, 1), (2, 3, 1), (6, 4, 4), (5, 2, 3), (8, 3, 8), (1, 3, 2)])
+def test_a_running_sum_takes_each_tap_once(L: int, K: int, d: int) -> None:
+    """K products for each sample, from the equation: tap k meets x̂[t] where tL = n + σ + kd."""
+    g = Geometry(nearest(L), K, d, (5, 2), "zeros")
+    plan = plan_of(g)
+    met = [(p.k + j * plan.S, p.r, p.q + j * plan.D) for bank in plan.banks for p in bank for j in range(p.J)]
+    assert sorted(k for k, _, _ in met) == list(range(K))
+    assert all(r - 5 + k * d == q * L for k, r, q in met)
+    assert len(plan.banks) <= 2
+
+
+def test_a_running_sum_is_mapped_and_derived_by_torch_func() -> None:
+    layer: Any = NearestConv1d(2, 3, 5, 2, padding=2, form="running sum", dtype=torch.float64)
+    x = whole(layer, 0, (4, 2, 7))
+    given = dict(layer.named_parameters())
+    mapped = torch.func.vmap(lambda one: torch.func.functional_call(layer, given, (one,)))(x)
+    assert torch.equal(mapped, layer(x))
+    found = torch.func.grad(lambda w: torch.func.functional_call(layer, {**given, "weight": w}, (x,)).square().sum())
+    two: Any = layer.two_layers()
+    (due,) = torch.autograd.grad(two(x).square().sum(), two[-1].weight)
+    assert torch.equal(found(layer.weight), due)
+
+
+def test_a_program_for_all_lengths_has_no_running_sum(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer = NearestConv1d(2, 3, 5, 2, padding=2, form="running sum")
+    x = whole(layer, 0, (1, 2, 7))
+    due = layer(x)
+    monkeypatch.setattr("torchparity.nn.fusing.running_sum", lambda *args: pytest.fail("it ran"))
+    assert torch.equal(torch.compile(layer, backend="eager", fullgraph=True)(x), due)
+
+
+def test_the_form_that_is_chosen_is_the_one_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A running sum with many channels, on a CPU, in single and double precision; linear ×3 never in two layers."""
+    ran: list[str] = []
+
+    def told(name: str) -> Callable[..., Tensor]:
+        f = getattr(fusing, name)
+
+        def run(*args: Any) -> Tensor:
+            ran.append(name)
+            found: Tensor = f(*args)
+            return found
+
+        return run
+
+    for name in ("running_sum", "polyphase", "interpolated_and_convolved"):
+        monkeypatch.setattr(fusing, name, told(name))
+    for kind, L, K, dtype in (
+        (NearestConv1d, 4, 9, torch.float32),
+        (NearestConv1d, 4, 9, torch.bfloat16),
+        (NearestConv1d, 2, 1, torch.float32),
+        (LinearConv1d, 3, 1, torch.float32),
+        (LinearConv1d, 2, 1, torch.float32),
+    ):
+        kind(256, 16, K, L, padding=K // 2, dtype=dtype)(torch.zeros(1, 256, 200, dtype=dtype))
+    assert ran == ["running_sum", "polyphase", "interpolated_and_convolved", "polyphase", "interpolated_and_convolved"]
 
 
 @pytest.mark.parametrize("kind", LAYERS)
@@ -348,7 +430,7 @@ def test_what_is_refused() -> None:
         LinearConv1d(1, 1, 3, 2, padding_mode="reflection")
     with pytest.raises(ValueError, match="padding: got 'full'; allowed: valid, same"):
         LinearConv1d(1, 1, 3, 2, padding="full")
-    with pytest.raises(ValueError, match="form: got 'fast'; allowed: auto, polyphase, two layers"):
+    with pytest.raises(ValueError, match="form: got 'fast'; allowed: auto, polyphase, two layers, running sum"):
         NearestConv1d(1, 1, 3, 2, form="fast")
     with pytest.raises(TypeError, match=r"dtype: got torch\.int64"):
         NearestConv1d(1, 1, 3, 2, dtype=torch.int64)

@@ -22,9 +22,14 @@ class NearestConv1d(nn.Module):
 
         y[tL + r] = Σ_q W_r[q] x̂[t + q] + b,    W_r[q] = Σ w[k] over all k with ⌊(r + kd − p)/L⌋ = q
 
-    Equal to ``nn.Sequential(nn.Upsample(scale_factor=L), nn.Conv1d(…))``, borders included, to rounding: taps are
-    added first, so that both differ from the exact sum by at most ``n·u·Σ abs(w) abs(u)``, n the number of terms. Where
-    sums are exact, bit by bit.
+    Or, where that is faster (on a CPU, with many channels), as a transposed convolution of the same weights and a
+    running sum of L, which takes K products for each sample of x in place of LK:
+
+        y[n] = Σ_{j<L} v[n − j] + b,    v[n] = Σ_k w[k] x̂[(n + kd − p)/L] over all k with L | n + kd − p
+
+    Equal to ``nn.Sequential(nn.Upsample(scale_factor=L), nn.Conv1d(…))``, borders included, to rounding: terms are
+    added in another order, so that both differ from the exact sum by at most ``n·u·Σ abs(w) abs(u)``, n the number of
+    terms. Where sums are exact, bit by bit.
 
     Parameters
     ----------
@@ -38,7 +43,7 @@ class NearestConv1d(nn.Module):
     padding_mode : {'zeros', 'reflect', 'replicate', 'circular'}
     device, dtype
         As for `torch.nn.Conv1d`, whose initialisation and whose `state_dict` this layer has.
-    form : {'auto', 'polyphase', 'two layers'}
+    form : {'auto', 'polyphase', 'running sum', 'two layers'}
         How it is computed, see `torchparity.nn.geometry.Geometry.faster`. An attribute, too.
 
     Raises
@@ -113,8 +118,9 @@ class LinearConv1d(nn.Module):
     ends, while the convolution sees zeros, or what `padding_mode` says, beyond them: the outputs whose taps
     reach there are computed by the two layers, on the few samples that they depend on.
 
-    Torch computes positions in floating point. This layer's weights are exact to rounding at any length, so that of a
-    long signal both differ by what Torch's positions are off.
+    Torch computes positions in floating point, which are off by more than rounding for factors that are no powers of
+    two. The polyphase form is exact to rounding at any length, and always chosen for these by 'auto': of a long
+    signal it differs from the two layers by what Torch's positions are off.
 
     Parameters
     ----------

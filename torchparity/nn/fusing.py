@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from dspref.arrays import as_choice, as_integer, complaint
 from torchparity.nn.basic import FilterInterp1d, Interpolate1d
-from torchparity.nn.geometry import FORMS, Geometry, Interpolation, linear, nearest, stretched
-from torchparity.nn.polyphase import polyphase
+from torchparity.nn.geometry import FORMS, RUNNING, Geometry, Interpolation, linear, nearest, stretched
+from torchparity.nn.polyphase import polyphase, traced
 from torchparity.nn.running import running_sum
 from torchparity.nn.twolayer import interpolated_and_convolved, outer, padding_layers
 
@@ -31,7 +31,8 @@ def equip(module: Any, shape: Geometry, sizes: tuple[int, int, int], bias: bool,
     dtype = where["dtype"] or torch.get_default_dtype()
     if not dtype.is_floating_point:
         raise TypeError(complaint("dtype", dtype, "a real floating-point dtype"))
-    module.geometry, module.form = shape, as_choice("form", form, FORMS)
+    forms = RUNNING if shape.interpolation.kind == "nearest" else FORMS
+    module.geometry, module.form = shape, as_choice("form", form, forms)
     module.in_channels, module.out_channels, module.groups = into, out, groups
     conv = nn.Conv1d(into, out, shape.length, groups=groups, bias=bias, **where)
     module.weight = conv.weight
@@ -78,7 +79,8 @@ def _run(module: Any, x: Tensor) -> Tensor:
     if form == "two layers" or inner < 1:
         return interpolated_and_convolved(x, w, b, g, groups)
     x, w, b, C = _operands(module, x)
-    y = running_sum(x, w, b, g, groups) if form == "running sum" else polyphase(x, w, b, C, g, groups)
+    summed = form == "running sum" and not traced()
+    y = running_sum(x, w, b, g, groups) if summed else polyphase(x, w, b, C, g, groups)
     y = y[..., :inner]
     if not any(g.outer):
         return y.contiguous()
@@ -87,9 +89,14 @@ def _run(module: Any, x: Tensor) -> Tensor:
 
 
 def _chosen(module: Any, x: Tensor) -> str:
-    """Return the faster form. A program that is compiled or exported is one for all lengths."""
+    """Return the faster form. A program that is compiled or exported is one for all lengths.
+
+    Half precision would round every partial sum, and on a GPU products cost less than what the sums move.
+    """
     samples = None if torch.compiler.is_compiling() else len(x) * x.shape[-1]
-    form: str = module.geometry.faster(module.in_channels, module.out_channels, module.groups, samples)
+    running = x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64) and not traced()
+    sizes = module.in_channels, module.out_channels, module.groups
+    form: str = module.geometry.faster(*sizes, samples, running=running)
     return form
 
 

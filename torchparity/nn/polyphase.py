@@ -41,10 +41,15 @@ def polyphase(x: Tensor, w: Tensor, bias: Tensor | None, C: Tensor, g: Geometry,
     """
     with as_given(x.device.type):
         x, padding = with_ends(x, g, *g.extended)
-        if torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None:
+        if traced():
             return interleaved(phases(x, w, bias, C, padding, groups), g.lead)
         y: Tensor = _Polyphase.apply(x, w, bias, C, padding, groups, g.lead)  # type: ignore[no-untyped-call]
         return y
+
+
+def traced() -> bool:
+    """Return whether a program is made of what is computed, for other signals, too."""
+    return torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None
 
 
 def as_given(kind: str) -> AbstractContextManager[Any]:
