@@ -141,7 +141,7 @@ class _RunningSum(torch.autograd.Function):
         ctx.job = job
         ctx.save_for_backward(x, w, bias)
         y = x.new_empty(len(x), len(w), job.blocks, job.plan.L)
-        for b, o, start, stop in parts(x, w, job, 0):
+        for b, o, start, stop in parts(x, w, job, 0, copies=2):
             v = phases(x[b], w[o], None if bias is None else bias[o], job, start - 1, stop)
             into = split(y[b, o, start:stop], 1, job.groups, -1)
             for r, both in enumerate(sums(v)):
@@ -157,7 +157,7 @@ class _RunningSum(torch.autograd.Function):
             return (*_derivable((x, w, bias), wanted, g, job), None)
         g = split(g, -1, job.blocks, job.plan.L)
         dx, dw = (torch.zeros_like(t) if wants else None for t, wants in zip((x, w), wanted[:2], strict=True))
-        for b, o, start, stop in parts(x, w, job, -1) if wanted[0] or wanted[1] else ():
+        for b, o, start, stop in parts(x, w, job, -1, copies=4) if wanted[0] or wanted[1] else ():
             todo = _given(g[b, o], x[b], w[o], job, start, stop)
             while todo:
                 bank, seen, padding, given = todo.pop()
