@@ -288,7 +288,7 @@ def test_a_running_sum_in_parts_is_the_whole(sizes: tuple[int, ...], monkeypatch
     job = Job(plan_of(layer.geometry), 1, time + 1, 0)
     for least in (1 << 19, 1):
         monkeypatch.setattr("torchparity.nn.banks.LEAST", least)
-        found = list(parts(x, layer.weight, job, -1, copies=2))
+        found = list(parts(x, layer.weight, job, -1, 1.25, 2))
         assert (len(found) > 1) == (least == 1)
         counts = [len({str(part[axis]) for part in found}) for axis in (0, 1, 2)]
         assert least > 1 or counts.index(max(counts)) == {(1, 40): 2, (3, 20): 0, (2, 1): 1}[B, time]

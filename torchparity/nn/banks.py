@@ -97,15 +97,18 @@ def window(time: int, bank: Bank, job: Job, start: int, stop: int) -> tuple[slic
     return slice(first, last), padding, job.origin + start - first + padding
 
 
-def parts(x: Tensor, w: Tensor, job: Job, first: int, copies: int) -> Iterator[tuple[slice, slice, int, int]]:
+def parts(
+    x: Tensor, w: Tensor, job: Job, first: int, sums: float, copies: int
+) -> Iterator[tuple[slice, slice, int, int]]:
     """Yield what is worked on at a time: signals, output channels, and blocks from `first` on.
 
-    Two layers hold u, L times x, beside y. Here it is v, partial sums, and so many copies of w (taps and their
-    gradients, oneDNN's layouts): what there is more of is divided, so that it takes about a quarter of that.
+    Two layers hold u, L times x, beside y, or its gradient beside that of u. Here there are sums, so many of the size
+    of v, and copies of w (taps and their gradients, oneDNN's layouts): what there is more of is divided, so that it
+    takes about a quarter of that.
     """
     B, O, blocks = len(x), len(w), job.blocks - first
     v, W = B * O * blocks * job.plan.L, w.numel()
-    work, room = v + v // 4 + copies * W, (job.plan.L * x.numel() + v) // 4 + W
+    work, room = int(sums * v) + copies * W, (job.plan.L * x.numel() + v) // 4 + W
     n = max(min(-(-work // room), work // LEAST, MOST), 1) if x.device.type == "cpu" else 1
     if v < W and job.groups == 1:
         signals, channels, spans = 1, n, 1

@@ -141,7 +141,7 @@ class _RunningSum(torch.autograd.Function):
         ctx.job = job
         ctx.save_for_backward(x, w, bias)
         y = x.new_empty(len(x), len(w), job.blocks, job.plan.L)
-        for b, o, start, stop in parts(x, w, job, 0, copies=2):
+        for b, o, start, stop in parts(x, w, job, 0, 1.25, 2):
             v = phases(x[b], w[o], None if bias is None else bias[o], job, start - 1, stop)
             into = split(y[b, o, start:stop], 1, job.groups, -1)
             for r, both in enumerate(sums(v)):
@@ -156,8 +156,8 @@ class _RunningSum(torch.autograd.Function):
         if torch.is_grad_enabled():  # the derivative is to be derived, too
             return (*_derivable((x, w, bias), wanted, g, job), None)
         g = split(g, -1, job.blocks, job.plan.L)
-        dx, dw = (torch.zeros_like(t) if wants else None for t, wants in zip((x, w), wanted[:2], strict=True))
-        for b, o, start, stop in parts(x, w, job, -1, copies=4) if wanted[0] or wanted[1] else ():
+        dx, dw = None, torch.zeros_like(w) if wanted[1] else None
+        for b, o, start, stop in parts(x, w, job, -1, 1, 5) if wanted[0] or wanted[1] else ():
             todo = _given(g[b, o], x[b], w[o], job, start, stop)
             while todo:
                 bank, seen, padding, given = todo.pop()
@@ -165,12 +165,21 @@ class _RunningSum(torch.autograd.Function):
                 W = stacked(w[o], bank, job, x.dtype)
                 by_x, by_W, _ = torch.ops.aten.convolution_backward(given, x[b][..., seen], W, None, *args)
                 del given, W
-                if dx is not None:
-                    dx[b][..., seen] += by_x
+                dx = _with(dx, by_x, x, b, seen) if wanted[0] else None
                 if dw is not None:
                     _unstack(by_W, bank, job, dw[o])
                 del by_x, by_W
         return dx, dw, g.sum((0, 2, 3)) if wanted[2] else None, None
+
+
+def _with(dx: Tensor | None, part: Tensor, x: Tensor, b: slice, seen: slice) -> Tensor:
+    """Return a gradient by x with what a part adds to it."""
+    if dx is None:
+        if part.shape == x.shape:
+            return part
+        dx = torch.zeros_like(x)
+    dx[b][..., seen] += part
+    return dx
 
 
 def _given(g: Tensor, x: Tensor, w: Tensor, job: Job, start: int, stop: int) -> list[Any]:
