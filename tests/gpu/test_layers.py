@@ -1,4 +1,4 @@
-"""Upsampling layers and what keeps them tone-free, on one device: on a CPU in the quick suite, on CUDA by the same code.
+"""Upsampling layers, and what keeps them tone-free, on one device: a CPU in the quick suite, CUDA by the same code.
 
 Whole numbers are compared bit by bit with the two layers, in double precision, on the same device; real ones with the
 law of each layer, computed in NumPy and double precision, within its bound for the arithmetic.
