@@ -229,6 +229,15 @@ def test_half_precision_is_projected_once_and_lets_gradients_through() -> None:
     assert torch.equal(found, ToneFreeTaps(11, 4)(torch.eye(11)[2]).half())
 
 
+@pytest.mark.parametrize("taps", [[100, -99.5, -0.498046875], [256, -256, 2.0**-10], [1, 0, -1, 2.0**-12, 2.0**-13, 0]])
+@pytest.mark.parametrize("dtype", HALF)
+def test_half_precision_has_equal_gains_where_next_to_nothing_is_left(taps: list[float], dtype: torch.dtype) -> None:
+    """Single precision rounds what is left of such taps by more than a unit of the largest."""
+    found = ToneFreeTaps(len(taps), 3)(torch.tensor(taps).to(dtype))
+    assert all(len(set(each)) == 1 for each in gains(found, 3))
+    assert found.any()
+
+
 def test_the_smallest_taps_of_half_precision_are_on_its_grid() -> None:
     h = torch.tensor([[3e-8, 9e-8], [5e-8, 7e-8]])
     found = on_grid(h, torch.float16)
