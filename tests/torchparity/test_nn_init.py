@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -12,7 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrizations as norms
-from torch.nn.utils import weight_norm
+from torch.nn.utils import prune, weight_norm
+from torch.nn.utils.parametrize import register_parametrization
 
 from dspref.designs.projection import tone_free as exactly
 from tests.torchparity.test_nn_utils_parametrize import UNIT, due, off, weight
@@ -127,6 +130,23 @@ def test_phases_begin_with_one_bias(order: str) -> None:
     y = layer(torch.zeros(1, 2, 5)).detach()
     assert (y == y[..., :1]).all()
     assert len(set(y[0, :, 0].tolist())) == 3
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: nn.ConvTranspose1d(1, 1, 4, 2, dilation=2), "dilation: got 2 for stride 2"),
+        (lambda: SubpixelConv1d(2, 3, 3, 2, groups=2), "groups: got 2 for 3 channels"),
+        (lambda: prune.identity(nn.ConvTranspose1d(1, 1, 4, 2), "weight"), "computed by a hook"),  # type: ignore[no-untyped-call]
+        (lambda: register_parametrization(nn.ConvTranspose1d(1, 1, 4, 2), "weight", nn.Tanh()), "by Tanh"),
+    ],
+)
+def test_layers_that_would_make_tones_all_the_same_are_refused(make: Callable[[], nn.Module], words: str) -> None:
+    layer = make()
+    before = copy.deepcopy(layer.state_dict())
+    with pytest.raises(ValueError, match=words):
+        tone_free_init_(layer)
+    assert all(torch.equal(v, before[key]) for key, v in layer.state_dict().items())
 
 
 def test_weights_of_functional_calls_need_their_stride() -> None:

@@ -288,6 +288,20 @@ REFUSED: list[tuple[str, Callable[[], nn.Module], int, type[Exception], str]] = 
         ValueError,
         "by a hook",
     ),
+    (
+        "pruned biases",
+        lambda: prune.identity(SubpixelConv1d(1, 1, 3, 2), "bias"),  # type: ignore[no-untyped-call]
+        1,
+        ValueError,
+        "bias: got computed by a hook",
+    ),
+    (
+        "biases of a parametrization",
+        lambda: register_parametrization(SubpixelConv1d(1, 1, 3, 2), "bias", nn.Tanh()),
+        1,
+        ValueError,
+        "bias: got parametrized by Tanh",
+    ),
     ("older spectral norm", lambda: old_spectral_norm(nn.ConvTranspose1d(1, 1, 4, 2)), 1, ValueError, "by a hook"),
     (
         "another parametrization",

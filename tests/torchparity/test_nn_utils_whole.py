@@ -135,6 +135,43 @@ def test_what_is_not_reached_is_told_with_the_reason() -> None:
     assert not any("interpolate" in each for each in told)
 
 
+class Windowed(nn.ConvTranspose1d):
+    """Uses its weight times a window, which its type does not say."""
+
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        return F.conv_transpose1d(x, self.weight * torch.hann_window(8).to(x), self.bias, self.stride)
+
+
+class TwiceBiased(nn.Module):
+    """Uses twice its biases, each of another phase."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.up = nn.ConvTranspose1d(2, 2, 4, 2, 1)
+        self.v, self.c = nn.Parameter(torch.randn(4, 2, 3)), nn.Parameter(torch.randn(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv1d(self.up(x), self.v, 2 * self.c, padding=1).unflatten(1, (2, 2)).transpose(2, 3).flatten(2)
+
+
+@pytest.mark.parametrize("change", [tone_free_, project_])
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: nn.Sequential(nn.ConvTranspose1d(2, 2, 4, 2, 1), Windowed(2, 2, 8, 4)), "1: its weight is no"),
+        (TwiceBiased, "flatten: its bias is no"),
+    ],
+)
+def test_what_a_forward_computes_is_not_taken_for_done(change: Any, make: Callable[[], nn.Module], words: str) -> None:
+    net = make()
+    kept = {key: p.detach().clone() for key, p in net.named_parameters() if not key.startswith(("0", "up"))}
+    report = change(net, inputs=torch.ones(1, 2, 9))
+    assert len(report.done) == 1
+    ((name, why),) = report.not_reached
+    assert f"{name}: {why}".startswith(words)
+    assert all(torch.equal(net.get_parameter(key), p) for key, p in kept.items())
+
+
 class Wants(nn.Module):
     """Wants two inputs."""
 
@@ -291,6 +328,39 @@ def test_project_under_a_norm(norm: Any) -> None:
     assert off(normed[0]) <= due(normed[0], UNIT[torch.float32]) + 8 * UNIT[torch.float32]
     if norm is not norms.spectral_norm:
         assert (found - due_weight).abs().max() <= 64 * UNIT[torch.float32] * due_weight.abs().max()  # norms of 48 taps
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")
+@pytest.mark.parametrize("norm", [weight_norm, norms.weight_norm])
+def test_project_leaves_a_norm_of_0_with_a_direction(norm: Any) -> None:
+    """Norms that begin at 0 are usual: the weight is 0 then, and learns."""
+    layer = norm(nn.ConvTranspose1d(2, 3, 8, 4))
+    g = tensors(kernel(layer))[0]
+    nn.init.zeros_(g[0])
+    project_(nn.Sequential(layer))
+    layer(torch.ones(1, 2, 3)).sum().backward()
+    assert not weight(layer)[0].any()
+    assert weight(layer)[1].all()
+    assert g.grad is not None
+    assert g.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("change", [tone_free_, project_])
+@pytest.mark.parametrize("order", [0, 1.5, "one"])
+def test_orders_are_whole(change: Any, order: Any) -> None:
+    with pytest.raises(ValueError, match=r"^order: got .*; allowed: an integer >= 1"):
+        change(nn.Sequential(nn.ConvTranspose1d(1, 1, 4, 2)), order)
+
+
+def test_g_and_v_that_layers_share_are_baked_once() -> None:
+    net = nn.Sequential(*(norms.weight_norm(nn.ConvTranspose1d(2, 2, 7, 3)) for _ in range(2)))
+    for each in ("original0", "original1"):
+        setattr(net[1].parametrizations.weight, each, getattr(net[0].parametrizations.weight, each))  # type: ignore[union-attr]
+    tone_free_(net)
+    kept = weight(net[0])
+    remove_tone_free(net)
+    assert all(torch.equal(weight(layer), kept) for layer in net)
+    assert len(list(net.parameters())) == 4
 
 
 def test_project_leaves_to_a_parametrization_what_it_keeps() -> None:
