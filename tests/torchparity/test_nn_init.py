@@ -124,6 +124,14 @@ def test_a_layer_is_tone_free_and_varies(kept: bool, norm: Any) -> None:
     assert float(bias.abs().max()) <= 1 / math.sqrt(5 * 16)
 
 
+def test_a_layer_that_is_kept_so_is_drawn_of_its_order() -> None:
+    """What is learned is its own projection then: taps are rounded once, and off by sums over 16 of them."""
+    layer = tone_free(nn.ConvTranspose1d(6, 5, 16, 8), order=2)
+    tone_free_init_(layer)
+    (learned,) = (p.detach() for p in layer.parameters() if p.ndim == 3)
+    assert (weight(layer) - learned).abs().max() <= UNIT[torch.float32] * 2 * learned.abs().sum(-1).max()
+
+
 @pytest.mark.parametrize("order", ["crd", "dcr"])
 def test_phases_begin_with_one_bias(order: str) -> None:
     layer = tone_free_init_(SubpixelConv1d.from_two_layers(nn.Conv1d(2, 12, 3), PixelShuffle1d(4, order=order)))
