@@ -86,7 +86,7 @@ def test_names_and_other_layers_stay() -> None:
 
 
 def test_branches_keep_groups_places_and_fourth_moments() -> None:
-    """Of signs, E w⁴ = 1: the fourth moment of each weight by all patterns, and the projection by the filters' places."""
+    """Of signs, E w⁴ = 1: fourth moments of weights by all patterns; the projection by the filters' places."""
     K, s, d = 5, 2, 3
     net = list(tone_free_network([Drawn("convt", 4, 2, K, s, dilation=d, groups=2, kurtosis=1)]))
     filters, weights = ([node.op for node in net if isinstance(node.op, kind)] for kind in (Fixed, Drawn))
