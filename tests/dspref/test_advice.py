@@ -17,7 +17,8 @@ from scipy import stats
 from dspref import TransposedConv, parse, tone_lines
 from dspref.advice import ROUNDOFF, advise
 from dspref.advice.choices import ANY_WEIGHTS, AT_INIT, EXPECTED, Choice
-from dspref.advice.combs import expected_lines, moments, rectified, upsampled
+from dspref.advice.combs import expected_lines, mixing, moments, rectified, upsampled
+from dspref.advice.fromnoise import from_noise_db, powers
 from dspref.advice.plans import FAMILIES, Plan, leak_db, linear_taps, sinc_taps, total_macs, triangle_taps
 from dspref.advice.ways import WAYS, spread_db
 from dspref.arrays import Array
@@ -356,3 +357,20 @@ def test_the_command_refuses_with_exit_code_2(words: str) -> None:
 
 def test_families_are_all_considered() -> None:
     assert {way.family for way in WAYS} == set(FAMILIES)
+
+
+def test_powers_of_phases_by_quadrature() -> None:
+    """Gauss and Legendre's three nodes are exact for w⁴; and lines of equal phases fall as channels that come in."""
+    plan = Plan("nearest", 2, (1, 1), 3, taps=(1.0, 1.0))
+    x, p = np.polynomial.legendre.leggauss(3)
+    w, weight = (np.array(list(itertools.product(each, repeat=3))) for each in (np.sqrt(3) * x, p / 2))
+    y = w @ mixing(plan).T
+    v, chance = np.stack([(y[:, r::2] ** 2).sum(axis=1) for r in range(2)], axis=1), weight.prod(axis=1)
+    e, K = powers(plan)
+    mean = chance @ v
+    assert np.abs(e - mean).max() <= 100 * 2.0**-53 * mean.max()
+    assert np.abs(K - ((v - mean).T * chance) @ (v - mean)).max() <= 100 * 2.0**-53 * (chance @ v**2).max()
+    few, many = (from_noise_db(Plan("transposed", 4, channels, 8)) for channels in ((2, 8), (8, 2)))
+    assert few is not None
+    assert many is not None
+    assert abs(few - many - 10 * np.log10(4)) <= 1000 * 2.0**-53

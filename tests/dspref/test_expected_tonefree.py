@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from itertools import product
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from dspref.expected import (
     tone_free_basis,
     tone_free_network,
 )
+from dspref.expected.filters import Fixed
 
 U = 2.0**-53
 RELU = Pointwise("relu")
@@ -81,6 +83,22 @@ def test_names_and_other_layers_stay() -> None:
     assert [node.op for node in net if "~" not in node.name][:2] == steps[:2]
     assert next(node.op for node in net if node.name == "4") == steps[3]
     assert [node.name for node in net if node.name.startswith("3")] == ["3~0.taps", "3~0", "3"]
+
+
+def test_branches_keep_groups_places_and_fourth_moments() -> None:
+    """Of signs, E w⁴ = 1: fourth moments of weights by all patterns; the projection by the filters' places."""
+    K, s, d = 5, 2, 3
+    net = list(tone_free_network([Drawn("convt", 4, 2, K, s, dilation=d, groups=2, kurtosis=1)]))
+    filters, weights = ([node.op for node in net if isinstance(node.op, kind)] for kind in (Fixed, Drawn))
+    signs = np.array(list(product((-1, 1), repeat=K)))
+    for weight, u in zip(weights, tone_free_basis(K, s), strict=True):
+        assert isinstance(weight, Drawn)
+        assert weight.groups == 2
+        assert abs(float(weight.kurtosis) - ((signs @ u) ** 4).mean()) <= 8 * K * U
+    taps = np.array([each.h for each in filters if isinstance(each, Fixed)])
+    spread = np.zeros((d * K - d + 1,) * 2)
+    spread[::d, ::d] = projector(K, s).astype(float)
+    assert np.abs(taps.T @ taps - spread).max() <= 8 * K**2 * U
 
 
 NOISE = Source(2, covariance=(1.0,))

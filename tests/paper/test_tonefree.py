@@ -98,7 +98,7 @@ def variances(h: Array, s: int, R: tuple[int, ...]) -> list[Any]:
 @pytest.mark.parametrize(("K", "s", "p"), [(4, 2, 1), (5, 2, 1), (5, 2, 2), (7, 3, 2), (6, 4, 1)])
 def test_t29_variances_and_their_spread_are_those_of_all_patterns(K: int, s: int, p: int) -> None:
     """Means with ==; covariances through the line behind relu, whose mean √(v/2π) has the slope 1/√(8πv)."""
-    R = (2, 1)
+    R = (5, 1, -1)
     v = np.array([variances(h, s, R) for h in patterns(K, s, p)], object)
     mean = v.sum(axis=0) / Fraction(len(v))
     assert (mean == phase_variances(K, s, order=p, covariance=R)).all()
@@ -121,6 +121,13 @@ def test_t29_of_order_1_and_whole_overlap_phases_are_alike(n: int, s: int) -> No
     assert len(set(phase_variances(n * s + 1, s).tolist())) > 1
     if n > 1 and s > 2:
         assert len(set(phase_variances(n * s, s, order=2).tolist())) > 1
+
+
+@pytest.mark.parametrize(("K", "p"), [(4, 2), (4, 3), (6, 2), (7, 2)])
+def test_t29_phases_of_factor_2_mirror_each_other(K: int, p: int) -> None:
+    """Taps backwards are tone-free, too, and of an even number of them what was of one phase is of the other then."""
+    v = phase_variances(K, 2, order=p, covariance=(3, Fraction(1, 2), -1))
+    assert (v[0] == v[1]) == (K % 2 == 0)
 
 
 def test_t29_lines_are_those_of_quadrature() -> None:
@@ -178,6 +185,15 @@ def test_t30_of_order_1_by_dirichlet_kernels(n: int, s: int) -> None:
     sizes = float(sum(abs(c) for c in cost.cosines)) / K
     # the sines turn by at most πK, and are divided by at least sin(π/1602)
     assert np.abs(cost.gain(nu) - due).max() <= 8 * np.pi * K * U * (sizes + 1602 / np.pi)
+
+
+@pytest.mark.parametrize(("K", "s", "p"), [(6, 3, 1), (14, 7, 2), (16, 8, 1), (11, 5, 2)])
+def test_t30_nulls_have_no_power(K: int, s: int, p: int) -> None:
+    """What rounds to either side of 0 there is none, and just beside them there is some."""
+    cost, nulls = notch_cost(K, s, order=p), np.arange(1, s) / s
+    assert np.isneginf(cost.db(nulls)).all()
+    assert (cost.gain(nulls) >= 0).all()
+    assert np.isfinite(cost.db(nulls + 0.1 / K)).all()
 
 
 NUMBERS = {

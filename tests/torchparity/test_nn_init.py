@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -12,7 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrizations as norms
-from torch.nn.utils import weight_norm
+from torch.nn.utils import prune, weight_norm
+from torch.nn.utils.parametrize import register_parametrization
 
 from dspref.designs.projection import tone_free as exactly
 from tests.torchparity.test_nn_utils_parametrize import UNIT, due, off, weight
@@ -121,12 +124,37 @@ def test_a_layer_is_tone_free_and_varies(kept: bool, norm: Any) -> None:
     assert float(bias.abs().max()) <= 1 / math.sqrt(5 * 16)
 
 
+def test_a_layer_that_is_kept_so_is_drawn_of_its_order() -> None:
+    """What is learned is its own projection then: taps are rounded once, and off by sums over 16 of them."""
+    layer = tone_free(nn.ConvTranspose1d(6, 5, 16, 8), order=2)
+    tone_free_init_(layer)
+    (learned,) = (p.detach() for p in layer.parameters() if p.ndim == 3)
+    assert (weight(layer) - learned).abs().max() <= UNIT[torch.float32] * 2 * learned.abs().sum(-1).max()
+
+
 @pytest.mark.parametrize("order", ["crd", "dcr"])
 def test_phases_begin_with_one_bias(order: str) -> None:
     layer = tone_free_init_(SubpixelConv1d.from_two_layers(nn.Conv1d(2, 12, 3), PixelShuffle1d(4, order=order)))
     y = layer(torch.zeros(1, 2, 5)).detach()
     assert (y == y[..., :1]).all()
     assert len(set(y[0, :, 0].tolist())) == 3
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: nn.ConvTranspose1d(1, 1, 4, 2, dilation=2), "dilation: got 2 for stride 2"),
+        (lambda: SubpixelConv1d(2, 3, 3, 2, groups=2), "groups: got 2 for 3 channels"),
+        (lambda: prune.identity(nn.ConvTranspose1d(1, 1, 4, 2), "weight"), "computed by a hook"),  # type: ignore[no-untyped-call]
+        (lambda: register_parametrization(nn.ConvTranspose1d(1, 1, 4, 2), "weight", nn.Tanh()), "by Tanh"),
+    ],
+)
+def test_layers_that_would_make_tones_all_the_same_are_refused(make: Callable[[], nn.Module], words: str) -> None:
+    layer = make()
+    before = copy.deepcopy(layer.state_dict())
+    with pytest.raises(ValueError, match=words):
+        tone_free_init_(layer)
+    assert all(torch.equal(v, before[key]) for key, v in layer.state_dict().items())
 
 
 def test_weights_of_functional_calls_need_their_stride() -> None:

@@ -22,7 +22,7 @@ from torch.nn.utils.parametrize import is_parametrized, register_parametrization
 from dspref.arrays import NotAnalysable
 from torchparity.describe import describe
 from torchparity.nn import PixelShuffle1d, SubpixelConv1d
-from torchparity.nn.utils import remove_tone_free, tone_free
+from torchparity.nn.utils import ToneFreeTaps, remove_tone_free, tone_free
 from torchparity.nn.utils.kernels import Kernel, kernel_of, tensors
 from torchparity.roundoff import doubled, roundoff
 
@@ -186,6 +186,27 @@ def test_under_any_norm_and_baked_bit_by_bit(name: str, norm: str) -> None:
         remove_tone_free(layer)
 
 
+@pytest.mark.parametrize("dim", [0, 1, 2, None])
+def test_the_older_weight_norm_keeps_its_axis(dim: int | None) -> None:
+    layer = weight_norm(made("full overlap"), dim=dim)  # type: ignore[arg-type]
+    g = tensors(kernel(layer))[0]
+    nn.init.uniform_(g, 0.5, 2)
+    layer(torch.ones(1, 4, 3))
+    before = weight(layer)
+    tone_free(layer)
+    assert torch.equal(weight(layer), ToneFreeTaps(8, 4)(before))
+    assert tensors(kernel(layer))[0] is g
+
+
+def test_two_norms_before_the_projection_go_when_it_is_baked() -> None:
+    layer = norms.spectral_norm(norms.weight_norm(made("full overlap"))).eval()
+    tone_free(layer)
+    kept = weight(layer)
+    remove_tone_free(layer)
+    assert torch.equal(weight(layer), kept)
+    assert not is_parametrized(layer)
+
+
 def test_spectral_norm_behind_stays_when_the_projection_is_baked() -> None:
     layer = tone_free(made("full overlap"))
     norms.spectral_norm(layer)
@@ -287,6 +308,20 @@ REFUSED: list[tuple[str, Callable[[], nn.Module], int, type[Exception], str]] = 
         1,
         ValueError,
         "by a hook",
+    ),
+    (
+        "pruned biases",
+        lambda: prune.identity(SubpixelConv1d(1, 1, 3, 2), "bias"),  # type: ignore[no-untyped-call]
+        1,
+        ValueError,
+        "bias: got computed by a hook",
+    ),
+    (
+        "biases of a parametrization",
+        lambda: register_parametrization(SubpixelConv1d(1, 1, 3, 2), "bias", nn.Tanh()),
+        1,
+        ValueError,
+        "bias: got parametrized by Tanh",
     ),
     ("older spectral norm", lambda: old_spectral_norm(nn.ConvTranspose1d(1, 1, 4, 2)), 1, ValueError, "by a hook"),
     (

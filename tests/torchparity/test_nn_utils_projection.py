@@ -138,6 +138,14 @@ def test_rows_are_the_taps_of_a_transposed_convolution(K: int, L: int) -> None:
     assert (ToneFreeRows(K, L)(torch.tensor(w).double()).numpy()[:, 0] == found).all()
 
 
+@pytest.mark.parametrize(("K", "s", "p"), [(24, 3, 11), (41, 2, 40), (64, 32, 2)])
+def test_conditions_of_high_order_are_orthonormal(K: int, s: int, p: int) -> None:
+    """Within what Householder QR leaves of m rows of length K, m·K·u, of two of them: P is then its own square."""
+    n = np.arange(K)
+    Q = conditions(n, n % s, p)
+    assert np.abs(Q @ Q.T - np.eye(len(Q))).max() <= 2 * len(Q) * K * U
+
+
 def test_the_longest_order_leaves_the_box_alone_and_one_more_nothing() -> None:
     for K, s in TAPS:
         p = longest_order(K, s)
@@ -208,6 +216,8 @@ def test_half_precision_has_equal_gains_exactly(K: int, s: int, p: int, dtype: t
     wide = ToneFreeTaps(K, s, order=p)(h.float())
     unit = 2.0 ** (torch.frexp(wide.abs().amax(-1, keepdim=True))[1] - HALF[dtype])
     assert ((found.float() - wide).abs() <= unit).all()
+    mean = sum(wide[:, r::s].double().sum(-1) for r in range(s)) / s
+    assert ((found[:, ::s].double().sum(-1) - mean).abs() <= unit[:, 0] * (0.5 + K * 2.0**-12)).all()
     rounded = wide.to(dtype)  # tap by tap: what a plain cast leaves
     assert any(len(set(each)) > 1 for each in gains(rounded, s)) == (s < K)  # of s taps all are equal
 
@@ -227,6 +237,15 @@ def test_half_precision_is_projected_once_and_lets_gradients_through() -> None:
     h.requires_grad_()
     (found,) = torch.autograd.grad(project(h), h, torch.eye(11)[2].half())
     assert torch.equal(found, ToneFreeTaps(11, 4)(torch.eye(11)[2]).half())
+
+
+@pytest.mark.parametrize("taps", [[100, -99.5, -0.498046875], [256, -256, 2.0**-10], [256, -256, 2.0**-16, 256, -256]])
+@pytest.mark.parametrize("dtype", HALF)
+def test_half_precision_has_equal_gains_where_next_to_nothing_is_left(taps: list[float], dtype: torch.dtype) -> None:
+    """Single precision rounds what is left of such taps by more than a unit of the largest."""
+    found = ToneFreeTaps(len(taps), 3)(torch.tensor(taps).to(dtype))
+    assert all(len(set(each)) == 1 for each in gains(found, 3))
+    assert found.any()
 
 
 def test_the_smallest_taps_of_half_precision_are_on_its_grid() -> None:

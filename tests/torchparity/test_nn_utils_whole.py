@@ -20,7 +20,7 @@ from torch.nn.utils.parametrize import is_parametrized, register_parametrization
 from dspref.arrays import NotAnalysable
 from tests.torchparity.test_nn_utils_parametrize import UNIT, due, kernel, learned_sums, off, sums, weight
 from torchparity.describe import describe
-from torchparity.nn import SubpixelConv1d
+from torchparity.nn import PixelShuffle1d, SubpixelConv1d
 from torchparity.nn.utils import ToneFreeReport, project_, remove_tone_free, tone_free, tone_free_
 from torchparity.nn.utils.functional import uses
 from torchparity.nn.utils.kernels import tensors
@@ -101,6 +101,27 @@ def test_uses_tell_the_order_of_channels_by_what_moves_where() -> None:
     assert [u.bias for u in found] == ["b", "crd.bias", "dcr.bias", ""]
 
 
+def test_uses_know_dilation_and_groups_and_leave_strided_convolutions() -> None:
+    net = nn.Sequential(
+        nn.ConvTranspose1d(2, 2, 4, 3, dilation=5, groups=2),
+        nn.Conv1d(2, 4, 3, dilation=2, groups=2),
+        PixelShuffle1d(2),
+        nn.Conv1d(2, 4, 3, stride=2),
+        PixelShuffle1d(2),
+    )
+    found = uses(net, (torch.ones(1, 2, 20),))
+    assert [(u.factor, u.dilation, u.groups) for u in found] == [(3, 5, 2), (2, 2, 2)]
+
+
+def test_a_convolution_before_a_shuffle_becomes_what_the_layer_of_both_does() -> None:
+    conv = nn.Conv1d(2, 6, 3, dilation=2)
+    both = SubpixelConv1d.from_two_layers(copy.deepcopy(conv), 3)
+    tone_free_(nn.Sequential(conv, PixelShuffle1d(3)), order=2)
+    assert torch.equal(conv.weight, weight(tone_free(both, order=2)))
+    with pytest.raises(ValueError, match=r"0\.weight: groups: got 2 for 3 channels"):
+        tone_free_(nn.Sequential(nn.Conv1d(2, 6, 3, groups=2), PixelShuffle1d(2)))
+
+
 class Odd(nn.Module):
     """What cannot be reached, beside one layer that can."""
 
@@ -133,6 +154,58 @@ def test_what_is_not_reached_is_told_with_the_reason() -> None:
     ):
         assert sum(words in each for each in told) == 1, (words, told)
     assert not any("interpolate" in each for each in told)
+
+
+class Windowed(nn.ConvTranspose1d):
+    """Uses its weight times a window, which its type does not say."""
+
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        return F.conv_transpose1d(x, self.weight * torch.hann_window(8).to(x), self.bias, self.stride)
+
+
+class TwiceBiased(nn.Module):
+    """Uses twice its biases, each of another phase."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.up = nn.ConvTranspose1d(2, 2, 4, 2, 1)
+        self.v, self.c = nn.Parameter(torch.randn(4, 2, 3)), nn.Parameter(torch.randn(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.conv1d(self.up(x), self.v, 2 * self.c, padding=1)
+        return y.reshape(y.shape[0], 2, 2, -1).transpose(2, 3).flatten(2)
+
+
+class Lent(nn.Module):
+    """Uses the biases of a layer with a weight of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.up, self.mix = nn.ConvTranspose1d(2, 2, 4, 2, 1), nn.Conv1d(2, 4, 1)
+        self.v = nn.Parameter(torch.randn(4, 2, 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.conv1d(self.up(x), self.v, self.mix.bias, padding=1)
+        return y.reshape(y.shape[0], 2, 2, -1).transpose(2, 3).flatten(2)
+
+
+@pytest.mark.parametrize("change", [tone_free_, project_])
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: nn.Sequential(nn.ConvTranspose1d(2, 2, 4, 2, 1), Windowed(2, 2, 8, 4)), "1: its weight is no"),
+        (TwiceBiased, "flatten: its bias is no"),
+        (Lent, "flatten: its bias mix.bias is another module's"),
+    ],
+)
+def test_what_a_forward_computes_is_not_taken_for_done(change: Any, make: Callable[[], nn.Module], words: str) -> None:
+    net = make()
+    kept = {key: p.detach().clone() for key, p in net.named_parameters() if not key.startswith(("0", "up"))}
+    report = change(net, inputs=torch.ones(1, 2, 9))
+    assert len(report.done) == 1
+    ((name, why),) = report.not_reached
+    assert f"{name}: {why}".startswith(words)
+    assert all(torch.equal(net.get_parameter(key), p) for key, p in kept.items())
 
 
 class Wants(nn.Module):
@@ -224,7 +297,14 @@ class Twice(nn.Module):
         return F.conv_transpose1d(self.up(x), self.up.weight, stride=2)
 
 
+def dilated_apart() -> nn.Sequential:
+    net = nn.Sequential(SubpixelConv1d(2, 2, 3, 2), SubpixelConv1d(2, 2, 3, 2, dilation=2))
+    net[1].weight = net[0].weight
+    return net
+
+
 REFUSED: list[tuple[str, Callable[[], nn.Module], int, str]] = [
+    ("shared, dilated", dilated_apart, 2, "shared weight: got factor 2 of 0, 2 of 1"),
     ("no upsampling", lambda: nn.Sequential(nn.Conv1d(1, 1, 3), nn.ReLU()), 1, "got nothing that raises the rate"),
     ("nothing that can be", lambda: nn.Sequential(nn.ConvTranspose1d(1, 1, 2, 4)), 1, "2 phases without a tap"),
     ("shared", lambda: tied(2), 1, "shared weight: got factor 4 of 0, 2 of 1"),
@@ -285,12 +365,47 @@ def test_project_under_a_norm(norm: Any) -> None:
     norm(normed[0]).eval()
     project_(plain)
     project_(normed)
+    if norm is weight_norm:  # the weight is there before the next forward
+        assert off(normed[0]) <= due(normed[0], UNIT[torch.float32]) + 8 * UNIT[torch.float32]
     with torch.no_grad():
         normed(torch.ones(1, 4, 3))
     found, due_weight = weight(normed[0]), weight(plain[0])
     assert off(normed[0]) <= due(normed[0], UNIT[torch.float32]) + 8 * UNIT[torch.float32]
     if norm is not norms.spectral_norm:
         assert (found - due_weight).abs().max() <= 64 * UNIT[torch.float32] * due_weight.abs().max()  # norms of 48 taps
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")
+@pytest.mark.parametrize("norm", [weight_norm, norms.weight_norm])
+def test_project_leaves_a_norm_of_0_with_a_direction(norm: Any) -> None:
+    """Norms that begin at 0 are usual: the weight is 0 then, and learns."""
+    layer = norm(nn.ConvTranspose1d(2, 3, 8, 4))
+    g = tensors(kernel(layer))[0]
+    nn.init.zeros_(g[0])
+    project_(nn.Sequential(layer))
+    layer(torch.ones(1, 2, 3)).sum().backward()
+    assert not weight(layer)[0].any()
+    assert weight(layer)[1].all()
+    assert g.grad is not None
+    assert g.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("change", [tone_free_, project_])
+@pytest.mark.parametrize("order", [0, 1.5, "one"])
+def test_orders_are_whole(change: Any, order: Any) -> None:
+    with pytest.raises(ValueError, match=r"^order: got .*; allowed: an integer >= 1"):
+        change(nn.Sequential(nn.ConvTranspose1d(1, 1, 4, 2)), order)
+
+
+def test_g_and_v_that_layers_share_are_baked_once() -> None:
+    net = nn.Sequential(*(norms.weight_norm(nn.ConvTranspose1d(2, 2, 7, 3)) for _ in range(2)))
+    for each in ("original0", "original1"):
+        setattr(net[1].parametrizations.weight, each, getattr(net[0].parametrizations.weight, each))  # type: ignore[union-attr]
+    tone_free_(net)
+    kept = weight(net[0])
+    remove_tone_free(net)
+    assert all(torch.equal(weight(layer), kept) for layer in net)
+    assert len(list(net.parameters())) == 4
 
 
 def test_project_leaves_to_a_parametrization_what_it_keeps() -> None:
@@ -300,6 +415,15 @@ def test_project_leaves_to_a_parametrization_what_it_keeps() -> None:
     report = project_(net)
     assert [(each.name, each.note) for each in report.done] == [("1", "by its parametrization"), ("3", "")]
     assert torch.equal(tensors(kernel(net[1]))[0], original)
+
+
+def test_project_of_a_higher_order_than_is_kept_says_so() -> None:
+    net = decoder()
+    tone_free(net[1])
+    report = project_(net, 2)
+    assert names(report) == [("3", 2)]
+    ((name, why),) = report.not_reached
+    assert (name, "tone-free of order 1 already" in why) == ("1", True)
 
 
 def test_project_reaches_functional_calls_if_inputs_are_given() -> None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from dspref.arrays import as_integer, complaint
 from dspref.designs import icnr
-from torchparity.nn.utils.kernels import Kernel, bias_of, kernel_of, order_of, tensors, write
+from torchparity.nn.utils.kernels import Kernel, bias_of, check_own, kernel_of, order_of, tensors, write
 from torchparity.nn.utils.projection import ToneFreeTaps
 
 __all__ = ["icnr_", "tone_free_init_"]
@@ -105,9 +105,11 @@ def tone_free_init_(
     Raises
     ------
     TypeError
-        If it is no layer that upsamples by its own taps.
+        If it is no layer that upsamples by its own taps, or its weights are no floats.
     ValueError
-        If a weight is given without its stride, or the taps are too few for the order.
+        If a weight is given without its stride, the taps are too few for the order, or something else computes them.
+    NotAnalysable
+        As `torchparity.nn.utils.tone_free`: no taps of the layer are tone-free.
 
     Examples
     --------
@@ -128,7 +130,8 @@ def tone_free_init_(
     kernel = kernel_of(layer)
     if kernel is None:
         raise TypeError(complaint("layer", type(layer).__name__, "ConvTranspose1d, SubpixelConv1d or a weight"))
-    like, projection = tensors(kernel)[-1], kernel.projection(order_of(kernel) or order)
+    check_own(kernel, p := order_of(kernel) or order)
+    like, projection = tensors(kernel)[-1], kernel.projection(p)
     write(kernel, _drawn(like, projection, kernel.factor, initialise))
     if kernel.owner.bias is not None:
         bound = 1 / math.sqrt(nn.init._calculate_fan_in_and_fan_out(like)[0])

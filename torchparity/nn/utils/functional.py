@@ -24,6 +24,9 @@ from torchparity.resamplers import MOVES
 POINTWISE = frozenset(("relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid", "dropout"))
 """Maps of single samples, all alike: they may stand between a convolution and the shuffle of its channels."""
 
+COMPUTED = "(computed)"
+"""Stands for the name of a bias that is no parameter."""
+
 SEVERAL = ("conv_transpose2d", "conv_transpose3d")
 
 
@@ -36,7 +39,8 @@ class Use:
     at : str
         Where the rate rises: path of the module, with the function if that does more.
     weight, bias : str
-        Full names of the parameters; empty if they are none, or computed.
+        Full names of the parameters. A weight that is none has an empty name; a bias too where there is none, and
+        `COMPUTED` where it is no parameter.
     taps, factor, dilation, groups : int
     channels : str
         Order of the channels of a sub-pixel convolution, else empty.
@@ -126,7 +130,8 @@ class _Watcher(TorchFunctionMode):
         weight, bias = _given(args, kwargs, 1, "weight"), _given(args, kwargs, 2, "bias")
         (s,) = _ints(_given(args, kwargs, 3, "stride", 1))
         (d,) = _ints(_given(args, kwargs, *((7, "dilation", 1) if "transpose" in name else (5, "dilation", 1))))
-        names, groups = (self._name(weight, "weight"), self._name(bias, "bias")), _given(args, kwargs, 6, "groups", 1)
+        names = self._name(weight, "weight"), "" if bias is None else self._name(bias, "bias") or COMPUTED
+        groups = _given(args, kwargs, 6, "groups", 1)
         use = Use(self._at(name), *names, weight.shape[-1], s, d, groups)
         if "transpose" in name and s > 1:
             self.found.append(use)
@@ -151,12 +156,10 @@ class _Watcher(TorchFunctionMode):
         alone = where and not any(child != "parametrizations" for child, _ in part.named_children())
         return where if alone else f"{where}.{name}".lstrip(".")
 
-    def _name(self, tensor: Tensor | None, own: str) -> str:
-        """Return the full name of a parameter; of one that Torch's own layer computes of others, its name there."""
-        if tensor is None:
-            return ""
+    def _name(self, tensor: Tensor, own: str) -> str:
+        """Return the full name of a parameter; of one that a hook computes of others, its name in the layer."""
         part = self.within[-1]
-        if id(tensor) not in self.parameters and isinstance(part, (nn.Conv1d, nn.ConvTranspose1d)):
+        if id(tensor) not in self.parameters and vars(part).get(own) is tensor:
             return ".".join(filter(None, (self.names.get(id(part), ""), own)))
         return self.parameters.get(id(tensor), "")
 

@@ -3,6 +3,9 @@
 All taps of one pair of channels become multiples of one unit q, that of the largest: h = qm, ``abs(m) ≤ 2^bits``. With
 ⌊m⌋ the sum of a phase misses the sum that all have, rounded, by a whole number d ≥ 0: the d taps with the largest
 remainders get one unit more. So a tap moves by q at most, and the integers m have equal sums.
+
+Where next to nothing was left of the taps, sums differ by roundings of what they were before, and d is any number:
+all n taps of the phase get ⌊d/n⌋ units, and those with the largest remainders the rest.
 """
 
 from __future__ import annotations
@@ -43,9 +46,12 @@ def on_grid(phases: Tensor, dtype: torch.dtype, *, shorter: int = 0) -> Tensor:
         m = phases / q
         low = m.floor()
         rest = m - low
+        n = torch.full_like(rest[..., 0], rest.shape[-1])
         if shorter:
             rest[..., rest.shape[-2] - shorter :, -1] = -1
+            n[..., n.shape[-1] - shorter :] -= 1
         missing = m.sum(-1).mean(-1, keepdim=True).round() - low.sum(-1)
         place = torch.argsort(rest, dim=-1, descending=True, stable=True).argsort(dim=-1)
-        taps = (low + (place < missing[..., None])) * q
+        each = (missing / n).floor()
+        taps = (low + each[..., None] + (place < (missing - each * n)[..., None])) * q
     return phases + (taps - phases).detach()

@@ -112,7 +112,15 @@ def order_of(kernel: Kernel) -> int:
 
 
 def check(kernel: Kernel, order: int) -> None:
-    """Raise unless the weight is there, can be projected, and nothing else computes it."""
+    """Raise unless the weight can be projected, and is not yet."""
+    check_own(kernel, order)
+    if order_of(kernel):
+        hint = "remove_tone_free first, to change the order"
+        raise ValueError(complaint("weight", f"tone-free of order {order_of(kernel)} already", "any other", hint))
+
+
+def check_own(kernel: Kernel, order: int) -> None:
+    """Raise unless the weight is there, has tone-free taps, and neither it nor its bias is computed by others."""
     owner, name, s = kernel.owner, kernel.weight, kernel.factor
     if s < 2:
         raise ValueError(complaint("stride", s, "at least 2", "a layer of stride 1 makes no tone: nothing to do"))
@@ -125,16 +133,22 @@ def check(kernel: Kernel, order: int) -> None:
         got, hint = f"{kernel.groups} for {_out(kernel)} channels", "phases of one channel would hear other inputs"
         raise NotAnalysable(complaint("groups", got, "1, or a divisor of the channels in order crd", hint))
     checked_order(kernel.total, s, order)
-    if order_of(kernel):
-        hint = "remove_tone_free first, to change the order"
-        raise ValueError(complaint("weight", f"tone-free of order {order_of(kernel)} already", "any other", hint))
-    others = [type(m).__name__ for m in chain(kernel) if not isinstance(m, NORMS)]
-    if others or (name not in owner._parameters and not chain(kernel) and old_norm(kernel) is None):
-        got = f"parametrized by {', '.join(others)}" if others else "computed by a hook of the layer"
-        hint = "a projection behind it would undo what it keeps; remove it first"
+    hint = "a projection behind it would undo what it keeps; remove it first"
+    if (got := _computed(owner, name, (*NORMS, *PROJECTIONS))) and old_norm(kernel) is None:
         raise ValueError(complaint("weight", got, "a parameter, under weight or spectral norm at most", hint))
+    if kernel.bias and (got := _computed(owner, kernel.bias, (OneBias,))):
+        raise ValueError(complaint("bias", got, "a parameter", hint))
     if not tensors(kernel)[-1].is_floating_point():
         raise TypeError(complaint("dtype of the weight", str(tensors(kernel)[-1].dtype), "floating point"))
+
+
+def _computed(owner: nn.Module, name: str, allowed: tuple[type[nn.Module], ...]) -> str:
+    """Return what else computes a tensor of a module than the parametrizations that are allowed; empty if nothing."""
+    if is_parametrized(owner, name):
+        made: Any = owner.parametrizations[name]  # type: ignore[index]
+        others = [type(m).__name__ for m in made if not isinstance(m, allowed)]
+        return f"parametrized by {', '.join(others)}" if others else ""
+    return "" if name in owner._parameters else "computed by a hook of the layer"
 
 
 def adopt_new_norm(kernel: Kernel) -> None:
@@ -172,7 +186,10 @@ def own_class(module: nn.Module) -> None:
 
 
 def write(kernel: Kernel, weight: Tensor) -> None:
-    """Make the weight what is given, before any projection: under weight norm g and v are its norm and itself."""
+    """Make the weight what is given, before any projection: under weight norm g and v are its norm and itself.
+
+    Where it is 0 the norm is, and v stays: 0/0 is no direction.
+    """
     with torch.no_grad():
         found = tensors(kernel)
         if len(found) == 2:
@@ -180,6 +197,7 @@ def write(kernel: Kernel, weight: Tensor) -> None:
             found[0].copy_(torch.norm_except_dim(weight, 2, hook.dim))
             if isinstance(hook, WeightNorm):
                 setattr(kernel.owner, kernel.weight, weight)
+            weight = torch.where(found[0] == 0, found[1], weight)
         found[-1].copy_(weight)
 
 

@@ -146,7 +146,7 @@ def _bake(part: nn.Module, name: str, done: set[int]) -> None:
             done.add(id(made.original))
             with torch.no_grad():
                 made.original.copy_(made[0](made.original))
-    elif not _renormed(made, at):
+    elif not _renormed(made, at, done):
         remove_parametrizations(part, name)
         return
     if len(made) == 1:
@@ -155,17 +155,20 @@ def _bake(part: nn.Module, name: str, done: set[int]) -> None:
         del made[at]
 
 
-def _renormed(made: Any, at: int) -> bool:
+def _renormed(made: Any, at: int, done: set[int]) -> bool:
     """Give weight norm before a projection the g and v that make what the projection made; False if there are none."""
     if at > 1 or not isinstance(made[0], norms._WeightNorm):
         return False
     g, v, dim = made.original0, made.original1, made[0].dim
+    if {id(g), id(v)} <= done:
+        return True
     with torch.no_grad():
         W = made[1](made[0](g, v))
         for norm in _norms(W, g, dim):
             if torch.equal(made[0](norm, W), W):
                 g.copy_(norm)
                 v.copy_(W)
+                done |= {id(g), id(v)}
                 return True
     return False
 

@@ -15,7 +15,7 @@ from dspref.interpolate import Interpolate
 from dspref.interpolators import Linear, Nearest
 from dspref.outline import HEADS
 from torchparity.copies import Copies, dice_kept
-from torchparity.nn.utils.functional import Use, uses
+from torchparity.nn.utils.functional import COMPUTED, Use, uses
 from torchparity.nn.utils.kernels import Kernel, kernel_of
 from torchparity.outputs import leaves
 from torchparity.rates import Resampler, rates
@@ -46,7 +46,9 @@ def by_type(model: nn.Module) -> tuple[Kernels, Left]:
 
 
 def by_calls(model: nn.Module, found: Kernels, told: Left, inputs: Any) -> tuple[Kernels, Left]:
-    """Return the kernels that the forward uses besides those found and told, and what else raises the rate.
+    """Return the kernels found and those that the forward uses besides, and what else raises the rate.
+
+    Kernels of layers whose forward uses something else, computed of them, are left out, and told with the rest.
 
     Raises
     ------
@@ -61,12 +63,13 @@ def by_calls(model: nn.Module, found: Kernels, told: Left, inputs: Any) -> tuple
     except NotAnalysable as error:
         if inputs is not None:
             raise
-        return Kernels(), [("functional calls", f"not looked for: {error} Hand over inputs=.")]
+        return found, [("functional calls", f"not looked for: {error} Hand over inputs=.")]
     seen_before = {name for name, _ in told}
     more, left = _resolved(model, found, tuple(use for use in seen if use.at not in seen_before))
     if inputs is None or callable(inputs):
         left += _rest(model, make, found, Counter(use.at for use in seen))
-    return more, left
+    lost = {name for name, _ in left}
+    return {name: kernel for name, kernel in {**found, **more}.items() if name not in lost}, left
 
 
 def _maker(model: nn.Module, inputs: Any) -> Callable[[int], tuple[Any, ...]]:
@@ -116,7 +119,7 @@ def _resolved(model: nn.Module, found: Kernels, seen: tuple[Use, ...]) -> tuple[
             if (use.factor, use.channels) != (kernel.factor, kernel.channels):
                 got = f"used with factor {use.factor} at {use.at}, and with {kernel.factor} by {name}"
                 raise ValueError(complaint(f"weight {use.weight}", got, "one factor", "no taps suit both alike"))
-        elif use.at not in found and (why := _unreached(model, use)):
+        elif (use.at not in found or found[use.at].factor == use.factor) and (why := _unreached(model, use)):
             left.append((use.at, why))
         elif use.at not in found:
             bias = use.bias.rpartition(".")[2] if use.channels else ""
@@ -139,6 +142,8 @@ def _unreached(model: nn.Module, use: Use) -> str:
         return "its weight is no parameter: it is computed in the forward, or has several axes"
     if isinstance(model.get_submodule(path), (nn.ParameterList, nn.ParameterDict)):
         return f"its weight {use.weight} is in a {type(model.get_submodule(path)).__name__}"
+    if use.channels and use.bias == COMPUTED:
+        return "its bias is no parameter: it is computed in the forward"
     if use.channels and use.bias and use.bias.rpartition(".")[0] != path:
         return f"its bias {use.bias} is another module's than its weight {use.weight}"
     return ""

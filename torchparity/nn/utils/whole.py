@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from dspref.arrays import complaint
+from dspref.arrays import as_integer, complaint
 from torchparity.nn.utils.kernels import Kernel, bias_of, check, learned, order_of, tensors, write
 from torchparity.nn.utils.moments import longest_order
 from torchparity.nn.utils.parametrize import keep_tone_free
@@ -107,10 +107,10 @@ def tone_free_(model: nn.Module, order: int = 1, inputs: Any = None) -> ToneFree
     >>> torch.allclose(y, y[..., :1])
     True
     """
-    _check_there(model)
+    _check_there(model, order)
     found, left = by_type(model)
-    more, rest = by_calls(model, found, left, inputs)
-    plan, left = _planned(model, {**found, **more}, order, [*left, *rest])
+    found, rest = by_calls(model, found, left, inputs)
+    plan, left = _planned(model, found, order, [*left, *rest])
     done = _noted(model, plan, order)
     for kernel in plan.values():
         keep_tone_free(kernel, order)
@@ -161,11 +161,11 @@ def project_(model: nn.Module, order: int = 1, inputs: Any = None) -> ToneFreeRe
     >>> torch.allclose(y, y[..., :1])
     True
     """
-    _check_there(model)
+    _check_there(model, order)
     found, left = by_type(model)
     if inputs is not None:
-        more, rest = by_calls(model, found, left, inputs)
-        found, left = {**found, **more}, [*left, *rest]
+        found, rest = by_calls(model, found, left, inputs)
+        left = [*left, *rest]
     kept = {name: kernel for name, kernel in found.items() if order_of(kernel) >= order}
     plan, left = _planned(model, found, order, left, kept)
     done = _noted(model, plan, order)
@@ -179,7 +179,8 @@ def project_(model: nn.Module, order: int = 1, inputs: Any = None) -> ToneFreeRe
     return ToneFreeReport((*held, *done), tuple(left))
 
 
-def _check_there(model: nn.Module) -> None:
+def _check_there(model: nn.Module, order: int) -> None:
+    as_integer("order", order, 1)
     lazy = [name for name, p in model.named_parameters() if is_lazy(p)]
     if lazy:
         got = f"{lazy[0]} not initialised yet"
