@@ -286,6 +286,50 @@ def test_without_batch(kind: str) -> None:
     assert layer(torch.zeros(0, 2, 7)).shape == (0, 3, 14)
 
 
+@pytest.mark.parametrize("kind", LAYERS)
+def test_a_batch_of_none_is_taken_by_either_form_forward_and_backward(kind: str) -> None:
+    own = {"taps": [1.0, 2.0, 1.0]} if kind == "filter" else {}
+    for form in FORMS:
+        layer = LAYERS[kind](2, 3, 3, 2, padding=1, form=form, **own)
+        x = torch.zeros(0, 2, 7, requires_grad=True)
+        y = layer(x)
+        assert y.shape == (0, 3, 14)
+        by_x, *by_parameters = torch.autograd.grad(y.sum(), [x, *layer.parameters()])
+        assert by_x.shape == x.shape
+        assert all(not g.any() for g in by_parameters)
+
+
+@pytest.mark.parametrize("L", [3, 41, 47, 61])
+def test_copies_are_those_of_the_equation_by_any_factor(L: int) -> None:
+    """``u[m] = x[⌊m/L⌋]`` in whole numbers; Torch, which multiplies m by fl(1/L), takes other ones by 41, 47 and 61."""
+    x = torch.arange(1.0, 65)[None, None]
+    due = x.numpy().repeat(L, -1)
+    assert np.array_equal(nn.Upsample(scale_factor=L)(x).numpy(), due) == (L == 3)
+    for form in FORMS:
+        layer = NearestConv1d(1, 1, 1, L, bias=False, form=form)
+        nn.init.ones_(layer.weight)
+        assert np.array_equal(layer(x).detach().numpy(), due)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script`:DeprecationWarning")  # Torch's own, at the first forward mode
+def test_second_derivatives_in_forward_mode_twice_are_those_of_two_layers() -> None:
+    """By input and weight, whole numbers."""
+    layer = NearestConv1d(1, 2, 3, 3, padding=1, form="polyphase", dtype=torch.float64)
+    x = whole(layer, 0, (1, 1, 3))
+    two: Any = layer.two_layers()
+
+    def cubed(module: nn.Module, name: str) -> Callable[[Tensor, Tensor], Tensor]:
+        return lambda x, w: (torch.func.functional_call(module, {name: w}, (x,)) ** 3).sum()
+
+    for outer, inner in ((0, 1), (1, 0), (1, 1), (0, 0)):
+        ours, due = (
+            torch.func.jacfwd(torch.func.jacfwd(cubed(module, name), inner), outer)(x, layer.weight.detach())
+            for module, name in ((layer, "weight"), (two, "1.weight"))
+        )
+        assert due.any()
+        assert torch.equal(ours, due)
+
+
 def test_state_of_a_convolution_and_its_initialisation() -> None:
     torch.manual_seed(3)
     conv = nn.Conv1d(4, 6, 5, padding=2)

@@ -41,7 +41,8 @@ def polyphase(x: Tensor, w: Tensor, bias: Tensor | None, C: Tensor, g: Geometry,
     """
     with _as_given(x.device.type):
         x, padding = _extended(x, g)
-        if torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None:
+        traced = torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None
+        if traced or _twice_forward():
             return interleaved(phases(x, w, bias, C, padding, groups), g.lead)
         y: Tensor = _Polyphase.apply(x, w, bias, C, padding, groups, g.lead)  # type: ignore[no-untyped-call]
         return y
@@ -50,6 +51,12 @@ def polyphase(x: Tensor, w: Tensor, bias: Tensor | None, C: Tensor, g: Geometry,
 def _as_given(kind: str) -> AbstractContextManager[Any]:
     """Return a context in which autocast, which would sum taps in half precision, casts nothing."""
     return torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext()
+
+
+def _twice_forward() -> bool:
+    """Return whether derivatives of derivatives are taken in forward mode, of which Torch asks no Function."""
+    levels = torch._C._functorch.get_interpreter_stack() or ()
+    return sum(level.key() == torch._C._functorch.TransformType.Jvp for level in levels) > 1
 
 
 def _extended(x: Tensor, g: Geometry) -> tuple[Tensor, int]:
@@ -84,7 +91,7 @@ def phases(x: Tensor, w: Tensor, bias: Tensor | None, C: Tensor, padding: int, g
     L = C.shape[1]
     b = None if bias is None else bias.to(x.dtype).repeat_interleave(L)
     y = F.conv1d(x, composed(w, C, x.dtype), b, padding=padding, groups=groups)
-    return y.reshape(len(y), -1, L, y.shape[-1]).transpose(2, 3)
+    return torch.unflatten(y, 1, (-1, L)).transpose(2, 3)
 
 
 def interleaved(z: Tensor, s: int) -> Tensor:
