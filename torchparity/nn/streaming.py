@@ -89,7 +89,7 @@ class StreamingConvTranspose1d(nn.Module):
 
 
 def _check_alike(x: Tensor, before: Tensor, last: int = -2) -> None:
-    """Refuse a chunk of another batch than what is kept of those before, which might be broadcast; or other channels."""
+    """Refuse a chunk of another batch, or of other channels, than what is kept: it might be broadcast."""
     if x.shape[:last] != before.shape[:last]:
         allowed = f"{tuple(before.shape[:last])} before {'time' if last == -1 else 'channel and time'}"
         raise ValueError(complaint("chunk", f"shape {tuple(x.shape)}", f"{allowed}, as the chunk before"))
