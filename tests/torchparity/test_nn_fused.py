@@ -420,6 +420,23 @@ def test_what_is_refused() -> None:
         NearestConv1d.from_two_layers(up, parametrizations.weight_norm(nn.Conv1d(1, 1, 3)))
 
 
+class Louder(nn.Upsample):
+    def forward(self, x: Tensor) -> Tensor:
+        return 2 * super().forward(x)
+
+
+def test_from_two_layers_drops_no_hook_and_no_forward() -> None:
+    up, conv = nn.Upsample(scale_factor=2), nn.Conv1d(1, 1, 3)
+    with pytest.raises(TypeError, match="got Louder; allowed: a Upsample with the forward of its class"):
+        NearestConv1d.from_two_layers(Louder(scale_factor=2), conv)
+    for hooked in (up, conv):
+        handle = hooked.register_forward_hook(lambda m, args, y: -y)
+        with pytest.raises(ValueError, match="no hooks but those of weight norm"):
+            NearestConv1d.from_two_layers(up, conv)
+        handle.remove()
+    assert NearestConv1d.from_two_layers(up, conv).geometry.length == 3
+
+
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths:UserWarning")
 def test_as_pads_is_torch_s() -> None:
     for K, d in ((3, 1), (4, 1), (2, 3)):
