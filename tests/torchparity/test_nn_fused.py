@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -277,6 +278,71 @@ def test_adjoints_of_composition_and_shuffle() -> None:
         assert (y * g).sum() == (z.transpose(2, 3).flatten(1, 2) * low).sum()
 
 
+@pytest.mark.parametrize("mode", BORDERS)
+@pytest.mark.parametrize("kind", LAYERS)
+def test_wide_borders_of_short_kernels_and_short_signals(kind: str, mode: str) -> None:
+    """Bit by bit, and refused alike: padding up to the whole of u, and more than the kernel reaches."""
+    filters: tuple[dict[str, Any], ...] = tuple(
+        {"taps": [1.0, -2.0, 3.0, 1.0, 2.0], "offset": offset, "excess": excess}
+        for offset, excess in ((2, 0), (-3, -5), (6, -4), (1, 4))
+    )
+    cases = itertools.product((1, 2, 4), ((3, 0), (0, 4), (4, 5)), filters if kind == "filter" else ({},))
+    shown = 0
+    for K, pads, own in cases:
+        layer = LAYERS[kind](1, 1, K, 2, padding=pads, padding_mode=mode, form="polyphase", dtype=torch.float64, **own)
+        for time in (1, 2, 5):
+            x = whole(layer, K, (1, 1, time))
+            y, due = outcome(layer, x), outcome(layer.two_layers(), x)
+            assert (y is None) == (due is None)
+            if y is not None and due is not None:
+                assert torch.equal(y, due)
+                shown += 1
+    assert shown >= 12
+
+
+@pytest.mark.parametrize(("kind", "mode"), [("linear", "replicate"), ("nearest", "circular"), ("nearest", "zeros")])
+def test_what_interpolation_makes_of_an_extended_signal_has_no_outer_outputs(kind: str, mode: str) -> None:
+    assert LAYERS[kind](1, 1, 5, 3, padding=2, padding_mode=mode).geometry.outer == (0, 0)
+    assert LAYERS[kind](1, 1, 5, 3, padding=2, padding_mode="reflect").geometry.outer == (2, 2)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script`:DeprecationWarning")  # Torch's own, at the first forward mode
+@pytest.mark.parametrize("groups", [1, 2])
+def test_parts_of_the_channels_have_the_derivatives_of_the_whole(groups: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By finite differences and twice; several at once, by the older vmap of Torch too."""
+    monkeypatch.setattr("torchparity.nn.polyphase.LEAST", 8)
+    layer = NearestConv1d(2, 4, 5, 3, padding=2, groups=groups, form="polyphase", dtype=torch.float64)
+    x = torch.randn(1, 2, 3, dtype=torch.float64, requires_grad=True)
+
+    def f(x: Tensor, w: Tensor, b: Tensor) -> Any:
+        return torch.func.functional_call(layer, {"weight": w, "bias": b}, (x,))
+
+    operands = (x, layer.weight, layer.bias)
+    assert torch.autograd.gradcheck(f, operands, check_batched_grad=True, check_forward_ad=True)
+    assert torch.autograd.gradgradcheck(f, operands, fast_mode=True)
+
+
+def test_jacobians_of_many_rows_at_once() -> None:
+    """As two layers have them, in whole numbers; Torch's older vmap knows few operations."""
+    layer = NearestConv1d(2, 3, 3, 3, padding=1, form="polyphase", dtype=torch.float64)
+    x = whole(layer, 0, (1, 2, 4))
+    ours, due = (torch.autograd.functional.jacobian(m, x, vectorize=True) for m in (layer, layer.two_layers()))
+    assert torch.equal(ours, due)
+
+
+def test_a_precision_that_is_handed_over_is_that_of_the_result() -> None:
+    """Double weights for one call of a layer in single precision; and double precision under autocast, as Torch's."""
+    single = NearestConv1d(1, 1, 5, 2, padding=2, form="polyphase")
+    double, x = copy.deepcopy(single).double(), torch.randn(1, 1, 9, dtype=torch.float64)
+    with torch.no_grad():
+        for p in double.parameters():
+            p.add_(2.0**-40)
+    due = double(x)
+    assert torch.equal(torch.func.functional_call(single, dict(double.named_parameters()), (x,)), due)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(double(x), due)
+
+
 @pytest.mark.parametrize("kind", LAYERS)
 def test_without_batch(kind: str) -> None:
     own = {"taps": [1.0, 2.0, 1.0]} if kind == "filter" else {}
@@ -371,6 +437,7 @@ def test_from_two_layers_and_back(name: str, padding: Any) -> None:
     assert not layer.weight.requires_grad
     assert layer.bias.requires_grad
     assert not layer.training
+    assert not layer.two_layers().training
     assert found is None or layer.geometry.interpolation == found
     assert kind.from_two_layers(interpolation, conv, share=True).weight is conv.weight
 
