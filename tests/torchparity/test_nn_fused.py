@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -359,6 +360,72 @@ def test_the_form_that_is_chosen_is_the_one_that_runs(monkeypatch: pytest.Monkey
     assert ran == ["running_sum", "polyphase", "interpolated_and_convolved", "polyphase", "interpolated_and_convolved"]
 
 
+@pytest.mark.parametrize("mode", BORDERS)
+@pytest.mark.parametrize("kind", LAYERS)
+def test_wide_borders_of_short_kernels_and_short_signals(kind: str, mode: str) -> None:
+    """Bit by bit, and refused alike: padding up to the whole of u, and more than the kernel reaches."""
+    filters: tuple[dict[str, Any], ...] = tuple(
+        {"taps": [1.0, -2.0, 3.0, 1.0, 2.0], "offset": offset, "excess": excess}
+        for offset, excess in ((2, 0), (-3, -5), (6, -4), (1, 4))
+    )
+    cases = itertools.product((1, 2, 4), ((3, 0), (0, 4), (4, 5)), filters if kind == "filter" else ({},))
+    shown = 0
+    for K, pads, own in cases:
+        layer = LAYERS[kind](1, 1, K, 2, padding=pads, padding_mode=mode, form="polyphase", dtype=torch.float64, **own)
+        for time in (1, 2, 5):
+            x = whole(layer, K, (1, 1, time))
+            y, due = outcome(layer, x), outcome(layer.two_layers(), x)
+            assert (y is None) == (due is None)
+            if y is not None and due is not None:
+                assert torch.equal(y, due)
+                shown += 1
+    assert shown >= 12
+
+
+@pytest.mark.parametrize(("kind", "mode"), [("linear", "replicate"), ("nearest", "circular"), ("nearest", "zeros")])
+def test_what_interpolation_makes_of_an_extended_signal_has_no_outer_outputs(kind: str, mode: str) -> None:
+    assert LAYERS[kind](1, 1, 5, 3, padding=2, padding_mode=mode).geometry.outer == (0, 0)
+    assert LAYERS[kind](1, 1, 5, 3, padding=2, padding_mode="reflect").geometry.outer == (2, 2)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script`:DeprecationWarning")  # Torch's own, at the first forward mode
+@pytest.mark.parametrize("groups", [1, 2])
+def test_parts_of_the_channels_have_the_derivatives_of_the_whole(groups: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By finite differences and twice; several at once, by the older vmap of Torch too."""
+    monkeypatch.setattr("torchparity.nn.polyphase.LEAST", 8)
+    layer = NearestConv1d(2, 4, 5, 3, padding=2, groups=groups, form="polyphase", dtype=torch.float64)
+    x = torch.randn(1, 2, 3, dtype=torch.float64, requires_grad=True)
+
+    def f(x: Tensor, w: Tensor, b: Tensor) -> Any:
+        return torch.func.functional_call(layer, {"weight": w, "bias": b}, (x,))
+
+    operands = (x, layer.weight, layer.bias)
+    assert torch.autograd.gradcheck(f, operands, check_batched_grad=True, check_forward_ad=True)
+    assert torch.autograd.gradgradcheck(f, operands, fast_mode=True)
+
+
+@pytest.mark.parametrize("form", ["polyphase", "running sum"])
+def test_jacobians_of_many_rows_at_once(form: str) -> None:
+    """As two layers have them, in whole numbers; Torch's older vmap knows few operations."""
+    layer = NearestConv1d(2, 3, 3, 3, padding=1, form=form, dtype=torch.float64)
+    x = whole(layer, 0, (1, 2, 4))
+    ours, due = (torch.autograd.functional.jacobian(m, x, vectorize=True) for m in (layer, layer.two_layers()))
+    assert torch.equal(ours, due)
+
+
+def test_a_precision_that_is_handed_over_is_that_of_the_result() -> None:
+    """Double weights for one call of a layer in single precision; and double precision under autocast, as Torch's."""
+    single = NearestConv1d(1, 1, 5, 2, padding=2, form="polyphase")
+    double, x = copy.deepcopy(single).double(), torch.randn(1, 1, 9, dtype=torch.float64)
+    with torch.no_grad():
+        for p in double.parameters():
+            p.add_(2.0**-40)
+    due = double(x)
+    assert torch.equal(torch.func.functional_call(single, dict(double.named_parameters()), (x,)), due)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(double(x), due)
+
+
 @pytest.mark.parametrize("kind", LAYERS)
 def test_without_batch(kind: str) -> None:
     own = {"taps": [1.0, 2.0, 1.0]} if kind == "filter" else {}
@@ -366,6 +433,50 @@ def test_without_batch(kind: str) -> None:
     x = torch.randn(2, 7)
     assert torch.equal(layer(x), layer(x[None])[0])
     assert layer(torch.zeros(0, 2, 7)).shape == (0, 3, 14)
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_a_batch_of_none_is_taken_by_either_form_forward_and_backward(kind: str) -> None:
+    own = {"taps": [1.0, 2.0, 1.0]} if kind == "filter" else {}
+    for form in FORMS if kind == "nearest" else FORMS[:2]:
+        layer = LAYERS[kind](2, 3, 3, 2, padding=1, form=form, **own)
+        x = torch.zeros(0, 2, 7, requires_grad=True)
+        y = layer(x)
+        assert y.shape == (0, 3, 14)
+        by_x, *by_parameters = torch.autograd.grad(y.sum(), [x, *layer.parameters()])
+        assert by_x.shape == x.shape
+        assert all(not g.any() for g in by_parameters)
+
+
+@pytest.mark.parametrize("L", [3, 41, 47, 61])
+def test_copies_are_those_of_the_equation_by_any_factor(L: int) -> None:
+    """``u[m] = x[⌊m/L⌋]`` in whole numbers; Torch, which multiplies m by fl(1/L), takes other ones by 41, 47 and 61."""
+    x = torch.arange(1.0, 65)[None, None]
+    due = x.numpy().repeat(L, -1)
+    assert np.array_equal(nn.Upsample(scale_factor=L)(x).numpy(), due) == (L == 3)
+    for form in FORMS:
+        layer = NearestConv1d(1, 1, 1, L, bias=False, form=form)
+        nn.init.ones_(layer.weight)
+        assert np.array_equal(layer(x).detach().numpy(), due)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script`:DeprecationWarning")  # Torch's own, at the first forward mode
+def test_second_derivatives_in_forward_mode_twice_are_those_of_two_layers() -> None:
+    """By input and weight, whole numbers."""
+    layer = NearestConv1d(1, 2, 3, 3, padding=1, form="polyphase", dtype=torch.float64)
+    x = whole(layer, 0, (1, 1, 3))
+    two: Any = layer.two_layers()
+
+    def cubed(module: nn.Module, name: str) -> Callable[[Tensor, Tensor], Tensor]:
+        return lambda x, w: (torch.func.functional_call(module, {name: w}, (x,)) ** 3).sum()
+
+    for outer, inner in ((0, 1), (1, 0), (1, 1), (0, 0)):
+        ours, due = (
+            torch.func.jacfwd(torch.func.jacfwd(cubed(module, name), inner), outer)(x, layer.weight.detach())
+            for module, name in ((layer, "weight"), (two, "1.weight"))
+        )
+        assert due.any()
+        assert torch.equal(ours, due)
 
 
 def test_state_of_a_convolution_and_its_initialisation() -> None:
@@ -409,6 +520,7 @@ def test_from_two_layers_and_back(name: str, padding: Any) -> None:
     assert not layer.weight.requires_grad
     assert layer.bias.requires_grad
     assert not layer.training
+    assert not layer.two_layers().training
     assert found is None or layer.geometry.interpolation == found
     assert kind.from_two_layers(interpolation, conv, share=True).weight is conv.weight
 
@@ -456,6 +568,23 @@ def test_what_is_refused() -> None:
         NearestConv1d.from_two_layers(up, nn.LazyConv1d(1, 3))
     with pytest.raises(ValueError, match=r"a weight that is computed; .* remove the parametrization first"):
         NearestConv1d.from_two_layers(up, parametrizations.weight_norm(nn.Conv1d(1, 1, 3)))
+
+
+class Louder(nn.Upsample):
+    def forward(self, x: Tensor) -> Tensor:
+        return 2 * super().forward(x)
+
+
+def test_from_two_layers_drops_no_hook_and_no_forward() -> None:
+    up, conv = nn.Upsample(scale_factor=2), nn.Conv1d(1, 1, 3)
+    with pytest.raises(TypeError, match="got Louder; allowed: a Upsample with the forward of its class"):
+        NearestConv1d.from_two_layers(Louder(scale_factor=2), conv)
+    for hooked in (up, conv):
+        handle = hooked.register_forward_hook(lambda m, args, y: -y)
+        with pytest.raises(ValueError, match="no hooks but those of weight norm"):
+            NearestConv1d.from_two_layers(up, conv)
+        handle.remove()
+    assert NearestConv1d.from_two_layers(up, conv).geometry.length == 3
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths:UserWarning")

@@ -410,6 +410,13 @@ def bare() -> Any:
     return model
 
 
+def spoiled() -> nn.Module:
+    model = made()
+    with torch.no_grad():
+        model[0].weight[0, 1, 2] = torch.nan
+    return model
+
+
 CONV: dict[str, Any] = {"in_channels": 2, "out_channels": 2, "kernel_size": 3}
 REFUSED: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "no upsampling": (
@@ -440,6 +447,7 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "lazy": (lambda: nn.Sequential(nn.LazyConvTranspose1d(2, 4, 2)), "not initialised"),
     "meta": (lambda: made(device="meta"), "meta device"),
     "complex": (lambda: made(dtype=torch.complex64), "dtype torch.complex64"),
+    "not a number": (spoiled, "some that are infinite or not a number; allowed: finite numbers"),
     "hook between": (hooked, "a hook on Upsample"),
     "weight of a hook": (bare, "computed by a hook"),
     "compiled": (
@@ -533,6 +541,32 @@ def test_one_interpolation_before_two_convolutions_and_two_before_one() -> None:
     assert [row.name for row in report.rows] == ["1", "3"]
     assert model[1] is model[5]
     assert torch.equal(run(model, x), y)
+
+
+class Doubled(nn.Module):
+    """Takes two signals, which nobody guesses."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        z: Tensor = self.net(x) + self.net(y)
+        return z
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("guessed", [True, False])
+def test_a_convolution_between_an_interpolation_and_a_shuffle_is_replaced_once(kind: str, guessed: bool) -> None:
+    net = nn.Sequential(nn.Upsample(scale_factor=2), whole(nn.Conv1d(2, 4, 3, padding=1)), PixelShuffle1d(2))
+    x = signal(2, 5)
+    y = run(net, x)
+    report = replace_upsampling(net if guessed else Doubled(net), kind)
+    assert [row.old for row in report.rows] == ["Upsample s2 + Conv1d k3"]
+    assert [name.rpartition(".")[2] for name, _ in report.kept] == ["2"]
+    assert report.checked == guessed
+    assert run(net, x).shape == y.shape
+    assert kind == "linear" or torch.equal(run(net, x), y)
 
 
 @pytest.mark.filterwarnings(OLD)

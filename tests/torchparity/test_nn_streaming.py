@@ -48,6 +48,7 @@ LAYERS: dict[str, Callable[[], nn.Module]] = {
     "lazy": lambda: WaveletUpsample1d(1, "lazy"),
     "haar": lambda: WaveletUpsample1d(1, scale=1.0),
     "learnable": lambda: WaveletUpsample1d(1, "learnable", begin="lazy", taps=(4, 3)),
+    "learnable, even": lambda: WaveletUpsample1d(1, "learnable", begin="lazy", taps=(2, 4)),
     "learnable, short": lambda: WaveletUpsample1d(1, "learnable", begin="lazy", taps=(1, 5)),
 }
 LINEAR = 8.0  # linear interpolation by 4 of multiples of 8 makes whole numbers

@@ -142,6 +142,11 @@ class Halved(nn.Conv1d):
         return super().forward(x) / 2
 
 
+class Louder(PixelShuffle1d):
+    def forward(self, x: Tensor) -> Tensor:
+        return 2 * super().forward(x)
+
+
 def hooked() -> nn.Conv1d:
     conv = nn.Conv1d(2, 6, 3)
     conv.register_forward_hook(lambda m, args, y: y)
@@ -151,6 +156,11 @@ def hooked() -> nn.Conv1d:
 REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "not a convolution": (lambda: SubpixelConv1d.from_two_layers(nn.Linear(2, 2), 2), TypeError, "got Linear"),  # type: ignore[arg-type]
     "a forward of its own": (lambda: SubpixelConv1d.from_two_layers(Halved(2, 6, 3), 3), TypeError, "got Halved"),
+    "a shuffle of its own": (
+        lambda: SubpixelConv1d.from_two_layers(nn.Conv1d(2, 6, 3), Louder(3)),
+        TypeError,
+        "got Louder",
+    ),
     "no shuffle": (lambda: SubpixelConv1d.from_two_layers(nn.Conv1d(2, 6, 3), "3"), TypeError, "shuffle: got str"),  # type: ignore[arg-type]
     "stride": (lambda: SubpixelConv1d.from_two_layers(nn.Conv1d(2, 6, 3, 2), 3), ValueError, "got stride 2"),
     "channels": (

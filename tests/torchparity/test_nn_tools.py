@@ -271,3 +271,34 @@ def test_onnxruntime_gives_the_same(every: All, show: Callable[[str], None]) -> 
     torch.onnx.export(every, (X,), file, dynamo=False, input_names=["x"])
     outputs: list[Array] = onnxruntime.InferenceSession(file.getvalue()).run(None, {"x": X.numpy()})
     within(every, outputs, words=f"onnxruntime {onnxruntime.__version__}", show=show)
+
+
+LONGER = torch.randn(3, 4, 31, generator=torch.Generator().manual_seed(2))
+"""Another batch, and another length, than those of a program that was made of `X`."""
+
+
+@pytest.fixture
+def by_phases(every: All) -> All:
+    """Return all layers, the fused ones by their polyphase form, and one more by the other order of channels."""
+    for name in ("nearest", "linear", "filter"):
+        every.layers[name].form = "polyphase"  # type: ignore[assignment]
+    every.layers["sub-pixel, dcr"] = SubpixelConv1d(4, 3, 5, 4, 2, order="dcr").requires_grad_(False)
+    return every
+
+
+def test_one_exported_program_takes_any_batch_and_length(by_phases: All) -> None:
+    for name in ("filter", "haar", "learnable", "sub-pixel", "sub-pixel, dcr"):  # which take long
+        del by_phases.layers[name]
+    free = torch.export.Dim.AUTO
+    program = torch.export.export(by_phases, (X,), dynamic_shapes=({0: free, 2: free},)).module()
+    for x in (X, LONGER, X[:1]):
+        within(by_phases, program(x), x)
+
+
+def test_one_onnx_file_takes_any_batch_and_length(by_phases: All) -> None:
+    file: Any = io.BytesIO()
+    axes = {"x": {0: "batch", 2: "time"}}
+    torch.onnx.export(by_phases, (X,), file, dynamo=False, input_names=["x"], dynamic_axes=axes)
+    session = onnxruntime.InferenceSession(file.getvalue())
+    for x in (X, LONGER, X[:1]):
+        within(by_phases, session.run(None, {"x": x.numpy()}), x)

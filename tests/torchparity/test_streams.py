@@ -600,6 +600,15 @@ def test_a_stream_in_torch_has_gradients_and_refuses_what_the_layer_refuses() ->
         stream.flush()
 
 
+def test_a_stream_in_torch_refuses_a_chunk_of_another_batch_which_would_be_broadcast() -> None:
+    stream = StreamingConvTranspose1d(nn.ConvTranspose1d(1, 1, 4, 2)).requires_grad_(False)
+    stream(torch.zeros(1, 1, 3))
+    with pytest.raises(ValueError, match=re.escape("got shape (3, 1, 3); allowed: (1,) before channel and time")):
+        stream(torch.zeros(3, 1, 3))
+    stream.reset()
+    assert stream(torch.zeros(3, 1, 3)).shape == (3, 1, 6)
+
+
 def test_sizes_are_said_in_words_and_in_python() -> None:
     sizes = [4, 1, 1, 3]
     assert takes.in_words(sizes) == "chunks of 4, 2 × 1, 3"

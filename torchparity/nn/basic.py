@@ -54,7 +54,7 @@ def shuffled_channels(x: Tensor, L: int, order: str) -> Tensor:
     if order == "crd":
         phases = x.reshape(*lead, channels // L, L, time).transpose(-1, -2)
     else:
-        phases = x.reshape(*lead, L, channels // L, time).movedim(-3, -1)
+        phases = x.reshape(*lead, L, channels // L, time).transpose(-3, -2).transpose(-2, -1)
     return phases.reshape(*lead, channels // L, time * L)
 
 
@@ -140,7 +140,7 @@ class FilterInterp1d(nn.Module):
         """Return (batch, out, L·time + excess) for a signal (batch, in, time)."""
         taps = self.taps.shape[-1]
         alike = self.taps.ndim == 1
-        groups = x.shape[-2] if alike else 1
+        groups = int(x.shape[-2]) if alike else 1  # a number, where sizes are traced
         w = self.taps.expand(groups, 1, taps) if alike else self.taps.transpose(0, 1)
         y = F.conv_transpose1d(x, w, stride=self.factor, groups=groups)
         length, first = self.factor * x.shape[-1] + self.excess, max(self.offset, 0)

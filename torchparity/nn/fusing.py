@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from dspref.arrays import as_choice, as_integer, complaint
 from torchparity.nn.basic import FilterInterp1d, Interpolate1d
 from torchparity.nn.geometry import FORMS, RUNNING, Geometry, Interpolation, linear, nearest, stretched
+from torchparity.nn.handover import check_plain
 from torchparity.nn.polyphase import polyphase, traced
 from torchparity.nn.running import running_sum
 from torchparity.nn.twolayer import interpolated_and_convolved, outer, padding_layers
@@ -138,6 +139,7 @@ def of_two(make: Callable[..., Any], conv: nn.Conv1d, *, share: bool) -> Any:
         lazy = isinstance(conv, nn.modules.lazy.LazyModuleMixin)
         hint = "run it once, so that it has weights" if lazy else ""
         raise TypeError(complaint("convolution", type(conv).__name__, "a torch.nn.Conv1d itself", hint))
+    check_plain(conv, nn.Conv1d)
     if conv.stride != (1,):
         raise ValueError(complaint("stride", conv.stride[0], "1", "a stride behind interpolation is another factor"))
     names = ("in_channels", "out_channels", "kernel_size", "padding", "dilation", "groups", "padding_mode")
@@ -159,6 +161,9 @@ def _filled(layer: Any, source: Any, *, share: bool) -> Any:
 def read(layer: nn.Module, kinds: tuple[str, ...]) -> Interpolation:
     """Return what an interpolating module does, if it does it by an integer and is of one of these kinds."""
     allowed = f"an interpolation by an integer, {' or '.join(kinds)}"
+    for known in (FilterInterp1d, nn.Upsample, Interpolate1d):
+        if isinstance(layer, known):
+            check_plain(layer, known)
     if isinstance(layer, FilterInterp1d) and "filter" in kinds:
         return stretched(layer.factor, layer.taps, layer.offset, layer.excess)
     mode, scale = getattr(layer, "mode", type(layer).__name__), getattr(layer, "scale_factor", None)

@@ -65,6 +65,8 @@ class Interpolation:
         if self.kind == "filter":
             u: Tensor = self.module(x)(x)
             return u
+        if self.kind == "nearest" and self.factor != 2:  # Torch computes ⌊m·fl(1/L)⌋, a sample early by 41; but m >> 1
+            return x.unsqueeze(-1).expand(*x.shape, self.factor).flatten(-2)
         return F.interpolate(x, scale_factor=float(self.factor), mode=self.kind)
 
 

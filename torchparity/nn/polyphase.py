@@ -41,7 +41,7 @@ def polyphase(x: Tensor, w: Tensor, bias: Tensor | None, C: Tensor, g: Geometry,
     """
     with as_given(x.device.type):
         x, padding = with_ends(x, g, *g.extended)
-        if traced():
+        if traced() or _twice_forward():
             return interleaved(phases(x, w, bias, C, padding, groups), g.lead)
         y: Tensor = _Polyphase.apply(x, w, bias, C, padding, groups, g.lead)  # type: ignore[no-untyped-call]
         return y
@@ -55,6 +55,12 @@ def traced() -> bool:
 def as_given(kind: str) -> AbstractContextManager[Any]:
     """Return a context in which autocast, which would sum taps in half precision, casts nothing."""
     return torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext()
+
+
+def _twice_forward() -> bool:
+    """Return whether derivatives of derivatives are taken in forward mode, of which Torch asks no Function."""
+    levels = torch._C._functorch.get_interpreter_stack() or ()
+    return sum(level.key() == torch._C._functorch.TransformType.Jvp for level in levels) > 1
 
 
 def with_ends(x: Tensor, g: Geometry, left: int, right: int) -> tuple[Tensor, int]:
@@ -79,7 +85,8 @@ def composed(w: Tensor, C: Tensor, dtype: torch.dtype) -> Tensor:
 
 def decomposed(W: Tensor, C: Tensor, dtype: torch.dtype) -> Tensor:
     """Return ``Σ_r Σ_q W[o, r, i, q] C[k, r, q]``, the adjoint of `composed`."""
-    last = W.to(C.dtype).reshape(-1, C.shape[1], *W.shape[1:]).transpose(2, 3).flatten(1, 2)
+    (_, L, Q), (rows, n) = C.shape, W.shape[:2]
+    last = W.to(C.dtype).reshape(rows // L, L, n, Q).transpose(2, 3).reshape(rows // L, L * Q, n)
     return (C.flatten(1) @ last).transpose(1, 2).to(dtype)
 
 
@@ -88,7 +95,8 @@ def phases(x: Tensor, w: Tensor, bias: Tensor | None, C: Tensor, padding: int, g
     L = C.shape[1]
     b = None if bias is None else bias.to(x.dtype).repeat_interleave(L)
     y = F.conv1d(x, composed(w, C, x.dtype), b, padding=padding, groups=groups)
-    return y.reshape(len(y), -1, L, y.shape[-1]).transpose(2, 3)
+    batch, rows, time = y.shape  # not len(y), which is a constant of a traced program
+    return y.reshape(batch, rows // L, L, time).transpose(2, 3)
 
 
 def interleaved(z: Tensor, s: int) -> Tensor:
@@ -96,13 +104,16 @@ def interleaved(z: Tensor, s: int) -> Tensor:
 
     So that blocks stay whole, the s last samples of the last one are left out.
     """
-    return (torch.cat([z[:, :, :-1, s:], z[:, :, 1:, :s]], -1) if s else z).flatten(2)
+    z = torch.cat([z[:, :, :-1, s:], z[:, :, 1:, :s]], -1) if s else z
+    batch, out, time, L = z.shape
+    return z.reshape(batch, out, time * L)
 
 
 def separated(y: Tensor, L: int, s: int) -> Tensor:
     """Return (batch, out·L, time'), of which phases are interleaved to y: the adjoint of `interleaved`."""
     y = F.pad(y, (s, L - s)) if s else y
-    return y.reshape(*y.shape[:2], y.shape[-1] // L, L).transpose(2, 3).flatten(1, 2)
+    batch, out, time = y.shape
+    return y.reshape(batch, out, time // L, L).transpose(2, 3).reshape(batch, out * L, time // L)
 
 
 class _Polyphase(torch.autograd.Function):
@@ -136,7 +147,9 @@ class _Polyphase(torch.autograd.Function):
         W, y = w.numel() * C[0].numel() // C.shape[0], g.numel()
         dx = dw = None
         for o in _channels(x, len(w), ctx.groups, 3 * W + 2 * y, (x.numel() + y) // 2) if by_x or by_w else ():
-            part, dW = _adjoint(g[:, o], x, composed(w[o], C, x.dtype).contiguous(), C, ctx, (by_x, by_w))
+            v = w[o]
+            some = g.narrow(1, o.start, len(v))  # of all channels a slice would be an alias
+            part, dW = _adjoint(some, x, composed(v, C, x.dtype).contiguous(), C, ctx, (by_x, by_w))
             dx = part if dx is None or part is None else dx + part
             if dW is not None:
                 dw = dW.new_empty(w.shape, dtype=w.dtype) if dw is None else dw

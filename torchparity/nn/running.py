@@ -153,10 +153,11 @@ class _RunningSum(torch.autograd.Function):
     def backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
         x, w, bias = ctx.saved_tensors
         job, wanted = ctx.job, ctx.needs_input_grad[:3]
-        if torch.is_grad_enabled():  # the derivative is to be derived, too
+        if torch.is_grad_enabled() or torch._C._functorch.is_legacy_batchedtensor(g):  # to be derived, or mapped over
             return (*_derivable((x, w, bias), wanted, g, job), None)
         g = split(g, -1, job.blocks, job.plan.L)
-        dx, dw = None, torch.zeros_like(w) if wanted[1] else None
+        dx = torch.zeros_like(x) if wanted[0] and not len(x) else None
+        dw = torch.zeros_like(w) if wanted[1] else None
         for b, o, start, stop in parts(x, w, job, -1, 1, 5) if wanted[0] or wanted[1] else ():
             todo = _given(g[b, o], x[b], w[o], job, start, stop)
             while todo:

@@ -119,7 +119,8 @@ def sites(model: nn.Module, record: Record | None) -> tuple[list[Site], list[tup
     kinds: tuple[tuple[Any, Any, Any], ...] = ((INTERPOLATIONS, before, behind), ((PixelShuffle1d,), behind, before))
     for types, near, far in kinds:
         others = {name for name, m in parts.items() if isinstance(m, types) and _raises(m)}
-        convs = {name for name, m in parts.items() if isinstance(m, nn.Conv1d) and m.stride == (1,)}
+        taken = {site.name for site in found}  # what stands between an interpolation and a shuffle is of one pair
+        convs = {n for n, m in parts.items() if isinstance(m, nn.Conv1d) and m.stride == (1,)} - taken
         kernels = {n for n in convs if near[n] and near[n] <= others and _alike([parts[o] for o in near[n]])}
         pairs = {name for name in kernels if all(far[other] <= kernels for other in near[name])}
         found += [Site(n, parts[n], tuple(sorted(near[n])), parts[min(near[n])]) for n in sorted(pairs)]

@@ -28,7 +28,7 @@ class StreamingConvTranspose1d(nn.Module):
     Raises
     ------
     ValueError
-        By ``flush``, if the whole signal was too short for the layer.
+        If a chunk has another batch than the one before; by ``flush``, if the whole signal was too short for the layer.
 
     Examples
     --------
@@ -51,6 +51,8 @@ class StreamingConvTranspose1d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (batch, out, time') that a chunk (batch, in, time), which may be empty, makes final."""
+        if self._tail is not None:
+            _check_alike(x, self._tail)
         s, p, taps, more = self._shape()
         tail = x.new_zeros(*x.shape[:-2], self.conv.out_channels, 0) if self._tail is None else self._tail
         start, before = p + self._given, self._time * s
@@ -84,6 +86,13 @@ class StreamingConvTranspose1d(nn.Module):
 
     def _biased(self, y: Tensor) -> Tensor:
         return y if self.conv.bias is None else y + self.conv.bias[:, None]
+
+
+def _check_alike(x: Tensor, before: Tensor, last: int = -2) -> None:
+    """Refuse a chunk of another batch, or of other channels, than what is kept: it might be broadcast."""
+    if x.shape[:last] != before.shape[:last]:
+        allowed = f"{tuple(before.shape[:last])} before {'time' if last == -1 else 'channel and time'}"
+        raise ValueError(complaint("chunk", f"shape {tuple(x.shape)}", f"{allowed}, as the chunk before"))
 
 
 def _window(x: Tensor, start: int, length: int) -> Tensor:
@@ -149,9 +158,8 @@ class StreamingUpsample1d(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return (batch, out, time') that a chunk (batch, in, time), which may be empty, makes final."""
         e, past = self.extent, self._past
-        if past is not None and past.shape[:-1] != x.shape[:-1]:
-            allowed = f"{tuple(past.shape[:-1])} before time, as the chunk before"
-            raise ValueError(complaint("chunk", f"shape {tuple(x.shape)}", allowed))
+        if past is not None:
+            _check_alike(x, past, last=-1)
         past = x if past is None else torch.cat([past, x], dim=-1)
         self._time += x.shape[-1]
         ready = e.L * self._time - e.late if self._time >= e.least else 0

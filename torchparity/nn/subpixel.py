@@ -131,6 +131,8 @@ class SubpixelConv1d(nn.Module):
         (True, True)
         """
         check_plain(conv, nn.Conv1d)
+        if isinstance(shuffle, PixelShuffle1d):
+            check_plain(shuffle, PixelShuffle1d)
         L, order = (shuffle.upscale_factor, shuffle.order) if isinstance(shuffle, PixelShuffle1d) else (shuffle, "crd")
         if not isinstance(L, int):
             raise TypeError(complaint("shuffle", type(shuffle).__name__, "a PixelShuffle1d, or its factor"))

@@ -151,6 +151,8 @@ def _check(site: Site) -> None:
     for p in site.kernel.parameters():
         if p.dtype not in FLOATS:
             raise ValueError(complaint("weights", f"dtype {p.dtype}", "real floating-point numbers"))
+        if not p.isfinite().all():
+            raise ValueError(complaint("weights", "some that are infinite or not a number", "finite numbers"))
     if not list(_sources(site.kernel, "weight")):
         raise ValueError(
             complaint("weight", "computed by a hook of its own", "a Parameter, or a parametrization of one")
