@@ -399,7 +399,7 @@ def test_parts_of_the_channels_have_the_derivatives_of_the_whole(groups: int, mo
     def f(x: Tensor, w: Tensor, b: Tensor) -> Any:
         return torch.func.functional_call(layer, {"weight": w, "bias": b}, (x,))
 
-    operands = (x, layer.weight, layer.bias)
+    operands: Any = (x, layer.weight, layer.bias)
     assert torch.autograd.gradcheck(f, operands, check_batched_grad=True, check_forward_ad=True)
     assert torch.autograd.gradgradcheck(f, operands, fast_mode=True)
 
@@ -409,7 +409,8 @@ def test_jacobians_of_many_rows_at_once(form: str) -> None:
     """As two layers have them, in whole numbers; Torch's older vmap knows few operations."""
     layer = NearestConv1d(2, 3, 3, 3, padding=1, form=form, dtype=torch.float64)
     x = whole(layer, 0, (1, 2, 4))
-    ours, due = (torch.autograd.functional.jacobian(m, x, vectorize=True) for m in (layer, layer.two_layers()))
+    jacobian: Any = torch.autograd.functional.jacobian
+    ours, due = (jacobian(m, x, vectorize=True) for m in (layer, layer.two_layers()))
     assert torch.equal(ours, due)
 
 

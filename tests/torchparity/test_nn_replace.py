@@ -411,7 +411,7 @@ def bare() -> Any:
 
 
 def spoiled() -> nn.Module:
-    model = made()
+    model: nn.Sequential = made()
     with torch.no_grad():
         model[0].weight[0, 1, 2] = torch.nan
     return model

@@ -1,0 +1,114 @@
+"""The forms of fused layers on a CUDA device, beside two layers and a transposed convolution of the same kernel.
+
+Times are of the device, by events, in turn (A B A B …) in one run; memory is the most that Torch's allocator gave out
+during a call, its input and weights not counted. Single precision without TF32, and half precision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from tests.benchmarks.test_fused_layers import SIZES, WAYS, K, L
+from torchparity.devices import device_name, settings
+from torchparity.models import melgan
+from torchparity.nn import LinearConv1d, NearestConv1d
+from torchparity.nn.utils import remove_tone_free, tone_free_
+
+pytestmark = pytest.mark.gpu
+
+ROUNDS, BATCHES = 20, {"as on a CPU": 1, "× 8": 8}
+KINDS: dict[str, Any] = {"nearest": NearestConv1d, "linear": LinearConv1d}
+
+
+def milliseconds(run: Callable[[], object]) -> float:
+    begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
+    begin.record()
+    run()
+    end.record()
+    torch.cuda.synchronize()
+    return float(begin.elapsed_time(end))
+
+
+def peak(run: Callable[[], object]) -> int:
+    """Return the most bytes given out at once during a call; gradients of an earlier one are gone before."""
+    torch.cuda.synchronize()
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    kept = run()
+    torch.cuda.synchronize()
+    assert kept is not None
+    return int(torch.cuda.max_memory_allocated() - before)
+
+
+def medians(runs: dict[str, Callable[[], object]], benchmark: Any) -> dict[str, float]:
+    taken: dict[str, list[float]] = {what: [] for what in runs}
+
+    def one_round() -> None:
+        for what, run in runs.items():
+            taken[what].append(milliseconds(run))
+
+    benchmark.pedantic(one_round, rounds=ROUNDS, warmup_rounds=5)
+    return {what: float(np.median(t[-ROUNDS:])) for what, t in taken.items()}
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=str)
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("many", BATCHES)
+@pytest.mark.parametrize("name", SIZES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_forms(
+    kind: str, name: str, many: str, way: str, dtype: torch.dtype, benchmark: Any, show: Callable[[str], None]
+) -> None:
+    """The form that is chosen takes at most half of two layers' memory where it is not that, and is no slower."""
+    B, into, out, T = SIZES[name]
+    B = B * BATCHES[many]
+    where: Any = {"device": "cuda", "dtype": dtype}
+    forms = ("polyphase", "two layers", *(["running sum"] if kind == "nearest" else []))
+    layers = {form: KINDS[kind](into, out, K, L, padding=K // 2, form=form, **where) for form in forms}
+    auto = KINDS[kind](into, out, K, L, padding=K // 2, **where)
+    every = {**layers, "transposed": nn.ConvTranspose1d(into, out, K + L - 1, L, padding=K // 2, **where)}
+    x, g = torch.randn(B, into, T, **where), torch.randn(B, out, L * T, **where)
+    runs: dict[str, Callable[[], object]] = {what: partial(WAYS[way], module, x, g) for what, module in every.items()}
+    with settings(tf32=False, deterministic=False, benchmark=True):
+        t = medians(runs, benchmark)
+        for module in every.values():
+            module.zero_grad(set_to_none=True)
+        bytes_ = {}
+        for what, run in runs.items():
+            bytes_[what] = peak(run)
+            every[what].zero_grad(set_to_none=True)
+    chosen = auto.geometry.faster(into, out, 1, B * T)
+    table = ", ".join(f"{what} {t[what]:.3f} ms {bytes_[what] / 2**20:.1f} MiB" for what in every)
+    show(
+        f"{device_name('cuda')}, {kind} ×{L}, conv {K}, {(B, into, out, T)}, {way}, {dtype}: {table}; chosen: {chosen}"
+    )
+    assert t[chosen] <= 1.5 * min(t[form] for form in forms)
+
+
+def test_what_keeping_melgan_tone_free_costs(benchmark: Any, show: Callable[[str], None]) -> None:
+    """A step of training, forward and backward, of 8 × 8192 samples."""
+    torch.manual_seed(0)
+    nets = {name: melgan().cuda() for name in ("plain", "tone_free_", "baked")}
+    tone_free_(nets["tone_free_"])
+    tone_free_(nets["baked"])
+    remove_tone_free(nets["baked"])
+    x = torch.randn(8, 80, 32, device="cuda")
+
+    def step(net: nn.Module) -> None:
+        net.zero_grad(set_to_none=True)
+        net(x).square().mean().backward()
+
+    with settings(tf32=False, deterministic=False, benchmark=True):
+        t = medians({name: partial(step, net) for name, net in nets.items()}, benchmark)
+    for name, took in t.items():
+        show(
+            f"{device_name('cuda')}, training step of MelGAN, 8 × 8192, {name}: {took:.1f} ms, {took / t['plain']:.3f}"
+        )
+    assert t["tone_free_"] <= 1.05 * t["plain"]
