@@ -15,6 +15,7 @@ from dspref.arrays import Array, NotAnalysable
 from dspref.cyclotomic import cyclotomic, quotient, remainder
 from dspref.designs.projection import tone_free
 from torchparity.nn.utils import OneBias, ToneFreeRows, ToneFreeTaps
+from torchparity.nn.utils.gains import SHORT, by_gains, equal_gains
 from torchparity.nn.utils.grid import on_grid
 from torchparity.nn.utils.moments import conditions, longest_order
 
@@ -59,11 +60,31 @@ def slack(A: Array, norm: float) -> float:
 
 
 def test_order_one_is_the_closed_form_bit_by_bit_on_whole_numbers() -> None:
+    """As a product, too, where entries of the matrix are short in binary; else each tap is a sum of K products."""
     rng = np.random.default_rng(0)
     for K, s in ((4, 2), (16, 8), (3, 3), (12, 4)):
         h = rng.integers(-99, 100, (2, 3, K)) * K  # n = K/s divides the gains, and s their sum
-        expected = tone_free(h, s).astype(float)
-        assert (ToneFreeTaps(K, s)(torch.tensor(h, dtype=torch.float32)).numpy() == expected).all()
+        taps, expected = torch.tensor(h, dtype=torch.float32), tone_free(h, s).astype(float)
+        assert (by_gains(taps, K, s).numpy() == expected).all()
+        off = np.abs(ToneFreeTaps(K, s)(taps).numpy() - expected)
+        sizes = np.abs(h) @ np.abs(by_gains(torch.eye(K, dtype=torch.float64), K, s).numpy())
+        assert (off <= (K + 1) * 2.0**-24 / (1 - (K + 1) * 2.0**-24) * sizes).all()
+        assert K & (K - 1) or not off.any()
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script`:DeprecationWarning")  # Torch's own, at the first forward mode
+def test_gradients_are_projected_as_taps_are() -> None:
+    """P is its own adjoint: by finite differences, twice, in forward mode and mapped over; long and short kernels."""
+    for K, s in ((7, 3), (8, 4), (SHORT + 3, 30)):
+        h = torch.randn(2, K, dtype=torch.float64, requires_grad=True)
+
+        def f(h: Tensor, K: int = K, s: int = s) -> Tensor:
+            return equal_gains(h, K, s)
+
+        assert torch.autograd.gradcheck(f, (h,), check_forward_ad=True, check_batched_grad=True, fast_mode=False)
+        assert torch.autograd.gradgradcheck(f, (h,), fast_mode=True)
+        P = torch.func.vmap(f)(torch.eye(K, dtype=torch.float64))
+        assert (P - P.T).abs().max() <= 4 * 2.0**-53
 
 
 @pytest.mark.parametrize(("K", "s", "p"), ORDERS)

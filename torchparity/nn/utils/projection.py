@@ -6,10 +6,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from dspref.arrays import Array, as_choice, as_integer
 from dspref.multirate import ORDERS
+from torchparity.nn.utils.gains import by_phase, equal_gains, joined
 from torchparity.nn.utils.grid import HALF, on_grid
 from torchparity.nn.utils.moments import checked_order, of_rows, of_taps
 
@@ -210,27 +210,6 @@ class OneBias(nn.Module):
     def right_inverse(self, b: Tensor) -> Tensor:
         """Return biases whose mean is the one of these: themselves."""
         return b
-
-
-def by_phase(h: Tensor, K: int, s: int) -> Tensor:
-    """Return taps (..., K) as (..., ⌈K/s⌉, s): a column for each phase, 0 where the last ones have a tap less."""
-    return (F.pad(h, (0, -K % s)) if K % s else h).reshape(*h.shape[:-1], -(-K // s), s)
-
-
-def joined(rows: Tensor, K: int) -> Tensor:
-    """Undo `by_phase`."""
-    return rows.flatten(-2)[..., :K]
-
-
-def equal_gains(h: Tensor, K: int, s: int) -> Tensor:
-    """Return ``h[qs + r] − (g_r − G)/n_r`` for taps (..., K): the projection of order 1, without a matrix."""
-    q, longer = divmod(K, s)  # that many phases have q + 1 taps, the rest q
-    rows = by_phase(h, K, s)
-    gains = rows.sum(-2)
-    parts = [(gains[..., :longer], q + 1), (gains[..., longer:], q)] if longer else [(gains, q)]
-    G: Any = sum(g.sum(-1, keepdim=True) / n for g, n in parts) / (longer / (q + 1) + (s - longer) / q)
-    off = torch.cat([(g - G) / n for g, n in parts], -1)
-    return joined(rows - off.unsqueeze(-2), K)
 
 
 def without(h: Tensor, Q: Tensor) -> Tensor:
