@@ -23,7 +23,7 @@ from dspref.arrays import NotAnalysable
 from torchparity.describe import describe
 from torchparity.nn import PixelShuffle1d, SubpixelConv1d
 from torchparity.nn.utils import ToneFreeTaps, remove_tone_free, tone_free
-from torchparity.nn.utils.kernels import Kernel, kernel_of, tensors
+from torchparity.nn.utils.kernels import Kernel, chain, kernel_of, tensors
 from torchparity.roundoff import doubled, roundoff
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")
@@ -453,7 +453,8 @@ def test_from_the_meta_device(net: nn.Sequential) -> None:
 def test_the_basis_stays_in_double_precision() -> None:
     """What the projection keeps is computed anew, not rounded: it is what it was."""
     layer = tone_free(made("full overlap").double(), order=2)
-    (Q,) = [b.clone() for b in layer.buffers()]
+    (projection,) = chain(kernel(layer))
+    Q = projection.get_buffer("Q").clone()
     layer.half()
-    assert [b.dtype for b in layer.buffers()] == [torch.float64]
-    assert all(torch.equal(b, Q) for b in layer.buffers())
+    assert projection.get_buffer("Q").dtype == torch.float64
+    assert torch.equal(projection.get_buffer("Q"), Q)
