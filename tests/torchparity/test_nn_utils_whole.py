@@ -432,7 +432,7 @@ def test_project_says_what_it_has_not_looked_for() -> None:
 
 
 def test_twice_is_once() -> None:
-    net = pair()
+    net: Any = pair()
     tone_free_(net)
     keys, kept = list(net.state_dict()), [weight(net[0]), net[1].weight.detach()]
     report = tone_free_(net)
@@ -508,7 +508,7 @@ def test_project_of_a_higher_order_than_is_kept_says_so() -> None:
     tone_free(net[1])
     report = project_(net, 2)
     assert names(report) == [("3", 2)]
-    ((name, why),) = report.not_reached
+    (name, why), _ = report.not_reached
     assert (name, "tone-free of order 1 already" in why) == ("1", True)
 
 

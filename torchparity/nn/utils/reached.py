@@ -67,8 +67,9 @@ def _interpolation(part: nn.Module) -> tuple[str, Any]:
     """Return how a layer interpolates, and its factor, if its type says them."""
     if isinstance(part, (NearestConv1d, LinearConv1d)):
         return part.geometry.interpolation.kind, part.geometry.factor
-    plain = isinstance(part, (nn.Upsample, Interpolate1d)) and not part.align_corners
-    return (part.mode, part.scale_factor) if plain else ("", None)
+    if isinstance(part, (nn.Upsample, Interpolate1d)) and not part.align_corners:
+        return part.mode, part.scale_factor
+    return "", None
 
 
 def out_of_sight(model: nn.Module, why: str = "not looked for.") -> Iterator[tuple[str, str]]:

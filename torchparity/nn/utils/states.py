@@ -46,7 +46,7 @@ def _same_order(
 
 def take_plain(owner: nn.Module, name: str) -> None:
     """Let a layer load its tensor from the state dict of a layer without parametrizations, too."""
-    owner.register_load_state_dict_pre_hook(partial(_named, name))
+    owner.register_load_state_dict_pre_hook(partial(_named, name))  # type: ignore[no-untyped-call]
 
 
 def take_plain_no_more(owner: nn.Module, name: str) -> None:
