@@ -110,7 +110,7 @@ def test_a_baked_layer_knows_nothing_of_it(norm: str) -> None:
     fresh = copy.deepcopy(baked)
     remove_tone_free(baked)
     assert not any("tone_free" in key for key in baked.state_dict())
-    assert hooks(fresh) == 4  # of three weights, and the biases of the second
+    assert hooks(fresh) == 5  # of three weights, and the biases of phases
     assert hooks(baked) == 0
     fresh.load_state_dict(baked.state_dict())
     again = copy.deepcopy(baked)

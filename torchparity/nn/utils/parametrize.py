@@ -36,8 +36,8 @@ def tone_free(module: M, order: int = 1) -> M:
     checkpoints) and spectral norm the weight is projected last. Spectral norm may follow, as it scales the weight as a
     whole; Torch has no weight norm behind another parametrization.
 
-    State dicts say the order, so that no layer loads them that is not tone-free, or of another order. Those of the layer
-    without the projection are taken, weight norm or none, and what they hold is projected.
+    State dicts say the order, so that no layer loads them that is not tone-free, or is of another order. Those of the
+    layer without the projection are taken, with weight norm or without, and what they hold is projected.
 
     Parameters
     ----------
