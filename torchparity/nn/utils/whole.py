@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from dspref.arrays import as_integer, complaint
@@ -48,7 +48,7 @@ def tone_free_(model: nn.Module, order: int = 1, *, inputs: Any = None) -> ToneF
     Raises
     ------
     TypeError
-        If the model is no module, or inputs are a dict.
+        If the model is no module, inputs are a dict, or given in place of the order.
     ValueError
         If nothing in it can be made tone-free, an order is too high for one of its layers, a layer is not initialised,
         or layers of different factors share a weight.
@@ -142,10 +142,11 @@ def project_(model: nn.Module, order: int = 1, *, inputs: Any = None) -> ToneFre
     return ToneFreeReport((*held, *done), tuple(left))
 
 
-def _check_there(model: nn.Module, order: int) -> None:
+def _check_there(model: nn.Module, order: Any) -> None:
     check_module(model)
-    number = isinstance(order, (int, float, str))
-    as_integer("order", order if number else type(order), 1, "" if number else "inputs go by name: inputs=")
+    if isinstance(order, (Tensor, tuple, list, dict)):
+        raise TypeError(complaint("order", type(order).__name__, "an integer >= 1", "inputs go by name: inputs="))
+    as_integer("order", order, 1)
     lazy = [name for name, p in model.named_parameters() if is_lazy(p)]
     if lazy:
         got = f"{lazy[0]} not initialised yet"
@@ -169,13 +170,16 @@ def _planned(
         else:
             plan[name] = kernel
     held = [ToneFree(name, k.factor, order_of(k), "by its parametrization") for name, k in kept.items()]
-    held += [ToneFree(name, *told, "by construction") for name, told in by_construction(model).items()]
+    held += [ToneFree(name, *sizes, "by construction") for name, sizes in by_construction(model).items()]
     if not plan and not held:
-        got, allowed = "nothing to make tone-free", "an upsampling layer with taps of its own"
-        hint = "" if left else "interpolation makes no tone, and needs nothing"
-        text = complaint(f"model {type(model).__name__}", got, allowed, hint)
-        raise ValueError("\n".join([text, *unreached(left)]))
+        raise ValueError(_nothing(model, left))
     return plan, held, left
+
+
+def _nothing(model: nn.Module, left: Left) -> str:
+    got, allowed = "nothing to make tone-free", "an upsampling layer with taps of its own"
+    hint = "" if left else "interpolation makes no tone, and needs nothing"
+    return "\n".join([complaint(f"model {type(model).__name__}", got, allowed, hint), *unreached(left)])
 
 
 def _check_order(found: Kernels, order: int) -> None:
