@@ -221,6 +221,8 @@ ORDER: dict[str, Tiers] = {
             "nn.handover",
             "nn.utils.grid",
             "nn.utils.moments",
+            "nn.utils.report",
+            "nn.utils.states",
             "onnx_file",
             "outputs",
             "report.words",

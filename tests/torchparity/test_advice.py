@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import pkgutil
+import re
 from collections.abc import Callable
 from fractions import Fraction
 
@@ -15,14 +17,22 @@ from torch.utils.flop_counter import FlopCounterMode
 from dspref.advice import Advice, Choice, advise
 from dspref.advice.choices import ANY_WEIGHTS, AT_INIT
 from dspref.advice.combs import expected_lines
+from dspref.advice.ways import WAYS
 from dspref.artifacts.prospect import lengths
 from dspref.spec import parse
 from dspref.spectrum import measure_lines
 from torchparity.advised import build_choice
+from torchparity.nn.utils import tone_free_
 
 SR, SEEDS = 22050, range(4)
 ADVICE = advise((8, 8, 2, 2), SR, tone_budget_db=-90, channels=(4, 4, 4, 4, 4))
 SMALL = advise((3, 2), SR, tone_budget_db=-60, channels=(3, 4, 5), overlap=1, conv_length=5)
+
+
+def test_the_call_that_keeps_layers_tone_free_is_named() -> None:
+    (note,) = [way.note for way in WAYS if way.name == "transposed, tone-free"]
+    (name,) = re.findall(r"torchparity[\w.]+", note)
+    assert pkgutil.resolve_name(name) is tone_free_
 
 
 def steady(choice: Choice, net: nn.Module, dtype: torch.dtype = torch.float64, periods: int = 34) -> Tensor:

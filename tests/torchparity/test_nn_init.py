@@ -140,6 +140,65 @@ def test_phases_begin_with_one_bias(order: str) -> None:
     assert len(set(y[0, :, 0].tolist())) == 3
 
 
+SUBPIXEL: dict[str, Callable[[], nn.Module]] = {
+    "plain": lambda: nn.Conv1d(4, 6, 3),
+    "weight norm": lambda: norms.weight_norm(nn.Conv1d(4, 6, 3)),
+    "older weight norm": lambda: weight_norm(nn.Conv1d(4, 6, 3)),
+    "kept tone-free": lambda: tone_free(SubpixelConv1d(4, 3, 3, 2)),
+    "dcr": lambda: SubpixelConv1d(4, 3, 3, 2, order="dcr"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")
+@pytest.mark.parametrize("name", SUBPIXEL)
+def test_icnr_takes_layers_whatever_computes_their_weight(name: str) -> None:
+    """All phases of a layer have the same taps and biases, to rounding of g·v/‖v‖, or of a projection."""
+    torch.manual_seed(0)
+    layer: Any = SUBPIXEL[name]()
+    assert icnr_(layer, 2) is layer
+    layer(torch.ones(1, 4, 9))
+    taps, biases = layer.weight.detach(), layer.bias.detach()
+    first, second = (taps[:3], taps[3:]) if name == "dcr" else (taps[0::2], taps[1::2])
+    assert (first - second).abs().max() <= 16 * UNIT[torch.float32] * taps.abs().max()  # norms of 12 taps
+    assert first.unique().numel() == 36
+    phases = biases.reshape(2, 3) if name == "dcr" else biases.reshape(3, 2).T
+    assert torch.equal(phases[0], phases[1])
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")
+@pytest.mark.parametrize("name", ["weight norm", "older weight norm", "kept tone-free"])
+def test_weights_that_a_layer_computes_are_not_filled_in_vain(name: str) -> None:
+    layer: Any = SUBPIXEL[name]()
+    for fill in (icnr_, tone_free_init_):
+        with pytest.raises(ValueError, match=r"computed of other tensors.* Hint: give the layer"):
+            fill(layer.weight, 2)
+    conv = nn.Conv1d(4, 6, 3)
+    icnr_(conv.weight[:2], 2)  # a part of a parameter is no other
+    assert torch.equal(conv.weight[0], conv.weight[1])
+
+
+@pytest.mark.filterwarnings("ignore:Lazy modules:UserWarning")
+@pytest.mark.parametrize("fill", [icnr_, tone_free_init_])
+def test_what_cannot_be_filled_is_refused(fill: Any) -> None:
+    with pytest.raises(TypeError, match=r"dtype of the weight: got torch\.int32"):
+        fill(torch.zeros(4, 1, 8, dtype=torch.int32), 2)
+    with pytest.raises(ValueError, match="weight: got not initialised yet"):
+        fill(nn.LazyConv1d(4, 8).weight, 2)
+    with pytest.raises(ValueError, match=r"weight: got shape \(4,\)"):
+        fill(torch.zeros(4), 2)
+    with pytest.raises(TypeError, match=r"got NoneType; allowed: (a Conv1d|ConvTranspose1d)"):
+        fill(None, 2)
+    ghost = torch.empty(4, 1, 8, device="meta")
+    assert fill(ghost, 2) is ghost
+
+
+def test_icnr_needs_a_factor_that_fits() -> None:
+    with pytest.raises(ValueError, match="factor: got 3; allowed: 2, the layer's own"):
+        icnr_(SubpixelConv1d(4, 3, 3, 2), 3)
+    with pytest.raises(ValueError, match="factor: got None"):
+        icnr_(nn.Conv1d(4, 6, 3))
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [

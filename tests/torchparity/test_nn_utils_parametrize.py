@@ -15,15 +15,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations as norms
-from torch.nn.utils import prune, weight_norm
+from torch.nn.utils import prune, remove_weight_norm, weight_norm
 from torch.nn.utils import spectral_norm as old_spectral_norm
-from torch.nn.utils.parametrize import is_parametrized, register_parametrization
+from torch.nn.utils.parametrize import is_parametrized, register_parametrization, remove_parametrizations
 
 from dspref.arrays import NotAnalysable
 from torchparity.describe import describe
 from torchparity.nn import PixelShuffle1d, SubpixelConv1d
 from torchparity.nn.utils import ToneFreeTaps, remove_tone_free, tone_free
-from torchparity.nn.utils.kernels import Kernel, kernel_of, tensors
+from torchparity.nn.utils.kernels import Kernel, chain, kernel_of, tensors
 from torchparity.roundoff import doubled, roundoff
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")
@@ -203,6 +203,25 @@ def test_two_norms_before_the_projection_go_when_it_is_baked() -> None:
     tone_free(layer)
     kept = weight(layer)
     remove_tone_free(layer)
+    assert torch.equal(weight(layer), kept)
+    assert not is_parametrized(layer)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_baked_in_the_format_that_runs_gains_are_equal_exactly(dtype: torch.dtype) -> None:
+    """A cast of baked weights rounds each tap by itself."""
+    first, last = (tone_free(norms.weight_norm(made("full overlap"))) for _ in range(2))
+    remove_tone_free(first.to(dtype))
+    assert off(first) == 0
+    assert off(remove_tone_free(last).to(dtype)) > 0
+
+
+def test_a_norm_that_stays_behind_the_bake_ends_as_the_newer_does() -> None:
+    layer = remove_tone_free(tone_free(weight_norm(made("full overlap"))))
+    kept = weight(layer)
+    with pytest.raises(ValueError, match="weight_norm of 'weight' not found"):
+        remove_weight_norm(layer)
+    remove_parametrizations(layer, "weight")
     assert torch.equal(weight(layer), kept)
     assert not is_parametrized(layer)
 
@@ -453,7 +472,8 @@ def test_from_the_meta_device(net: nn.Sequential) -> None:
 def test_the_basis_stays_in_double_precision() -> None:
     """What the projection keeps is computed anew, not rounded: it is what it was."""
     layer = tone_free(made("full overlap").double(), order=2)
-    (Q,) = [b.clone() for b in layer.buffers()]
+    (projection,) = chain(kernel(layer))
+    Q = projection.get_buffer("Q").clone()
     layer.half()
-    assert [b.dtype for b in layer.buffers()] == [torch.float64]
-    assert all(torch.equal(b, Q) for b in layer.buffers())
+    assert projection.get_buffer("Q").dtype == torch.float64
+    assert torch.equal(projection.get_buffer("Q"), Q)

@@ -20,7 +20,7 @@ from torch.nn.utils.parametrize import is_parametrized, register_parametrization
 from dspref.arrays import NotAnalysable
 from tests.torchparity.test_nn_utils_parametrize import UNIT, due, kernel, learned_sums, off, sums, weight
 from torchparity.describe import describe
-from torchparity.nn import PixelShuffle1d, SubpixelConv1d
+from torchparity.nn import Interpolate1d, LinearConv1d, NearestConv1d, PixelShuffle1d, SubpixelConv1d
 from torchparity.nn.utils import ToneFreeReport, project_, remove_tone_free, tone_free, tone_free_
 from torchparity.nn.utils.functional import uses
 from torchparity.nn.utils.kernels import tensors
@@ -305,13 +305,19 @@ def dilated_apart() -> nn.Sequential:
 
 REFUSED: list[tuple[str, Callable[[], nn.Module], int, str]] = [
     ("shared, dilated", dilated_apart, 2, "shared weight: got factor 2 of 0, 2 of 1"),
-    ("no upsampling", lambda: nn.Sequential(nn.Conv1d(1, 1, 3), nn.ReLU()), 1, "got nothing that raises the rate"),
+    ("no upsampling", lambda: nn.Sequential(nn.Conv1d(1, 1, 3), nn.ReLU()), 1, "got nothing to make tone-free"),
     ("nothing that can be", lambda: nn.Sequential(nn.ConvTranspose1d(1, 1, 2, 4)), 1, "2 phases without a tap"),
     ("shared", lambda: tied(2), 1, "shared weight: got factor 4 of 0, 2 of 1"),
     ("used twice", Twice, 1, "used with factor 2 at conv_transpose1d, and with 4 by up"),
     ("lazy", lambda: nn.Sequential(nn.LazyConvTranspose1d(1, 4, 2)), 1, "0.weight not initialised yet"),
     ("order", decoder, 3, "order: got 3; allowed: at most 2. Hint: 1 has 8 taps for factor 4"),
-    ("again", lambda: nn.Sequential(tone_free(nn.ConvTranspose1d(1, 1, 4, 2))), 1, "tone-free of order 1 already"),
+    (
+        "again, of another order",
+        lambda: nn.Sequential(tone_free(nn.ConvTranspose1d(1, 1, 4, 2))),
+        2,
+        "not reached: 0: weight: got tone-free of order 1 already",
+    ),
+    ("itself", lambda: nn.ConvTranspose1d(1, 1, 2, 4), 1, "not reached: the model itself: tone-free taps: got 2"),
     (
         "parametrized",
         lambda: nn.Sequential(register_parametrization(nn.ConvTranspose1d(1, 1, 4, 2), "weight", nn.Tanh())),
@@ -391,7 +397,7 @@ def test_project_leaves_a_norm_of_0_with_a_direction(norm: Any) -> None:
 
 
 @pytest.mark.parametrize("change", [tone_free_, project_])
-@pytest.mark.parametrize("order", [0, 1.5, "one"])
+@pytest.mark.parametrize("order", [0, 1.5, "one", None])
 def test_orders_are_whole(change: Any, order: Any) -> None:
     with pytest.raises(ValueError, match=r"^order: got .*; allowed: an integer >= 1"):
         change(nn.Sequential(nn.ConvTranspose1d(1, 1, 4, 2)), order)
@@ -408,6 +414,86 @@ def test_g_and_v_that_layers_share_are_baked_once() -> None:
     assert len(list(net.parameters())) == 4
 
 
+def pair() -> nn.Sequential:
+    """Return a convolution whose channels are interleaved, behind a layer of a known type."""
+    return nn.Sequential(nn.ConvTranspose1d(2, 2, 4, 2), nn.Conv1d(2, 4, 3), PixelShuffle1d(2))
+
+
+def test_project_says_what_it_has_not_looked_for() -> None:
+    shuffle, calls = project_(net := pair()).not_reached
+    assert shuffle[0] == "2"
+    assert "Hand over inputs=" in shuffle[1]
+    assert calls == ("functional calls", "not looked for. Hand over inputs=.")
+    report = project_(net, inputs=torch.ones(1, 2, 9))
+    assert names(report) == [("0", 2), ("1.weight", 2)]
+    assert report.not_reached == ()
+    with pytest.raises(ValueError, match="not reached: 2: interleaves the channels"):
+        project_(net[1:])
+
+
+def test_twice_is_once() -> None:
+    net: Any = pair()
+    tone_free_(net)
+    keys, kept = list(net.state_dict()), [weight(net[0]), net[1].weight.detach()]
+    report = tone_free_(net)
+    assert names(report) == [("0", 2), ("1.weight", 2)]
+    assert {each.note for each in report.done} == {"by its parametrization"}
+    assert list(net.state_dict()) == keys
+    assert all(map(torch.equal, kept, [weight(net[0]), net[1].weight.detach()]))
+    net.append(nn.ConvTranspose1d(2, 1, 8, 4))  # one more is added to those that are
+    assert [each.note for each in tone_free_(net).done] == ["by its parametrization"] * 2 + [""]
+
+
+@pytest.mark.parametrize("change", [tone_free_, project_])
+@pytest.mark.parametrize(
+    ("make", "order"),
+    [
+        (lambda: nn.Upsample(scale_factor=4), 1),
+        (lambda: nn.Upsample(scale_factor=4, mode="linear"), 2),
+        (lambda: Interpolate1d("nearest-exact", scale_factor=4), 1),
+        (lambda: NearestConv1d(2, 2, 3, 4), 1),
+        (lambda: LinearConv1d(2, 2, 3, 4), 2),
+    ],
+)
+def test_interpolation_is_tone_free_by_construction(change: Any, make: Callable[[], nn.Module], order: int) -> None:
+    """To the order that is said and no higher: polynomials of a lower degree stay polynomials, others do not.
+
+    Exactly: of whole numbers all is a multiple of 1/8.
+    """
+    net = nn.Sequential(make(), nn.Conv1d(2, 1, 3)).double()
+    (done,) = change(net, inputs=torch.ones(1, 2, 9).double()).done
+    assert (done.name, done.factor, done.order, done.note) == ("0", 4, order, "by construction")
+    for p in net.parameters():
+        nn.init.ones_(p)
+    for degree in (0, 1, 2):
+        y = net(torch.arange(40.0).double().pow(degree).expand(1, 2, 40)).detach()[0, 0, 10:-10]
+        assert np.diff(y.numpy(), degree + 1).any() == (degree >= order)
+
+
+@pytest.mark.parametrize("layer", [nn.Upsample(scale_factor=1.5), nn.Upsample(size=40), nn.Sequential()])
+def test_what_is_not_known_to_be_tone_free_is_not_said_to_be(layer: nn.Module) -> None:
+    with pytest.raises(ValueError, match="got nothing to make tone-free"):
+        tone_free_(nn.Sequential(nn.Conv1d(2, 2, 3), layer))
+
+
+@pytest.mark.parametrize("change", [tone_free_, project_, remove_tone_free])
+@pytest.mark.parametrize("model", [None, [nn.ConvTranspose1d(1, 1, 4, 2)], "decoder"])
+def test_models_are_modules(change: Any, model: Any) -> None:
+    with pytest.raises(TypeError, match=f"model: got {type(model).__name__}; allowed: an nn.Module"):
+        change(model)
+
+
+@pytest.mark.parametrize("change", [tone_free_, project_])
+def test_inputs_go_by_name_and_in_order(change: Any) -> None:
+    x = torch.ones(1, 2, 9)
+    with pytest.raises(TypeError, match=r"order: got tuple.* Hint: inputs go by name: inputs="):
+        change(pair(), (x, 1.0))
+    with pytest.raises(TypeError, match="positional"):
+        change(pair(), 1, x)
+    with pytest.raises(TypeError, match="inputs: got a dict; allowed: a tensor, a tuple"):
+        change(pair(), inputs={"input": x})
+
+
 def test_project_leaves_to_a_parametrization_what_it_keeps() -> None:
     net = decoder()
     tone_free(net[1])
@@ -422,13 +508,13 @@ def test_project_of_a_higher_order_than_is_kept_says_so() -> None:
     tone_free(net[1])
     report = project_(net, 2)
     assert names(report) == [("3", 2)]
-    ((name, why),) = report.not_reached
+    _, (name, why) = report.not_reached
     assert (name, "tone-free of order 1 already" in why) == ("1", True)
 
 
 def test_project_reaches_functional_calls_if_inputs_are_given() -> None:
     net = Functional()
-    with pytest.raises(ValueError, match="nothing that raises the rate"):
+    with pytest.raises(ValueError, match=r"functional calls: not looked for\. Hand over inputs="):
         project_(net)
     assert names(project_(net, inputs=torch.ones(1, 4, 9))) == [
         ("w", 4),

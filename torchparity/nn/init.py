@@ -9,9 +9,11 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
-from dspref.arrays import as_integer, complaint
+from dspref.arrays import as_choice, as_integer, complaint
 from dspref.designs import icnr
+from dspref.multirate import ORDERS
 from torchparity.nn.utils.kernels import Kernel, bias_of, check_own, kernel_of, order_of, tensors, write
 from torchparity.nn.utils.projection import ToneFreeTaps
 
@@ -21,34 +23,42 @@ T = TypeVar("T", nn.Module, Tensor)
 
 
 def icnr_(
-    weight: Tensor,
-    factor: int,
+    weight: T,
+    factor: int | None = None,
     *,
     order: str = "crd",
     initialise: Callable[[Tensor], Any] = nn.init.kaiming_normal_,
-) -> Tensor:
+) -> T:
     """Fill the weight of a sub-pixel convolution so that it makes no tone: every phase gets the same sub-kernel.
+
+    Biases of the phases still make one, of the period of the shuffle. Of a layer each channel gets the mean of its own;
+    where a weight alone is given they are the caller's: zero them, or use `tone_free_init_`.
 
     Parameters
     ----------
-    weight : Tensor (out·L, in/groups, taps)
-        Of the convolution before the shuffle; changed in place.
+    weight : nn.Conv1d, torchparity.nn.SubpixelConv1d, or Tensor (out·L, in/groups, taps)
+        The convolution before the shuffle, or its weight; changed in place. A layer whose weight a norm or another
+        parametrization computes has to be given itself.
     factor : int
-        L.
+        L; a `SubpixelConv1d` has its own.
     order : {'crd', 'dcr'}
-        Of the channels, as for `torchparity.nn.PixelShuffle1d`.
+        Of the channels, as for `torchparity.nn.PixelShuffle1d`; a `SubpixelConv1d` has its own.
     initialise : function of a tensor, in place
         Fills the sub-kernels (out, in/groups, taps).
 
     Returns
     -------
-    Tensor
+    nn.Module or Tensor
         `weight`.
 
     Raises
     ------
+    TypeError
+        If it is neither, or its weights are no floats.
     ValueError
-        If the filters are not L for each channel.
+        If the filters are not L for each channel, the factor is missing, or the weight is computed of something else.
+    NotAnalysable
+        As `torchparity.nn.utils.tone_free`.
 
     References
     ----------
@@ -58,15 +68,63 @@ def icnr_(
     --------
     >>> icnr_(torch.empty(4, 1, 1), 2, initialise=nn.init.ones_).flatten().tolist()
     [1.0, 1.0, 1.0, 1.0]
+    >>> conv = icnr_(nn.Conv1d(8, 6, 3), 2)
+    >>> torch.equal(conv.weight[0::2], conv.weight[1::2]), torch.equal(conv.bias[0::2], conv.bias[1::2])
+    (True, True)
     """
-    L = as_integer("factor", factor, 1)
-    if weight.ndim != 3 or weight.shape[0] % L:
-        raise ValueError(complaint("weight", f"shape {tuple(weight.shape)}", f"(out·{L}, in/groups, taps)"))
-    with torch.no_grad():
-        kernel = weight.new_empty(weight.shape[0] // L, *weight.shape[1:])
-        initialise(kernel)
-        weight.copy_(torch.from_numpy(np.array(icnr(kernel.double().cpu().numpy(), L, order=order))))
+    if isinstance(weight, Tensor):
+        _check_plain(weight)
+        with torch.no_grad():
+            weight.copy_(_repeated(weight, as_integer("factor", factor, 1), order, initialise))
+        return weight
+    kernel = _subpixel(weight, factor, order)
+    check_own(kernel, 1)
+    write(kernel, _repeated(tensors(kernel)[-1], kernel.factor, kernel.channels, initialise))
+    if kernel.bias:
+        bias = bias_of(kernel)
+        with torch.no_grad():
+            bias.copy_(kernel.one_bias()(bias))
     return weight
+
+
+def _subpixel(layer: nn.Module, factor: int | None, order: str) -> Kernel:
+    """Return the kernel of a convolution whose channels are interleaved by a factor."""
+    own = kernel_of(layer)
+    if own is not None and own.channels:
+        if factor not in (None, own.factor):
+            raise ValueError(complaint("factor", factor, f"{own.factor}, the layer's own"))
+        return own
+    if not isinstance(layer, nn.Conv1d):
+        raise TypeError(complaint("weight", type(layer).__name__, "a Conv1d, a SubpixelConv1d or the weight of one"))
+    L, bias = as_integer("factor", factor, 2), "bias" if layer.bias is not None else ""
+    shape = layer.kernel_size[0], L, bias, as_choice("order", order, ORDERS)
+    return Kernel(layer, "weight", *shape, dilation=layer.dilation[0], groups=layer.groups)
+
+
+def _repeated(like: Tensor, L: int, order: str, initialise: Callable[[Tensor], Any]) -> Tensor:
+    """Return what a weight becomes."""
+    if like.shape[0] % L:
+        raise ValueError(complaint("weight", f"shape {tuple(like.shape)}", f"(out·{L}, in/groups, taps)"))
+    kernel = like.new_empty(like.shape[0] // L, *like.shape[1:])
+    with torch.no_grad():
+        initialise(kernel)
+    if kernel.is_meta:
+        return torch.empty_like(like)
+    return torch.from_numpy(np.array(icnr(kernel.double().cpu().numpy(), L, order=order))).to(like)
+
+
+def _check_plain(weight: Tensor) -> None:
+    """Refuse a weight that cannot be filled, or is computed: what would be filled is thrown away."""
+    whole = weight if weight._base is None else weight._base
+    if is_lazy(weight):
+        raise ValueError(complaint("weight", "not initialised yet", "weights", "call the layer on a signal first"))
+    if not whole.is_leaf:
+        hint = "give the layer in place of its weight, which a norm or another parametrization computes"
+        raise ValueError(complaint("weight", "computed of other tensors", "a parameter", hint))
+    if not weight.is_floating_point():
+        raise TypeError(complaint("dtype of the weight", str(weight.dtype), "floating point"))
+    if weight.ndim != 3:
+        raise ValueError(complaint("weight", f"shape {tuple(weight.shape)}", "that of the weight of a layer"))
 
 
 def _as_torch(weight: Tensor) -> Tensor:
@@ -124,6 +182,7 @@ def tone_free_init_(
     if isinstance(layer, Tensor):
         if stride is None:
             raise ValueError(complaint("stride", None, "that of the layer", "a weight does not say it"))
+        _check_plain(layer)
         with torch.no_grad():
             layer.copy_(_drawn(layer, ToneFreeTaps(layer.shape[-1], stride, order=order), stride, initialise))
         return layer

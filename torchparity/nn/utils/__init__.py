@@ -2,7 +2,8 @@
 
 from torchparity.nn.utils.parametrize import remove_tone_free, tone_free
 from torchparity.nn.utils.projection import OneBias, ToneFreeRows, ToneFreeTaps
-from torchparity.nn.utils.whole import ToneFree, ToneFreeReport, project_, tone_free_
+from torchparity.nn.utils.report import ToneFree, ToneFreeReport
+from torchparity.nn.utils.whole import project_, tone_free_
 
 __all__ = [
     "OneBias",

@@ -103,6 +103,13 @@ def old_norm(kernel: Kernel) -> WeightNorm | None:
     return next((h for h in hooks if isinstance(h, WeightNorm) and h.name == kernel.weight), None)
 
 
+def check_module(model: object) -> None:
+    """Raise unless it is a module, of whatever kind."""
+    if not isinstance(model, nn.Module):
+        hint = "nn.ModuleList makes one of several" if isinstance(model, (list, tuple)) else ""
+        raise TypeError(complaint("model", type(model).__name__, "an nn.Module", hint))
+
+
 def order_of(kernel: Kernel) -> int:
     """Return the order to which the weight is kept tone-free by a parametrization; 0 if it is not.
 

@@ -11,8 +11,9 @@ from torch.nn.utils import parametrizations as norms
 from torch.nn.utils.parametrize import is_parametrized, register_parametrization, remove_parametrizations
 
 from dspref.arrays import complaint
-from torchparity.nn.utils.kernels import PROJECTIONS, Kernel, adopt_new_norm, check, kernel_of, own_class
+from torchparity.nn.utils.kernels import PROJECTIONS, Kernel, adopt_new_norm, check, check_module, kernel_of, own_class
 from torchparity.nn.utils.projection import OneBias
+from torchparity.nn.utils.states import take_plain, take_plain_no_more
 
 KEPT = (*PROJECTIONS, OneBias)
 """Parametrizations that are of this module's making."""
@@ -34,6 +35,9 @@ def tone_free(module: M, order: int = 1) -> M:
     Behind weight norm (of either interface: the older becomes the newer, of the same g and v, and loads old
     checkpoints) and spectral norm the weight is projected last. Spectral norm may follow, as it scales the weight as a
     whole; Torch has no weight norm behind another parametrization.
+
+    State dicts say the order, so that no layer loads them that is not tone-free, or is of another order. Those of the
+    layer without the projection are taken, with weight norm or without, and what they hold is projected.
 
     Parameters
     ----------
@@ -86,8 +90,10 @@ def keep_tone_free(kernel: Kernel, order: int) -> None:
     own_class(kernel.owner)
     adopt_new_norm(kernel)
     register_parametrization(kernel.owner, kernel.weight, kernel.projection(order))
+    take_plain(kernel.owner, kernel.weight)
     if kernel.bias:
         register_parametrization(kernel.owner, kernel.bias, kernel.one_bias())
+        take_plain(kernel.owner, kernel.bias)
 
 
 def remove_tone_free(module: M) -> M:
@@ -109,6 +115,8 @@ def remove_tone_free(module: M) -> M:
 
     Raises
     ------
+    TypeError
+        If it is no module.
     ValueError
         If nothing in it is kept tone-free.
 
@@ -119,6 +127,7 @@ def remove_tone_free(module: M) -> M:
     >>> torch.equal(remove_tone_free(up).weight, kept), type(up).__name__
     (True, 'ConvTranspose1d')
     """
+    check_module(module)
     found = [(part, name) for part in module.modules() for name in _projected(part)]
     if not found:
         raise ValueError(complaint("module", "no layer that is kept tone-free", "what tone_free has been given"))
@@ -139,6 +148,7 @@ def _projected(part: nn.Module) -> list[str]:
 def _bake(part: nn.Module, name: str, done: set[int]) -> None:
     """End the projection of one tensor: keep the norm behind it, and the one before it where that gives the same."""
     own_class(part)
+    take_plain_no_more(part, name)
     made: Any = part.parametrizations[name]  # type: ignore[index]
     at = next(i for i, m in enumerate(made) if isinstance(m, KEPT))
     if at == 0:

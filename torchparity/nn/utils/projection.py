@@ -12,6 +12,7 @@ from dspref.multirate import ORDERS
 from torchparity.nn.utils.gains import by_phase, equal_gains, joined
 from torchparity.nn.utils.grid import HALF, on_grid
 from torchparity.nn.utils.moments import checked_order, of_rows, of_taps
+from torchparity.nn.utils.states import mark, marked_anew
 
 
 class ToneFreeTaps(nn.Module):
@@ -37,6 +38,8 @@ class ToneFreeTaps(nn.Module):
     ----------
     Q : Tensor (p(s − 1), K) or None
         None for order 1. No part of the state dict, and computed anew wherever the module is moved to.
+    tone_free_order : Tensor ()
+        p, for the state dict: a model of another order, or of none, refuses it.
 
     Raises
     ------
@@ -60,6 +63,7 @@ class ToneFreeTaps(nn.Module):
         self.kernel_size, self.stride = as_integer("kernel_size", kernel_size, 1), as_integer("stride", stride, 2)
         self.order = checked_order(self.kernel_size, self.stride, order)
         self.register_buffer("Q", self._basis(device), persistent=False)
+        mark(self, device)
 
     def _basis(self, device: Any) -> Tensor | None:
         sizes = self.kernel_size, self.stride, self.order
@@ -111,7 +115,8 @@ class ToneFreeRows(nn.Module):
     Attributes
     ----------
     Q : Tensor (p(L − 1), L·K) or None
-        As that of `ToneFreeTaps`.
+    tone_free_order : Tensor ()
+        As those of `ToneFreeTaps`.
 
     Raises
     ------
@@ -142,6 +147,7 @@ class ToneFreeRows(nn.Module):
         self.channels = as_choice("channels", channels, ORDERS)
         self.order = checked_order(kernel_size * upscale_factor, upscale_factor, order)
         self.register_buffer("Q", self._basis(device), persistent=False)
+        mark(self, device)
 
     def _basis(self, device: Any) -> Tensor | None:
         sizes = self.kernel_size, self.upscale_factor, self.order, self.dilation
@@ -242,3 +248,4 @@ def _anew(module: Any) -> None:
     """Compute Q anew where a module has been moved to: a meta device held nothing, and half precision too little."""
     if module.Q is not None:
         module.Q = module._basis(module.Q.device)
+    marked_anew(module)

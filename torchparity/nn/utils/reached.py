@@ -15,6 +15,8 @@ from dspref.interpolate import Interpolate
 from dspref.interpolators import Linear, Nearest
 from dspref.outline import HEADS
 from torchparity.copies import Copies, dice_kept
+from torchparity.nn.basic import Interpolate1d, PixelShuffle1d
+from torchparity.nn.fused import LinearConv1d, NearestConv1d
 from torchparity.nn.utils.functional import COMPUTED, Use, uses
 from torchparity.nn.utils.kernels import Kernel, kernel_of
 from torchparity.outputs import leaves
@@ -26,6 +28,9 @@ Kernels: TypeAlias = dict[str, Kernel]
 
 Left: TypeAlias = list[tuple[str, str]]
 """Names of what could not be reached, and why."""
+
+ORDERS = {"nearest": 1, "nearest-exact": 1, "linear": 2}
+"""Orders of the zeros at k/s that ways to interpolate have at any factor s."""
 
 LENGTH = 32
 """Samples or frames on which a forward is tried, if no input is given."""
@@ -43,6 +48,36 @@ def by_type(model: nn.Module) -> tuple[Kernels, Left]:
         elif isinstance(part, (nn.ConvTranspose2d, nn.ConvTranspose3d)) and max(part.stride) > 1:
             left.append((name, "moves along several axes"))
     return found, left
+
+
+def by_construction(model: nn.Module) -> dict[str, tuple[int, int]]:
+    """Return the factors of layers that interpolate, and the orders that they have whatever is learned behind them.
+
+    To repeat samples is a filter ``box_s(z)``, and linear interpolation has its square as a factor.
+    """
+    found = {}
+    for name, part in model.named_modules():
+        mode, s = _interpolation(part)
+        if isinstance(s, (int, float)) and s > 1 and s == int(s) and mode in ORDERS:
+            found[name] = int(s), ORDERS[mode]
+    return found
+
+
+def _interpolation(part: nn.Module) -> tuple[str, Any]:
+    """Return how a layer interpolates, and its factor, if its type says them."""
+    if isinstance(part, (NearestConv1d, LinearConv1d)):
+        return part.geometry.interpolation.kind, part.geometry.factor
+    if isinstance(part, (nn.Upsample, Interpolate1d)) and not part.align_corners:
+        return part.mode, part.scale_factor
+    return "", None
+
+
+def out_of_sight(model: nn.Module, why: str = "not looked for.") -> Iterator[tuple[str, str]]:
+    """Yield what types of layers do not say, where nothing is run: whose channels a shuffle takes, functional calls."""
+    for name, part in model.named_modules():
+        if isinstance(part, PixelShuffle1d):
+            yield name, "interleaves the channels of a convolution that was not looked for. Hand over inputs=."
+    yield "functional calls", f"{why} Hand over inputs=."
 
 
 def by_calls(model: nn.Module, found: Kernels, told: Left, inputs: Any) -> tuple[Kernels, Left]:
@@ -63,7 +98,7 @@ def by_calls(model: nn.Module, found: Kernels, told: Left, inputs: Any) -> tuple
     except NotAnalysable as error:
         if inputs is not None:
             raise
-        return found, [("functional calls", f"not looked for: {error} Hand over inputs=.")]
+        return found, list(out_of_sight(model, f"not looked for: {error}"))
     seen_before = {name for name, _ in told}
     more, left = _resolved(model, found, tuple(use for use in seen if use.at not in seen_before))
     if inputs is None or callable(inputs):
@@ -74,6 +109,9 @@ def by_calls(model: nn.Module, found: Kernels, told: Left, inputs: Any) -> tuple
 
 def _maker(model: nn.Module, inputs: Any) -> Callable[[int], tuple[Any, ...]]:
     """Return what makes arguments for a length; of one example always the same."""
+    if isinstance(inputs, dict):
+        allowed = "a tensor, a tuple of arguments, or a function of a length"
+        raise TypeError(complaint("inputs", "a dict", allowed, "a tuple has them in the order of the forward"))
     if callable(inputs):
         return lambda length: _tuple(inputs(length))
     if inputs is not None:

@@ -3,65 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from dspref.arrays import as_integer, complaint
-from torchparity.nn.utils.kernels import Kernel, bias_of, check, learned, order_of, tensors, write
+from torchparity.nn.utils.kernels import Kernel, bias_of, check, check_module, learned, order_of, tensors, write
 from torchparity.nn.utils.moments import longest_order
 from torchparity.nn.utils.parametrize import keep_tone_free
-from torchparity.nn.utils.reached import Kernels, Left, by_calls, by_type
+from torchparity.nn.utils.reached import Kernels, Left, by_calls, by_construction, by_type, out_of_sight
+from torchparity.nn.utils.report import ITSELF, ToneFree, ToneFreeReport, unreached
 
 
-@dataclass(frozen=True)
-class ToneFree:
-    """A layer that is tone-free now.
-
-    Attributes
-    ----------
-    name : str
-        Of the layer; of the parameter, where a forward uses it by a functional call.
-    factor, order : int
-        s, and the order of the zeros at k/s.
-    note : str
-        What a user may not expect: that it is frozen, or shares its weight.
-    """
-
-    name: str
-    factor: int
-    order: int
-    note: str = ""
-
-    def __str__(self) -> str:
-        """Return it in words."""
-        return f"{self.name} ×{self.factor}, order {self.order}" + (f" ({self.note})" if self.note else "")
-
-
-@dataclass(frozen=True)
-class ToneFreeReport:
-    """What `tone_free_` and `project_` did.
-
-    Attributes
-    ----------
-    done : tuple of ToneFree
-    not_reached : tuple of (str, str)
-        What may still make tones, and why it was not reached.
-    """
-
-    done: tuple[ToneFree, ...]
-    not_reached: tuple[tuple[str, str], ...]
-
-    def __str__(self) -> str:
-        """Return both lists in words."""
-        left = [f"not reached: {name}: {why}" for name, why in self.not_reached]
-        return "\n".join([*(f"tone-free: {each}" for each in self.done), *left])
-
-
-def tone_free_(model: nn.Module, order: int = 1, inputs: Any = None) -> ToneFreeReport:
+def tone_free_(model: nn.Module, order: int = 1, *, inputs: Any = None) -> ToneFreeReport:
     """Keep all upsampling layers of a model tone-free, as `tone_free` does of one.
 
     Reached are `nn.ConvTranspose1d` and `torchparity.nn.SubpixelConv1d`; and, by running a copy, functional calls of
@@ -69,7 +25,8 @@ def tone_free_(model: nn.Module, order: int = 1, inputs: Any = None) -> ToneFree
     parameter. With all of them tone-free a chain of convolutions, pointwise maps and sums makes of constants constants.
 
     The model is checked as a whole before anything in it is changed. Weights that are frozen are projected too: they
-    stay frozen, and the report says so. A weight that layers of the same factor share stays shared.
+    stay frozen, and the report says so. A weight that layers of the same factor share stays shared. What is tone-free
+    of that order already, or by construction as interpolation, is reported and left.
 
     Parameters
     ----------
@@ -78,17 +35,20 @@ def tone_free_(model: nn.Module, order: int = 1, inputs: Any = None) -> ToneFree
     order : int
         p, for all layers.
     inputs : tensor, tuple or function, optional
-        An example of the arguments of its forward, or what makes them for a length, as `torchparity.rates.rates` takes
-        it. By default (1, channels, 32) is tried, of the channels that the first layer takes.
+        An example of the arguments of its forward, in their order, or what makes them for a length, as
+        `torchparity.rates.rates` takes it. By default (1, channels, 32) is tried, of the channels that the first layer
+        takes.
 
     Returns
     -------
     ToneFreeReport
-        What was done, and what was not reached and why: layers that cannot be tone-free, those that are
-        already, weights that are computed, heads, scripted parts.
+        What is tone-free now, and what was not reached and why: layers that cannot be tone-free, those that are of
+        another order, weights that are computed, heads, scripted parts.
 
     Raises
     ------
+    TypeError
+        If the model is no module, inputs are a dict, or given in place of the order.
     ValueError
         If nothing in it can be made tone-free, an order is too high for one of its layers, a layer is not initialised,
         or layers of different factors share a weight.
@@ -110,21 +70,23 @@ def tone_free_(model: nn.Module, order: int = 1, inputs: Any = None) -> ToneFree
     _check_there(model, order)
     found, left = by_type(model)
     found, rest = by_calls(model, found, left, inputs)
-    plan, left = _planned(model, found, order, [*left, *rest])
+    kept = {name: kernel for name, kernel in found.items() if order_of(kernel) == order}
+    plan, held, left = _planned(model, found, order, [*left, *rest], kept)
     done = _noted(model, plan, order)
     for kernel in plan.values():
         keep_tone_free(kernel, order)
-    return ToneFreeReport(done, tuple(left))
+    return ToneFreeReport((*held, *done), tuple(left))
 
 
-def project_(model: nn.Module, order: int = 1, inputs: Any = None) -> ToneFreeReport:
+def project_(model: nn.Module, order: int = 1, *, inputs: Any = None) -> ToneFreeReport:
     """Project the weights of all upsampling layers of a model, once: for use after a step of an optimizer.
 
     The same projections as of `tone_free_`, on the weights themselves: nothing is registered and nothing costs time in
     a forward, but every step of training leaves the property, until the next call. To project twice is to project
     once, to rounding. Under weight norm g·v/‖v‖ is projected, and written back as its norm and itself.
 
-    Layers are found by their types; by what the forward calls too, if inputs are given.
+    Layers are found by their types; functional calls, and convolutions whose channels something else interleaves, only
+    if inputs are given.
 
     Parameters
     ----------
@@ -133,7 +95,7 @@ def project_(model: nn.Module, order: int = 1, inputs: Any = None) -> ToneFreeRe
     order : int
         p.
     inputs : tensor, tuple or function, optional
-        As for `tone_free_`; by default nothing is run.
+        As for `tone_free_`; by default nothing is run, and the report says so.
 
     Returns
     -------
@@ -141,7 +103,7 @@ def project_(model: nn.Module, order: int = 1, inputs: Any = None) -> ToneFreeRe
 
     Raises
     ------
-    ValueError, NotAnalysable
+    TypeError, ValueError, NotAnalysable
         As `tone_free_`.
 
     Examples
@@ -153,7 +115,7 @@ def project_(model: nn.Module, order: int = 1, inputs: Any = None) -> ToneFreeRe
     ...     optimizer.zero_grad()
     ...     (net(torch.randn(2, 1, 16)) - 1).square().mean().backward()
     ...     optimizer.step()
-    ...     report = project_(net)
+    ...     report = project_(net, inputs=torch.ones(1, 1, 16))
     >>> print(report)
     tone-free: 0 ×4, order 1
     tone-free: 2 ×2, order 1
@@ -166,8 +128,10 @@ def project_(model: nn.Module, order: int = 1, inputs: Any = None) -> ToneFreeRe
     if inputs is not None:
         found, rest = by_calls(model, found, left, inputs)
         left = [*left, *rest]
+    else:
+        left = [*left, *out_of_sight(model)]
     kept = {name: kernel for name, kernel in found.items() if order_of(kernel) >= order}
-    plan, left = _planned(model, found, order, left, kept)
+    plan, held, left = _planned(model, found, order, left, kept)
     done = _noted(model, plan, order)
     with torch.no_grad():
         for kernel in {id(tensors(kernel)[-1]): kernel for kernel in plan.values()}.values():
@@ -175,11 +139,13 @@ def project_(model: nn.Module, order: int = 1, inputs: Any = None) -> ToneFreeRe
             if kernel.bias:
                 bias = bias_of(kernel)
                 bias.copy_(kernel.one_bias()(bias))
-    held = tuple(ToneFree(name, k.factor, order_of(k), "by its parametrization") for name, k in kept.items())
     return ToneFreeReport((*held, *done), tuple(left))
 
 
-def _check_there(model: nn.Module, order: int) -> None:
+def _check_there(model: nn.Module, order: Any) -> None:
+    check_module(model)
+    if isinstance(order, (Tensor, tuple, list, dict)):
+        raise TypeError(complaint("order", type(order).__name__, "an integer >= 1", "inputs go by name: inputs="))
     as_integer("order", order, 1)
     lazy = [name for name, p in model.named_parameters() if is_lazy(p)]
     if lazy:
@@ -188,9 +154,9 @@ def _check_there(model: nn.Module, order: int) -> None:
 
 
 def _planned(
-    model: nn.Module, found: Kernels, order: int, left: Left, kept: Mapping[str, Kernel] = {}
-) -> tuple[Kernels, Left]:
-    """Return the kernels that can be projected, of those that are not kept so already; refuse the whole if none can."""
+    model: nn.Module, found: Kernels, order: int, left: Left, kept: Mapping[str, Kernel]
+) -> tuple[Kernels, list[ToneFree], Left]:
+    """Return the kernels to be projected, what is tone-free without that, and the rest; refuse that alone."""
     _check_order(found, order)
     _check_shared(found)
     plan = Kernels()
@@ -203,17 +169,24 @@ def _planned(
             left = [*left, (name, str(error))]
         else:
             plan[name] = kernel
-    if not plan and not kept:
-        got = "; ".join(f"{name}: {why}" for name, why in left) or "nothing that raises the rate"
-        raise ValueError(complaint(f"model {type(model).__name__}", got, "an upsampling layer with taps of its own"))
-    return plan, left
+    held = [ToneFree(name, k.factor, order_of(k), "by its parametrization") for name, k in kept.items()]
+    held += [ToneFree(name, *sizes, "by construction") for name, sizes in by_construction(model).items()]
+    if not plan and not held:
+        raise ValueError(_nothing(model, left))
+    return plan, held, left
+
+
+def _nothing(model: nn.Module, left: Left) -> str:
+    got, allowed = "nothing to make tone-free", "an upsampling layer with taps of its own"
+    hint = "" if left else "interpolation makes no tone, and needs nothing"
+    return "\n".join([complaint(f"model {type(model).__name__}", got, allowed, hint), *unreached(left)])
 
 
 def _check_order(found: Kernels, order: int) -> None:
     room = {name: longest_order(k.total, k.factor) for name, k in found.items() if k.total >= k.factor}
     if room and order > (longest := min(room.values())):
         name = min(room, key=lambda each: room[each])
-        hint = f"{name} has {found[name].total} taps for factor {found[name].factor}"
+        hint = f"{name or ITSELF} has {found[name].total} taps for factor {found[name].factor}"
         raise ValueError(complaint("order", order, f"at most {longest}", hint))
 
 
