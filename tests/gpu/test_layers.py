@@ -27,7 +27,10 @@ from torchparity.nn import (
 from torchparity.nn.utils import project_, remove_tone_free, tone_free_
 from torchparity.roundoff import doubled
 
-pytestmark = pytest.mark.device
+pytestmark = [
+    pytest.mark.device,
+    pytest.mark.filterwarnings("ignore:Attempting to run cuBLAS:UserWarning"),  # Torch's own, in a thread's first call
+]
 
 TAPS = [0.25, 0.5, 0.75, 1.0, 0.75, 0.5, 0.25]
 

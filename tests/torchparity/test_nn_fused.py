@@ -17,6 +17,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import itertools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -35,7 +36,7 @@ from torchparity.arithmetic import arithmetic
 from torchparity.interpolation import interpolation_bound
 from torchparity.nn import FilterConv1d, FilterInterp1d, Interpolate1d, LinearConv1d, NearestConv1d, fusing
 from torchparity.nn.banks import Job, parts, plan_of
-from torchparity.nn.geometry import Geometry, as_pads, linear, nearest, stretched
+from torchparity.nn.geometry import LAUNCHING, Geometry, as_pads, linear, nearest, stretched
 from torchparity.nn.polyphase import composed, decomposed, interleaved, separated
 
 LAYERS: dict[str, Any] = {"nearest": NearestConv1d, "linear": LinearConv1d, "filter": FilterConv1d}
@@ -331,6 +332,15 @@ def test_a_program_for_all_lengths_has_no_running_sum(monkeypatch: pytest.Monkey
     due = layer(x)
     monkeypatch.setattr("torchparity.nn.fusing.running_sum", lambda *args: pytest.fail("it ran"))
     assert torch.equal(torch.compile(layer, backend="eager", fullgraph=True)(x), due)
+
+
+def test_a_gpu_takes_two_layers_unless_enough_products_are_saved() -> None:
+    """By what starting its kernels takes; with TF32 nothing is saved. Linear interpolation by 3 has no choice."""
+    shape, third = Geometry(nearest(4), 9, 1, (4, 4), "zeros"), Geometry(linear(3), 9, 1, (4, 4), "zeros")
+    for samples, form in ((4_000, "two layers"), (32_000, "polyphase")):
+        assert shape.faster(256, 128, 1, samples, launching=LAUNCHING) == form
+        assert shape.faster(256, 128, 1, samples, launching=math.inf) == "two layers"
+        assert third.faster(256, 128, 1, samples, launching=math.inf) == "polyphase"
 
 
 def test_the_form_that_is_chosen_is_the_one_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:

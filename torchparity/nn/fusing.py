@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from dspref.arrays import as_choice, as_integer, complaint
 from torchparity.nn.basic import FilterInterp1d, Interpolate1d
-from torchparity.nn.geometry import FORMS, RUNNING, Geometry, Interpolation, linear, nearest, stretched
+from torchparity.nn.geometry import FORMS, LAUNCHING, RUNNING, Geometry, Interpolation, linear, nearest, stretched
 from torchparity.nn.handover import check_plain
 from torchparity.nn.polyphase import polyphase, traced
 from torchparity.nn.running import running_sum
@@ -76,7 +76,7 @@ def forward(module: Any, x: Tensor) -> Tensor:
 def _run(module: Any, x: Tensor) -> Tensor:
     w, b, g, groups = module.weight, module.bias, module.geometry, module.groups
     inner = g.factor * x.shape[-1] + g.surplus
-    form = _chosen(module, x) if module.form == "auto" else module.form
+    form = chosen(module, x) if module.form == "auto" else module.form
     if form == "two layers" or inner < 1:
         return interpolated_and_convolved(x, w, b, g, groups)
     x, w, b, C = _operands(module, x)
@@ -89,16 +89,21 @@ def _run(module: Any, x: Tensor) -> Tensor:
     return torch.cat([left, y, right], -1)
 
 
-def _chosen(module: Any, x: Tensor) -> str:
+def chosen(module: Any, x: Tensor) -> str:
     """Return the faster form. A program that is compiled or exported is one for all lengths.
 
-    Half precision would round every partial sum, and on a GPU products cost less than what the sums move.
+    Half precision would round every partial sum of a running one, and on a GPU products cost less than what it moves.
     """
-    samples = None if torch.compiler.is_compiling() else len(x) * x.shape[-1]
-    running = x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64) and not traced()
     sizes = module.in_channels, module.out_channels, module.groups
-    form: str = module.geometry.faster(*sizes, samples, running=running)
-    return form
+    if traced():
+        form: str = module.geometry.faster(*sizes, None)
+        return form
+    single = x.dtype in (torch.float32, torch.float64)
+    fast = x.dtype != torch.float64 and (not single or torch.backends.cudnn.allow_tf32)
+    launching = 0 if x.device.type != "cuda" else math.inf if fast else LAUNCHING
+    running = x.device.type == "cpu" and single
+    found: str = module.geometry.faster(*sizes, len(x) * x.shape[-1], running=running, launching=launching)
+    return found
 
 
 def _operands(module: Any, x: Tensor) -> tuple[Tensor, Tensor, Tensor | None, Tensor]:

@@ -80,4 +80,4 @@ def by_phase(h: Tensor, K: int, s: int) -> Tensor:
 
 def joined(rows: Tensor, K: int) -> Tensor:
     """Undo `by_phase`."""
-    return rows.flatten(-2)[..., :K]
+    return rows.reshape(*rows.shape[:-2], -1)[..., :K]
