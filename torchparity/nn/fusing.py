@@ -17,7 +17,7 @@ from dspref.arrays import as_choice, as_integer, complaint
 from torchparity.nn.basic import FilterInterp1d, Interpolate1d
 from torchparity.nn.geometry import FORMS, LAUNCHING, RUNNING, Geometry, Interpolation, linear, nearest, stretched
 from torchparity.nn.handover import check_plain
-from torchparity.nn.polyphase import polyphase, traced
+from torchparity.nn.polyphase import AUTOCAST, polyphase, traced
 from torchparity.nn.running import running_sum
 from torchparity.nn.twolayer import interpolated_and_convolved, outer, padding_layers
 
@@ -110,8 +110,7 @@ def _operands(module: Any, x: Tensor) -> tuple[Tensor, Tensor, Tensor | None, Te
     """Return x, w, the bias and C, x in the dtype in which a convolution is computed."""
     w = module.weight
     kind = x.device.type
-    known = torch.amp.is_autocast_available(kind)
-    if known and torch.is_autocast_enabled(kind) and x.is_floating_point() and x.dtype != torch.float64:
+    if kind in AUTOCAST and torch.is_autocast_enabled(kind) and x.is_floating_point() and x.dtype != torch.float64:
         x = x.to(torch.get_autocast_dtype(kind))
     elif x.dtype != w.dtype:
         hint = "cast one of them"

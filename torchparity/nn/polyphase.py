@@ -18,6 +18,9 @@ from torch.nn import functional as F
 from torchparity.nn.geometry import Geometry
 from torchparity.nn.twolayer import extended
 
+AUTOCAST = frozenset(kind for kind in ("cpu", "cuda", "mps", "xpu") if torch.amp.is_autocast_available(kind))
+"""Devices with autocast: asked once, since compilers of some versions of Torch cannot."""
+
 LEAST = 1 << 20
 """Numbers of working memory that are worth a part of their own: each part reads the whole input again."""
 
@@ -54,7 +57,7 @@ def traced() -> bool:
 
 def as_given(kind: str) -> AbstractContextManager[Any]:
     """Return a context in which autocast, which would sum taps in half precision, casts nothing."""
-    return torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext()
+    return torch.autocast(kind, enabled=False) if kind in AUTOCAST else nullcontext()
 
 
 def _twice_forward() -> bool:

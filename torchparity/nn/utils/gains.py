@@ -13,51 +13,26 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from torchparity.nn.polyphase import as_given, traced
+from torchparity.nn.polyphase import as_given
 
 SHORT = 64
 """Taps up to which a product with a matrix is faster than sums, where it was measured: twice at 64, slower at 512."""
 
 
-def equal_gains(h: Tensor, K: int, s: int) -> Tensor:
-    """Return ``hP``, ``(hP)[qs + r] = h[qs + r] − (g_r − G)/n_r`` for taps (..., K): the projection of order 1."""
-    if traced():
-        return projected(h, K, s)
-    taps: Tensor = _EqualGains.apply(h, K, s)  # type: ignore[no-untyped-call]
-    return taps
+def equal_gains(h: Tensor, K: int, s: int, P: Tensor | None = None) -> Tensor:
+    """Return ``hP`` for taps (..., K): on a CPU, in single precision, as a product with P, if that is given.
 
-
-class _EqualGains(torch.autograd.Function):
-    """P, which is its own adjoint: gradients are projected as taps are."""
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(h: Tensor, K: int, s: int) -> Tensor:
-        return projected(h, K, s)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        _, ctx.K, ctx.s = inputs
-
-    @staticmethod
-    def backward(ctx: Any, g: Tensor) -> tuple[Tensor, None, None]:
-        return equal_gains(g, ctx.K, ctx.s), None, None
-
-    @staticmethod
-    def jvp(ctx: Any, dh: Tensor, *_: Any) -> Tensor:
-        return equal_gains(dh, ctx.K, ctx.s)
-
-
-def projected(h: Tensor, K: int, s: int) -> Tensor:
-    """Return hP: for short kernels on a CPU as a product, which is several times faster than sums of a few taps.
-
-    A GPU may round factors of a product to TF32.
+    That is several times faster there than sums of a few taps. A GPU may round factors of a product to TF32.
     """
-    if h.device.type != "cpu" or K > SHORT:
+    if P is None or h.device.type != "cpu" or h.dtype != P.dtype:
         return by_gains(h, K, s)
     with as_given("cpu"):
-        return h @ by_gains(torch.eye(K, dtype=torch.float64), K, s).to(h.dtype)
+        return h @ P
+
+
+def product(K: int, s: int) -> Tensor | None:
+    """Return P in single precision; None for kernels so long that a product takes more time than sums."""
+    return by_gains(torch.eye(K, dtype=torch.float64, device="cpu"), K, s).float() if K <= SHORT else None
 
 
 def by_gains(h: Tensor, K: int, s: int) -> Tensor:

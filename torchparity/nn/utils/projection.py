@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from dspref.arrays import Array, as_choice, as_integer
 from dspref.multirate import ORDERS
-from torchparity.nn.utils.gains import by_phase, equal_gains, joined
+from torchparity.nn.utils.gains import by_phase, equal_gains, joined, product
 from torchparity.nn.utils.grid import HALF, on_grid
 from torchparity.nn.utils.moments import checked_order, of_rows, of_taps
 from torchparity.nn.utils.states import mark, marked_anew
@@ -38,6 +38,8 @@ class ToneFreeTaps(nn.Module):
     ----------
     Q : Tensor (p(s − 1), K) or None
         None for order 1. No part of the state dict, and computed anew wherever the module is moved to.
+    P : Tensor (K, K) or None
+        The projection of order 1 as a matrix, for short kernels; likewise.
     tone_free_order : Tensor ()
         p, for the state dict: a model of another order, or of none, refuses it.
 
@@ -57,17 +59,23 @@ class ToneFreeTaps(nn.Module):
     """
 
     Q: Tensor | None
+    P: Tensor | None
 
     def __init__(self, kernel_size: int, stride: int, *, order: int = 1, device: Any = None) -> None:
         super().__init__()
         self.kernel_size, self.stride = as_integer("kernel_size", kernel_size, 1), as_integer("stride", stride, 2)
         self.order = checked_order(self.kernel_size, self.stride, order)
         self.register_buffer("Q", self._basis(device), persistent=False)
+        self.register_buffer("P", self._product(device), persistent=False)
         mark(self, device)
 
     def _basis(self, device: Any) -> Tensor | None:
         sizes = self.kernel_size, self.stride, self.order
         return None if self.order == 1 else _on(of_taps(*sizes), device)
+
+    def _product(self, device: Any) -> Tensor | None:
+        P = product(self.kernel_size, self.stride) if self.order == 1 else None
+        return P if P is None else P.to(device)
 
     def _apply(self, fn: Any, recurse: bool = True) -> ToneFreeTaps:
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
@@ -77,7 +85,7 @@ class ToneFreeTaps(nn.Module):
     def forward(self, h: Tensor) -> Tensor:
         """Return the projection of taps (..., K)."""
         K, s, wide = self.kernel_size, self.stride, widened(h)
-        taps = equal_gains(wide, K, s) if self.Q is None else without(wide, self.Q)
+        taps = equal_gains(wide, K, s, self.P) if self.Q is None else without(wide, self.Q)
         if h.dtype in HALF:
             taps = joined(on_grid(by_phase(taps, K, s).mT, h.dtype, shorter=-K % s).mT, K)
         return taps.to(h.dtype)
@@ -248,4 +256,6 @@ def _anew(module: Any) -> None:
     """Compute Q anew where a module has been moved to: a meta device held nothing, and half precision too little."""
     if module.Q is not None:
         module.Q = module._basis(module.Q.device)
+    if getattr(module, "P", None) is not None:
+        module.P = module._product(module.P.device)
     marked_anew(module)
