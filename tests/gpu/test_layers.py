@@ -42,7 +42,7 @@ FUSED: dict[str, Callable[..., Any]] = {
     "linear ×8, reflect": lambda **own: LinearConv1d(4, 6, 7, 8, padding=3, padding_mode="reflect", **own),
     "filter ×4": lambda **own: FilterConv1d(4, 6, 5, 4, TAPS, offset=3, padding=2, **own),
 }
-FORMS = ("polyphase", "two layers", "running sum")
+FORMS = ("polyphase", "transposed", "two layers", "running sum")
 CASES = [(name, form) for name in FUSED for form in FORMS if name.startswith("nearest") or form != "running sum"]
 
 EVERY: dict[str, Callable[[], nn.Module]] = {

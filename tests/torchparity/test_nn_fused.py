@@ -17,7 +17,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 import itertools
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -36,13 +35,13 @@ from torchparity.arithmetic import arithmetic
 from torchparity.interpolation import interpolation_bound
 from torchparity.nn import FilterConv1d, FilterInterp1d, Interpolate1d, LinearConv1d, NearestConv1d, fusing
 from torchparity.nn.banks import Job, parts, plan_of
-from torchparity.nn.geometry import LAUNCHING, Geometry, as_pads, linear, nearest, stretched
+from torchparity.nn.geometry import LAUNCHING, TENSOR, Geometry, as_pads, linear, nearest, stretched
 from torchparity.nn.polyphase import composed, decomposed, interleaved, separated
 
 LAYERS: dict[str, Any] = {"nearest": NearestConv1d, "linear": LinearConv1d, "filter": FilterConv1d}
 U = {torch.float32: 2.0**-24, torch.float64: 2.0**-53}
 NAMES = {torch.float32: "float32", torch.float64: "float64"}
-FORMS = ("polyphase", "two layers", "running sum")
+FORMS = ("polyphase", "two layers", "transposed", "running sum")
 
 
 @st.composite
@@ -72,7 +71,7 @@ def layers(draw: Callable[..., Any], *, exact: bool = False) -> Any:
         bias=draw(st.booleans()),
         padding_mode=draw(st.sampled_from(BORDERS)),
         dtype=torch.float64,
-        form=draw(st.sampled_from(FORMS if kind == "nearest" else FORMS[:2])),
+        form=draw(st.sampled_from(FORMS if kind == "nearest" else FORMS[:3])),
         **own,
     )
 
@@ -210,7 +209,7 @@ def test_gradients_round_as_sums_of_their_terms(kind: str) -> None:
 
 @pytest.mark.filterwarnings("ignore:`torch.jit.script`:DeprecationWarning")  # Torch's own, at the first forward mode
 @pytest.mark.parametrize("mode", BORDERS)
-@pytest.mark.parametrize(("kind", "form"), [(k, f) for k in LAYERS for f in FORMS if k == "nearest" or f in FORMS[:2]])
+@pytest.mark.parametrize(("kind", "form"), [(k, f) for k in LAYERS for f in FORMS if k == "nearest" or f in FORMS[:3]])
 def test_gradcheck(kind: str, form: str, mode: str) -> None:
     """By finite differences in double precision, first and second order; and forward mode."""
     own = {"taps": [0.5, 1.0, 0.25], "offset": 1} if kind == "filter" else {}
@@ -334,13 +333,17 @@ def test_a_program_for_all_lengths_has_no_running_sum(monkeypatch: pytest.Monkey
     assert torch.equal(torch.compile(layer, backend="eager", fullgraph=True)(x), due)
 
 
-def test_a_gpu_takes_two_layers_unless_enough_products_are_saved() -> None:
-    """By what starting its kernels takes; with TF32 nothing is saved. Linear interpolation by 3 has no choice."""
+def test_a_gpu_takes_a_transposed_convolution_if_that_saves_enough() -> None:
+    """More than composing its kernel takes: the more on tensor cores. Linear interpolation by 3 has no choice."""
     shape, third = Geometry(nearest(4), 9, 1, (4, 4), "zeros"), Geometry(linear(3), 9, 1, (4, 4), "zeros")
-    for samples, form in ((4_000, "two layers"), (32_000, "polyphase")):
-        assert shape.faster(256, 128, 1, samples, launching=LAUNCHING) == form
-        assert shape.faster(256, 128, 1, samples, launching=math.inf) == "two layers"
-        assert third.faster(256, 128, 1, samples, launching=math.inf) == "polyphase"
+    for samples, launching, form in (
+        (1_000, LAUNCHING, "two layers"),
+        (8_000, LAUNCHING, "transposed"),
+        (8_000, TENSOR, "two layers"),
+        (32_000, TENSOR, "transposed"),
+    ):
+        assert shape.faster(256, 128, 1, samples, launching=launching) == form
+        assert third.faster(256, 128, 1, samples, launching=launching) == "transposed"
 
 
 def test_the_form_that_is_chosen_is_the_one_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -449,7 +452,7 @@ def test_without_batch(kind: str) -> None:
 @pytest.mark.parametrize("kind", LAYERS)
 def test_a_batch_of_none_is_taken_by_either_form_forward_and_backward(kind: str) -> None:
     own = {"taps": [1.0, 2.0, 1.0]} if kind == "filter" else {}
-    for form in FORMS if kind == "nearest" else FORMS[:2]:
+    for form in FORMS if kind == "nearest" else FORMS[:3]:
         layer = LAYERS[kind](2, 3, 3, 2, padding=1, form=form, **own)
         x = torch.zeros(0, 2, 7, requires_grad=True)
         y = layer(x)
@@ -553,7 +556,9 @@ def test_what_is_refused() -> None:
         LinearConv1d(1, 1, 3, 2, padding_mode="reflection")
     with pytest.raises(ValueError, match="padding: got 'full'; allowed: valid, same"):
         LinearConv1d(1, 1, 3, 2, padding="full")
-    with pytest.raises(ValueError, match="form: got 'fast'; allowed: auto, polyphase, two layers, running sum"):
+    with pytest.raises(
+        ValueError, match="form: got 'fast'; allowed: auto, polyphase, transposed, two layers, running sum"
+    ):
         NearestConv1d(1, 1, 3, 2, form="fast")
     with pytest.raises(TypeError, match=r"dtype: got torch\.int64"):
         NearestConv1d(1, 1, 3, 2, dtype=torch.int64)

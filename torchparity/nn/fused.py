@@ -27,6 +27,8 @@ class NearestConv1d(nn.Module):
 
         y[n] = Σ_{j<L} v[n − j] + b,    v[n] = Σ_k w[k] x̂[(n + kd − p)/L] over all k with L | n + kd − p
 
+    or, on a GPU, as one transposed convolution whose kernel is composed of both.
+
     Equal to ``nn.Sequential(nn.Upsample(scale_factor=L), nn.Conv1d(…))``, borders included, to rounding: terms are
     added in another order, so that both differ from the exact sum by at most ``n·u·Σ abs(w) abs(u)``, n the number of
     terms. Where sums are exact, bit by bit. But Torch finds ⌊m/L⌋ in floating point, by some factors (41, 47, 55, 61,
@@ -44,7 +46,7 @@ class NearestConv1d(nn.Module):
     padding_mode : {'zeros', 'reflect', 'replicate', 'circular'}
     device, dtype
         As for `torch.nn.Conv1d`, whose initialisation and whose `state_dict` this layer has.
-    form : {'auto', 'polyphase', 'running sum', 'two layers'}
+    form : {'auto', 'polyphase', 'running sum', 'transposed', 'two layers'}
         How it is computed, see `torchparity.nn.geometry.Geometry.faster`. An attribute, too.
 
     Raises
@@ -133,7 +135,7 @@ class LinearConv1d(nn.Module):
     bias : bool
     padding_mode : {'zeros', 'reflect', 'replicate', 'circular'}
     device, dtype
-    form : {'auto', 'polyphase', 'two layers'}
+    form : {'auto', 'polyphase', 'transposed', 'two layers'}
         All as for `NearestConv1d`.
 
     Raises
@@ -217,7 +219,7 @@ class FilterConv1d(nn.Module):
     bias : bool
     padding_mode : {'zeros', 'reflect', 'replicate', 'circular'}
     device, dtype
-    form : {'auto', 'polyphase', 'two layers'}
+    form : {'auto', 'polyphase', 'transposed', 'two layers'}
         As for `NearestConv1d`.
     excess : int
         Length of u less L·time.

@@ -15,7 +15,18 @@ from torch import Tensor, nn
 
 from dspref.arrays import as_choice, as_integer, complaint
 from torchparity.nn.basic import FilterInterp1d, Interpolate1d
-from torchparity.nn.geometry import FORMS, LAUNCHING, RUNNING, Geometry, Interpolation, linear, nearest, stretched
+from torchparity.nn.composite import transposed
+from torchparity.nn.geometry import (
+    FORMS,
+    LAUNCHING,
+    RUNNING,
+    TENSOR,
+    Geometry,
+    Interpolation,
+    linear,
+    nearest,
+    stretched,
+)
 from torchparity.nn.handover import check_plain
 from torchparity.nn.polyphase import AUTOCAST, polyphase, traced
 from torchparity.nn.running import running_sum
@@ -80,8 +91,12 @@ def _run(module: Any, x: Tensor) -> Tensor:
     if form == "two layers" or inner < 1:
         return interpolated_and_convolved(x, w, b, g, groups)
     x, w, b, C = _operands(module, x)
-    summed = form == "running sum" and not traced()
-    y = running_sum(x, w, b, g, groups) if summed else polyphase(x, w, b, C, g, groups)
+    if form == "transposed":
+        y = transposed(x, w, b, C, g, groups)
+    elif form == "running sum" and not traced():
+        y = running_sum(x, w, b, g, groups)
+    else:
+        y = polyphase(x, w, b, C, g, groups)
     y = y[..., :inner]
     if not any(g.outer):
         return y.contiguous()
@@ -92,15 +107,15 @@ def _run(module: Any, x: Tensor) -> Tensor:
 def chosen(module: Any, x: Tensor) -> str:
     """Return the faster form. A program that is compiled or exported is one for all lengths.
 
-    Half precision would round every partial sum of a running one, and on a GPU products cost less than what it moves.
+    Half precision would round every partial sum of a running one.
     """
     sizes = module.in_channels, module.out_channels, module.groups
     if traced():
         form: str = module.geometry.faster(*sizes, None)
         return form
     single = x.dtype in (torch.float32, torch.float64)
-    fast = x.dtype != torch.float64 and (not single or torch.backends.cudnn.allow_tf32)
-    launching = 0 if x.device.type != "cuda" else math.inf if fast else LAUNCHING
+    tensor = x.dtype != torch.float64 and (not single or torch.backends.cudnn.allow_tf32)
+    launching = None if x.device.type != "cuda" else TENSOR if tensor else LAUNCHING
     running = x.device.type == "cpu" and single
     found: str = module.geometry.faster(*sizes, len(x) * x.shape[-1], running=running, launching=launching)
     return found

@@ -26,7 +26,7 @@ from dspref.arrays import BORDERS, as_choice, as_integer, as_taps, complaint
 from dspref.interpolators import Linear
 from torchparity.nn.basic import FilterInterp1d
 
-FORMS = ("auto", "polyphase", "two layers")
+FORMS = ("auto", "polyphase", "transposed", "two layers")
 """How a layer is computed: by the faster form, or by one of these."""
 
 RUNNING = (*FORMS, "running sum")
@@ -37,10 +37,10 @@ COMPOSING, SUMMING = 50, 80
 
 About 1 ns, and 0.8, against 0.01 to 0.02 for a product, where it was measured."""
 
-LAUNCHING = 7e9
-"""Products in the time of which a GPU starts what the polyphase form has more to do: 0.35 ms at 20 in a picosecond.
+LAUNCHING, TENSOR = 2e9, 8e9
+"""Products in the time of which a GPU composes a kernel, 0.1 ms: in single or double precision, and on tensor cores.
 
-Of an H100 in single precision. With TF32, or in half precision, products cost so little that nothing is saved.
+Of an H100, which takes 20 products in a picosecond, and 80 or more in half precision or TF32.
 """
 
 
@@ -199,7 +199,7 @@ class Geometry:
         samples: int | None = None,
         *,
         running: bool = False,
-        launching: float = 0,
+        launching: float | None = None,
     ) -> str:
         """Return the form that is faster, by counts for each output sample and channel.
 
@@ -207,7 +207,10 @@ class Geometry:
         takes nQ products, and the shuffle moves 2 numbers, twice that where outer outputs are joined to it. Composing
         its weights costs `COMPOSING` products for each, once for all samples of x (batch·time, where that is known).
         The running sum, of nearest neighbours and where it can be had, takes nK/L products, and `SUMMING` for its sums.
-        Two fifths must be saved, since short kernels run slower for each product, and so many as `launching` says.
+        Two fifths must be saved, since short kernels run slower for each product.
+
+        On a GPU the choice is between two layers and a transposed convolution, if that saves what composing its kernel
+        takes: as many products as `launching` says.
 
         Of linear interpolation by no power of two Torch's positions are off by more than rounding, the more the longer
         a signal is: the two layers are never chosen.
@@ -224,7 +227,9 @@ class Geometry:
         many, composing = (samples, COMPOSING) if samples is not None else (1, 0)
         moved = 2 if self.outer == (0, 0) else 4
         phases = out_channels * (n * Q * (many + composing) + moved * many)
-        costs: dict[str, float] = {"polyphase": phases + launching / self.factor}
+        costs: dict[str, float] = {"polyphase": phases}
+        if launching is not None:
+            costs = {"transposed": phases + launching / self.factor}
         if running and kind == "nearest":
             costs["running sum"] = out_channels * (n * self.length / self.factor + SUMMING + moved) * many
         layers = (out_channels * n * self.length + 2 * in_channels) * many

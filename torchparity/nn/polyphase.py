@@ -68,13 +68,16 @@ def _twice_forward() -> bool:
 
 def with_ends(x: Tensor, g: Geometry, left: int, right: int) -> tuple[Tensor, int]:
     """Return x̂, so much longer than x, but for zeros at both ends, and how many: convolution adds them uncopied."""
-    if g.extension == "zeros":
-        both = max(min(left, right), 0)
-        return extended(x, left - both, right - both, "zeros"), both
+    both = max(min(left, right), 0) if g.extension == "zeros" else 0
+    return with_all(x, g, left - both, right - both), both
+
+
+def with_all(x: Tensor, g: Geometry, left: int, right: int) -> Tensor:
+    """Return x̂, so much longer than x."""
     before, behind = left, right
     if g.extension == "circular":  # of blocks that are not whole, no more than there is
         before, behind = (min(n, -(-max(p, 0) // g.factor)) for n, p in zip((left, right), g.pads, strict=True))
-    return extended(extended(x, before, behind, g.extension), left - before, right - behind, "zeros"), 0
+    return extended(extended(x, before, behind, g.extension), left - before, right - behind, "zeros")
 
 
 def composed(w: Tensor, C: Tensor, dtype: torch.dtype) -> Tensor:

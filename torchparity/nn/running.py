@@ -22,7 +22,7 @@ from torch.nn import functional as F
 
 from torchparity.nn.banks import Bank, Job, parts, plan_of, window
 from torchparity.nn.geometry import Geometry
-from torchparity.nn.polyphase import as_given, with_ends
+from torchparity.nn.polyphase import as_given, with_all
 
 
 def running_sum(x: Tensor, w: Tensor, bias: Tensor | None, g: Geometry, groups: int) -> Tensor:
@@ -45,7 +45,7 @@ def running_sum(x: Tensor, w: Tensor, bias: Tensor | None, g: Geometry, groups: 
     with as_given(x.device.type):
         if g.extension != "zeros":  # zeros are added where they are needed
             first, behind = plan.reach(blocks)
-            x, origin = with_ends(x, g, -first, behind - x.shape[-1])[0], -first
+            x, origin = with_all(x, g, -first, behind - x.shape[-1]), -first
         job = Job(plan, groups, blocks, origin)
         if _transformed():
             return in_whole(x, w, bias, job)
