@@ -14,6 +14,7 @@ what interpolation makes of an extended x, every output is inner (`Geometry.comm
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -37,10 +38,10 @@ COMPOSING, SUMMING = 50, 80
 
 About 1 ns, and 0.8, against 0.01 to 0.02 for a product, where it was measured."""
 
-LAUNCHING, TENSOR = 2e9, 8e9
-"""Products in the time of which a GPU composes a kernel, 0.1 ms: in single or double precision, and on tensor cores.
+LAUNCHING, TENSOR = 1e9, 8e9
+"""Products in the time of which a GPU composes a kernel: in single or double precision, and on tensor cores.
 
-Of an H100, which takes 20 products in a picosecond, and 80 or more in half precision or TF32.
+As was measured on an H100 (docs/benchmarks.md), which takes some 20 products in a picosecond, or 80 and more.
 """
 
 
@@ -210,7 +211,7 @@ class Geometry:
         Two fifths must be saved, since short kernels run slower for each product.
 
         On a GPU the choice is between two layers and a transposed convolution, if that saves what composing its kernel
-        takes: as many products as `launching` says.
+        takes: as many products as `launching` says. Outer outputs take longer there than all others.
 
         Of linear interpolation by no power of two Torch's positions are off by more than rounding, the more the longer
         a signal is: the two layers are never chosen.
@@ -229,7 +230,7 @@ class Geometry:
         phases = out_channels * (n * Q * (many + composing) + moved * many)
         costs: dict[str, float] = {"polyphase": phases}
         if launching is not None:
-            costs = {"transposed": phases + launching / self.factor}
+            costs = {"transposed": math.inf if any(self.outer) else phases + launching / self.factor}
         if running and kind == "nearest":
             costs["running sum"] = out_channels * (n * self.length / self.factor + SUMMING + moved) * many
         layers = (out_channels * n * self.length + 2 * in_channels) * many
