@@ -19,7 +19,7 @@ from tests.benchmarks.test_fused_layers import SIZES, WAYS, K, L
 from torchparity.devices import device_name, settings
 from torchparity.models import melgan
 from torchparity.nn import LinearConv1d, NearestConv1d
-from torchparity.nn.fusing import chosen
+from torchparity.nn.choice import chosen
 from torchparity.nn.utils import remove_tone_free, tone_free_
 
 pytestmark = [

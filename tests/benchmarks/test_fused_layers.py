@@ -20,6 +20,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from torchparity.known import network_named
 from torchparity.nn import FilterConv1d, LinearConv1d, NearestConv1d
+from torchparity.nn.choice import faster
 from torchparity.nn.geometry import Geometry
 
 Sizes = tuple[int, int, int, int]
@@ -156,7 +157,7 @@ def test_the_form_that_is_chosen(sizes: Sizes, benchmark: Any, show: Callable[[s
     benchmark.pedantic(one_round, rounds=ROUNDS, warmup_rounds=1)
     t = medians(taken)
     for (factor, taps), layer in layers.items():
-        chosen = shape_of(layer).faster(into, out, 1, B * T, running=True)
+        chosen = faster(shape_of(layer), into, out, 1, B * T, running=True)
         took = {form: t[f"{factor, taps} {form}"] for form in FORMS}
         times = ", ".join(f"{form} {took['two layers'] / took[form]:.2f}" for form in FORMS[:2])
         show(f"nearest ×{factor}, conv {taps}, {sizes}: times as fast as two layers: {times}; chosen: {chosen}")

@@ -300,6 +300,7 @@ ORDER: dict[str, Tiers] = {
             "mistakes.evidence",
             "mutants",
             "mutants.baselines",
+            "nn.choice",
             "nn.composite",
             "nn.running",
             "nn.utils.gains",

@@ -35,7 +35,8 @@ from torchparity.arithmetic import arithmetic
 from torchparity.interpolation import interpolation_bound
 from torchparity.nn import FilterConv1d, FilterInterp1d, Interpolate1d, LinearConv1d, NearestConv1d, fusing
 from torchparity.nn.banks import Job, parts, plan_of
-from torchparity.nn.geometry import LAUNCHING, TENSOR, Geometry, as_pads, linear, nearest, stretched
+from torchparity.nn.choice import LAUNCHING, TENSOR, faster
+from torchparity.nn.geometry import Geometry, as_pads, linear, nearest, stretched
 from torchparity.nn.polyphase import composed, decomposed, interleaved, separated
 
 LAYERS: dict[str, Any] = {"nearest": NearestConv1d, "linear": LinearConv1d, "filter": FilterConv1d}
@@ -336,15 +337,16 @@ def test_a_program_for_all_lengths_has_no_running_sum(monkeypatch: pytest.Monkey
 def test_a_gpu_takes_a_transposed_convolution_if_that_saves_enough() -> None:
     """More than composing its kernel takes: the more on tensor cores. Linear interpolation by 3 has no choice."""
     shape, third = Geometry(nearest(4), 9, 1, (4, 4), "zeros"), Geometry(linear(3), 9, 1, (4, 4), "zeros")
-    assert Geometry(linear(4), 9, 1, (4, 4), "zeros").faster(256, 128, 1, 10**6, launching=LAUNCHING) == "two layers"
+    fourth = Geometry(linear(4), 9, 1, (4, 4), "zeros")
+    assert faster(fourth, 256, 128, 1, 10**6, launching=LAUNCHING) == "two layers"
     for samples, launching, form in (
         (1_000, LAUNCHING, "two layers"),
         (4_000, LAUNCHING, "transposed"),
         (8_000, TENSOR, "two layers"),
         (32_000, TENSOR, "transposed"),
     ):
-        assert shape.faster(256, 128, 1, samples, launching=launching) == form
-        assert third.faster(256, 128, 1, samples, launching=launching) == "transposed"
+        assert faster(shape, 256, 128, 1, samples, launching=launching) == form
+        assert faster(third, 256, 128, 1, samples, launching=launching) == "transposed"
 
 
 def test_the_form_that_is_chosen_is_the_one_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,7 +47,7 @@ class NearestConv1d(nn.Module):
     device, dtype
         As for `torch.nn.Conv1d`, whose initialisation and whose `state_dict` this layer has.
     form : {'auto', 'polyphase', 'running sum', 'transposed', 'two layers'}
-        How it is computed, see `torchparity.nn.geometry.Geometry.faster`. An attribute, too.
+        How it is computed, see `torchparity.nn.choice.faster`. An attribute, too.
 
     Raises
     ------

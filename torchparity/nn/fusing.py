@@ -15,18 +15,9 @@ from torch import Tensor, nn
 
 from dspref.arrays import as_choice, as_integer, complaint
 from torchparity.nn.basic import FilterInterp1d, Interpolate1d
+from torchparity.nn.choice import FORMS, RUNNING, chosen
 from torchparity.nn.composite import transposed
-from torchparity.nn.geometry import (
-    FORMS,
-    LAUNCHING,
-    RUNNING,
-    TENSOR,
-    Geometry,
-    Interpolation,
-    linear,
-    nearest,
-    stretched,
-)
+from torchparity.nn.geometry import Geometry, Interpolation, linear, nearest, stretched
 from torchparity.nn.handover import check_plain
 from torchparity.nn.polyphase import AUTOCAST, polyphase, traced
 from torchparity.nn.running import running_sum
@@ -102,23 +93,6 @@ def _run(module: Any, x: Tensor) -> Tensor:
         return y.contiguous()
     left, right = outer(x, w, b, g, groups)
     return torch.cat([left, y, right], -1)
-
-
-def chosen(module: Any, x: Tensor) -> str:
-    """Return the faster form. A program that is compiled or exported is one for all lengths.
-
-    Half precision would round every partial sum of a running one.
-    """
-    sizes = module.in_channels, module.out_channels, module.groups
-    if traced():
-        form: str = module.geometry.faster(*sizes, None)
-        return form
-    single = x.dtype in (torch.float32, torch.float64)
-    tensor = x.dtype != torch.float64 and (not single or torch.backends.cudnn.allow_tf32)
-    launching = None if x.device.type != "cuda" else TENSOR if tensor else LAUNCHING
-    running = x.device.type == "cpu" and single
-    found: str = module.geometry.faster(*sizes, len(x) * x.shape[-1], running=running, launching=launching)
-    return found
 
 
 def _operands(module: Any, x: Tensor) -> tuple[Tensor, Tensor, Tensor | None, Tensor]:

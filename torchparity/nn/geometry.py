@@ -14,7 +14,6 @@ what interpolation makes of an extended x, every output is inner (`Geometry.comm
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,23 +25,6 @@ from torch.nn import functional as F
 from dspref.arrays import BORDERS, as_choice, as_integer, as_taps, complaint
 from dspref.interpolators import Linear
 from torchparity.nn.basic import FilterInterp1d
-
-FORMS = ("auto", "polyphase", "transposed", "two layers")
-"""How a layer is computed: by the faster form, or by one of these."""
-
-RUNNING = (*FORMS, "running sum")
-"""So is nearest-neighbour interpolation."""
-
-COMPOSING, SUMMING = 50, 80
-"""Products in the time of which a weight of a phase is composed, and an output summed of its phases.
-
-About 1 ns, and 0.8, against 0.01 to 0.02 for a product, where it was measured."""
-
-LAUNCHING, TENSOR = 1e9, 8e9
-"""Products in the time of which a GPU composes a kernel: in single or double precision, and on tensor cores.
-
-As was measured on an H100 (docs/benchmarks.md), which takes some 20 products in a picosecond, or 80 and more.
-"""
 
 
 @dataclass(frozen=True)
@@ -191,52 +173,6 @@ class Geometry:
                     if 0 <= n < len(h):
                         C[k, r, q - least] = h[n]
         return C
-
-    def faster(
-        self,
-        in_channels: int,
-        out_channels: int,
-        groups: int,
-        samples: int | None = None,
-        *,
-        running: bool = False,
-        launching: float | None = None,
-    ) -> str:
-        """Return the form that is faster, by counts for each output sample and channel.
-
-        With n = in/groups, two layers take nK products, and write and read 2·in/out numbers of u. The polyphase form
-        takes nQ products, and the shuffle moves 2 numbers, twice that where outer outputs are joined to it. Composing
-        its weights costs `COMPOSING` products for each, once for all samples of x (batch·time, where that is known).
-        The running sum, of nearest neighbours and where it can be had, takes nK/L products, and `SUMMING` for its sums.
-        Two fifths must be saved, since short kernels run slower for each product.
-
-        On a GPU the choice is between two layers and a transposed convolution, if that saves what composing its kernel
-        takes: as many products as `launching` says. Outer outputs take longer there than all others.
-
-        Of linear interpolation by no power of two Torch's positions are off by more than rounding, the more the longer
-        a signal is: the two layers are never chosen.
-
-        Examples
-        --------
-        >>> [Geometry(nearest(L), K, 1, (K // 2,) * 2, "zeros").faster(64, 64, 1) for L, K in ((4, 9), (2, 3))]
-        ['polyphase', 'two layers']
-        >>> shape = Geometry(nearest(4), 9, 1, (4, 4), "zeros")
-        >>> [shape.faster(C, C, 1, samples, running=True) for C, samples in ((64, 1000), (256, 1000))]
-        ['polyphase', 'running sum']
-        """
-        n, Q, kind = in_channels // groups, self.span[1] - self.span[0] + 1, self.interpolation.kind
-        many, composing = (samples, COMPOSING) if samples is not None else (1, 0)
-        moved = 2 if self.outer == (0, 0) else 4
-        phases = out_channels * (n * Q * (many + composing) + moved * many)
-        costs: dict[str, float] = {"polyphase": phases}
-        if launching is not None:
-            costs = {"transposed": math.inf if any(self.outer) else phases + launching / self.factor}
-        if running and kind == "nearest":
-            costs["running sum"] = out_channels * (n * self.length / self.factor + SUMMING + moved) * many
-        layers = (out_channels * n * self.length + 2 * in_channels) * many
-        least = min(costs, key=lambda form: costs[form])
-        inexact = kind == "linear" and self.factor & (self.factor - 1)
-        return least if inexact or 5 * costs[least] <= 3 * layers else "two layers"
 
     def check(self, time: int) -> None:
         """Refuse input of a length that the two layers refuse."""
