@@ -17,6 +17,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import itertools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -347,6 +348,7 @@ def test_a_gpu_takes_a_transposed_convolution_if_that_saves_enough() -> None:
     ):
         assert faster(shape, 256, 128, 1, samples, launching=launching) == form
         assert faster(third, 256, 128, 1, samples, launching=launching) == "transposed"
+    assert faster(shape, 256, 128, 1, 10**9, launching=math.inf) == "two layers"
 
 
 def test_the_form_that_is_chosen_is_the_one_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ COMPOSING, SUMMING = 50, 80
 About 1 ns, and 0.8, against 0.01 to 0.02 for a product, where it was measured."""
 
 LAUNCHING, TENSOR = 1e9, 8e9
-"""Products in the time of which a GPU composes a kernel: in single or double precision, and on tensor cores.
+"""Products in the time of which a GPU composes a kernel: in single or double precision, and with TF32.
 
 As was measured on an H100 (docs/benchmarks.md), which takes some 20 products in a picosecond, or 80 and more.
 """
@@ -86,7 +86,13 @@ def chosen(module: Any, x: Tensor) -> str:
     if traced():
         return faster(module.geometry, *sizes)
     single = x.dtype in (torch.float32, torch.float64)
-    tensor = x.dtype != torch.float64 and (not single or torch.backends.cudnn.allow_tf32)
-    launching = None if x.device.type != "cuda" else TENSOR if tensor else LAUNCHING
+    launching = _launching(x.dtype) if x.device.type == "cuda" else None
     running = x.device.type == "cpu" and single
     return faster(module.geometry, *sizes, len(x) * x.shape[-1], running=running, launching=launching)
+
+
+def _launching(dtype: torch.dtype) -> float:
+    """Return what composing a kernel takes on a GPU, in products; half precision has none to spare."""
+    if dtype not in (torch.float32, torch.float64):
+        return math.inf
+    return TENSOR if dtype == torch.float32 and torch.backends.cudnn.allow_tf32 else LAUNCHING
