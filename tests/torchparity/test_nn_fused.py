@@ -33,10 +33,11 @@ from torch.nn.utils import parametrizations
 from dspref import Conv, FilterInterp, Linear, Nearest
 from dspref.arrays import BORDERS, Array
 from torchparity.arithmetic import arithmetic
+from torchparity.devices import settings as held
 from torchparity.interpolation import interpolation_bound
 from torchparity.nn import FilterConv1d, FilterInterp1d, Interpolate1d, LinearConv1d, NearestConv1d, fusing
 from torchparity.nn.banks import Job, parts, plan_of
-from torchparity.nn.choice import LAUNCHING, TENSOR, faster
+from torchparity.nn.choice import LAUNCHING, TENSOR, chosen, faster, launching
 from torchparity.nn.geometry import Geometry, as_pads, linear, nearest, stretched
 from torchparity.nn.polyphase import composed, decomposed, interleaved, separated
 
@@ -335,19 +336,48 @@ def test_a_program_for_all_lengths_has_no_running_sum(monkeypatch: pytest.Monkey
     assert torch.equal(torch.compile(layer, backend="eager", fullgraph=True)(x), due)
 
 
+@pytest.mark.parametrize("groups", [1, 2])
+def test_a_running_sum_in_parts_beyond_the_signal_and_of_groups(groups: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows that see nothing but zeros, and more taps than samples where channels can't be parted."""
+    monkeypatch.setattr("torchparity.nn.banks.LEAST", 1)
+    layer = NearestConv1d(4, 4, 3, 2, padding=(30, 21), groups=groups, form="running sum", dtype=torch.float64)
+    many = NearestConv1d(16, 16, 9, 2, padding=4, groups=groups, form="running sum", dtype=torch.float64)
+    for module, shape in ((layer, (1, 4, 2)), (many, (1, 16, 2))):
+        x = whole(module, 0, shape)
+        two = module.two_layers()
+        g = torch.randint(-2, 3, two(x).shape).double()
+        for ours, due in zip(gradients(module, x, g), gradients(two, x, g), strict=True):
+            assert torch.equal(ours, due)
+
+
+def test_what_is_chosen_for_all_lengths_asks_for_no_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer, x = NearestConv1d(64, 64, 9, 4, padding=4), torch.zeros(1, 64, 3)
+    assert chosen(layer, x) == "running sum"
+    monkeypatch.setattr("torchparity.nn.choice.traced", lambda: True)
+    assert chosen(layer, x) == "polyphase"
+
+
+def test_a_gpu_rounds_to_tf32_where_torch_lets_it() -> None:
+    for tf32 in (False, True):
+        with held(tf32=tf32):
+            assert launching(torch.float32) == (TENSOR if tf32 else LAUNCHING)
+            assert launching(torch.float64) == LAUNCHING
+            assert launching(torch.float16) == math.inf
+
+
 def test_a_gpu_takes_a_transposed_convolution_if_that_saves_enough() -> None:
     """More than composing its kernel takes: the more on tensor cores. Linear interpolation by 3 has no choice."""
     shape, third = Geometry(nearest(4), 9, 1, (4, 4), "zeros"), Geometry(linear(3), 9, 1, (4, 4), "zeros")
     fourth = Geometry(linear(4), 9, 1, (4, 4), "zeros")
     assert faster(fourth, 256, 128, 1, 10**6, launching=LAUNCHING) == "two layers"
-    for samples, launching, form in (
+    for samples, taken, form in (
         (1_000, LAUNCHING, "two layers"),
         (4_000, LAUNCHING, "transposed"),
         (8_000, TENSOR, "two layers"),
         (32_000, TENSOR, "transposed"),
     ):
-        assert faster(shape, 256, 128, 1, samples, launching=launching) == form
-        assert faster(third, 256, 128, 1, samples, launching=launching) == "transposed"
+        assert faster(shape, 256, 128, 1, samples, launching=taken) == form
+        assert faster(third, 256, 128, 1, samples, launching=taken) == "transposed"
     assert faster(shape, 256, 128, 1, 10**9, launching=math.inf) == "two layers"
 
 
@@ -378,9 +408,17 @@ def test_the_form_that_is_chosen_is_the_one_that_runs(monkeypatch: pytest.Monkey
     assert ran == ["running_sum", "polyphase", "interpolated_and_convolved", "polyphase", "interpolated_and_convolved"]
 
 
-@pytest.mark.parametrize("mode", BORDERS)
-@pytest.mark.parametrize("kind", LAYERS)
-def test_wide_borders_of_short_kernels_and_short_signals(kind: str, mode: str) -> None:
+WIDE = [(kind, mode, "polyphase") for kind in LAYERS for mode in BORDERS]
+WIDE += [("nearest", mode, "running sum") for mode in ("zeros", "circular")]
+WIDE += [
+    ("nearest", "zeros", "transposed"),
+    ("nearest", "circular", "transposed"),
+    ("linear", "replicate", "transposed"),
+]
+
+
+@pytest.mark.parametrize(("kind", "mode", "form"), WIDE)
+def test_wide_borders_of_short_kernels_and_short_signals(kind: str, mode: str, form: str) -> None:
     """Bit by bit, and refused alike: padding up to the whole of u, and more than the kernel reaches."""
     filters: tuple[dict[str, Any], ...] = tuple(
         {"taps": [1.0, -2.0, 3.0, 1.0, 2.0], "offset": offset, "excess": excess}
@@ -389,7 +427,7 @@ def test_wide_borders_of_short_kernels_and_short_signals(kind: str, mode: str) -
     cases = itertools.product((1, 2, 4), ((3, 0), (0, 4), (4, 5)), filters if kind == "filter" else ({},))
     shown = 0
     for K, pads, own in cases:
-        layer = LAYERS[kind](1, 1, K, 2, padding=pads, padding_mode=mode, form="polyphase", dtype=torch.float64, **own)
+        layer = LAYERS[kind](1, 1, K, 2, padding=pads, padding_mode=mode, form=form, dtype=torch.float64, **own)
         for time in (1, 2, 5):
             x = whole(layer, K, (1, 1, time))
             y, due = outcome(layer, x), outcome(layer.two_layers(), x)

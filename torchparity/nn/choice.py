@@ -86,12 +86,12 @@ def chosen(module: Any, x: Tensor) -> str:
     if traced():
         return faster(module.geometry, *sizes)
     single = x.dtype in (torch.float32, torch.float64)
-    launching = _launching(x.dtype) if x.device.type == "cuda" else None
+    starting = launching(x.dtype) if x.device.type == "cuda" else None
     running = x.device.type == "cpu" and single
-    return faster(module.geometry, *sizes, len(x) * x.shape[-1], running=running, launching=launching)
+    return faster(module.geometry, *sizes, len(x) * x.shape[-1], running=running, launching=starting)
 
 
-def _launching(dtype: torch.dtype) -> float:
+def launching(dtype: torch.dtype) -> float:
     """Return what composing a kernel takes on a GPU, in products; half precision has none to spare."""
     if dtype not in (torch.float32, torch.float64):
         return math.inf
