@@ -84,7 +84,7 @@ def _example(subject: Subject) -> Any:
 
 
 def _theory(subject: Subject) -> dict[str, Any]:
-    wide = foreseen(subject, subject.wide) if subject.wide else Foreseen((), (), "not asked for")
+    wide = foreseen(subject, subject.wide) if subject.wide else Foreseen((), (), (), "not asked for")
     return {"foreseen": asdict(foreseen(subject, subject.row.make)), "wide": asdict(wide)}
 
 
@@ -92,14 +92,14 @@ def _cured(subject: Subject, known: dict[int, Any], first: int) -> Cured:
     pairs, theory = [known[first + seed] for seed in range(SEEDS)], known[first + SEEDS]
     before, after = (tuple(_seen(pair[when]) for pair in pairs) for when in ("before", "after"))
     told = (
-        Foreseen(tuple(theory[name]["noise"]), tuple(theory[name]["line"]), theory[name]["why"])
+        Foreseen(*(tuple(theory[name][of]) for of in ("noise", "line", "rounding")), theory[name]["why"])
         for name in ("foreseen", "wide")
     )
     return Cured(subject, before, after, pairs[0]["layers"], tuple(pairs[0]["not_reached"]), *told)
 
 
 def _seen(row: dict[str, Any]) -> Seen:
-    return Seen(row["flat"], row["periods"], tuple(Lines(**each) for each in row["layers"]))
+    return Seen(row["flat"], row["rounding"], row["periods"], tuple(Lines(**each) for each in row["layers"]))
 
 
 def every(cured: tuple[Cured, ...]) -> Iterator[tuple[Cured, int]]:
