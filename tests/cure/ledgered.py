@@ -91,11 +91,12 @@ def _theory(subject: Subject) -> dict[str, Any]:
 def _cured(subject: Subject, known: dict[int, Any], first: int) -> Cured:
     pairs, theory = [known[first + seed] for seed in range(SEEDS)], known[first + SEEDS]
     before, after = (tuple(_seen(pair[when]) for pair in pairs) for when in ("before", "after"))
-    told = (
-        Foreseen(*(tuple(theory[name][of]) for of in ("noise", "line", "rounding")), theory[name]["why"])
-        for name in ("foreseen", "wide")
-    )
+    told = (_told(theory[name]) for name in ("foreseen", "wide"))
     return Cured(subject, before, after, pairs[0]["layers"], tuple(pairs[0]["not_reached"]), *told)
+
+
+def _told(row: dict[str, Any]) -> Foreseen:
+    return Foreseen(tuple(row["noise"]), tuple(row["line"]), tuple(row["rounding"]), row["why"])
 
 
 def _seen(row: dict[str, Any]) -> Seen:
