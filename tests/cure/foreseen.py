@@ -7,7 +7,7 @@ The decoder is read by `torchparity.walked`, its transposed convolutions are mad
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Set
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,6 +19,7 @@ from dspref.expected import (
     Expected,
     Fixed,
     Network,
+    Node,
     Source,
     Unknown,
     expected_spectrum,
@@ -59,12 +60,12 @@ class Foreseen:
     why: str = ""
 
 
-def foreseen(subject: Subject, make: Callable[[], nn.Module]) -> Foreseen:
-    """Return what theory says of a cured decoder that `make` draws."""
+def foreseen(subject: Subject, make: Callable[[], nn.Module], silent: Collection[str] = ()) -> Foreseen:
+    """Return what theory says of a cured decoder that `make` draws, with branches that are silent: names of modules."""
     torch.manual_seed(0)
     found = walked(Plain(subject.row, drawn(make)), channels=subject.row.channels)
     unknown = [node.name for node in found.network if isinstance(node.op, Unknown)]
-    net = tone_free_network(_without(found.network))
+    net = tone_free_network(_without(found.network, {f"module.{name}" for name in silent}))
     told = forecast(net, Source(subject.row.channels, covariance=(1.0,)))
     if told.expected is None:
         return Foreseen((), (), (), f"{told.not_predicted[0].where}: {told.not_predicted[0].what}")
@@ -76,11 +77,21 @@ def foreseen(subject: Subject, make: Callable[[], nn.Module]) -> Foreseen:
     return Foreseen(noise, tuple(np.mean(lines, axis=0)), tuple(np.ptp(lines, axis=0)), why)
 
 
-def _without(net: Network) -> Network:
-    """Return a network with silence in place of what theory does not cover: an LSTM, which a skip goes around."""
-    silence = Fixed(np.zeros(1))
-    nodes = (replace(n, op=silence, inputs=n.inputs[:1]) if isinstance(n.op, Unknown) else n for n in net)
-    return Network(tuple(nodes))
+def _without(net: Network, silent: Set[str]) -> Network:
+    """Return a network with silence in place of what theory does not cover: an LSTM, which a skip goes around.
+
+    Branches that are silent are left out of their sums.
+    """
+    return Network(tuple(_heard(node, silent) for node in net))
+
+
+def _heard(node: Node, silent: Set[str]) -> Node:
+    if isinstance(node.op, Unknown):
+        return replace(node, op=Fixed(np.zeros(1)), inputs=node.inputs[:1])
+    left = tuple(name for name in node.inputs if name not in silent)
+    if node.op != "sum" or left == node.inputs:
+        return node
+    return replace(node, op="sum" if len(left) > 1 else Fixed(np.ones(1)), inputs=left)
 
 
 def _noise(x: Expected, own: tuple[int, ...], subject: Subject) -> float:

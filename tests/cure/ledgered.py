@@ -9,11 +9,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from torch import nn
+
 from tests.cure.foreseen import Foreseen, foreseen
 from tests.cure.measured import SEGMENTS, Lines, Seen, seen
 from tests.cure.subjects import SUBJECTS, Plain, Subject, made
 from torchparity.ledger import ledger
-from torchparity.nn.utils import tone_free_
+from torchparity.nn.utils import ToneFreeReport, tone_free_
 
 SEEDS = 5
 
@@ -69,11 +71,15 @@ def campaign(folder: Path | None, show: Show) -> tuple[Cured, ...]:
 
 def _pair(subject: Subject, seed: int) -> dict[str, Any]:
     before, after = made(subject, seed), made(subject, seed)
-    example = Plain(subject.row, after)
-    report = tone_free_(example, inputs=_example(subject))
+    report = cure(subject, after)
     pair = {"before": asdict(seen(subject, before, seed)), "after": asdict(seen(subject, after, seed))}
     left = [f"{name}: {why}" for name, why in report.not_reached]
     return {**pair, "layers": len(report.done), "not_reached": left}
+
+
+def cure(subject: Subject, module: nn.Module) -> ToneFreeReport:
+    """Make a decoder tone-free, and return what was reached."""
+    return tone_free_(Plain(subject.row, module), inputs=_example(subject))
 
 
 def _example(subject: Subject) -> Any:

@@ -107,11 +107,16 @@ def seen(subject: Subject, module: nn.Module, seed: int) -> Seen:
     """Return what a decoder makes of ones, and of noise."""
     row = subject.row
     flat, periods, rounding = constant(row, module)
+    return Seen(flat, rounding, periods, noisy(row, module, seed))
+
+
+def noisy(row: Row, module: nn.Module, seed: int) -> tuple[Lines, ...]:
+    """Return how high the lines of each layer stand in what a decoder makes of noise."""
     N = bins(row)
     samples = N * (SEGMENTS + 3) // 4 + 2 * MARGIN * row.period
     x = noise(row, -(-samples // int(row.factor)), seed).double()
     y = respond(row, module, x)[..., MARGIN * row.period :][..., : N * (SEGMENTS + 3) // 4]
-    return Seen(flat, rounding, periods, heights(y, row, places(row)))
+    return heights(y, row, places(row))
 
 
 def constant(row: Row, module: nn.Module) -> tuple[float, int, float]:

@@ -164,9 +164,11 @@ channels were cut to an eighth, by 9 dB.
 
 
 def remarks(cured: Cured) -> Iterator[str]:
-    """Yield why something is not predicted."""
+    """Yield why something is not predicted, and what was found of what is not as predicted."""
     if cured.foreseen.why:
         yield f"{cured.subject.name}: {cured.foreseen.why}."
+    if cured.subject.apart and OVER in (verdict(cured, i) for i in range(len(cured.after[0].layers))):
+        yield f"{cured.subject.name}: {_joined(cured.subject.apart)}"
 
 
 def _count(cured: Sequence[Cured]) -> str:

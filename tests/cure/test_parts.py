@@ -13,6 +13,7 @@ pytest.importorskip("torch")
 
 import torch
 from torch import nn
+from torch.nn.utils.parametrizations import weight_norm
 
 from dspref.designs.windows import cosine_window
 from dspref.spec import parse
@@ -22,6 +23,7 @@ from tests.cure.ledgered import SEEDS, Cured
 from tests.cure.measured import SEGMENTS, Lines, Seen, bins, flatness, heights, places
 from tests.cure.record import AS_PREDICTED, FLAT, NONE, OVER, band, beyond, mean, page, verdict, within, write
 from tests.cure.rounding import parted, sums
+from tests.cure.silenced import silence
 from tests.cure.subjects import MELGAN, SUBJECTS, Plain, Subject
 from tests.zoo.row import Row
 from torchparity.nn.utils import tone_free
@@ -92,6 +94,39 @@ def test_theory_knows_that_nothing_is_left_of_a_linear_network_but_the_notch() -
     assert 0 < told.noise[0] < 1
 
 
+class Block(nn.Module):
+    """A residual block with a convolution on either branch."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.shortcut, self.inner = (weight_norm(nn.Conv1d(channels, channels, 1)) for _ in range(2))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the sum."""
+        y: torch.Tensor = self.shortcut(x) + self.inner(x)
+        return y
+
+
+def test_theory_leaves_a_silent_branch_out_of_its_sum() -> None:
+
+    def net(middle: nn.Module) -> nn.Sequential:
+        return nn.Sequential(nn.ConvTranspose1d(4, 8, 8, 4), middle, nn.ReLU(), nn.Conv1d(8, 1, 3))
+
+    subject = Subject("block", replace(SMALL, chain="convt k8 s4", factor=4, period=4))
+    one = foreseen(subject, lambda: net(Block(8)), ("1.inner",))
+    assert one == foreseen(subject, lambda: net(weight_norm(nn.Conv1d(8, 8, 1))))
+    assert one.line[0] > 0
+    assert one != foreseen(subject, lambda: net(Block(8)))
+
+
+def test_a_silent_branch_is_zero() -> None:
+    torch.manual_seed(0)
+    block, x = Block(2), torch.ones(1, 2, 5)
+    silence(block, ["inner"])
+    assert not block.inner(x).any()
+    assert torch.equal(block(x), block.shortcut(x))
+
+
 def made_up(
     heights_after: tuple[float, ...],
     *,
@@ -160,6 +195,10 @@ def test_the_page_has_every_decoder_layer_and_remark(tmp_path: Path) -> None:
     steep = replace(seen.after[0], flat=2 * FLAT)
     assert "| 2.0e-12 | 1.0e-12 | 1 of 5 |" in page([replace(seen, after=(steep, *seen.after[1:]))], "made so.")
     assert beyond((steep, *seen.after)) == (steep,)
+    noted = replace(seen, subject=replace(seen.subject, apart="found\nthis."))
+    assert "- MelGAN: found this." in page([noted], "made so.")
+    fine = replace(noted, after=made_up((1.0,) * 4).after)
+    assert "found this" not in page([fine], "made so.")
 
 
 def test_a_decoder_is_taken_as_it_is_fed() -> None:
