@@ -68,10 +68,10 @@ LSTM = "an LSTM in front goes to its fixed point by a factor a step, which is ro
 
 
 APART = """
-layer 3 is over its band. In 60 networks its mean is −6.8 ± 0.5 where theory has −10.1
-(`python -m tests.cure.silenced`). Sums of branches, which theory takes for independent (up to 3 dB for each,
-docs/expected.md), are not all of it: with one branch of each residual block silent nothing is added, and the mean is
-still −13.0 ± 0.5 for −14.7 (shortcuts silent) or −10.5 ± 0.6 for −12.7 (inner branches silent). The rest falls with width: 16 channels
+layer 3 is over its band. In 60 networks its mean is −6.8 ± 0.5 where theory has −10.1 (`python -m
+tests.cure.silenced`). Sums of branches, which theory takes for independent (up to 3 dB for each, docs/expected.md),
+are not all of it: with one branch of each residual block silent nothing is added, and the mean is still −13.0 ± 0.5
+for −14.7 (shortcuts silent) or −10.5 ± 0.6 for −12.7 (inner branches silent). The rest falls with width: 16 channels
 stand behind this layer, and with 64, as published (`python -m tests.cure.silenced 4 24`), 1.1 ± 0.3 dB (shortcuts
 silent) and 0.2 ± 0.4 (inner branches silent) are missing, and 2.3 ± 0.4 with both branches. Neither is allowed for in
 the band.
