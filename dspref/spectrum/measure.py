@@ -197,7 +197,8 @@ class AverageSpectrum:
     @cached_property
     def floor(self) -> Array:
         """Local floor of each bin: the median of its `RING`, at least ``resolution²``."""
-        around = median_filter(self.power, footprint=RING, mode="mirror")
+        # as one row of two dimensions: SciPy 1.15 to 1.17 fill the holes of a footprint that has one dimension
+        around = median_filter(self.power[None], footprint=RING[None], mode="mirror")[0]
         return np.asarray(np.maximum(around, self.resolution**2))
 
     def line(self, freq: Fraction) -> LineMeasurement:

@@ -7,7 +7,7 @@ The decoder is read by `torchparity.walked`, its transposed convolutions are mad
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Set
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,14 +15,27 @@ import torch
 from torch import nn
 
 from dspref.arrays import Array
-from dspref.expected import Expected, Fixed, Network, Source, Unknown, forecast, tone_free_network
+from dspref.expected import (
+    Expected,
+    Fixed,
+    Network,
+    Node,
+    Source,
+    Unknown,
+    expected_spectrum,
+    forecast,
+    tone_free_network,
+)
 from dspref.spectrum.measure import RING, SEVEN_TERMS
 from tests.cure.measured import bins, places
 from tests.cure.subjects import Plain, Subject, drawn
 from torchparity.walked import walked
 
-ROUNDING_DB = 130.0
-"""Lines so far under the strongest are rounding of the theory: `dspref.expected.expected_spectrum`."""
+TRIES = 3
+"""How often lines are computed, for noise that differs by `NUDGE`: what they differ by is rounding of the theory."""
+
+NUDGE = 1e-9
+"""Share of the variance of the noise: lines of theory change by no more than as many shares of themselves."""
 
 
 @dataclass(frozen=True)
@@ -33,46 +46,64 @@ class Foreseen:
     ----------
     noise : tuple of float
         Power of the noise in the bins of the lines over the floor around, the mean over lines.
-    line : tuple of float or None
-        That of the lines themselves; None where it is below the rounding of the theory.
+    line : tuple of float
+        That of the lines themselves.
+    rounding : tuple of float
+        By how much the lines of the theory may be rounding.
     why : str
         Why nothing is predicted, or what is left out; "" where all is told.
     """
 
     noise: tuple[float, ...]
-    line: tuple[float | None, ...]
+    line: tuple[float, ...]
+    rounding: tuple[float, ...]
     why: str = ""
 
 
-def foreseen(subject: Subject, make: Callable[[], nn.Module]) -> Foreseen:
-    """Return what theory says of a cured decoder that `make` draws."""
+def foreseen(subject: Subject, make: Callable[[], nn.Module], silent: Collection[str] = ()) -> Foreseen:
+    """Return what theory says of a cured decoder that `make` draws, with branches that are silent: names of modules."""
     torch.manual_seed(0)
     found = walked(Plain(subject.row, drawn(make)), channels=subject.row.channels)
     unknown = [node.name for node in found.network if isinstance(node.op, Unknown)]
-    told = forecast(tone_free_network(_without(found.network)), Source(subject.row.channels, covariance=(1.0,)))
+    net = tone_free_network(_without(found.network, {f"module.{name}" for name in silent}))
+    told = forecast(net, Source(subject.row.channels, covariance=(1.0,)))
     if told.expected is None:
-        return Foreseen((), (), f"{told.not_predicted[0].where}: {told.not_predicted[0].what}")
-    x = told.expected
-    least = 10 ** (-ROUNDING_DB / 10) * max(x.line(k) for k in range(subject.row.period))
-    both = [_ratios(x, own, subject, least) for own in places(subject.row)]
+        return Foreseen((), (), (), f"{told.not_predicted[0].where}: {told.not_predicted[0].what}")
+    sources = (Source(subject.row.channels, covariance=(1 + i * NUDGE,)) for i in range(1, TRIES))
+    tries = [told.expected, *(expected_spectrum(net, source) for source in sources)]
+    noise = tuple(_noise(told.expected, own, subject) for own in places(subject.row))
+    lines = [[_lines(x, own, subject) for own in places(subject.row)] for x in tries]
     why = f"without what is not covered: {', '.join(unknown)}" if unknown else ""
-    return Foreseen(tuple(noise for noise, _ in both), tuple(line for _, line in both), why)
+    return Foreseen(noise, tuple(np.mean(lines, axis=0)), tuple(np.ptp(lines, axis=0)), why)
 
 
-def _without(net: Network) -> Network:
-    """Return a network with silence in place of what theory does not cover: an LSTM, which a skip goes around."""
-    silence = Fixed(np.zeros(1))
-    nodes = (replace(n, op=silence, inputs=n.inputs[:1]) if isinstance(n.op, Unknown) else n for n in net)
-    return Network(tuple(nodes))
+def _without(net: Network, silent: Set[str]) -> Network:
+    """Return a network with silence in place of what theory does not cover: an LSTM, which a skip goes around.
+
+    Branches that are silent are left out of their sums.
+    """
+    return Network(tuple(_heard(node, silent) for node in net))
 
 
-def _ratios(x: Expected, own: tuple[int, ...], subject: Subject, least: float) -> tuple[float, float | None]:
-    """Return noise and lines in the bins of the lines over their floors."""
-    N, P = bins(subject.row), subject.row.period
-    lines = np.array([x.line(k) for k in own])
-    noise, floor = np.array([_bin(x, k / P, N) for k in own]).T
-    line = None if lines.max() < least else float((np.maximum(lines, 0) / floor).mean())
-    return float((noise / floor).mean()), line
+def _heard(node: Node, silent: Set[str]) -> Node:
+    if isinstance(node.op, Unknown):
+        return replace(node, op=Fixed(np.zeros(1)), inputs=node.inputs[:1])
+    left = tuple(name for name in node.inputs if name not in silent)
+    if node.op != "sum" or left == node.inputs:
+        return node
+    return replace(node, op="sum" if len(left) > 1 else Fixed(np.ones(1)), inputs=left)
+
+
+def _noise(x: Expected, own: tuple[int, ...], subject: Subject) -> float:
+    """Return noise in the bins of the lines over their floors."""
+    noise, floor = np.array([_bin(x, k / subject.row.period, bins(subject.row)) for k in own]).T
+    return float((noise / floor).mean())
+
+
+def _lines(x: Expected, own: tuple[int, ...], subject: Subject) -> float:
+    """Return the power of the lines over their floors."""
+    floor = np.array([_bin(x, k / subject.row.period, bins(subject.row))[1] for k in own])
+    return float((np.maximum([x.line(k) for k in own], 0) / floor).mean())
 
 
 def _bin(x: Expected, nu: float, N: int) -> tuple[float, float]:
@@ -83,4 +114,5 @@ def _bin(x: Expected, nu: float, N: int) -> tuple[float, float]:
     around = np.flatnonzero(RING) - len(RING) // 2
     noise: Array = x.floor(nu + np.concatenate([j, around]) / N)
     power = float((b**2).sum()) / N
-    return float(b**2 @ noise[: len(b)]) / N, power * float(np.median(noise[len(b) :]))
+    middle = np.sort(noise[len(b) :])[len(around) // 2]  # the upper one of two, as of what is measured
+    return float(b**2 @ noise[: len(b)]) / N, power * float(middle)

@@ -9,11 +9,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from torch import nn
+
 from tests.cure.foreseen import Foreseen, foreseen
 from tests.cure.measured import SEGMENTS, Lines, Seen, seen
 from tests.cure.subjects import SUBJECTS, Plain, Subject, made
 from torchparity.ledger import ledger
-from torchparity.nn.utils import tone_free_
+from torchparity.nn.utils import ToneFreeReport, tone_free_
 
 SEEDS = 5
 
@@ -69,11 +71,15 @@ def campaign(folder: Path | None, show: Show) -> tuple[Cured, ...]:
 
 def _pair(subject: Subject, seed: int) -> dict[str, Any]:
     before, after = made(subject, seed), made(subject, seed)
-    example = Plain(subject.row, after)
-    report = tone_free_(example, inputs=_example(subject))
+    report = cure(subject, after)
     pair = {"before": asdict(seen(subject, before, seed)), "after": asdict(seen(subject, after, seed))}
     left = [f"{name}: {why}" for name, why in report.not_reached]
     return {**pair, "layers": len(report.done), "not_reached": left}
+
+
+def cure(subject: Subject, module: nn.Module) -> ToneFreeReport:
+    """Make a decoder tone-free, and return what was reached."""
+    return tone_free_(Plain(subject.row, module), inputs=_example(subject))
 
 
 def _example(subject: Subject) -> Any:
@@ -84,22 +90,23 @@ def _example(subject: Subject) -> Any:
 
 
 def _theory(subject: Subject) -> dict[str, Any]:
-    wide = foreseen(subject, subject.wide) if subject.wide else Foreseen((), (), "not asked for")
+    wide = foreseen(subject, subject.wide) if subject.wide else Foreseen((), (), (), "not asked for")
     return {"foreseen": asdict(foreseen(subject, subject.row.make)), "wide": asdict(wide)}
 
 
 def _cured(subject: Subject, known: dict[int, Any], first: int) -> Cured:
     pairs, theory = [known[first + seed] for seed in range(SEEDS)], known[first + SEEDS]
     before, after = (tuple(_seen(pair[when]) for pair in pairs) for when in ("before", "after"))
-    told = (
-        Foreseen(tuple(theory[name]["noise"]), tuple(theory[name]["line"]), theory[name]["why"])
-        for name in ("foreseen", "wide")
-    )
+    told = (_told(theory[name]) for name in ("foreseen", "wide"))
     return Cured(subject, before, after, pairs[0]["layers"], tuple(pairs[0]["not_reached"]), *told)
 
 
+def _told(row: dict[str, Any]) -> Foreseen:
+    return Foreseen(tuple(row["noise"]), tuple(row["line"]), tuple(row["rounding"]), row["why"])
+
+
 def _seen(row: dict[str, Any]) -> Seen:
-    return Seen(row["flat"], row["periods"], tuple(Lines(**each) for each in row["layers"]))
+    return Seen(row["flat"], row["rounding"], row["periods"], tuple(Lines(**each) for each in row["layers"]))
 
 
 def every(cured: tuple[Cured, ...]) -> Iterator[tuple[Cured, int]]:

@@ -17,7 +17,8 @@ from torch import nn
 from dspref.arrays import Array
 from dspref.lines import tone_lines
 from dspref.spec import parse
-from dspref.spectrum import AverageSpectrum, average_spectrum
+from dspref.spectrum import average_spectrum
+from tests.cure.rounding import parted, sums
 from tests.cure.subjects import Subject
 from tests.zoo.measured import noise, respond, steps
 from tests.zoo.row import Row
@@ -46,15 +47,11 @@ class Lines:
         Its k, of k/P cycles per sample.
     mean : float
         dB: of the ratios of powers in the bins to their floors, the mean over lines. Noise alone has 0.
-    outside : float
-        dB over the noise outside the notch, the strongest again: over the median of all bins that are nearer to this
-        line than to others.
     """
 
     strongest: float
     at: int
     mean: float
-    outside: float
 
 
 @dataclass(frozen=True)
@@ -65,6 +62,8 @@ class Seen:
     ----------
     flat : float
         Peak to peak of the steady state over its mean, of a constant input; the largest of all channels.
+    rounding : float
+        What rounding of the convolutions may make of it: `tests.cure.rounding`.
     periods : int
         How long that state was looked at.
     layers : tuple of Lines
@@ -72,6 +71,7 @@ class Seen:
     """
 
     flat: float
+    rounding: float
     periods: int
     layers: tuple[Lines, ...]
 
@@ -106,12 +106,26 @@ def flatness(y: Array, period: int) -> tuple[float, int]:
 def seen(subject: Subject, module: nn.Module, seed: int) -> Seen:
     """Return what a decoder makes of ones, and of noise."""
     row = subject.row
-    flat, periods = flatness(respond(row, module, ones(row)), row.period)
+    flat, periods, rounding = constant(row, module)
+    return Seen(flat, rounding, periods, noisy(row, module, seed))
+
+
+def noisy(row: Row, module: nn.Module, seed: int) -> tuple[Lines, ...]:
+    """Return how high the lines of each layer stand in what a decoder makes of noise."""
     N = bins(row)
     samples = N * (SEGMENTS + 3) // 4 + 2 * MARGIN * row.period
     x = noise(row, -(-samples // int(row.factor)), seed).double()
     y = respond(row, module, x)[..., MARGIN * row.period :][..., : N * (SEGMENTS + 3) // 4]
-    return Seen(flat, periods, heights(y, row, places(row)))
+    return heights(y, row, places(row))
+
+
+def constant(row: Row, module: nn.Module) -> tuple[float, int, float]:
+    """Return how flat the response to ones is, for how many periods, and what rounding may make of that."""
+    with sums(module) as found:
+        y = row.waveform(module(*row.arguments(ones(row))))
+    values = np.asarray(y.detach().numpy())
+    flat, periods = flatness(values, row.period)
+    return flat, periods, parted(y[..., settled(values, row.period, unit("float64"))], found)
 
 
 def ones(row: Row) -> torch.Tensor:
@@ -126,14 +140,6 @@ def heights(y: Array, row: Row, owned: Sequence[Sequence[int]]) -> tuple[Lines, 
     for own in owned:
         measured = [spectrum.line(Fraction(k, row.period)) for k in own]
         over = np.array([line.height_db for line in measured])
-        apart = [line.level_db - _outside(spectrum, k) for line, k in zip(measured, own, strict=True)]
         mean = float(10 * np.log10((10 ** (over / 10)).mean()))
-        found.append(Lines(float(over.max()), own[int(over.argmax())], mean, max(apart)))
+        found.append(Lines(float(over.max()), own[int(over.argmax())], mean))
     return tuple(found)
-
-
-def _outside(spectrum: AverageSpectrum, k: int) -> float:
-    """Return the median around a line, in dB, of all bins that are nearer to it than to others."""
-    half = spectrum.N // spectrum.period // 2
-    middle = k * 2 * half
-    return float(10 * np.log10(np.median(spectrum.power[middle - half : middle + half + 1])))

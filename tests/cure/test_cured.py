@@ -10,7 +10,7 @@ import pytest
 from dspref.provenance import commit
 from tests.cure.ledgered import Cured, campaign, every
 from tests.cure.measured import places
-from tests.cure.record import FLAT, OVER, STANDS_DB, flats, strongest, verdict, write
+from tests.cure.record import OVER, STANDS_DB, beyond, strongest, verdict, write
 from tests.cure.subjects import SUBJECTS
 from torchparity.interruption import progress
 from torchparity.validation import versions
@@ -37,10 +37,12 @@ def test_every_upsampler_is_reached(cured: tuple[Cured, ...]) -> None:
         assert each.not_reached == (), each.subject.name
 
 
-def test_constants_make_constants(cured: tuple[Cured, ...]) -> None:
+def test_constants_make_constants(cured: tuple[Cured, ...], show: Callable[[str], None]) -> None:
     for each in cured:
         assert min(seen.flat for seen in each.before) > 1e-3, each.subject.name
-        assert max(flats(each)) <= FLAT, each.subject.name
+        for seen in beyond(each.after):
+            show(f"{each.subject.name}: {seen.flat:.1e}; rounding may make {seen.rounding:.1e} of it")
+            assert seen.flat <= seen.rounding, each.subject.name
         assert min(seen.periods for seen in each.after) >= 4, each.subject.name
 
 
@@ -50,7 +52,7 @@ def test_lines_are_gone_or_as_predicted(cured: tuple[Cured, ...], show: Callable
         told = verdict(each, layer)
         show(f"{each.subject.name}, layer {layer + 1}: {told}, {strongest(each.after, layer).strongest:.1f} dB")
         left += [(each.subject.name, layer + 1)] if told == OVER else []
-    assert left == []
+    assert left == [], f"{len(left)} layers have lines that are not predicted"
 
 
 def test_before_there_were_lines(cured: tuple[Cured, ...]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ pytest.importorskip("torch")
 
 import torch
 from torch import nn
+from torch.nn.utils.parametrizations import weight_norm
 
 from dspref.designs.windows import cosine_window
 from dspref.spec import parse
@@ -19,7 +21,9 @@ from dspref.spectrum.measure import SEVEN_TERMS
 from tests.cure.foreseen import Foreseen, foreseen
 from tests.cure.ledgered import SEEDS, Cured
 from tests.cure.measured import SEGMENTS, Lines, Seen, bins, flatness, heights, places
-from tests.cure.record import AS_PREDICTED, IN_NOTCH, NONE, OVER, band, mean, page, verdict, write
+from tests.cure.record import AS_PREDICTED, FLAT, NONE, OVER, band, beyond, mean, page, verdict, within, write
+from tests.cure.rounding import parted, sums
+from tests.cure.silenced import silence
 from tests.cure.subjects import MELGAN, SUBJECTS, Plain, Subject
 from tests.zoo.row import Row
 from torchparity.nn.utils import tone_free
@@ -74,7 +78,6 @@ def test_heights_are_those_of_lines_that_were_put_there() -> None:
     assert first.at == 1
     assert abs(first.strongest - 10 * np.log10(0.01 / lobe)) < 1.5  # five standard errors of a mean over segments
     assert abs(second.strongest - 10 * np.log10(0.0025 / lobe)) < 1.5
-    assert abs(first.outside - first.strongest) < 1.5
     assert second.mean == second.strongest
 
 
@@ -87,26 +90,87 @@ def test_theory_knows_that_nothing_is_left_of_a_linear_network_but_the_notch() -
     told = foreseen(Subject("linear", row), linear)
     assert told.why == ""
     assert told.line == (0.0,)
+    assert told.rounding == (0.0,)
     assert 0 < told.noise[0] < 1
 
 
+class Block(nn.Module):
+    """A residual block with a convolution on either branch."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.shortcut, self.inner = (weight_norm(nn.Conv1d(channels, channels, 1)) for _ in range(2))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the sum."""
+        y: torch.Tensor = self.shortcut(x) + self.inner(x)
+        return y
+
+
+def test_theory_leaves_a_silent_branch_out_of_its_sum() -> None:
+
+    def net(middle: nn.Module) -> nn.Sequential:
+        return nn.Sequential(nn.ConvTranspose1d(4, 8, 8, 4), middle, nn.ReLU(), nn.Conv1d(8, 1, 3))
+
+    subject = Subject("block", replace(SMALL, chain="convt k8 s4", factor=4, period=4))
+    one = foreseen(subject, lambda: net(Block(8)), ("1.inner",))
+    assert one == foreseen(subject, lambda: net(weight_norm(nn.Conv1d(8, 8, 1))))
+    assert one.line[0] > 0
+    assert one != foreseen(subject, lambda: net(Block(8)))
+
+
+def test_a_silent_branch_is_zero() -> None:
+    torch.manual_seed(0)
+    block, x = Block(2), torch.ones(1, 2, 5)
+    silence(block, ["inner"])
+    assert not block.inner(x).any()
+    assert torch.equal(block(x), block.shortcut(x))
+
+
 def made_up(
-    heights_after: tuple[float, ...], *, outside: float = 20.0, line: tuple[float | None, ...] = (0.0,) * 4
+    heights_after: tuple[float, ...],
+    *,
+    line: tuple[float, ...] = (0.0,) * 4,
+    rounding: tuple[float, ...] = (0.0,) * 4,
 ) -> Cured:
     """Return MELGAN as if it had been seen so."""
-    before = Seen(0.5, 100, tuple(Lines(30.0, own[0], 30.0, 30.0) for own in places(MELGAN)))
+    before = Seen(0.5, 1e-12, 100, tuple(Lines(30.0, own[0], 30.0) for own in places(MELGAN)))
     lines = zip(heights_after, places(MELGAN), strict=True)
-    after = Seen(1e-15, 100, tuple(Lines(db, own[0], db, outside) for db, own in lines))
-    told = Foreseen((1.0,) * 4, line)
-    return Cured(SUBJECTS[0], (before,) * SEEDS, (after,) * SEEDS, 4, (), told, Foreseen((), (), "not asked for"))
+    after = Seen(1e-15, 1e-12, 100, tuple(Lines(db, own[0], db) for db, own in lines))
+    told, wide = Foreseen((1.0,) * 4, line, rounding), Foreseen((), (), (), "not asked for")
+    return Cured(SUBJECTS[0], (before,) * SEEDS, (after,) * SEEDS, 4, (), told, wide)
 
 
 def test_verdicts() -> None:
-    seen = made_up((1.0, 12.0, 12.0, 12.0), line=(0.0, 10.0, 0.0, None))
-    assert [verdict(seen, i) for i in range(4)] == [NONE, AS_PREDICTED, OVER, OVER]
-    notched = made_up((1.0, 12.0, 12.0, 12.0), outside=-5.0, line=(0.0, 10.0, 0.0, None))
-    assert [verdict(notched, i) for i in range(4)] == [NONE, AS_PREDICTED, IN_NOTCH, IN_NOTCH]
+    """A line that is predicted; one that is not; and one that the rounding of the prediction may hold."""
+    seen = made_up((1.0, 12.0, 12.0, 12.0), line=(0.0, 10.0, 0.0, 0.0), rounding=(0.0, 0.0, 0.0, 10.0))
+    assert [verdict(seen, i) for i in range(4)] == [NONE, AS_PREDICTED, OVER, AS_PREDICTED]
+    assert [within(seen, i) for i in range(4)] == [False, True, False, True]
     assert abs(mean(seen.after, 1) - 12.0) < 1e-12
+
+
+def test_rounding_parts_samples_by_less_than_its_bound() -> None:
+    """What double precision rounds is within the bound, and what single precision does within 2²⁹ times as much."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv1d(2, 8, 5, bias=False), nn.LeakyReLU(0.5), tone_free(nn.ConvTranspose1d(8, 1, 8, 4)))
+    net, x = net.double(), torch.ones(1, 2, 32, dtype=torch.float64)
+    with sums(net) as found:
+        y = net(x)[..., 8:-8]
+    assert len(found.results) == 2
+    most = parted(y, found) * abs(float(y.detach().mean()))
+    assert np.ptp(y.detach().numpy()) <= most
+    single = deepcopy(net).float()(x.float())[..., 8:-8].detach().numpy()
+    assert 0 < np.ptp(single) <= 2.0**29 * most
+
+
+def test_bound_of_rounding_knows_cancellation() -> None:
+    """Two taps that all but cancel: S stays, the mean falls, and the quotient may be off by as much more."""
+    for small in (1.0, 2.0**-20):
+        net = nn.Conv1d(1, 1, 2, bias=False).double()
+        net.weight.data[:] = torch.tensor([1.0, small - 1], dtype=torch.float64)
+        with sums(net) as found:
+            y = net(torch.ones(1, 1, 4, dtype=torch.float64))
+        assert parted(y, found) == 2 * 3 * 2.0**-53 * (2 - small) / small
 
 
 def test_bands_hold_what_draws_show() -> None:
@@ -121,13 +185,20 @@ def test_bands_hold_what_draws_show() -> None:
 
 
 def test_the_page_has_every_decoder_layer_and_remark(tmp_path: Path) -> None:
-    seen = made_up((1.0, 12.0, 12.0, 12.0), line=(0.0, 10.0, 0.0, None))
+    seen = made_up((1.0, 12.0, 12.0, 12.0), line=(0.0, 10.0, 0.0, 0.0))
     text = write([seen], tmp_path, "made so.").read_text("utf-8")
     assert text == page([seen], "made so.")
     assert text.count("| MelGAN |") == 1 + 4
-    assert "| MelGAN | 2 | 30.0, 30.0 | 12.0, 12.0, 20.0 | 10.4 | " in text
-    assert "rounding of the theory" in text
-    assert "| MelGAN | 4 | 5.0e-01 | 1.0e-15 | 1.0e-15 | 100 |" in text
+    assert "| MelGAN | 2 | 30.0, 30.0 | 12.0, 12.0 | 10.4 | " in text
+    assert "Of 4 layers, 3 have lines over 3 dB: 1 as predicted, 2 not. In 1 of all" in text
+    assert "| MelGAN | 4 | 5.0e-01 | 1.0e-15 | 1.0e-12 | 0 of 5 | 100 |" in text
+    steep = replace(seen.after[0], flat=2 * FLAT)
+    assert "| 2.0e-12 | 1.0e-12 | 1 of 5 |" in page([replace(seen, after=(steep, *seen.after[1:]))], "made so.")
+    assert beyond((steep, *seen.after)) == (steep,)
+    noted = replace(seen, subject=replace(seen.subject, apart="found\nthis."))
+    assert "- MelGAN: found this." in page([noted], "made so.")
+    fine = replace(noted, after=made_up((1.0,) * 4).after)
+    assert "found this" not in page([fine], "made so.")
 
 
 def test_a_decoder_is_taken_as_it_is_fed() -> None:

@@ -16,6 +16,7 @@ from dspref.spectrum import (
     measure_lines,
     spectrogram,
 )
+from dspref.spectrum.measure import RING
 
 
 def _comb(period: int, time: int) -> Array:
@@ -198,3 +199,12 @@ def test_the_resolution_is_that_of_the_signals_own_format() -> None:
         assert average_spectrum(signal, 2).resolution == unit * np.abs(signal.astype(float)).max()
     (line,) = measure_lines(y.astype(np.float32), [Fraction(1, 2)])
     assert line.floor_db > -170
+
+
+def test_the_floor_is_the_median_of_the_ring_alone() -> None:
+    """In a notch the bins within the ring are the lowest, and do not count: each floor against a sorted window."""
+    power = np.abs(np.arange(601) - 300.0) ** 2
+    found = AverageSpectrum(power, 1200, 4, 1, 0.0).floor
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(power, 20, mode="reflect"), 41)[:, RING]
+    assert (found == np.sort(around, axis=1)[:, RING.sum() // 2]).all()
+    assert found[300] == 14.0**2
