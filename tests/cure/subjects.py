@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 import torch
@@ -55,6 +55,13 @@ def wide_vits() -> nn.Module:
     return model
 
 
+def wide_encodec() -> nn.Module:
+    from transformers import EncodecConfig, EncodecModel
+
+    decoder: nn.Module = EncodecModel(EncodecConfig()).decoder
+    return decoder
+
+
 def wide_dac() -> nn.Module:
     from transformers import DacConfig, DacModel
 
@@ -90,6 +97,7 @@ SUBJECTS = (
     Subject("EnCodec 24k", _of("transformers EnCodec 24k"), settles=LSTM, apart=APART),
     Subject("DAC", _of("transformers DAC"), wide=wide_dac),
     Subject("Oobleck", _of("diffusers Oobleck")),
+    Subject("EnCodec 24k as published", replace(_of("transformers EnCodec 24k"), make=wide_encodec), settles=LSTM),
 )
 
 
