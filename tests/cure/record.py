@@ -122,7 +122,8 @@ def page(cured: Sequence[Cured], made: str) -> str:
 
 
 WHICH = """
-{count} decoders at random initialisation, {seeds} seeds each, widths reduced but where it says so and of MelGAN, in double precision;
+{count} decoders at random initialisation, {seeds} seeds each, widths reduced but of MelGAN and where it says so, in
+double precision;
 `torchparity.nn.utils.tone_free_` of order 1 on the same weights.
 """
 
