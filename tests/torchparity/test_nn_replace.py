@@ -637,6 +637,33 @@ def test_what_else_upsamples_is_listed_and_left() -> None:
     ]
 
 
+def flat() -> Any:
+    """Return what cannot be replaced, what can, and a pair, in one Sequential."""
+    pair = nn.Upsample(scale_factor=2), whole(nn.Conv1d(2, 2, 3, padding=1))
+    return nn.Sequential(nn.ConvTranspose1d(2, 2, 2, 4), whole(nn.ConvTranspose1d(2, 2, 4, 2, 1)), *pair)
+
+
+def test_only_the_layers_that_are_named_are_replaced() -> None:
+    """A pair by either of its names, a model of which a part is refused by those that are not."""
+    with pytest.raises(ValueError, match=r"0: kernel: .*Hint: name those that can be: only=\["):
+        replace_upsampling(flat(), "nearest")
+    for only, rows in ((["1"], ["1"]), (("2",), ["3"]), (["3", "1"], ["1", "3"]), ([], [])):
+        model = flat()
+        before = list(model)
+        report = replace_upsampling(model, "nearest", only=only)
+        assert [row.name for row in report.rows] == rows
+        assert [name for name, _ in report.kept] == [name for name in ("0", "1", "3") if name not in rows]
+        assert [str(i) for i in (0, 1, 3) if model[i] is not before[i]] == rows
+    assert report.kept[0][1] == "ConvTranspose1d k2 s4 is not one of the layers in only"
+
+
+def test_names_that_no_upsampling_layer_has_are_refused() -> None:
+    with pytest.raises(ValueError, match="only: got '4', 'up'; allowed: names among '0', '1', '3'"):
+        replace_upsampling(flat(), "nearest", only=["1", "up", "4"])
+    with pytest.raises(TypeError, match=r"only: got '1'; allowed: a sequence of names. Hint: only=\['1'\]"):
+        replace_upsampling(flat(), "nearest", only="1")
+
+
 def test_forms_of_other_lengths_have_no_misfit() -> None:
     form = random_form(2, 4)
     assert misfit(form, form) == (0, 0)

@@ -85,7 +85,9 @@ def _by_words(said: Sequence[tuple[str, str]]) -> list[str]:
     return [f"{', '.join(each)}: {words}" for words, each in names.items()]
 
 
-def replace_upsampling(model: nn.Module, kind: str, *, inputs: Any = None) -> ReplaceReport:
+def replace_upsampling(
+    model: nn.Module, kind: str, *, only: Sequence[str] | None = None, inputs: Any = None
+) -> ReplaceReport:
     """Replace every upsampling layer of a model by one of another kind, of the same lengths and delays.
 
     Each layer has taps h at the output rate, see `torchparity.nn.canonical`. "transposed" and "subpixel" layers take
@@ -110,6 +112,9 @@ def replace_upsampling(model: nn.Module, kind: str, *, inputs: Any = None) -> Re
     model : nn.Module
         Changed in place.
     kind : {'nearest', 'linear', 'subpixel', 'transposed'}
+    only : sequence of str, optional
+        Dotted names, as ``model.named_modules()`` has them, of the layers to replace: of two modules either. By default
+        all are. The others are listed in the report.
     inputs : tensor, tuple or function, optional
         An example of the arguments of its forward, or what makes them for a length. By default
         zeros (1, channels, 32) are tried, of the channels that the first layer takes, and other layouts of these.
@@ -121,7 +126,7 @@ def replace_upsampling(model: nn.Module, kind: str, *, inputs: Any = None) -> Re
     Raises
     ------
     ValueError
-        If the kind is unknown, nothing upsamples, or one of the layers cannot be replaced: a kernel shorter than the
+        If the kind or a name is unknown, nothing upsamples, or one of the layers cannot be replaced: a kernel shorter than the
         factor, lengths that the kind does not make, borders other than zeros, a forward of its own, weights that are
         shared, not initialised or no real numbers, code around it that reads its sizes, as what crops by itself does.
     NotAnalysable
@@ -138,9 +143,11 @@ def replace_upsampling(model: nn.Module, kind: str, *, inputs: Any = None) -> Re
     check_there(model)
     seen = rehearsed(model, inputs)
     found, left = sites(model, None if seen is None else seen.record)
-    due = [site for site in found if site.other is not None or site.family != kind]
-    kept = [(site.name, f"{site.words} is of this kind") for site in found if site not in due]
     _check_some(found, left)
+    named = found if only is None else _named(found, only)
+    due = [site for site in named if site.other is not None or site.family != kind]
+    why = {False: "is not one of the layers in only", True: "is of this kind"}
+    kept = [(site.name, f"{site.words} {why[site in named]}") for site in found if site not in due]
     twins = _twins(model, due, kind, seen)
     if seen is not None:
         _check_lengths(model, twins, seen)
@@ -158,6 +165,16 @@ def _check_some(found: Sequence[Site], left: Sequence[tuple[str, str]]) -> None:
         raise ValueError(complaint("upsampling layers", got, "layers of the kinds that are replaced", hint))
 
 
+def _named(found: Sequence[Site], only: Sequence[str]) -> list[Site]:
+    """Return the sites that have these names; refuse a name that none has."""
+    if isinstance(only, str):
+        raise TypeError(complaint("only", repr(only), "a sequence of names", f"only=[{only!r}]"))
+    known = [site.name for site in found]
+    if strange := sorted(set(only) - {name for site in found for name in site.names}):
+        raise ValueError(complaint("only", ", ".join(map(repr, strange)), f"names among {', '.join(map(repr, known))}"))
+    return [site for site in found if not set(only).isdisjoint(site.names)]
+
+
 def _twins(model: nn.Module, due: Sequence[Site], kind: str, seen: Rehearsal | None) -> list[Twin]:
     """Return what is to replace what; refuse all if one is refused."""
     made, refused = [], dict[str, list[str]]()
@@ -170,7 +187,7 @@ def _twins(model: nn.Module, due: Sequence[Site], kind: str, seen: Rehearsal | N
             refused.setdefault(str(error), []).append(site.name or "the model")
     if refused:
         got = " ".join(f"{', '.join(names)}: {why}" for why, names in refused.items())
-        hint = "replace in the parts that can be, one by one"
+        hint = "name those that can be: only=[…]"
         raise ValueError(complaint(f"layers to replace by {kind}", f"some that cannot be: {got}", "all can be", hint))
     return made
 
