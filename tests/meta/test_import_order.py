@@ -249,6 +249,7 @@ ORDER: dict[str, Tiers] = {
             "movements",
             "mutants.likes",
             "nn.geometry",
+            "nn.links",
             "nn.subpixel",
             "nn.wavelet",
             "onnx_graph",

@@ -165,7 +165,7 @@ def nearest_as_projected(layer: Any, form: Form, x: Tensor, error: float) -> Non
 @given(others(), st.sampled_from(tuple(KINDS)))
 def test_all_other_layers_by_all_kinds(case: tuple[nn.Sequential, int], kind: str) -> None:
     model, time = case
-    ((site,), _) = sites(model, None)
+    ((site,), _) = sites(model, ())
     kernel = site.kernel
     form = site.form(kernel.weight.detach().double(), None if kernel.bias is None else kernel.bias.detach().double())
     x = signal(kernel.in_channels, time)

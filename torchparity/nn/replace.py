@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import nn
 
 from dspref.arrays import as_choice, complaint
 from torchparity.nn.kinds import KINDS
-from torchparity.nn.rehearsal import Rehearsal, again, rehearsed
+from torchparity.nn.rehearsal import MODES, Rehearsal, again, rehearsed
 from torchparity.nn.sites import Site, sites
 from torchparity.nn.twin import Twin, check_there, check_ties, settle, twin
 
@@ -58,12 +59,15 @@ class ReplaceReport:
         What else upsamples, and why it was left as it is.
     checked : bool
         Whether the model was run, before and after, to see that all lengths are kept.
+    trained : bool
+        Whether in training mode too: some models want other inputs there.
     """
 
     kind: str
     rows: tuple[Replaced, ...]
     kept: tuple[tuple[str, str], ...] = ()
     checked: bool = True
+    trained: bool = True
 
     def __str__(self) -> str:
         """Return a table, and below it notes and what was left."""
@@ -73,7 +77,10 @@ class ReplaceReport:
         lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells]
         notes = _by_words([(row.name, note) for row in self.rows for note in row.note.split("; ") if note])
         left = [f"left as it is: {words}" for words in _by_words(self.kept)]
-        unseen = [] if self.checked else ["the model was not run: give inputs= to have all its lengths checked"]
+        unseen = ["on these inputs the model does not run in training mode: what it does there was not seen"]
+        if not self.checked:
+            unseen = ["the model was not run: give inputs= to have all its lengths checked"]
+        unseen = [] if self.checked and self.trained else unseen
         return "\n".join([*(lines if self.rows else ["nothing was replaced"]), *notes, *left, *unseen])
 
 
@@ -102,8 +109,8 @@ def replace_upsampling(
     signal, but linear interpolation holds its first and last sample: the report says how many outputs at each end are
     other ones for that.
 
-    The model is checked as a whole before any of it is changed, and run on copies: all modules must give the lengths
-    they gave. dtype, device, mode of training and ``requires_grad`` are kept. Weight norm and other parametrizations
+    The model is checked as a whole before any of it is changed, and run on copies, in evaluation and in training mode:
+    all modules must give the lengths they gave. dtype, device, mode of training and ``requires_grad`` are kept. Weight norm and other parametrizations
     are computed into the weight, and gone; layers of two modules that become one of their own kind keep them. Hooks
     of a user go over. Make the optimizer afterwards: parameters are new ones.
 
@@ -142,7 +149,7 @@ def replace_upsampling(
     as_choice("kind", kind, KINDS)
     check_there(model)
     seen = rehearsed(model, inputs)
-    found, left = sites(model, None if seen is None else seen.record)
+    found, left = sites(model, () if seen is None else seen.records)
     _check_some(found, left)
     named = found if only is None else _named(found, only)
     due = [site for site in named if site.other is not None or site.family != kind]
@@ -155,7 +162,7 @@ def replace_upsampling(
         settle(t)
     _put(model, twins)
     rows = tuple(Replaced(t.site.name, t.old, t.new, *t.errors, t.ends, t.note) for t in twins)
-    return ReplaceReport(kind, rows, (*kept, *left), seen is not None)
+    return ReplaceReport(kind, rows, (*kept, *left), seen is not None, seen is None or len(seen.modes) == len(MODES))
 
 
 def _check_some(found: Sequence[Site], left: Sequence[tuple[str, str]]) -> None:
@@ -196,7 +203,7 @@ def _check_read(site: Site, seen: Rehearsal | None) -> None:
     """Refuse a layer that cannot be taken out, and one whose sizes are read while the model runs."""
     if not all(site.names):
         raise ValueError(complaint("model", "the layer itself", "a model around it", "put it into an nn.Sequential"))
-    read = set() if seen is None else set[str]().union(*(seen.read.get(name, ()) for name in site.names))
+    read = set() if seen is None else seen.sizes_read(site.names)
     if "output_size" in read:
         raise ValueError(complaint("call", "output_size", "a length that does not depend on the call"))
     if read:
@@ -205,23 +212,18 @@ def _check_read(site: Site, seen: Rehearsal | None) -> None:
 
 
 def _check_lengths(model: nn.Module, twins: Sequence[Twin], seen: Rehearsal) -> None:
-    """Run a copy with the new layers; refuse if anything has another length then."""
+    """Run copies with copies of the new layers; refuse if anything has another length then."""
 
-    def change(copy: nn.Module) -> None:
-        _put(copy, twins)
-        copy.eval()
+    def change(one: nn.Module) -> None:
+        _put(one, [replace(t, layer=copy.deepcopy(t.layer)) for t in twins])
 
-    try:
-        after = again(model, seen.args, change)
-    finally:
-        for t in twins:
-            t.layer.train(t.site.kernel.training)
     within = {name for t in twins for name in t.site.inner}
-    for name, shapes in seen.shapes.items():
-        compared = name in after and name not in within and "parametrizations" not in name.split(".")
-        if compared and after[name] != shapes:
-            got = f"{after[name]} where {shapes} were"
-            raise ValueError(complaint(f"shapes behind {name or 'the model'}", got, "the lengths it had"))
+    for before, after in zip(seen.shapes, again(model, seen, change), strict=True):
+        for name, shapes in before.items():
+            compared = name in after and name not in within and "parametrizations" not in name.split(".")
+            if compared and after[name] != shapes:
+                got = f"{after[name]} where {shapes} were"
+                raise ValueError(complaint(f"shapes behind {name or 'the model'}", got, "the lengths it had"))
 
 
 def _put(model: nn.Module, twins: Sequence[Twin]) -> None:

@@ -117,7 +117,12 @@ def settle(t: Twin) -> None:
 
 
 def check_there(model: nn.Module) -> None:
-    """Refuse a model that is compiled, or has parameters without values."""
+    """Refuse a model that is scripted, traced or compiled, or has parameters without values."""
+    if isinstance(model, torch.jit.ScriptModule):
+        hint = "replace its layers, then script or trace it"
+        raise TypeError(
+            complaint("model", f"scripted or traced, a {type(model).__name__}", "what it was made of", hint)
+        )
     if compiled := [name for name, part in model.named_modules() if uncompiled(part) is not part]:
         got = compiled[0] or type(model).__name__
         raise ValueError(complaint("compiled module", got, "what was compiled", "compile it afterwards"))
@@ -169,7 +174,8 @@ def _joined(site: Site) -> nn.Module:
     sizes = (conv.in_channels, conv.out_channels, conv.kernel_size[0], int(factor_of(site.other)), padding)
     rest = (conv.dilation[0], conv.groups, conv.bias is not None, conv.padding_mode)
     layer = hand_over(conv, kind(*sizes, *rest, device="meta"))
-    hold_phases(layer)
+    with evaluated(layer):  # in training mode spectral norm iterates whenever its weight is looked at
+        hold_phases(layer)
     return layer
 
 
