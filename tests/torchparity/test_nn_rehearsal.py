@@ -61,7 +61,7 @@ class Stirred(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         with torch.no_grad():
-            self.count += 1
+            self.count.add_(1)
         y: Tensor = self.net(x) + random.random() + np.random.rand()  # noqa: NPY002
         return y
 
@@ -95,7 +95,7 @@ def test_a_model_that_wants_other_inputs_in_training_says_so() -> None:
 
         def forward(self, x: Tensor, target: Tensor | None = None) -> Any:
             y = self.net(x)
-            return y if not self.training else (y - target).abs().mean()  # type: ignore[operator]
+            return y if not self.training else (y - target).abs().mean()
 
     report = replace_upsampling(Wants(), "nearest")
     assert (report.checked, report.trained) == (True, False)

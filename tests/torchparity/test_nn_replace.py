@@ -587,6 +587,7 @@ def test_what_makes_a_weight_is_computed_into_it(norm: Callable[[Any], nn.Module
     model.train(training)
     (row,) = replace_upsampling(model, "subpixel").rows
     assert words in row.note
+    assert "gone with" not in row.note
     assert model[0].training == training
     assert [n for n, _ in model.named_parameters()] == ["0.weight", "0.bias"]
     bound = 16 * 2.0**-24 * model[0].weight.abs().sum() * x.abs().max()
@@ -608,6 +609,33 @@ def test_dtype_mode_frozen_parameters_and_hooks_are_kept() -> None:
     handle.remove()
     model(torch.zeros(1, 2, 5).double())
     assert len(calls) == 1
+
+
+LAYERS: dict[str, Callable[[], nn.Module]] = {
+    "transposed": lambda: nn.ConvTranspose1d(2, 2, 4, 2),
+    "sub-pixel": lambda: SubpixelConv1d(2, 2, 3, 2),
+    "nearest": lambda: NearestConv1d(2, 2, 3, 2),
+    "linear": lambda: LinearConv1d(2, 2, 3, 2),
+    "filter": lambda: FilterConv1d(2, 2, 3, 2, [1.0, 2.0]),
+    "pair": lambda: nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv1d(2, 2, 3)),
+    "pair of ours": lambda: nn.Sequential(Interpolate1d("linear", scale_factor=2), nn.Conv1d(2, 2, 3)),
+    "pair of a filter": lambda: nn.Sequential(FilterInterp1d(2, torch.ones(2)), nn.Conv1d(2, 2, 3)),
+    "pair with a shuffle": lambda: nn.Sequential(nn.Conv1d(2, 4, 3), PixelShuffle1d(2)),
+}
+
+
+@pytest.mark.parametrize("kind", ["transposed", "nearest", "subpixel"])
+@pytest.mark.parametrize("name", LAYERS)
+def test_what_a_user_put_on_a_layer_is_reported_as_gone(name: str, kind: str) -> None:
+    for mark in (False, True):
+        model = nn.Sequential(LAYERS[name]())
+        parts: Any = [m for m in model.modules() if not isinstance(m, nn.Sequential)]
+        if mark:
+            parts[0].register_buffer("seen", torch.zeros(1))
+            parts[-1].tag, parts[-1].gain = "mine", nn.Parameter(torch.ones(1))
+        for row in replace_upsampling(model, kind).rows:
+            assert ("gone with the layer that was there: gain, seen, tag" in row.note) == mark
+            assert ("gone with" in row.note) == mark
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])

@@ -35,7 +35,7 @@ class Replaced:
     ends : (int, int)
         How many outputs at both ends are other ones, since an interpolation holds its ends.
     note : str
-        What a user may not expect: borders, norms that are gone, frozen parameters, hooks.
+        What a user may not expect: borders, norms, buffers and attributes that are gone, frozen parameters, hooks.
     """
 
     name: str
@@ -110,9 +110,10 @@ def replace_upsampling(
     other ones for that.
 
     The model is checked as a whole before any of it is changed, and run on copies, in evaluation and in training mode:
-    all modules must give the lengths they gave. dtype, device, mode of training and ``requires_grad`` are kept. Weight norm and other parametrizations
-    are computed into the weight, and gone; layers of two modules that become one of their own kind keep them. Hooks
-    of a user go over. Make the optimizer afterwards: parameters are new ones.
+    all modules must give the lengths they gave. dtype, device, mode of training and ``requires_grad`` are kept. Weight
+    norm and other parametrizations are computed into the weight, and gone; layers of two modules that become one of
+    their own kind keep them. Hooks of a user go over; attributes and buffers do not, and are reported. Make the
+    optimizer afterwards: parameters are new ones.
 
     Parameters
     ----------
@@ -133,9 +134,11 @@ def replace_upsampling(
     Raises
     ------
     ValueError
-        If the kind or a name is unknown, nothing upsamples, or one of the layers cannot be replaced: a kernel shorter than the
-        factor, lengths that the kind does not make, borders other than zeros, a forward of its own, weights that are
-        shared, not initialised or no real numbers, code around it that reads its sizes, as what crops by itself does.
+        If the kind or a name is unknown, nothing upsamples, or one of the layers cannot be replaced: a kernel shorter
+        than the factor where a kernel is fitted, lengths that the kind does not make, borders other than zeros, weights
+        that are shared or not initialised, code around it that reads its sizes, as what crops by itself does.
+    TypeError
+        If the model is scripted or traced.
     NotAnalysable
         If the forward does not run on the inputs that are given.
 

@@ -23,6 +23,7 @@ from torchparity.nn.canonical import Form
 from torchparity.nn.fused import LinearConv1d, NearestConv1d
 from torchparity.nn.fusing import hold_phases
 from torchparity.nn.handover import hand_over
+from torchparity.nn.added import added, names_of_norm
 from torchparity.nn.kinds import KINDS, misfit
 from torchparity.nn.sites import ALONE, FUSED, INTERPOLATIONS, Site, factor_of
 from torchparity.nn.subpixel import SubpixelConv1d
@@ -82,7 +83,8 @@ def twin(site: Site, kind: str) -> Twin:
     """Return what takes the place of an upsampling layer; the model is not changed by that."""
     _check(site)
     if site.family == kind and all(_maker(h) in (None, WeightNorm) for h in site.kernel._forward_pre_hooks.values()):
-        return Twin(site, _joined(site), note="; ".join(["its parameters are the same ones", *_frozen(site)]))
+        remarks = ["its parameters are the same ones", *_frozen(site), *_lost(site)]
+        return Twin(site, _joined(site), note="; ".join(remarks))
     parts = {name: _tensor(site.kernel, name) for name in ("weight", "bias")}
     form = _formed(site, parts)
     layer, *tensors = KINDS[kind](form)
@@ -97,7 +99,7 @@ def twin(site: Site, kind: str) -> Twin:
     back = _formed(made, {name: getattr(layer, name) for name in parts})
     errors = misfit(form, back)
     ends = max(form.ends[0], back.ends[0]), max(form.ends[1], back.ends[1])
-    remarks = [*_ends(ends), *_biases(errors[1]), *_gone(site.kernel), *_frozen(site), *_hooks(site.kernel)]
+    remarks = [*_ends(ends), *_biases(errors[1]), *_gone(site.kernel), *_frozen(site), *_hooks(site.kernel), *_lost(site)]
     return Twin(site, layer, errors, ends, "; ".join(remarks))
 
 
@@ -230,6 +232,12 @@ def _frozen(site: Site) -> Iterator[str]:
     names = [n for n in ("weight", "bias") if (p := list(_sources(site.kernel, n))) and not p[0].requires_grad]
     if names:
         yield f"{' and '.join(names)} frozen, as before"
+
+
+def _lost(site: Site) -> Iterator[str]:
+    made = {name for h in site.kernel._forward_pre_hooks.values() if _maker(h) for name in names_of_norm(_made_by(h))}
+    if found := sorted(added(site.kernel) - made | (set() if site.other is None else added(site.other))):
+        yield f"gone with the layer that was there: {', '.join(found)}"
 
 
 def _hooks(old: Any) -> Iterator[str]:
