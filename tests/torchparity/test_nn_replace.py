@@ -457,6 +457,56 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], str]] = {
 }
 
 
+def own_shuffle() -> nn.Module:
+    """Return what shuffles by a class of its own, which nobody knows."""
+    return nn.Sequential(nn.Conv1d(2, 4, 3), nn.Unflatten(1, (2, 2)), nn.Flatten(2))
+
+
+def pair_with(*between: nn.Module, **more: Any) -> nn.Module:
+    return nn.Sequential(nn.Upsample(scale_factor=2), *between, nn.Conv1d(**CONV, **more))
+
+
+NO_SITES: dict[str, tuple[nn.Module, str]] = {
+    "own shuffle": (own_shuffle(), "got none; .* Hint: a shuffle is known by its class, torchparity.nn.PixelShuffle1d"),
+    "stride": (pair_with(stride=2), "0: Upsample with a Conv1d of stride 2 behind it"),
+    "pad": (pair_with(nn.ReflectionPad1d(4)), "put that into the Conv1d, padding=4, padding_mode='reflect'"),
+    "zeros": (pair_with(nn.ZeroPad1d(3)), "put that into the Conv1d, padding=3, padding_mode='zeros'"),
+    "unequal pads": (pair_with(nn.ReplicationPad1d((1, 2))), "a convolution right behind it; allowed"),
+    "two pads": (pair_with(nn.ReplicationPad1d(1), padding=2), "a convolution right behind it; allowed"),
+}
+
+
+@pytest.mark.parametrize("name", NO_SITES)
+def test_what_is_no_layer_to_replace_is_told_why(name: str) -> None:
+    model, words = NO_SITES[name]
+    with pytest.raises(ValueError, match=words) as caught:
+        replace_upsampling(model, "nearest")
+    assert "inside of" not in str(caught.value)
+
+
+@pytest.mark.parametrize("mode", ["reflect", "replicate", "circular"])
+def test_pads_that_go_into_the_convolution_as_it_is_said_change_nothing(mode: Any) -> None:
+    pads = {"reflect": nn.ReflectionPad1d, "replicate": nn.ReplicationPad1d, "circular": nn.CircularPad1d}
+    before, x = pair_with(pads[mode](4)), signal(2, 9)
+    whole(before[-1])  # type: ignore[index]
+    y = run(before, x)
+    after: Any = pair_with(padding=4, padding_mode=mode)
+    after[-1].load_state_dict(before[-1].state_dict())  # type: ignore[index]
+    assert len(replace_upsampling(after, "nearest").rows) == 1
+    assert torch.equal(run(after, x), y)
+
+
+def test_a_length_that_subpixel_layers_do_not_make_is_got_by_what_is_said() -> None:
+    """A kernel shorter than the factor is no reason: phases without a tap are zeros."""
+    x = signal(2, 5)
+    with pytest.raises(ValueError, match=r"got 4T - 1; .* Hint: 1 more of output_padding would make it one"):
+        replace_upsampling(nn.Sequential(nn.ConvTranspose1d(2, 2, 3, 4)), "subpixel")
+    model = nn.Sequential(whole(nn.ConvTranspose1d(2, 2, 3, 4, output_padding=1)))
+    y = run(model, x)
+    replace_upsampling(model, "subpixel")
+    assert torch.equal(run(model, x), y)
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_cannot_be_replaced_is_refused_and_nothing_is_changed(name: str) -> None:
     make, words = REFUSED[name]
@@ -695,7 +745,7 @@ def test_names_that_no_upsampling_layer_has_are_refused() -> None:
 def test_forms_of_other_lengths_have_no_misfit() -> None:
     form = random_form(2, 4)
     assert misfit(form, form) == (0, 0)
-    with pytest.raises(ValueError, match=r"2T \+ 1; allowed: 2T \+ 0"):
+    with pytest.raises(ValueError, match=r"got 2T \+ 1; allowed: 2T\."):
         misfit(form, Form(2, form.h, 1, 1))
 
 

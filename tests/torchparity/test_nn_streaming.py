@@ -18,6 +18,7 @@ from torchparity.nn import (
     FilterConv1d,
     LinearConv1d,
     NearestConv1d,
+    StreamingConvTranspose1d,
     StreamingUpsample1d,
     SubpixelConv1d,
     WaveletUpsample1d,
@@ -150,6 +151,19 @@ def test_states_are_those_of_the_layer_and_hold_no_signal() -> None:
     assert stream.in_channels == 2
 
 
+class Cropped(nn.ConvTranspose1d):
+    """Crops by itself."""
+
+    def forward(self, x: Tensor, output_size: Any = None) -> Tensor:
+        return super().forward(x, output_size)[..., :-1]
+
+
+def hooked() -> nn.ConvTranspose1d:
+    layer = nn.ConvTranspose1d(1, 1, 4, 2)
+    layer.register_forward_hook(lambda m, args, y: 2 * y)
+    return layer
+
+
 REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "transposed": (
         lambda: StreamingUpsample1d(nn.ConvTranspose1d(1, 1, 4, 2)),
@@ -157,6 +171,18 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         "got ConvTranspose1d; allowed: an upsampling layer of torchparity.nn. Hint: for nn.ConvTranspose1d see Stream",
     ),
     "other": (lambda: StreamingUpsample1d(nn.Identity()), TypeError, "got Identity"),
+    "convolution": (
+        lambda: StreamingConvTranspose1d(nn.Conv1d(1, 1, 3)),  # type: ignore[arg-type]
+        TypeError,
+        "got Conv1d; allowed: a ConvTranspose1d with the forward of its class",
+    ),
+    "nearest": (
+        lambda: StreamingConvTranspose1d(NearestConv1d(1, 1, 3, 2)),  # type: ignore[arg-type]
+        TypeError,
+        "got NearestConv1d; allowed: an nn.ConvTranspose1d. Hint: StreamingUpsample1d takes it",
+    ),
+    "own forward": (lambda: StreamingConvTranspose1d(Cropped(1, 1, 4, 2)), TypeError, "got Cropped; allowed: a ConvT"),
+    "hook": (lambda: StreamingConvTranspose1d(hooked()), ValueError, "allowed: no hooks"),
     "circular": (
         lambda: StreamingUpsample1d(SubpixelConv1d(1, 1, 3, 2, 1, padding_mode="circular")),
         NotAnalysable,

@@ -171,7 +171,7 @@ def replace_upsampling(
 def _check_some(found: Sequence[Site], left: Sequence[tuple[str, str]]) -> None:
     if not found:
         got = "; ".join(f"{name}: {why}" for name, why in left) or "none"
-        hint = "a layer alone is replaced inside of an nn.Sequential"
+        hint = "a shuffle is known by its class, torchparity.nn.PixelShuffle1d" if got == "none" else ""
         raise ValueError(complaint("upsampling layers", got, "layers of the kinds that are replaced", hint))
 
 

@@ -200,7 +200,7 @@ def _padded(parts: Mapping[str, nn.Module], name: str, behind: Edges) -> str:
     left, right = pad.padding  # type: ignore[misc]
     if not convs or left != right:
         return ""
-    return f", but {type(pad).__name__}: put it into the Conv1d, padding={left}, padding_mode={PADS[type(pad)]!r}"
+    return f", but {type(pad).__name__}: put that into the Conv1d, padding={left}, padding_mode={PADS[type(pad)]!r}"
 
 
 def _left(parts: Mapping[str, nn.Module], records: Sequence[Record]) -> Iterator[tuple[str, str]]:
