@@ -314,6 +314,7 @@ ORDER: dict[str, Tiers] = {
             "beside",
             "gradients",
             "mistakes.backward",
+            "nn.added",
             "nn.extents",
             "nn.init",
             "nn.kinds",

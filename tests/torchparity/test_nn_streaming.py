@@ -43,6 +43,12 @@ LAYERS: dict[str, Callable[[], nn.Module]] = {
     "filter": lambda: FilterConv1d(2, 3, 3, 2, TAPS, 2, 1, form="polyphase"),
     "filter, late and short": lambda: FilterConv1d(2, 3, 3, 3, TAPS, -2, 2, excess=-4),
     "filter, early and long": lambda: FilterConv1d(2, 3, 3, 2, TAPS, 4, (0, 2), excess=5, padding_mode="replicate"),
+    "filter, beyond its sample and long": lambda: FilterConv1d(
+        2, 3, 1, 3, [2.0], -2, (3, 6), excess=2, padding_mode="replicate"
+    ),
+    "filter, reflect, late and short": lambda: FilterConv1d(2, 3, 2, 2, TAPS, 4, 5, excess=-3, padding_mode="reflect"),
+    "filter, reflect, far back": lambda: FilterConv1d(2, 3, 1, 2, TAPS, -6, 6, padding_mode="reflect"),
+    "filter, padded and short": lambda: FilterConv1d(2, 3, 1, 2, TAPS[:3], 0, 5, excess=-4),
     "sub-pixel": lambda: SubpixelConv1d(2, 3, 5, 4, 2),
     "sub-pixel, dilated": lambda: SubpixelConv1d(2, 2, 4, 3, "same", 3, 2, order="dcr"),
     "sub-pixel, reflect": lambda: SubpixelConv1d(2, 2, 3, 3, 4, padding_mode="reflect"),
@@ -149,6 +155,23 @@ def test_states_are_those_of_the_layer_and_hold_no_signal() -> None:
     stream(signal(5))
     assert stream.state_dict().keys() == {"layer.weight", "layer.bias"}
     assert stream.in_channels == 2
+
+
+@pytest.mark.parametrize(
+    ("taps", "stride", "padding", "more"), [(2, 3, 0, 1), (1, 4, 0, 3), (2, 5, 1, 4), (1, 3, 0, 0)]
+)
+def test_transposed_convolutions_shorter_than_their_stride(taps: int, stride: int, padding: int, more: int) -> None:
+    """Between stamps lies nothing but bias: it is given as soon as it is known to be there."""
+    layer, x = nn.ConvTranspose1d(2, 3, taps, stride, padding, more), signal(7)
+    with torch.no_grad():
+        for p in layer.parameters():
+            p.copy_(torch.randint(1, 4, p.shape))
+    stream = StreamingConvTranspose1d(layer).requires_grad_(False)
+    parts = [stream(chunk) for chunk in torch.split(x, [1, 0, 4, 2], -1)]
+    late = max(padding, stride + 2 * padding - taps - more)
+    times = np.cumsum([1, 0, 4, 2])
+    assert np.cumsum([part.shape[-1] for part in parts]).tolist() == [max(0, t * stride - late) for t in times]
+    assert torch.equal(torch.cat([*parts, stream.flush()], -1), layer(x))
 
 
 class Cropped(nn.ConvTranspose1d):

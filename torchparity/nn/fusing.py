@@ -126,7 +126,9 @@ def two_layers(module: Any) -> nn.Sequential:
 def of_two(make: Callable[..., Any], conv: nn.Conv1d, *, share: bool) -> Any:
     """Return what `make` makes of the sizes of a convolution, with its weights."""
     if isinstance(conv, nn.Conv1d) and "weight" not in conv._parameters:
-        hint = "replace_upsampling of torchparity.nn.replace keeps it; or remove it first, its product is then the weight"
+        hint = (
+            "replace_upsampling of torchparity.nn.replace keeps it; or remove it first, its product is then the weight"
+        )
         raise ValueError(complaint("convolution", "a weight that is computed", "a weight that is a parameter", hint))
     if type(conv) is not nn.Conv1d:
         lazy = isinstance(conv, nn.modules.lazy.LazyModuleMixin)

@@ -58,7 +58,9 @@ def _by_order(parts: Mapping[str, nn.Module]) -> Iterator[tuple[str, str]]:
     for parent in parts.values():
         children = [names[id(m)] for m in parent.children() if not isinstance(m, nn.Identity)]
         if isinstance(parent, nn.Sequential) and type(parent).forward is nn.Sequential.forward:
-            children = [names[id(m)] for m in parent._modules.values() if m is not None and not isinstance(m, nn.Identity)]
+            children = [
+                names[id(m)] for m in parent._modules.values() if m is not None and not isinstance(m, nn.Identity)
+            ]
             yield from pairwise((ELSEWHERE, *children, ELSEWHERE))
         else:
             yield from (edge for name in children for edge in ((ELSEWHERE, name), (name, ELSEWHERE)))

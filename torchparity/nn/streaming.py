@@ -177,7 +177,7 @@ class StreamingUpsample1d(nn.Module):
         self._time += x.shape[-1]
         ready = e.L * self._time - e.late if self._time >= e.least else 0
         y = self._outputs(past, max(ready, self._given))
-        kept = max(self._first, min((self._given - e.lead) // e.L, self._time - e.least))
+        kept = max(0, min((self._given - e.lead) // e.L, self._time - e.least))  # neither ever falls
         self._past, self._first = past[..., kept - self._first :].clone(), kept  # the chunk is the caller's
         return y
 

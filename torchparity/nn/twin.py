@@ -99,7 +99,14 @@ def twin(site: Site, kind: str) -> Twin:
     back = _formed(made, {name: getattr(layer, name) for name in parts})
     errors = misfit(form, back)
     ends = max(form.ends[0], back.ends[0]), max(form.ends[1], back.ends[1])
-    remarks = [*_ends(ends), *_biases(errors[1]), *_gone(site.kernel), *_frozen(site), *_hooks(site.kernel), *_lost(site)]
+    remarks = [
+        *_ends(ends),
+        *_biases(errors[1]),
+        *_gone(site.kernel),
+        *_frozen(site),
+        *_hooks(site.kernel),
+        *_lost(site),
+    ]
     return Twin(site, layer, errors, ends, "; ".join(remarks))
 
 
