@@ -20,7 +20,7 @@ def test_ends_are_where_an_unsymmetric_interpolation_holds_or_cuts_its_own(
 ) -> None:
     """Positive taps and samples: where one more sample is looked at, or one less, the output is another one."""
     taps = np.arange(1, 8)
-    g = StretchFilter(2, taps, offset=offset, excess=0, border=border)  # type: ignore[arg-type]
+    g = StretchFilter(2, taps, offset=offset, excess=0, border=border)
     w, x = torch.tensor([[[1.0, 2.0, 4.0]]]).double(), np.arange(1, 21)[None]
     u = np.pad(g(x), ((0, 0), pads)) if min(pads) >= 0 else np.pad(g(x), ((0, 0), (0, pads[1])))[:, -pads[0] :]
     y = np.correlate(u[0], [1, 2, 4], "valid")

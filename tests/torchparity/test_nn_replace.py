@@ -484,6 +484,27 @@ def test_what_is_no_layer_to_replace_is_told_why(name: str) -> None:
     assert "inside of" not in str(caught.value)
 
 
+class Summed(nn.Module):
+    """Adds something to what a convolution makes, before it is shuffled."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.shuffle = nn.Conv1d(2, 4, 3, padding=1), PixelShuffle1d(2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.conv(x)
+        y: Tensor = self.shuffle(h) + self.shuffle(h + 1)
+        return y
+
+
+def test_halves_of_pairs_that_are_left_say_what_is_next_to_them() -> None:
+    model = nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv1d(2, 4, 3), PixelShuffle1d(2))
+    words = dict(replace_upsampling(model, "nearest").kept)
+    assert words == {"2": "PixelShuffle1d with a convolution before it, 1, that is of another pair"}
+    with pytest.raises(ValueError, match="shuffle: PixelShuffle1d that takes not just the result of conv, in training"):
+        replace_upsampling(Summed(), "nearest")
+
+
 @pytest.mark.parametrize("mode", ["reflect", "replicate", "circular"])
 def test_pads_that_go_into_the_convolution_as_it_is_said_change_nothing(mode: Any) -> None:
     pads = {"reflect": nn.ReflectionPad1d, "replicate": nn.ReplicationPad1d, "circular": nn.CircularPad1d}

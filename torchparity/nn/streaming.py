@@ -31,8 +31,8 @@ class StreamingConvTranspose1d(nn.Module):
     TypeError
         For other layers, and classes with a forward of their own: it is not run.
     ValueError
-        For hooks, which are not called; if a chunk has another batch than the one before; by ``flush``, if the whole
-        signal was too short for the layer.
+        For hooks but those of weight norm, as none is called; if a chunk has another batch than the one before; by
+        ``flush``, if the whole signal was too short for the layer.
 
     Examples
     --------

@@ -18,12 +18,12 @@ from dspref.arrays import complaint
 from torchparity.calls import check_there as check_values
 from torchparity.copies import uncompiled
 from torchparity.describe import evaluated
+from torchparity.nn.added import added, names_of_norm
 from torchparity.nn.basic import PixelShuffle1d
 from torchparity.nn.canonical import Form
 from torchparity.nn.fused import LinearConv1d, NearestConv1d
 from torchparity.nn.fusing import hold_phases
 from torchparity.nn.handover import hand_over
-from torchparity.nn.added import added, names_of_norm
 from torchparity.nn.kinds import KINDS, misfit
 from torchparity.nn.sites import ALONE, FUSED, INTERPOLATIONS, Site, factor_of
 from torchparity.nn.subpixel import SubpixelConv1d
