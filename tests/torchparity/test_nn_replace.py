@@ -165,7 +165,7 @@ def nearest_as_projected(layer: Any, form: Form, x: Tensor, error: float) -> Non
 @given(others(), st.sampled_from(tuple(KINDS)))
 def test_all_other_layers_by_all_kinds(case: tuple[nn.Sequential, int], kind: str) -> None:
     model, time = case
-    ((site,), _) = sites(model, None)
+    ((site,), _) = sites(model, ())
     kernel = site.kernel
     form = site.form(kernel.weight.detach().double(), None if kernel.bias is None else kernel.bias.detach().double())
     x = signal(kernel.in_channels, time)
@@ -457,6 +457,77 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], str]] = {
 }
 
 
+def own_shuffle() -> nn.Module:
+    """Return what shuffles by a class of its own, which nobody knows."""
+    return nn.Sequential(nn.Conv1d(2, 4, 3), nn.Unflatten(1, (2, 2)), nn.Flatten(2))
+
+
+def pair_with(*between: nn.Module, **more: Any) -> nn.Module:
+    return nn.Sequential(nn.Upsample(scale_factor=2), *between, nn.Conv1d(**CONV, **more))
+
+
+NO_SITES: dict[str, tuple[nn.Module, str]] = {
+    "own shuffle": (own_shuffle(), "got none; .* Hint: a shuffle is known by its class, torchparity.nn.PixelShuffle1d"),
+    "stride": (pair_with(stride=2), "0: Upsample with a Conv1d of stride 2 behind it"),
+    "pad": (pair_with(nn.ReflectionPad1d(4)), "put that into the Conv1d, padding=4, padding_mode='reflect'"),
+    "zeros": (pair_with(nn.ZeroPad1d(3)), "put that into the Conv1d, padding=3, padding_mode='zeros'"),
+    "unequal pads": (pair_with(nn.ReplicationPad1d((1, 2))), "a convolution right behind it; allowed"),
+    "two pads": (pair_with(nn.ReplicationPad1d(1), padding=2), "a convolution right behind it; allowed"),
+}
+
+
+@pytest.mark.parametrize("name", NO_SITES)
+def test_what_is_no_layer_to_replace_is_told_why(name: str) -> None:
+    model, words = NO_SITES[name]
+    with pytest.raises(ValueError, match=words) as caught:
+        replace_upsampling(model, "nearest")
+    assert "inside of" not in str(caught.value)
+
+
+class Summed(nn.Module):
+    """Adds something to what a convolution makes, before it is shuffled."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.shuffle = nn.Conv1d(2, 4, 3, padding=1), PixelShuffle1d(2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.conv(x)
+        y: Tensor = self.shuffle(h) + self.shuffle(h + 1)
+        return y
+
+
+def test_halves_of_pairs_that_are_left_say_what_is_next_to_them() -> None:
+    model = nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv1d(2, 4, 3), PixelShuffle1d(2))
+    words = dict(replace_upsampling(model, "nearest").kept)
+    assert words == {"2": "PixelShuffle1d with a convolution before it, 1, that is of another pair"}
+    with pytest.raises(ValueError, match="shuffle: PixelShuffle1d that takes not just the result of conv, in training"):
+        replace_upsampling(Summed(), "nearest")
+
+
+@pytest.mark.parametrize("mode", ["reflect", "replicate", "circular"])
+def test_pads_that_go_into_the_convolution_as_it_is_said_change_nothing(mode: Any) -> None:
+    pads = {"reflect": nn.ReflectionPad1d, "replicate": nn.ReplicationPad1d, "circular": nn.CircularPad1d}
+    before, x = pair_with(pads[mode](4)), signal(2, 9)
+    whole(before[-1])  # type: ignore[index]
+    y = run(before, x)
+    after: Any = pair_with(padding=4, padding_mode=mode)
+    after[-1].load_state_dict(before[-1].state_dict())  # type: ignore[index]
+    assert len(replace_upsampling(after, "nearest").rows) == 1
+    assert torch.equal(run(after, x), y)
+
+
+def test_a_length_that_subpixel_layers_do_not_make_is_got_by_what_is_said() -> None:
+    """A kernel shorter than the factor is no reason: phases without a tap are zeros."""
+    x = signal(2, 5)
+    with pytest.raises(ValueError, match=r"got 4T - 1; .* Hint: 1 more of output_padding would make it one"):
+        replace_upsampling(nn.Sequential(nn.ConvTranspose1d(2, 2, 3, 4)), "subpixel")
+    model = nn.Sequential(whole(nn.ConvTranspose1d(2, 2, 3, 4, output_padding=1)))
+    y = run(model, x)
+    replace_upsampling(model, "subpixel")
+    assert torch.equal(run(model, x), y)
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_cannot_be_replaced_is_refused_and_nothing_is_changed(name: str) -> None:
     make, words = REFUSED[name]
@@ -587,6 +658,7 @@ def test_what_makes_a_weight_is_computed_into_it(norm: Callable[[Any], nn.Module
     model.train(training)
     (row,) = replace_upsampling(model, "subpixel").rows
     assert words in row.note
+    assert "gone with" not in row.note
     assert model[0].training == training
     assert [n for n, _ in model.named_parameters()] == ["0.weight", "0.bias"]
     bound = 16 * 2.0**-24 * model[0].weight.abs().sum() * x.abs().max()
@@ -608,6 +680,33 @@ def test_dtype_mode_frozen_parameters_and_hooks_are_kept() -> None:
     handle.remove()
     model(torch.zeros(1, 2, 5).double())
     assert len(calls) == 1
+
+
+LAYERS: dict[str, Callable[[], nn.Module]] = {
+    "transposed": lambda: nn.ConvTranspose1d(2, 2, 4, 2),
+    "sub-pixel": lambda: SubpixelConv1d(2, 2, 3, 2),
+    "nearest": lambda: NearestConv1d(2, 2, 3, 2),
+    "linear": lambda: LinearConv1d(2, 2, 3, 2),
+    "filter": lambda: FilterConv1d(2, 2, 3, 2, [1.0, 2.0]),
+    "pair": lambda: nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv1d(2, 2, 3)),
+    "pair of ours": lambda: nn.Sequential(Interpolate1d("linear", scale_factor=2), nn.Conv1d(2, 2, 3)),
+    "pair of a filter": lambda: nn.Sequential(FilterInterp1d(2, torch.ones(2)), nn.Conv1d(2, 2, 3)),
+    "pair with a shuffle": lambda: nn.Sequential(nn.Conv1d(2, 4, 3), PixelShuffle1d(2)),
+}
+
+
+@pytest.mark.parametrize("kind", ["transposed", "nearest", "subpixel"])
+@pytest.mark.parametrize("name", LAYERS)
+def test_what_a_user_put_on_a_layer_is_reported_as_gone(name: str, kind: str) -> None:
+    for mark in (False, True):
+        model = nn.Sequential(LAYERS[name]())
+        parts: Any = [m for m in model.modules() if not isinstance(m, nn.Sequential)]
+        if mark:
+            parts[0].register_buffer("seen", torch.zeros(1))
+            parts[-1].tag, parts[-1].gain = "mine", nn.Parameter(torch.ones(1))
+        for row in replace_upsampling(model, kind).rows:
+            assert ("gone with the layer that was there: gain, seen, tag" in row.note) == mark
+            assert ("gone with" in row.note) == mark
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
@@ -637,10 +736,37 @@ def test_what_else_upsamples_is_listed_and_left() -> None:
     ]
 
 
+def flat() -> Any:
+    """Return what cannot be replaced, what can, and a pair, in one Sequential."""
+    pair = nn.Upsample(scale_factor=2), whole(nn.Conv1d(2, 2, 3, padding=1))
+    return nn.Sequential(nn.ConvTranspose1d(2, 2, 2, 4), whole(nn.ConvTranspose1d(2, 2, 4, 2, 1)), *pair)
+
+
+def test_only_the_layers_that_are_named_are_replaced() -> None:
+    """A pair by either of its names, a model of which a part is refused by those that are not."""
+    with pytest.raises(ValueError, match=r"0: kernel: .*Hint: name those that can be: only=\["):
+        replace_upsampling(flat(), "nearest")
+    for only, rows in ((["1"], ["1"]), (("2",), ["3"]), (["3", "1"], ["1", "3"]), ([], [])):
+        model = flat()
+        before = list(model)
+        report = replace_upsampling(model, "nearest", only=only)
+        assert [row.name for row in report.rows] == rows
+        assert [name for name, _ in report.kept] == [name for name in ("0", "1", "3") if name not in rows]
+        assert [str(i) for i in (0, 1, 3) if model[i] is not before[i]] == rows
+    assert report.kept[0][1] == "ConvTranspose1d k2 s4 is not one of the layers in only"
+
+
+def test_names_that_no_upsampling_layer_has_are_refused() -> None:
+    with pytest.raises(ValueError, match="only: got '4', 'up'; allowed: names among '0', '1', '3'"):
+        replace_upsampling(flat(), "nearest", only=["1", "up", "4"])
+    with pytest.raises(TypeError, match=r"only: got '1'; allowed: a sequence of names. Hint: only=\['1'\]"):
+        replace_upsampling(flat(), "nearest", only="1")
+
+
 def test_forms_of_other_lengths_have_no_misfit() -> None:
     form = random_form(2, 4)
     assert misfit(form, form) == (0, 0)
-    with pytest.raises(ValueError, match=r"2T \+ 1; allowed: 2T \+ 0"):
+    with pytest.raises(ValueError, match=r"got 2T \+ 1; allowed: 2T\."):
         misfit(form, Form(2, form.h, 1, 1))
 
 

@@ -18,6 +18,7 @@ from torchparity.nn import (
     FilterConv1d,
     LinearConv1d,
     NearestConv1d,
+    StreamingConvTranspose1d,
     StreamingUpsample1d,
     SubpixelConv1d,
     WaveletUpsample1d,
@@ -42,6 +43,12 @@ LAYERS: dict[str, Callable[[], nn.Module]] = {
     "filter": lambda: FilterConv1d(2, 3, 3, 2, TAPS, 2, 1, form="polyphase"),
     "filter, late and short": lambda: FilterConv1d(2, 3, 3, 3, TAPS, -2, 2, excess=-4),
     "filter, early and long": lambda: FilterConv1d(2, 3, 3, 2, TAPS, 4, (0, 2), excess=5, padding_mode="replicate"),
+    "filter, beyond its sample and long": lambda: FilterConv1d(
+        2, 3, 1, 3, [2.0], -2, (3, 6), excess=2, padding_mode="replicate"
+    ),
+    "filter, reflect, late and short": lambda: FilterConv1d(2, 3, 2, 2, TAPS, 4, 5, excess=-3, padding_mode="reflect"),
+    "filter, reflect, far back": lambda: FilterConv1d(2, 3, 1, 2, TAPS, -6, 6, padding_mode="reflect"),
+    "filter, padded and short": lambda: FilterConv1d(2, 3, 1, 2, TAPS[:3], 0, 5, excess=-4),
     "sub-pixel": lambda: SubpixelConv1d(2, 3, 5, 4, 2),
     "sub-pixel, dilated": lambda: SubpixelConv1d(2, 2, 4, 3, "same", 3, 2, order="dcr"),
     "sub-pixel, reflect": lambda: SubpixelConv1d(2, 2, 3, 3, 4, padding_mode="reflect"),
@@ -150,6 +157,36 @@ def test_states_are_those_of_the_layer_and_hold_no_signal() -> None:
     assert stream.in_channels == 2
 
 
+@pytest.mark.parametrize(
+    ("taps", "stride", "padding", "more"), [(2, 3, 0, 1), (1, 4, 0, 3), (2, 5, 1, 4), (1, 3, 0, 0)]
+)
+def test_transposed_convolutions_shorter_than_their_stride(taps: int, stride: int, padding: int, more: int) -> None:
+    """Between stamps lies nothing but bias: it is given as soon as it is known to be there."""
+    layer, x = nn.ConvTranspose1d(2, 3, taps, stride, padding, more), signal(7)
+    with torch.no_grad():
+        for p in layer.parameters():
+            p.copy_(torch.randint(1, 4, p.shape))
+    stream = StreamingConvTranspose1d(layer).requires_grad_(False)
+    parts = [stream(chunk) for chunk in torch.split(x, [1, 0, 4, 2], -1)]
+    late = max(padding, stride + 2 * padding - taps - more)
+    times = np.cumsum([1, 0, 4, 2])
+    assert np.cumsum([part.shape[-1] for part in parts]).tolist() == [max(0, t * stride - late) for t in times]
+    assert torch.equal(torch.cat([*parts, stream.flush()], -1), layer(x))
+
+
+class Cropped(nn.ConvTranspose1d):
+    """Crops by itself."""
+
+    def forward(self, x: Tensor, output_size: Any = None) -> Tensor:
+        return super().forward(x, output_size)[..., :-1]
+
+
+def hooked() -> nn.ConvTranspose1d:
+    layer = nn.ConvTranspose1d(1, 1, 4, 2)
+    layer.register_forward_hook(lambda m, args, y: 2 * y)
+    return layer
+
+
 REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "transposed": (
         lambda: StreamingUpsample1d(nn.ConvTranspose1d(1, 1, 4, 2)),
@@ -157,6 +194,18 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         "got ConvTranspose1d; allowed: an upsampling layer of torchparity.nn. Hint: for nn.ConvTranspose1d see Stream",
     ),
     "other": (lambda: StreamingUpsample1d(nn.Identity()), TypeError, "got Identity"),
+    "convolution": (
+        lambda: StreamingConvTranspose1d(nn.Conv1d(1, 1, 3)),  # type: ignore[arg-type]
+        TypeError,
+        "got Conv1d; allowed: a ConvTranspose1d with the forward of its class",
+    ),
+    "nearest": (
+        lambda: StreamingConvTranspose1d(NearestConv1d(1, 1, 3, 2)),  # type: ignore[arg-type]
+        TypeError,
+        "got NearestConv1d; allowed: an nn.ConvTranspose1d. Hint: StreamingUpsample1d takes it",
+    ),
+    "own forward": (lambda: StreamingConvTranspose1d(Cropped(1, 1, 4, 2)), TypeError, "got Cropped; allowed: a ConvT"),
+    "hook": (lambda: StreamingConvTranspose1d(hooked()), ValueError, "allowed: no hooks"),
     "circular": (
         lambda: StreamingUpsample1d(SubpixelConv1d(1, 1, 3, 2, 1, padding_mode="circular")),
         NotAnalysable,

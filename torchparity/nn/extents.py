@@ -107,12 +107,16 @@ def _behind(before: Interpolated, pads: tuple[int, int], D: int, border: str, ch
 
 
 def _least(border: str, padding: int, before: Interpolated) -> int:
-    """Return the input samples without which there is no interpolated signal, or a border has nothing to repeat."""
-    short = max(0, -before.excess)
+    """Return the input samples without which there is no interpolated signal, or a border has nothing to repeat.
+
+    The border at the end repeats interpolated samples ``L·T + excess − 1 − repeated`` and later ones, of which the
+    first looks back by `lead`: ``1 + (repeated + late + lead)//L`` input samples, as late ≥ −excess. One more is for
+    taps that lie beyond their sample: late + lead > −L.
+    """
     if padding < 1 or border == "zeros":
-        return 1 + short // before.L
+        return 1 + max(0, -before.excess) // before.L
     if border == "circular":
         got = "a circular border: the signal's end makes its beginning"
         raise NotAnalysable(complaint("stream", got, "padding_mode 'zeros', 'reflect' or 'replicate'"))
     repeated = padding if border == "reflect" else 0
-    return 2 + (repeated + before.late + before.lead + short) // before.L
+    return 2 + (repeated + before.late + before.lead) // before.L

@@ -126,7 +126,9 @@ def two_layers(module: Any) -> nn.Sequential:
 def of_two(make: Callable[..., Any], conv: nn.Conv1d, *, share: bool) -> Any:
     """Return what `make` makes of the sizes of a convolution, with its weights."""
     if isinstance(conv, nn.Conv1d) and "weight" not in conv._parameters:
-        hint = "remove the parametrization first: it is then baked into the weight"
+        hint = (
+            "replace_upsampling of torchparity.nn.replace keeps it; or remove it first, its product is then the weight"
+        )
         raise ValueError(complaint("convolution", "a weight that is computed", "a weight that is a parameter", hint))
     if type(conv) is not nn.Conv1d:
         lazy = isinstance(conv, nn.modules.lazy.LazyModuleMixin)
@@ -161,7 +163,8 @@ def read(layer: nn.Module, kinds: tuple[str, ...]) -> Interpolation:
         return stretched(layer.factor, layer.taps, layer.offset, layer.excess)
     mode, scale = getattr(layer, "mode", type(layer).__name__), getattr(layer, "scale_factor", None)
     if not isinstance(layer, (nn.Upsample, Interpolate1d)) or mode not in kinds:
-        raise ValueError(complaint("interpolation", mode, allowed))
+        hint = {"linear": "LinearConv1d takes it", "nearest": "NearestConv1d takes it"}.get(mode, "")
+        raise ValueError(complaint("interpolation", mode, allowed, hint))
     scale = scale[0] if isinstance(scale, tuple) and len(scale) == 1 else scale
     if not isinstance(scale, (int, float)) or scale != int(scale) or layer.align_corners:
         got = f"{mode} with scale_factor={scale}, size={layer.size}, align_corners={layer.align_corners}"

@@ -44,9 +44,9 @@ def as_subpixel(form: Form) -> tuple[nn.Module, Tensor, Tensor | None]:
     """
     s, N = form.s, form.length
     if form.excess % s:
-        hint = "the transposed form of another padding or output_padding has such a length"
+        hint = f"{-form.excess % s} more of output_padding would make it one, or other padding"
         allowed = f"sT plus a multiple of {s}, which sub-pixel convolutions make"
-        raise ValueError(complaint("output length", f"{s}T + {form.excess}", allowed, hint))
+        raise ValueError(complaint("output length", length_words(form), allowed, hint))
     more = form.excess // s
     most, least = (s - 1 + form.offset) // s, -((N - 1 - form.offset) // s)
     P = max(-least, more + most, 0)
@@ -111,6 +111,18 @@ def deconvolved(h: Tensor, g: Tensor, K: int) -> Tensor:
     return w.T.reshape(*h.shape[:-1], K)
 
 
+def length_words(form: Form) -> str:
+    """Return how many outputs there are for T input samples.
+
+    Examples
+    --------
+    >>> length_words(Form(4, torch.zeros(1, 1, 3), 0, -1))
+    '4T - 1'
+    """
+    sign = "-" if form.excess < 0 else "+"
+    return f"{form.s}T {sign} {abs(form.excess)}" if form.excess else f"{form.s}T"
+
+
 def misfit(form: Form, other: Form) -> tuple[float, float]:
     """Return ‖h − h′‖/‖h‖ and ‖b − b′‖/‖b‖ of forms of equal lengths and delays.
 
@@ -120,7 +132,7 @@ def misfit(form: Form, other: Form) -> tuple[float, float]:
         If they differ.
     """
     if (form.s, form.excess) != (other.s, other.excess):
-        raise ValueError(complaint("output length", f"{other.s}T + {other.excess}", f"{form.s}T + {form.excess}"))
+        raise ValueError(complaint("output length", length_words(other), length_words(form)))
     first = max(form.offset, other.offset)
     last = max(form.length - form.offset, other.length - other.offset)
     h, ĥ = (F.pad(f.h, (first - f.offset, last - f.length + f.offset)) for f in (form, other))

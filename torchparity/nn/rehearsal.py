@@ -1,10 +1,14 @@
-"""A run of a model before it is changed, on a copy: what its layers are fed, what reads their sizes, all lengths."""
+"""Runs of a model before it is changed, on copies: what its layers are fed, what reads their sizes, all lengths.
+
+There is one in evaluation mode and one in training mode, as code between two layers may run in one of them only.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from threading import RLock
 from typing import Any
 
 import torch
@@ -26,6 +30,12 @@ SIZES = frozenset(
 )
 """What a forward reads that crops by itself."""
 
+MODES = (False, True)
+"""Of training: in which a model is run."""
+
+ONE_AT_A_TIME = RLock()
+"""Who changes how classes look up attributes: threads would give each other's ways back."""
+
 WATCHED = (*ALONE, *INTERPOLATIONS, nn.Conv1d)
 
 Shapes = dict[str, list[tuple[int, ...]]]
@@ -34,22 +44,31 @@ Shapes = dict[str, list[tuple[int, ...]]]
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """What a run shows.
+    """What runs show, that in evaluation mode first; it is the only one if the model does not run in training mode.
 
     Attributes
     ----------
     args : tuple
         Arguments of the forward.
-    record : Record
-    shapes : mapping
-    read : mapping of str to set of str
+    records : tuple of Record
+    shapes : tuple of mapping
+    read : tuple of mapping of str to set of str
         Sizes of a layer that other code reads, and "output_size" if it is called with one.
     """
 
     args: tuple[Any, ...]
-    record: Record
-    shapes: Shapes
-    read: Mapping[str, set[str]] = field(default_factory=dict)
+    records: tuple[Record, ...]
+    shapes: tuple[Shapes, ...]
+    read: tuple[Mapping[str, set[str]], ...] = ()
+
+    @property
+    def modes(self) -> tuple[bool, ...]:
+        """Of training, or not."""
+        return MODES[: len(self.records)]
+
+    def sizes_read(self, names: Iterable[str]) -> set[str]:
+        """Return which sizes of these modules other code reads, in any of the runs."""
+        return {size for name in names for read in self.read for size in read.get(name, ())}
 
 
 def rehearsed(model: nn.Module, inputs: Any) -> Rehearsal | None:
@@ -68,17 +87,29 @@ def rehearsed(model: nn.Module, inputs: Any) -> Rehearsal | None:
     errors = []
     for args in _arguments(model, inputs):
         try:
-            return _run(model, args)
+            first = _run(model, args, training=False)
         except Exception as error:  # whatever a stranger's forward raises
             errors.append(error)
+        else:
+            return _and_in_training(model, first)
     if inputs is None:
         return None
     got = f"{type(errors[0]).__name__}: {' '.join(str(errors[0]).split())[:200]}"
     raise NotAnalysable(complaint("forward", got, "inputs that the model takes")) from errors[0]
 
 
-def again(model: nn.Module, args: tuple[Any, ...], change: Callable[[nn.Module], None]) -> Shapes:
-    """Return the shapes that a changed copy of a model makes.
+def _and_in_training(model: nn.Module, first: Rehearsal) -> Rehearsal:
+    """Add a run in training mode, for which some models want other arguments, or more signals."""
+    try:
+        then = _run(model, first.args, training=True)
+    except Exception:  # whatever a stranger's forward raises: the report says that it was not run there
+        return first
+    records, shapes, read = first.records + then.records, first.shapes + then.shapes, first.read + then.read
+    return Rehearsal(first.args, records, shapes, read)
+
+
+def again(model: nn.Module, seen: Rehearsal, change: Callable[[nn.Module], None]) -> tuple[Shapes, ...]:
+    """Return the shapes that changed copies of a model make, in the modes in which it ran.
 
     Raises
     ------
@@ -86,10 +117,10 @@ def again(model: nn.Module, args: tuple[Any, ...], change: Callable[[nn.Module],
         If it does not run.
     """
     try:
-        return _run(model, args, change).shapes
+        return tuple(_run(model, seen.args, change, training=mode).shapes[0] for mode in seen.modes)
     except Exception as error:
         got = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        hint = "something in it relies on the layer that was there"
+        hint = "something in it relies on the layer that was there, as on its type"
         raise ValueError(complaint("model with new layers", got, "a forward that runs as before", hint)) from error
 
 
@@ -106,23 +137,22 @@ def _arguments(model: nn.Module, inputs: Any) -> Iterator[tuple[Any, ...]]:
         yield from ((layout(x),) for layout in LAYOUTS.values())
 
 
-def _run(model: nn.Module, args: tuple[Any, ...], change: Callable[[nn.Module], None] | None = None) -> Rehearsal:
-    read: dict[str, set[str]] = {}
+def _run(
+    model: nn.Module, args: tuple[Any, ...], change: Callable[[nn.Module], None] = lambda _: None, *, training: bool
+) -> Rehearsal:
+    """Run a copy, all its own, as training may write into parameters and buffers; no random number is used up."""
 
     def run(copy: nn.Module, _: Any) -> Rehearsal:
-        if change is not None:
-            change(copy)
-        else:
-            for name, part in copy.named_modules():
-                if isinstance(part, WATCHED) and not isinstance(part, torch.jit.ScriptModule):
-                    _watch(part, read.setdefault(name, set()))
-        with _shapes(copy) as shapes:
-            own = tree_map(lambda v: v.clone() if isinstance(v, Tensor) else v, args)
+        change(copy)
+        copy.train(training)
+        own = tree_map(lambda v: v.clone() if isinstance(v, Tensor) else v, args)
+        with _shapes(copy) as shapes, _sizes_read(copy) as read:
             record, _ = follow(copy, own, _longest)
-        return Rehearsal(args, record, shapes, read)
+        return Rehearsal(args, (record,), (shapes,), (read,))
 
-    with dice_kept():
-        found: Rehearsal = Copies(model).run(run)
+    cards = sorted({p.device.index for p in model.parameters() if p.device.type == "cuda"})
+    with dice_kept(), torch.random.fork_rng(cards):
+        found: Rehearsal = Copies(model, own=True).run(run)
         return found
 
 
@@ -148,25 +178,53 @@ def _shapes(model: nn.Module) -> Iterator[Shapes]:
         handle.remove()
 
 
-def _watch(part: nn.Module, read: set[str]) -> None:
-    """Note which sizes of a layer others read while the model runs, by giving it a class of its own."""
-    kind: Any = type(part)
-    within = [False]
+@contextmanager
+def _sizes_read(model: nn.Module) -> Iterator[Mapping[str, set[str]]]:
+    """Note which sizes of a model's layers others read while it runs.
 
-    class Watched(kind):  # type: ignore[misc]
-        def __getattribute__(self, name: str) -> Any:
-            if name in SIZES and not within[0]:
-                read.add(name)
-            return super().__getattribute__(name)
+    The layers keep their classes, at which a forward may look: it is the classes that tell what is looked up.
+    """
+    names = {id(part): name for name, part in model.named_modules() if isinstance(part, WATCHED)}
+    watched = [part for part in model.modules() if id(part) in names]
+    read: dict[str, set[str]] = {name: set() for name in names.values()}
+    within: set[int] = set()
 
-        def __call__(self, *args: Any, **kwargs: Any) -> Any:
-            if isinstance(self, nn.ConvTranspose1d) and len(args) + len(kwargs) > 1:
-                read.add("output_size")
-            within[0] = True
-            try:
-                return super().__call__(*args, **kwargs)
-            finally:
-                within[0] = False
+    def enter(part: nn.Module, args: Any, kwargs: Any) -> None:
+        within.add(id(part))
+        if isinstance(part, nn.ConvTranspose1d) and len(args) + len(kwargs) > 1:
+            read[names[id(part)]].add("output_size")
 
-    Watched.__name__ = kind.__name__
-    part.__class__ = Watched
+    def leave(part: nn.Module, args: Any, y: Any) -> None:
+        within.discard(id(part))
+
+    def note(part: Any, name: str) -> None:
+        if name in SIZES and id(part) in names and id(part) not in within:
+            read[names[id(part)]].add(name)
+
+    with ExitStack() as stack:
+        for part in watched:
+            stack.enter_context(part.register_forward_pre_hook(enter, prepend=True, with_kwargs=True))
+            stack.enter_context(part.register_forward_hook(leave, always_call=True))
+        stack.enter_context(ONE_AT_A_TIME)
+        for kind in dict.fromkeys(map(type, watched)):
+            stack.enter_context(_telling(kind, note))
+        yield read
+
+
+@contextmanager
+def _telling(kind: Any, note: Callable[[Any, str], None]) -> Iterator[None]:
+    """Have a class tell what is looked up in its instances."""
+    own, look_up = vars(kind).get("__getattribute__"), kind.__getattribute__
+
+    def telling(self: Any, name: str) -> Any:
+        note(self, name)
+        return look_up(self, name)
+
+    kind.__getattribute__ = telling
+    try:
+        yield
+    finally:
+        if own is None:
+            del kind.__getattribute__
+        else:
+            kind.__getattribute__ = own

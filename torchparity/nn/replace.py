@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import nn
 
 from dspref.arrays import as_choice, complaint
 from torchparity.nn.kinds import KINDS
-from torchparity.nn.rehearsal import Rehearsal, again, rehearsed
+from torchparity.nn.rehearsal import MODES, Rehearsal, again, rehearsed
 from torchparity.nn.sites import Site, sites
 from torchparity.nn.twin import Twin, check_there, check_ties, settle, twin
 
@@ -34,7 +35,7 @@ class Replaced:
     ends : (int, int)
         How many outputs at both ends are other ones, since an interpolation holds its ends.
     note : str
-        What a user may not expect: borders, norms that are gone, frozen parameters, hooks.
+        What a user may not expect: borders, norms, buffers and attributes that are gone, frozen parameters, hooks.
     """
 
     name: str
@@ -58,12 +59,15 @@ class ReplaceReport:
         What else upsamples, and why it was left as it is.
     checked : bool
         Whether the model was run, before and after, to see that all lengths are kept.
+    trained : bool
+        Whether in training mode too: some models want other inputs there.
     """
 
     kind: str
     rows: tuple[Replaced, ...]
     kept: tuple[tuple[str, str], ...] = ()
     checked: bool = True
+    trained: bool = True
 
     def __str__(self) -> str:
         """Return a table, and below it notes and what was left."""
@@ -73,7 +77,10 @@ class ReplaceReport:
         lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells]
         notes = _by_words([(row.name, note) for row in self.rows for note in row.note.split("; ") if note])
         left = [f"left as it is: {words}" for words in _by_words(self.kept)]
-        unseen = [] if self.checked else ["the model was not run: give inputs= to have all its lengths checked"]
+        unseen = ["on these inputs the model does not run in training mode: what it does there was not seen"]
+        if not self.checked:
+            unseen = ["the model was not run: give inputs= to have all its lengths checked"]
+        unseen = [] if self.checked and self.trained else unseen
         return "\n".join([*(lines if self.rows else ["nothing was replaced"]), *notes, *left, *unseen])
 
 
@@ -85,7 +92,9 @@ def _by_words(said: Sequence[tuple[str, str]]) -> list[str]:
     return [f"{', '.join(each)}: {words}" for words, each in names.items()]
 
 
-def replace_upsampling(model: nn.Module, kind: str, *, inputs: Any = None) -> ReplaceReport:
+def replace_upsampling(
+    model: nn.Module, kind: str, *, only: Sequence[str] | None = None, inputs: Any = None
+) -> ReplaceReport:
     """Replace every upsampling layer of a model by one of another kind, of the same lengths and delays.
 
     Each layer has taps h at the output rate, see `torchparity.nn.canonical`. "transposed" and "subpixel" layers take
@@ -100,16 +109,20 @@ def replace_upsampling(model: nn.Module, kind: str, *, inputs: Any = None) -> Re
     signal, but linear interpolation holds its first and last sample: the report says how many outputs at each end are
     other ones for that.
 
-    The model is checked as a whole before any of it is changed, and run on copies: all modules must give the lengths
-    they gave. dtype, device, mode of training and ``requires_grad`` are kept. Weight norm and other parametrizations
-    are computed into the weight, and gone; layers of two modules that become one of their own kind keep them. Hooks
-    of a user go over. Make the optimizer afterwards: parameters are new ones.
+    The model is checked as a whole before any of it is changed, and run on copies, in evaluation and in training mode:
+    all modules must give the lengths they gave. dtype, device, mode of training and ``requires_grad`` are kept. Weight
+    norm and other parametrizations are computed into the weight, and gone; layers of two modules that become one of
+    their own kind keep them. Hooks of a user go over; attributes and buffers do not, and are reported. Make the
+    optimizer afterwards: parameters are new ones.
 
     Parameters
     ----------
     model : nn.Module
         Changed in place.
     kind : {'nearest', 'linear', 'subpixel', 'transposed'}
+    only : sequence of str, optional
+        Dotted names, as ``model.named_modules()`` has them, of the layers to replace: of two modules either. By default
+        all are. The others are listed in the report.
     inputs : tensor, tuple or function, optional
         An example of the arguments of its forward, or what makes them for a length. By default
         zeros (1, channels, 32) are tried, of the channels that the first layer takes, and other layouts of these.
@@ -121,9 +134,11 @@ def replace_upsampling(model: nn.Module, kind: str, *, inputs: Any = None) -> Re
     Raises
     ------
     ValueError
-        If the kind is unknown, nothing upsamples, or one of the layers cannot be replaced: a kernel shorter than the
-        factor, lengths that the kind does not make, borders other than zeros, a forward of its own, weights that are
-        shared, not initialised or no real numbers, code around it that reads its sizes, as what crops by itself does.
+        If the kind or a name is unknown, nothing upsamples, or one of the layers cannot be replaced: a kernel shorter
+        than the factor where a kernel is fitted, lengths that the kind does not make, borders other than zeros, weights
+        that are shared or not initialised, code around it that reads its sizes, as what crops by itself does.
+    TypeError
+        If the model is scripted or traced.
     NotAnalysable
         If the forward does not run on the inputs that are given.
 
@@ -137,10 +152,12 @@ def replace_upsampling(model: nn.Module, kind: str, *, inputs: Any = None) -> Re
     as_choice("kind", kind, KINDS)
     check_there(model)
     seen = rehearsed(model, inputs)
-    found, left = sites(model, None if seen is None else seen.record)
-    due = [site for site in found if site.other is not None or site.family != kind]
-    kept = [(site.name, f"{site.words} is of this kind") for site in found if site not in due]
+    found, left = sites(model, () if seen is None else seen.records)
     _check_some(found, left)
+    named = found if only is None else _named(found, only)
+    due = [site for site in named if site.other is not None or site.family != kind]
+    why = {False: "is not one of the layers in only", True: "is of this kind"}
+    kept = [(site.name, f"{site.words} {why[site in named]}") for site in found if site not in due]
     twins = _twins(model, due, kind, seen)
     if seen is not None:
         _check_lengths(model, twins, seen)
@@ -148,14 +165,24 @@ def replace_upsampling(model: nn.Module, kind: str, *, inputs: Any = None) -> Re
         settle(t)
     _put(model, twins)
     rows = tuple(Replaced(t.site.name, t.old, t.new, *t.errors, t.ends, t.note) for t in twins)
-    return ReplaceReport(kind, rows, (*kept, *left), seen is not None)
+    return ReplaceReport(kind, rows, (*kept, *left), seen is not None, seen is None or len(seen.modes) == len(MODES))
 
 
 def _check_some(found: Sequence[Site], left: Sequence[tuple[str, str]]) -> None:
     if not found:
         got = "; ".join(f"{name}: {why}" for name, why in left) or "none"
-        hint = "a layer alone is replaced inside of an nn.Sequential"
+        hint = "a shuffle is known by its class, torchparity.nn.PixelShuffle1d" if got == "none" else ""
         raise ValueError(complaint("upsampling layers", got, "layers of the kinds that are replaced", hint))
+
+
+def _named(found: Sequence[Site], only: Sequence[str]) -> list[Site]:
+    """Return the sites that have these names; refuse a name that none has."""
+    if isinstance(only, str):
+        raise TypeError(complaint("only", repr(only), "a sequence of names", f"only=[{only!r}]"))
+    known = [site.name for site in found]
+    if strange := sorted(set(only) - {name for site in found for name in site.names}):
+        raise ValueError(complaint("only", ", ".join(map(repr, strange)), f"names among {', '.join(map(repr, known))}"))
+    return [site for site in found if not set(only).isdisjoint(site.names)]
 
 
 def _twins(model: nn.Module, due: Sequence[Site], kind: str, seen: Rehearsal | None) -> list[Twin]:
@@ -170,7 +197,7 @@ def _twins(model: nn.Module, due: Sequence[Site], kind: str, seen: Rehearsal | N
             refused.setdefault(str(error), []).append(site.name or "the model")
     if refused:
         got = " ".join(f"{', '.join(names)}: {why}" for why, names in refused.items())
-        hint = "replace in the parts that can be, one by one"
+        hint = "name those that can be: only=[…]"
         raise ValueError(complaint(f"layers to replace by {kind}", f"some that cannot be: {got}", "all can be", hint))
     return made
 
@@ -179,7 +206,7 @@ def _check_read(site: Site, seen: Rehearsal | None) -> None:
     """Refuse a layer that cannot be taken out, and one whose sizes are read while the model runs."""
     if not all(site.names):
         raise ValueError(complaint("model", "the layer itself", "a model around it", "put it into an nn.Sequential"))
-    read = set() if seen is None else set[str]().union(*(seen.read.get(name, ()) for name in site.names))
+    read = set() if seen is None else seen.sizes_read(site.names)
     if "output_size" in read:
         raise ValueError(complaint("call", "output_size", "a length that does not depend on the call"))
     if read:
@@ -188,23 +215,18 @@ def _check_read(site: Site, seen: Rehearsal | None) -> None:
 
 
 def _check_lengths(model: nn.Module, twins: Sequence[Twin], seen: Rehearsal) -> None:
-    """Run a copy with the new layers; refuse if anything has another length then."""
+    """Run copies with copies of the new layers; refuse if anything has another length then."""
 
-    def change(copy: nn.Module) -> None:
-        _put(copy, twins)
-        copy.eval()
+    def change(one: nn.Module) -> None:
+        _put(one, [replace(t, layer=copy.deepcopy(t.layer)) for t in twins])
 
-    try:
-        after = again(model, seen.args, change)
-    finally:
-        for t in twins:
-            t.layer.train(t.site.kernel.training)
     within = {name for t in twins for name in t.site.inner}
-    for name, shapes in seen.shapes.items():
-        compared = name in after and name not in within and "parametrizations" not in name.split(".")
-        if compared and after[name] != shapes:
-            got = f"{after[name]} where {shapes} were"
-            raise ValueError(complaint(f"shapes behind {name or 'the model'}", got, "the lengths it had"))
+    for before, after in zip(seen.shapes, again(model, seen, change), strict=True):
+        for name, shapes in before.items():
+            compared = name in after and name not in within and "parametrizations" not in name.split(".")
+            if compared and after[name] != shapes:
+                got = f"{after[name]} where {shapes} were"
+                raise ValueError(complaint(f"shapes behind {name or 'the model'}", got, "the lengths it had"))
 
 
 def _put(model: nn.Module, twins: Sequence[Twin]) -> None:

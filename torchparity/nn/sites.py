@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from dspref.arrays import NotAnalysable, complaint
@@ -21,6 +21,7 @@ from torchparity.followed import Record
 from torchparity.nn.basic import FilterInterp1d, Interpolate1d, PixelShuffle1d
 from torchparity.nn.canonical import Form, of_subpixel, of_transposed, of_two_layers, zeros_around
 from torchparity.nn.fused import FilterConv1d, LinearConv1d, NearestConv1d
+from torchparity.nn.links import Edges, links
 from torchparity.nn.subpixel import SubpixelConv1d
 
 INTERPOLATIONS = (nn.Upsample, Interpolate1d, FilterInterp1d)
@@ -29,8 +30,12 @@ ALONE = (nn.ConvTranspose1d, SubpixelConv1d, *FUSED)
 """Layers that are an upsampler each."""
 
 SEVERAL = (nn.ConvTranspose2d, nn.ConvTranspose3d)
-ELSEWHERE = "?"
-"""What stands before or behind a layer, if it is no layer."""
+PADS = {
+    nn.ReflectionPad1d: "reflect",
+    nn.ReplicationPad1d: "replicate",
+    nn.CircularPad1d: "circular",
+    nn.ZeroPad1d: "zeros",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,17 +109,17 @@ class Site:
         return of_two_layers(u, weight, bias, pads=pads, dilation=d, groups=kernel.groups)
 
 
-def sites(model: nn.Module, record: Record | None) -> tuple[list[Site], list[tuple[str, str]]]:
+def sites(model: nn.Module, records: Sequence[Record]) -> tuple[list[Site], list[tuple[str, str]]]:
     """Return where a model upsamples, and what upsamples besides: names, and why they are none.
 
     Parameters
     ----------
     model : nn.Module
-    record : Record, optional
-        A run of it.
+    records : sequence of Record
+        Runs of it: what stands behind what in one of them only, does not make a pair.
     """
     parts = dict(model.named_modules())
-    before, behind = _links(parts, record)
+    before, behind = links(parts, records)
     found = [Site(name, m) for name, m in parts.items() if isinstance(m, ALONE) and factor_of(m) > 1]
     kinds: tuple[tuple[Any, Any, Any], ...] = ((INTERPOLATIONS, before, behind), ((PixelShuffle1d,), behind, before))
     for types, near, far in kinds:
@@ -125,7 +130,7 @@ def sites(model: nn.Module, record: Record | None) -> tuple[list[Site], list[tup
         pairs = {name for name in kernels if all(far[other] <= kernels for other in near[name])}
         found += [Site(n, parts[n], tuple(sorted(near[n])), parts[min(near[n])]) for n in sorted(pairs)]
     used = {name for site in found for name in site.names}
-    return found, list(_left(parts, used, record))
+    return found, [*_unpaired(parts, used, before, behind), *_left(parts, records)]
 
 
 def law(m: nn.Module) -> Any:
@@ -160,17 +165,54 @@ def factor_of(m: Any) -> float:
     return 2
 
 
-def _left(parts: Mapping[str, nn.Module], used: set[str], record: Record | None) -> Iterator[tuple[str, str]]:
-    """Yield what upsamples and is no site."""
+def _unpaired(
+    parts: Mapping[str, nn.Module], used: set[str], before: Edges, behind: Edges
+) -> Iterator[tuple[str, str]]:
+    """Yield interpolations and shuffles that are of no pair."""
     for name, m in parts.items():
         if isinstance(m, (*INTERPOLATIONS, PixelShuffle1d)) and _raises(m) and name not in used:
-            behind = isinstance(m, PixelShuffle1d)
-            yield name, f"{type(m).__name__} without a convolution right {'before' if behind else 'behind'} it"
-        elif isinstance(m, SEVERAL) and max(m.stride) > 1:
+            near, side = (before, "before") if isinstance(m, PixelShuffle1d) else (behind, "behind")
+            convs = sorted(n for n in near[name] if isinstance(parts.get(n), nn.Conv1d))
+            why = _no_pair(parts[convs[0]], convs[0], side, used) if convs else f"without a convolution right {side} it"
+            yield name, f"{type(m).__name__} {why}" + _padded(parts, name, behind)
+
+
+def _no_pair(conv: Any, name: str, side: str, used: set[str]) -> str:
+    """Return why an interpolation or a shuffle is no pair with a convolution next to it."""
+    if conv.stride != (1,):
+        return f"with a Conv1d of stride {conv.stride[0]} {side} it"
+    if name in used:
+        return f"with a convolution {side} it, {name}, that is of another pair"
+    return (
+        f"whose result is not just what {name} takes, in training or evaluation mode"
+        if side == "behind"
+        else (f"that takes not just the result of {name}, in training or evaluation mode")
+    )
+
+
+def _padded(parts: Mapping[str, nn.Module], name: str, behind: Edges) -> str:
+    """Return what to do if a module puts a border between an interpolation and a convolution."""
+    pads = {n: parts[n] for n in behind[name] if type(parts.get(n)) in PADS}
+    if len(behind[name]) != 1 or not pads:
+        return ""
+    ((at, pad),) = pads.items()
+    convs = [m for n in behind[at] if isinstance(m := parts.get(n), nn.Conv1d) and m.padding == (0,)]
+    left, right = pad.padding  # type: ignore[misc]
+    if not convs or left != right:
+        return ""
+    return f", but {type(pad).__name__}: put that into the Conv1d, padding={left}, padding_mode={PADS[type(pad)]!r}"
+
+
+def _left(parts: Mapping[str, nn.Module], records: Sequence[Record]) -> Iterator[tuple[str, str]]:
+    """Yield what upsamples, or may, and is of no kind that is replaced."""
+    scripted = [name for name, m in parts.items() if isinstance(m, torch.jit.ScriptModule)]
+    for name, m in parts.items():
+        if isinstance(m, SEVERAL) and max(m.stride) > 1:
             yield name, f"{type(m).__name__} moves along several axes"
+        if name in scripted and name.rpartition(".")[0] not in scripted:
+            yield name, "scripted or traced: what is in it is not seen"
     known = {name for name, m in parts.items() if isinstance(m, (*ALONE, *INTERPOLATIONS, PixelShuffle1d, *SEVERAL))}
-    for call in dict.fromkeys((c.where, c.func, _stride(c)) for c in record.calls) if record else ():
-        where, func, stride = call
+    for where, func, stride in dict.fromkeys((c.where, c.func, _stride(c)) for r in records for c in r.calls):
         if where not in known and func in CALLS and stride > 1:
             yield where or "forward", f"calls {func} itself"
 
@@ -184,39 +226,6 @@ CALLS = frozenset(("interpolate", "upsample", "repeat_interleave", "pixel_shuffl
 def _stride(call: Any) -> int:
     given = call.given(3, "stride", 1) if call.func.startswith("conv_transpose") else 2
     return max(given) if isinstance(given, (tuple, list)) else int(given)
-
-
-def _links(parts: Mapping[str, nn.Module], record: Record | None) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
-    """Return, for each module, those whose results it takes, and those that take its own."""
-    ran = set() if record is None else {call.where for call in record.calls}
-    edges = {(a, b) for a, b in _by_order(parts) if not {a, b} & ran}
-    edges |= set() if record is None else set(_by_run(record))
-    before, behind = ({name: set[str]() for name in (*parts, ELSEWHERE)} for _ in range(2))
-    for a, b in edges:
-        behind[a].add(b)
-        before[b].add(a)
-    return before, behind
-
-
-def _by_run(record: Record) -> Iterator[tuple[str, str]]:
-    """Yield which module's tensors are taken by which, in one run."""
-    made = [record.calls[node.call].where for node in record.nodes]
-    for call in record.calls:
-        yield from ((made[n], call.where) for n in call.takes if made[n] != call.where)
-    if record.output is not None:
-        yield made[record.output], ELSEWHERE
-
-
-def _by_order(parts: Mapping[str, nn.Module]) -> Iterator[tuple[str, str]]:
-    """Yield what stands behind what in Sequentials, and elsewhere that it is not known."""
-    names = {id(m): name for name, m in parts.items()}
-    for parent in parts.values():
-        children = [names[id(m)] for m in parent.children() if not isinstance(m, nn.Identity)]
-        if type(parent).forward is nn.Sequential.forward:
-            children = [names[id(m)] for m in parent._modules.values() if m and not isinstance(m, nn.Identity)]
-            yield from pairwise((ELSEWHERE, *children, ELSEWHERE))
-        else:
-            yield from (edge for name in children for edge in ((ELSEWHERE, name), (name, ELSEWHERE)))
 
 
 def _alike(others: Sequence[Any]) -> bool:

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from dspref.arrays import complaint
 from torchparity.nn.extents import Extent, extent_of
+from torchparity.nn.handover import check_plain
 
 __all__ = ["StreamingConvTranspose1d", "StreamingUpsample1d"]
 
@@ -27,8 +28,11 @@ class StreamingConvTranspose1d(nn.Module):
 
     Raises
     ------
+    TypeError
+        For other layers, and classes with a forward of their own: it is not run.
     ValueError
-        If a chunk has another batch than the one before; by ``flush``, if the whole signal was too short for the layer.
+        For hooks but those of weight norm, as none is called; if a chunk has another batch than the one before; by
+        ``flush``, if the whole signal was too short for the layer.
 
     Examples
     --------
@@ -41,6 +45,7 @@ class StreamingConvTranspose1d(nn.Module):
 
     def __init__(self, conv: nn.ConvTranspose1d) -> None:
         super().__init__()
+        _check_transposed(conv)
         self.conv, self.in_channels = conv, conv.in_channels
         self.reset()
 
@@ -86,6 +91,14 @@ class StreamingConvTranspose1d(nn.Module):
 
     def _biased(self, y: Tensor) -> Tensor:
         return y if self.conv.bias is None else y + self.conv.bias[:, None]
+
+
+def _check_transposed(conv: object) -> None:
+    """Refuse what is not computed as a transposed convolution is, of its weight and sizes alone."""
+    if isinstance(conv, nn.Module) and type(conv) in extent_of.registry:
+        hint = "StreamingUpsample1d takes it"
+        raise TypeError(complaint("layer", type(conv).__name__, "an nn.ConvTranspose1d", hint))
+    check_plain(conv, nn.ConvTranspose1d)
 
 
 def _check_alike(x: Tensor, before: Tensor, last: int = -2) -> None:
@@ -164,7 +177,7 @@ class StreamingUpsample1d(nn.Module):
         self._time += x.shape[-1]
         ready = e.L * self._time - e.late if self._time >= e.least else 0
         y = self._outputs(past, max(ready, self._given))
-        kept = max(self._first, min((self._given - e.lead) // e.L, self._time - e.least))
+        kept = max(0, min((self._given - e.lead) // e.L, self._time - e.least))  # neither ever falls
         self._past, self._first = past[..., kept - self._first :].clone(), kept  # the chunk is the caller's
         return y
 

@@ -18,6 +18,7 @@ from dspref.arrays import complaint
 from torchparity.calls import check_there as check_values
 from torchparity.copies import uncompiled
 from torchparity.describe import evaluated
+from torchparity.nn.added import added, names_of_norm
 from torchparity.nn.basic import PixelShuffle1d
 from torchparity.nn.canonical import Form
 from torchparity.nn.fused import LinearConv1d, NearestConv1d
@@ -82,7 +83,8 @@ def twin(site: Site, kind: str) -> Twin:
     """Return what takes the place of an upsampling layer; the model is not changed by that."""
     _check(site)
     if site.family == kind and all(_maker(h) in (None, WeightNorm) for h in site.kernel._forward_pre_hooks.values()):
-        return Twin(site, _joined(site), note="; ".join(["its parameters are the same ones", *_frozen(site)]))
+        remarks = ["its parameters are the same ones", *_frozen(site), *_lost(site)]
+        return Twin(site, _joined(site), note="; ".join(remarks))
     parts = {name: _tensor(site.kernel, name) for name in ("weight", "bias")}
     form = _formed(site, parts)
     layer, *tensors = KINDS[kind](form)
@@ -97,7 +99,14 @@ def twin(site: Site, kind: str) -> Twin:
     back = _formed(made, {name: getattr(layer, name) for name in parts})
     errors = misfit(form, back)
     ends = max(form.ends[0], back.ends[0]), max(form.ends[1], back.ends[1])
-    remarks = [*_ends(ends), *_biases(errors[1]), *_gone(site.kernel), *_frozen(site), *_hooks(site.kernel)]
+    remarks = [
+        *_ends(ends),
+        *_biases(errors[1]),
+        *_gone(site.kernel),
+        *_frozen(site),
+        *_hooks(site.kernel),
+        *_lost(site),
+    ]
     return Twin(site, layer, errors, ends, "; ".join(remarks))
 
 
@@ -117,7 +126,12 @@ def settle(t: Twin) -> None:
 
 
 def check_there(model: nn.Module) -> None:
-    """Refuse a model that is compiled, or has parameters without values."""
+    """Refuse a model that is scripted, traced or compiled, or has parameters without values."""
+    if isinstance(model, torch.jit.ScriptModule):
+        hint = "replace its layers, then script or trace it"
+        raise TypeError(
+            complaint("model", f"scripted or traced, a {type(model).__name__}", "what it was made of", hint)
+        )
     if compiled := [name for name, part in model.named_modules() if uncompiled(part) is not part]:
         got = compiled[0] or type(model).__name__
         raise ValueError(complaint("compiled module", got, "what was compiled", "compile it afterwards"))
@@ -169,7 +183,8 @@ def _joined(site: Site) -> nn.Module:
     sizes = (conv.in_channels, conv.out_channels, conv.kernel_size[0], int(factor_of(site.other)), padding)
     rest = (conv.dilation[0], conv.groups, conv.bias is not None, conv.padding_mode)
     layer = hand_over(conv, kind(*sizes, *rest, device="meta"))
-    hold_phases(layer)
+    with evaluated(layer):  # in training mode spectral norm iterates whenever its weight is looked at
+        hold_phases(layer)
     return layer
 
 
@@ -224,6 +239,12 @@ def _frozen(site: Site) -> Iterator[str]:
     names = [n for n in ("weight", "bias") if (p := list(_sources(site.kernel, n))) and not p[0].requires_grad]
     if names:
         yield f"{' and '.join(names)} frozen, as before"
+
+
+def _lost(site: Site) -> Iterator[str]:
+    made = {name for h in site.kernel._forward_pre_hooks.values() if _maker(h) for name in names_of_norm(_made_by(h))}
+    if found := sorted(added(site.kernel) - made | (set() if site.other is None else added(site.other))):
+        yield f"gone with the layer that was there: {', '.join(found)}"
 
 
 def _hooks(old: Any) -> Iterator[str]:
