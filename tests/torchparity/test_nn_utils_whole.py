@@ -89,6 +89,92 @@ def test_functional_calls_and_shuffles_are_reached(inputs: Any) -> None:
     assert float(y.max() - y.min()) <= A**4 * 100 * UNIT[torch.float64] < 0.1
 
 
+class Moved(nn.Module):
+    """Interleaves channels of a convolution by a property, or those of another map."""
+
+    def __init__(self, mapped: nn.Module) -> None:
+        super().__init__()
+        self.up, self.mapped = nn.ConvTranspose1d(2, 2, 4, 2), mapped
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.as_tensor(self.mapped(self.up(x)).unflatten(1, (2, 4)).mT.flatten(2))
+
+
+EXAMPLES = {"none": None, "one": torch.ones(1, 2, 16), "any": lambda n: torch.ones(1, 2, n)}
+
+
+@pytest.mark.parametrize("inputs", EXAMPLES.values(), ids=EXAMPLES)
+def test_one_example_tells_as_much_as_any(inputs: Any) -> None:
+    assert names(tone_free_(Moved(nn.Conv1d(2, 8, 3)), inputs=inputs)) == [("up", 2), ("mapped.weight", 4)]
+    strided = nn.Sequential(nn.Conv1d(2, 8, 3), nn.Conv1d(8, 8, 1, groups=8), nn.BatchNorm1d(8))
+    report = tone_free_(Moved(strided), inputs=inputs)
+    assert names(report) == [("up", 2)]
+    assert [name for name, _ in report.not_reached] == ["flatten"]
+
+
+class Frames(nn.Module):
+    """Takes frames before channels, and a code of its own size; or frames of one number alone."""
+
+    def __init__(self, only: int = 0) -> None:
+        super().__init__()
+        self.up, self.code, self.only = nn.ConvTranspose1d(2, 8, 4, 2), nn.Linear(5, 8), only
+
+    def forward(self, x: Tensor, code: Tensor) -> Tensor:
+        if self.only and x.shape[1] != self.only:
+            raise ValueError("other frames")
+        y = self.up(x.mT) * self.code(code)[..., None]
+        return y.softmax(1).unflatten(1, (2, 4)).mT.flatten(2)
+
+
+def test_one_example_is_made_longer_along_the_axis_that_the_model_takes() -> None:
+    example = torch.ones(1, 9, 2), torch.ones(1, 5)
+    assert [name for name, _ in tone_free_(Frames(), inputs=example).not_reached] == ["flatten"]
+    ((name, why),) = tone_free_(Frames(9), inputs=example).not_reached
+    assert (name, why.startswith("not looked for: ")) == ("other ways to upsample", True)
+    assert why.endswith("One example has one length: hand over a function of it.")
+
+
+class Dilated(nn.Module):
+    """Uses one weight by several dilations, in turn."""
+
+    def __init__(self, *dilations: int, layer: int = 0) -> None:
+        super().__init__()
+        self.dilations = dilations
+        if layer:
+            self.up = nn.ConvTranspose1d(2, 2, 6, 2, dilation=layer)
+        else:
+            self.w = nn.Parameter(torch.randn(2, 2, 6))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x, w = (self.up(x), self.up.weight) if hasattr(self, "up") else (x, self.w)
+        for d in self.dilations:
+            x = F.conv_transpose1d(x, w, stride=2, dilation=d)
+        return x
+
+
+@pytest.mark.parametrize("change", [tone_free_, project_])
+def test_each_use_of_a_weight_is_checked(change: Any) -> None:
+    x = torch.ones(1, 2, 9)
+    for net in (Dilated(1, 2), Dilated(2, 1), Dilated(3, 2, 1)):
+        report = change(net, inputs=x)
+        assert names(report) == [("w", 2)]
+        ((name, why),) = report.not_reached
+        assert name == "conv_transpose1d"
+        assert why.startswith("dilation: got 2 for stride 2; allowed: one prime to 2.")
+    assert change(Dilated(1, 3), inputs=x).not_reached == ()
+    with pytest.raises(ValueError, match="dilation: got 2 for stride 2"):
+        change(Dilated(2), inputs=x)
+
+
+def test_a_layer_whose_dilation_suits_none_and_a_call_that_takes_its_weight() -> None:
+    net = nn.Sequential(nn.ConvTranspose1d(2, 2, 4, 2), Dilated(1, layer=2))
+    report = tone_free_(net)
+    assert names(report) == [("0", 2)]
+    assert [name for name, _ in report.not_reached] == ["1.conv_transpose1d", "1.up"]
+    ((name, why),) = tone_free_(Dilated(2, layer=1)).not_reached
+    assert (name, why.startswith("dilation: got 2 for stride 2")) == ("conv_transpose1d", True)
+
+
 def test_uses_tell_the_order_of_channels_by_what_moves_where() -> None:
     torch.manual_seed(0)
     found = uses(Functional(), (torch.ones(1, 4, 9),))
