@@ -219,6 +219,7 @@ ORDER: dict[str, Tiers] = {
             "nn.basic",
             "nn.canonical",
             "nn.handover",
+            "nn.utils.examples",
             "nn.utils.grid",
             "nn.utils.moments",
             "nn.utils.report",
