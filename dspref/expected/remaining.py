@@ -13,8 +13,8 @@ in the mean over draws, and behind a map f the mean ``m_r = E f(√v_r Z)``: whe
     Cov(v_r, v_q) = C σ_w⁴ (2 tr M_r M_q + (κ₄ − 3) Σ_i M_r[i, i] M_q[i, i]),    M_r = P E_r R E_rᵀ P,
 
 E_r the taps of phase r; as P is its own square and R here 0 between phases, tr M_r M_q is the sum of ``RPR ∘ P`` over
-rows of phase r and columns of phase q. Lines have ``1/s² Σ m′_r m′_q Cov(v_r, v_q) e^{−j2πk(r − q)/s}``. By Stein's identity
-``m′ = dm/dv = a₂/(√2 v)``, a₂ the second Hermite coefficient of the map.
+rows of phase r and columns of phase q. Lines have ``1/s² Σ m′_r m′_q Cov(v_r, v_q) e^{−j2πk(r − q)/s}``. By Stein's
+identity ``m′ = dm/dv = a₂/(√2 v)``, a₂ the second Hermite coefficient of the map.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ ORDER: dict[str, Tiers] = {
             "claims",
             "claims.curves",
             "console",
+            "designs.notchbases",
             "designs.projection",
             "designs.windows",
             "expected.bands",
