@@ -318,6 +318,7 @@ ORDER: dict[str, Tiers] = {
             "nn.extents",
             "nn.init",
             "nn.kinds",
+            "nn.utils.construction",
             "nn.utils.parametrize",
             "twins",
         ),

@@ -17,10 +17,20 @@ from torch.nn.utils import parametrizations as norms
 from torch.nn.utils import weight_norm
 from torch.nn.utils.parametrize import is_parametrized, register_parametrization
 
+from dspref.advice.plans import linear_taps, nearest_taps
 from dspref.arrays import NotAnalysable
+from dspref.designs import tone_free as nearest_tone_free
 from tests.torchparity.test_nn_utils_parametrize import UNIT, due, kernel, learned_sums, off, sums, weight
 from torchparity.describe import describe
-from torchparity.nn import Interpolate1d, LinearConv1d, NearestConv1d, PixelShuffle1d, SubpixelConv1d
+from torchparity.nn import (
+    FilterConv1d,
+    FilterInterp1d,
+    Interpolate1d,
+    LinearConv1d,
+    NearestConv1d,
+    PixelShuffle1d,
+    SubpixelConv1d,
+)
 from torchparity.nn.utils import ToneFreeReport, project_, remove_tone_free, tone_free, tone_free_
 from torchparity.nn.utils.functional import uses
 from torchparity.nn.utils.kernels import tensors
@@ -539,6 +549,10 @@ def test_twice_is_once() -> None:
         (lambda: Interpolate1d("nearest-exact", scale_factor=4), 1),
         (lambda: NearestConv1d(2, 2, 3, 4), 1),
         (lambda: LinearConv1d(2, 2, 3, 4), 2),
+        (lambda: FilterConv1d(2, 2, 3, 4, linear_taps(4)), 2),
+        (lambda: FilterConv1d(2, 2, 3, 4, [0.0, *nearest_taps(4)], form="two layers"), 1),
+        (lambda: FilterInterp1d(4, torch.tensor(linear_taps(4))), 2),
+        (lambda: FilterInterp1d(4, torch.ones(2, 2, 8) * torch.tensor([[2.0], [-1.0]])), 1),
     ],
 )
 def test_interpolation_is_tone_free_by_construction(change: Any, make: Callable[[], nn.Module], order: int) -> None:
@@ -554,6 +568,19 @@ def test_interpolation_is_tone_free_by_construction(change: Any, make: Callable[
     for degree in (0, 1, 2):
         y = net(torch.arange(40.0).double().pow(degree).expand(1, 2, 40)).detach()[0, 0, 10:-10]
         assert np.diff(y.numpy(), degree + 1).any() == (degree >= order)
+
+
+@pytest.mark.parametrize("inputs", EXAMPLES.values(), ids=EXAMPLES)
+@pytest.mark.parametrize("form", ["auto", "two layers", "polyphase", "transposed"])
+def test_fixed_taps_are_told_by_the_name_of_their_layer(inputs: Any, form: str) -> None:
+    """Whatever runs inside it; taps that were projected in floats are tone-free up to rounding, others not."""
+    projected = nearest_tone_free(torch.randn(1, 1, 11).double().numpy(), 3)[0, 0]
+    for taps, done in ((projected, [("0", 2), ("1", 3)]), (projected + np.eye(11)[4] / 2**10, [("0", 2)])):
+        fixed = FilterConv1d(2, 2, 3, 3, taps.tolist(), form=form)
+        for layer in (fixed, FilterInterp1d(3, torch.from_numpy(taps).float())):
+            report = tone_free_(nn.Sequential(nn.ConvTranspose1d(2, 2, 4, 2), layer, nn.Conv1d(2, 1, 1)), inputs=inputs)
+            assert sorted(names(report)) == done
+            assert [name for name, _ in report.not_reached] == ([] if len(done) > 1 else ["1"])
 
 
 @pytest.mark.parametrize("layer", [nn.Upsample(scale_factor=1.5), nn.Upsample(size=40), nn.Sequential()])

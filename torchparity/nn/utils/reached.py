@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, TypeAlias
 
 import torch
@@ -15,8 +16,8 @@ from dspref.interpolate import Interpolate
 from dspref.interpolators import Linear, Nearest
 from dspref.outline import HEADS
 from torchparity.copies import Copies, dice_kept
-from torchparity.nn.basic import Interpolate1d, PixelShuffle1d
-from torchparity.nn.fused import LinearConv1d, NearestConv1d
+from torchparity.nn.basic import PixelShuffle1d
+from torchparity.nn.utils.construction import by_construction
 from torchparity.nn.utils.examples import Maker, as_tuple, longer, maker
 from torchparity.nn.utils.functional import COMPUTED, Use, uses
 from torchparity.nn.utils.kernels import Kernel, gap, kernel_of
@@ -29,9 +30,6 @@ Kernels: TypeAlias = dict[str, Kernel]
 
 Left: TypeAlias = list[tuple[str, str]]
 """Names of what could not be reached, and why."""
-
-ORDERS = {"nearest": 1, "nearest-exact": 1, "linear": 2}
-"""Orders of the zeros at k/s that ways to interpolate have at any factor s."""
 
 LENGTH = 32
 """Samples or frames on which a forward is tried, if no input is given."""
@@ -48,29 +46,8 @@ def by_type(model: nn.Module) -> tuple[Kernels, Left]:
             found[name] = kernel
         elif isinstance(part, (nn.ConvTranspose2d, nn.ConvTranspose3d)) and max(part.stride) > 1:
             left.append((name, "moves along several axes"))
-    return found, left
-
-
-def by_construction(model: nn.Module) -> dict[str, tuple[int, int]]:
-    """Return the factors of layers that interpolate, and the orders that they have whatever is learned behind them.
-
-    To repeat samples is a filter ``box_s(z)``, and linear interpolation has its square as a factor.
-    """
-    found = {}
-    for name, part in model.named_modules():
-        mode, s = _interpolation(part)
-        if isinstance(s, (int, float)) and s > 1 and s == int(s) and mode in ORDERS:
-            found[name] = int(s), ORDERS[mode]
-    return found
-
-
-def _interpolation(part: nn.Module) -> tuple[str, Any]:
-    """Return how a layer interpolates, and its factor, if its type says them."""
-    if isinstance(part, (NearestConv1d, LinearConv1d)):
-        return part.geometry.interpolation.kind, part.geometry.factor
-    if isinstance(part, (nn.Upsample, Interpolate1d)) and not part.align_corners:
-        return part.mode, part.scale_factor
-    return "", None
+    fixed = [name for name, (_, order) in by_construction(model).items() if not order]
+    return found, [*left, *((name, "its taps are fixed, and their phases have different gains") for name in fixed)]
 
 
 def out_of_sight(model: nn.Module, why: str = "not looked for.") -> Iterator[tuple[str, str]]:
@@ -100,12 +77,12 @@ def by_calls(model: nn.Module, found: Kernels, told: Left, inputs: Any) -> tuple
         if inputs is not None:
             raise
         return found, list(out_of_sight(model, f"not looked for: {error}"))
-    seen_before = {name for name, _ in told}
+    seen_before = {name for name, _ in told} | by_construction(model).keys()
     more, left = _resolved(model, found, tuple(use for use in seen if use.at not in seen_before))
     any_length = inputs is None or callable(inputs)
     makers = [make] if any_length else list(longer(as_tuple(inputs)))
     hint = "" if any_length else " One example has one length: hand over a function of it."
-    left += _rest(model, makers, found, Counter(use.at for use in seen), hint)
+    left += _rest(model, makers, seen_before | found.keys(), Counter(use.at for use in seen), hint)
     lost = {name for name, _ in left}
     return {name: kernel for name, kernel in {**found, **more}.items() if name not in lost}, left
 
@@ -185,7 +162,7 @@ def _unreached(model: nn.Module, use: Use) -> str:
 
 
 def _rest(
-    model: nn.Module, makers: Sequence[Maker], found: Kernels, seen: Counter[str], hint: str
+    model: nn.Module, makers: Sequence[Maker], known: AbstractSet[str], seen: Counter[str], hint: str
 ) -> Iterator[tuple[str, str]]:
     """Yield what else raises the rate and makes lines, as rates of all tensors tell it.
 
@@ -196,7 +173,7 @@ def _rest(
         yield "other ways to upsample", f"not looked for: {told}{hint}"
         return
     for each in told.net:
-        if each.factor <= 1 or each.name in found or isinstance(each.layer, (Nearest, Linear, Interpolate)):
+        if each.factor <= 1 or each.name in known or isinstance(each.layer, (Nearest, Linear, Interpolate)):
             continue
         seen[each.name] -= 1
         if seen[each.name] < 0:
