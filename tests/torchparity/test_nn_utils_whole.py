@@ -577,7 +577,7 @@ def test_fixed_taps_are_told_by_the_name_of_their_layer(inputs: Any, form: str) 
     projected = nearest_tone_free(torch.randn(1, 1, 11).double().numpy(), 3)[0, 0]
     for taps, done in ((projected, [("0", 2), ("1", 3)]), (projected + np.eye(11)[4] / 2**10, [("0", 2)])):
         fixed = FilterConv1d(2, 2, 3, 3, taps.tolist(), form=form)
-        for layer in (fixed, FilterInterp1d(3, torch.from_numpy(taps).float())):
+        for layer in (fixed, FilterInterp1d(3, torch.tensor(taps).float())):
             report = tone_free_(nn.Sequential(nn.ConvTranspose1d(2, 2, 4, 2), layer, nn.Conv1d(2, 1, 1)), inputs=inputs)
             assert sorted(names(report)) == done
             assert [name for name, _ in report.not_reached] == ([] if len(done) > 1 else ["1"])
