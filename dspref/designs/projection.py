@@ -159,7 +159,7 @@ def _equal_moments(K: int, s: int, p: int) -> Array:
         [(m % s == r) * n[m] ** j - (m % s == 0) * n[m] ** j for m in range(K)] for j in range(p) for r in range(1, s)
     ]
     A = np.array(rows, object)
-    return np.array([[Fraction(a == b) for b in range(K)] for a in range(K)]) - A.T @ _solved(A @ A.T, A)
+    return np.asarray(np.array([[Fraction(a == b) for b in range(K)] for a in range(K)]) - A.T @ _solved(A @ A.T, A))
 
 
 def _solved(M: Array, B: Array) -> Array:

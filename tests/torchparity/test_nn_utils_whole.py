@@ -625,6 +625,17 @@ def test_project_of_a_higher_order_than_is_kept_says_so() -> None:
     assert (name, "tone-free of order 1 already" in why) == ("1", True)
 
 
+def test_project_of_a_lower_order_than_is_kept_leaves_the_higher() -> None:
+    net = decoder()
+    tone_free(net[1], order=2)
+    report = project_(net)
+    assert [(each.name, each.order, each.note) for each in report.done] == [
+        ("1", 2, "by its parametrization"),
+        ("3", 1, ""),
+    ]
+    assert [name for name, _ in report.not_reached] == ["functional calls"]
+
+
 def test_project_reaches_functional_calls_if_inputs_are_given() -> None:
     net = Functional()
     with pytest.raises(ValueError, match=r"functional calls: not looked for\. Hand over inputs="):
