@@ -138,7 +138,9 @@ def test_weights_of_another_cure_are_refused_and_what_helps_is_said(tmp_path: Pa
 
 
 @pytest.mark.parametrize("make", [NETS["plain"], NETS["normed"]])
-@pytest.mark.parametrize("odd", [torch.ones(7), torch.ones(3, 1, 4).to_sparse(), torch.ones(3, 1, 4).cfloat()])
+@pytest.mark.parametrize(
+    "odd", [torch.ones(7), torch.ones(3, 1, 4).to_sparse(), torch.ones(3, 1, 4, dtype=torch.complex64)]
+)
 def test_what_no_layer_takes_none_that_is_tone_free_does(tmp_path: Path, make: Any, odd: torch.Tensor) -> None:
     module = cured(make)
     before = {key: v.clone() for key, v in module.state_dict().items()}

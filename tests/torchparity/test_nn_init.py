@@ -234,14 +234,14 @@ def test_half_precision_begins_with_equal_gains(dtype: torch.dtype, p: int) -> N
     """Exactly: taps are whole multiples of one unit, so that double precision sums them as they are."""
     torch.manual_seed(3)
     for K, s in ((16, 8), (11, 4), (9, 3)):
-        layer = tone_free_init_(nn.ConvTranspose1d(3, 2, K, s, dtype=dtype), order=p)
-        rows = tone_free_init_(SubpixelConv1d(3, 2, 4, s, dtype=dtype), order=p)
+        layer: nn.Module = tone_free_init_(nn.ConvTranspose1d(3, 2, K, s, dtype=dtype), order=p)
+        rows: nn.Module = tone_free_init_(SubpixelConv1d(3, 2, 4, s, dtype=dtype), order=p)
         alone = tone_free_init_(torch.empty(3, 2, K, dtype=dtype), s, order=p, initialise=nn.init.normal_)
-        for w in (layer.weight.detach().double(), alone.double()):
+        for w in (weight(layer).double(), alone.double()):
             gains = torch.stack([w[..., r::s].sum(-1) for r in range(s)])
             assert (gains == gains[:1]).all()
             assert w.any()
-        gains = rows.weight.detach().double().sum(-1).reshape(2, s, 3)
+        gains = weight(rows).double().sum(-1).reshape(2, s, 3)
         assert (gains == gains[:, :1]).all()
 
 

@@ -133,7 +133,7 @@ class Frames(nn.Module):
         if self.only and x.shape[1] != self.only:
             raise ValueError("other frames")
         y = self.up(x.mT) * self.code(code)[..., None]
-        return y.softmax(1).unflatten(1, (2, 4)).mT.flatten(2)
+        return torch.as_tensor(y.softmax(1).unflatten(1, (2, 4)).mT.flatten(2))
 
 
 def test_one_example_is_made_longer_along_the_axis_that_the_model_takes() -> None:
