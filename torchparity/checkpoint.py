@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from dspref.arrays import complaint, did_you_mean
+from torchparity.nn.utils.states import MARK, as_kept, plain_names
 from torchparity.weightfiles import file_and_place, read
 
 SHOWN = 8
@@ -44,6 +45,8 @@ class Fit:
         Keys that the module has too, with tensors of its shapes.
     dropped : int
         Keys left out, since they lack the prefix: those of other networks.
+    cured : bool
+        Whether weights were met of layers that the module keeps tone-free, and the table's did not.
     """
 
     path: tuple[str, ...]
@@ -53,6 +56,7 @@ class Fit:
     renamed: bool
     matching: int
     dropped: int
+    cured: bool = False
 
     @property
     def place(self) -> str:
@@ -75,6 +79,8 @@ class Fit:
             found.append(f"prefix '{self.added}' is put before the checkpoint's keys")
         if self.renamed:
             found.append("weight norm by another interface: weight_g and weight_v are original0 and original1")
+        if self.cured:
+            found.append("weights of layers that are not tone-free: they are projected, as any that training finds")
         return tuple(found)
 
 
@@ -114,7 +120,7 @@ def load_checkpoint(module: nn.Module, file: str | Path) -> tuple[str, ...]:
     path, chosen = file_and_place(file)
     due = module.state_dict()
     fits = sorted(
-        (fit for where, table in _tables(read(path)) for fit in _fits(where, table, due)), key=lambda f: f.rank
+        (fit for where, table in _tables(read(path)) for fit in _fits(where, table, module, due)), key=lambda f: f.rank
     )
     if not fits or not due:
         what = f"weights of {type(module).__name__}" if not due else f"checkpoint {path}"
@@ -166,12 +172,18 @@ def _tables(content: Any) -> Iterator[tuple[tuple[str, ...], Mapping[str, Tensor
         waiting += [((*path, str(key)), deeper) for key, deeper in reversed(list(inner.items()))]
 
 
-def _fits(path: tuple[str, ...], table: Mapping[str, Tensor], due: Mapping[str, Tensor]) -> Iterator[Fit]:
-    """Yield the table with each prefix by which some key fits, weight norm by the names that the module has."""
+def _fits(
+    path: tuple[str, ...], table: Mapping[str, Tensor], module: nn.Module, due: Mapping[str, Tensor]
+) -> Iterator[Fit]:
+    """Yield the table with each prefix by which some key fits, by the names that the module has.
+
+    Weight norm has others by its other interface, and a layer that is kept tone-free has others than it had before.
+    """
     keys, renamed = _as_named(table, due)
-    for way in _prefixes(keys, due):
+    for way in _prefixes(keys, {*due, *plain_names(module)}):
         found = _stripped(keys, *way)
-        yield Fit(path, *way, found, renamed, _matching(found, due), len(keys) - len(found))
+        dropped, cured = len(keys) - len(found), as_kept(module, found)
+        yield Fit(path, *way, found, renamed, _matching(found, due), dropped, cured)
 
 
 def _as_named(table: Mapping[str, Tensor], due: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], bool]:
@@ -189,7 +201,7 @@ def _ending(key: str, old: str, new: str) -> str:
     return key.removesuffix(old) + new if key.endswith(old) else key
 
 
-def _prefixes(keys: Mapping[str, Tensor], due: Mapping[str, Tensor]) -> set[tuple[str, str]]:
+def _prefixes(keys: Collection[str], due: Collection[str]) -> set[tuple[str, str]]:
     """Return the prefixes to strip, or to put before, that make some key one of the module's."""
     ends = {("", "")}
     for there, wanted, place in ((keys, due, 0), (due, keys, 1)):
@@ -259,6 +271,8 @@ PARAMETRIZED = re.compile(r"(^|\.)parametrizations\.[^.]+\.original\d*$")
 
 def _hint(missing: list[str], extra: list[str]) -> str:
     """Return what may help where keys are missing or too many: a parametrization renames a weight."""
+    if any(key.endswith(MARK) for key in extra):
+        return "the weights are of a tone-free model: tone_free_ this one with the same order, then load"
     if any(map(PARAMETRIZED.search, missing)) and not any(map(PARAMETRIZED.search, extra)):
         return "the weights are of a module without parametrizations: load them before these are registered"
     if any(map(PARAMETRIZED.search, extra)) and not any(map(PARAMETRIZED.search, missing)):
@@ -268,13 +282,16 @@ def _hint(missing: list[str], extra: list[str]) -> str:
 
 
 def _check_kinds(fit: Fit, due: Mapping[str, Tensor], path: Path) -> None:
-    """Refuse weights that are no plain arrays, or complex where the module is real."""
+    """Refuse weights that are no plain arrays, complex where the module is real, or tone-free of another order."""
     for key, v in due.items():
         given = fit.table[key]
         why = _unlike_numbers(given) or ("complex, for real ones" if given.is_complex() and not v.is_complex() else "")
         if why:
             hint = "convert the weights before they are saved, as by dequantize() or to_dense()"
             raise ValueError(complaint(f"weights {key} of {path}", why, f"dense numbers, as {v.dtype}", hint))
+        if key.endswith(MARK) and int(given) != int(v):
+            hint = "tone_free_ the model with the order of the checkpoint, then load"
+            raise ValueError(complaint(f"{key} of {path}", int(given), f"{int(v)}, the order of the model", hint))
 
 
 def _listed(names: list[str]) -> str:

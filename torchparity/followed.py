@@ -181,7 +181,8 @@ class _Follower(TorchFunctionMode):
             self.nodes.append(Node(len(self.calls), tuple(t.shape)))
             self.node_of[id(t)] = gives[-1]
             self._keep(t)
-        where, kind = self._names.get(id(part), ""), type(part).__name__
+        named = (self._names.get(id(each)) for each, _ in reversed(self._within))  # a layer may make others
+        where, kind = next(name for name in named if name is not None), type(part).__name__
         args, kwargs = tree_map(lambda v: tuple(v.shape) if isinstance(v, Tensor) else v, (tuple(args), dict(kwargs)))
         self.calls.append(Call(name, where, kind, part, takes, tuple(gives), args, kwargs))
 

@@ -17,7 +17,10 @@ from torchparity.followed import UNSEEN, Call
 VIEWS = ("view", "reshape", "flatten", "_unsafe_view", "pixel_shuffle", "contiguous")
 """Calls that make time of channels."""
 
-MOVES = frozenset((*VIEWS, "permute", "transpose", "movedim", "swapaxes", "unflatten", "unsqueeze", "squeeze", "clone"))
+SWAPS = ("permute", "transpose", "movedim", "moveaxis", "swapaxes", "swapdims", "mT", "T", "t")
+"""Calls, and properties, that put axes in another order."""
+
+MOVES = frozenset((*VIEWS, *SWAPS, "unflatten", "unsqueeze", "squeeze", "clone"))
 """Calls that only move samples."""
 
 REPEATS = ("expand", "expand_as", "broadcast_to", "repeat", "tile")

@@ -110,7 +110,8 @@ def check_order(K: int, s: int, p: int) -> None:
 def projector(K: int, s: int, *, order: int = 1) -> Array:
     """Return the matrix P of the projection on tone-free taps: ``P = I − Aᵀ(AAᵀ)⁻¹A``, exact.
 
-    Row (j, r) of A is ``[n ≡ r] nʲ − [n ≡ 0] nʲ``, r = 1 … s − 1, j = 0 … p − 1. The trace of P is K − p(s − 1), what
+    Row (j, r) of A is ``[n ≡ r] nʲ − [n ≡ 0] nʲ``, r = 1 … s − 1, j = 0 … p − 1. Order 1 has a closed form, which long
+    kernels need: to solve takes K³ operations with Fractions. The trace of P is K − p(s − 1), what
     is free.
 
     Parameters
@@ -138,12 +139,27 @@ def projector(K: int, s: int, *, order: int = 1) -> Array:
     """
     K, s, p = as_integer("taps", K, 1), as_integer("factor", s, 2), as_integer("order", order, 1)
     check_order(K, s, p)
+    return frozen(_equal_gains(K, s) if p == 1 else _equal_moments(K, s, p))
+
+
+def _equal_gains(K: int, s: int) -> Array:
+    """Of order 1, with n_r taps of phase r: ``P[a, b] = [a = b] − [a ≡ b]/n_r(a) + 1/(n_r(a) n_r(b) Σ_r 1/n_r)``."""
+    share = np.array([Fraction(1, len(range(r, K, s))) for r in range(s)], object)
+    M = np.multiply.outer(share, share) / share.sum() - np.diag(share)
+    phase = np.arange(K) % s
+    P = M[np.ix_(phase, phase)]
+    P[np.diag_indices(K)] += Fraction(1)
+    return np.asarray(P)
+
+
+def _equal_moments(K: int, s: int, p: int) -> Array:
+    """By ``I − Aᵀ(AAᵀ)⁻¹A``."""
     n = [Fraction(m) for m in range(K)]
     rows = [
         [(m % s == r) * n[m] ** j - (m % s == 0) * n[m] ** j for m in range(K)] for j in range(p) for r in range(1, s)
     ]
     A = np.array(rows, object)
-    return frozen(np.array([[Fraction(a == b) for b in range(K)] for a in range(K)]) - A.T @ _solved(A @ A.T, A))
+    return np.asarray(np.array([[Fraction(a == b) for b in range(K)] for a in range(K)]) - A.T @ _solved(A @ A.T, A))
 
 
 def _solved(M: Array, B: Array) -> Array:

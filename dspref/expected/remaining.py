@@ -12,8 +12,9 @@ in the mean over draws, and behind a map f the mean ``m_r = E f(√v_r Z)``: whe
 
     Cov(v_r, v_q) = C σ_w⁴ (2 tr M_r M_q + (κ₄ − 3) Σ_i M_r[i, i] M_q[i, i]),    M_r = P E_r R E_rᵀ P,
 
-E_r the taps of phase r, and lines have ``1/s² Σ m′_r m′_q Cov(v_r, v_q) e^{−j2πk(r − q)/s}``. By Stein's identity
-``m′ = dm/dv = a₂/(√2 v)``, a₂ the second Hermite coefficient of the map.
+E_r the taps of phase r; as P is its own square and R here 0 between phases, tr M_r M_q is the sum of ``RPR ∘ P`` over
+rows of phase r and columns of phase q. Lines have ``1/s² Σ m′_r m′_q Cov(v_r, v_q) e^{−j2πk(r − q)/s}``. By Stein's
+identity ``m′ = dm/dv = a₂/(√2 v)``, a₂ the second Hermite coefficient of the map.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ import numpy as np
 
 from dspref.arrays import Array, NotAnalysable, complaint, frozen
 from dspref.chain import POINTWISE, Pointwise
+from dspref.cyclotomic import fold
 from dspref.designs.projection import projector
 from dspref.expected.kernelmaps import mean_map
 from dspref.expected.mehler import coefficients
@@ -101,7 +103,7 @@ def phase_variances(taps: int, factor: int, *, order: int = 1, covariance: Seque
     ['23/42', '19/42', '19/42', '23/42']
     """
     P, R = projector(taps, factor, order=order), _toeplitz(taps, factor, covariance)
-    return frozen(np.array([(P * R)[r::factor, r::factor].sum() for r in range(factor)]))
+    return frozen(np.array(_by_phase(P, R, factor)))
 
 
 def remaining_lines(layer: Drawn, stage: Pointwise, source: Source, *, order: int = 1) -> Remaining:
@@ -138,15 +140,19 @@ def remaining_lines(layer: Drawn, stage: Pointwise, source: Source, *, order: in
     K, s, C = layer.length, layer.factor, layer.width
     P, R = projector(K, s, order=order).astype(float), _toeplitz(K, s, source.covariance).astype(float)
     scale = C * float(layer.weight)
-    v = scale * np.array([(P * R)[r::s, r::s].sum() for r in range(s)])
-    M = np.array([P[:, r::s] @ R[r::s, r::s] @ P[r::s] for r in range(s)])
-    own = np.einsum("rii->ri", M)
-    spread = 2 * np.einsum("rij,qji->rq", M, M) + (float(layer.kurtosis) - 3) * own @ own.T
+    v = scale * np.array(_by_phase(P, R, s))
+    own = fold(P @ R * P, s).T
+    spread = 2 * fold(fold(R @ P @ R * P, s).T, s) + (float(layer.kurtosis) - 3) * own @ own.T
     slopes = _mean_slope(stage, v)
     narrow = np.fft.fft(np.fft.ifft(np.outer(slopes, slopes) * spread, axis=1), axis=0).diagonal().real / s
     wide = np.abs(np.fft.fft(mean_map(stage, v)) / s) ** 2
     half = s // 2 + 1
     return Remaining(frozen(v), frozen(wide[:half]), frozen(scale**2 / C * narrow[:half]))
+
+
+def _by_phase(P: Array, R: Array, s: int) -> list[Any]:
+    """Return ``Σ P[n, m] R[n, m]`` over n, m of each phase."""
+    return [(P[r::s, r::s] * R[r::s, r::s]).sum() for r in range(s)]
 
 
 def _toeplitz(K: int, s: int, covariance: Sequence[Any]) -> Array:

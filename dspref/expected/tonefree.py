@@ -16,6 +16,7 @@ from math import gcd
 import numpy as np
 
 from dspref.arrays import Array, NotAnalysable, as_integer, complaint, frozen
+from dspref.designs.notchbases import bases
 from dspref.designs.projection import check_order
 from dspref.expected.filters import Fixed
 from dspref.expected.graph import Network, Node, network
@@ -50,7 +51,7 @@ def tone_free_basis(taps: int, factor: int, *, order: int = 1) -> Array:
     """
     K, s, p = as_integer("taps", taps, 1), as_integer("factor", factor, 2), as_integer("order", order, 1)
     check_order(K, s, p)
-    return frozen(_by_phases(K, s) if p == 1 else _multiples(K, s, p))
+    return frozen(_by_phases(K, s)) if p == 1 else bases(K, s, p)[0]
 
 
 def _by_phases(K: int, s: int) -> Array:
@@ -66,15 +67,6 @@ def _by_phases(K: int, s: int) -> Array:
     at = np.argsort(np.concatenate([np.arange(r, K, s) for r in range(s)]), kind="stable")
     U = np.array(rows)[:, at]
     return np.asarray(U / np.linalg.norm(U, axis=1, keepdims=True))
-
-
-def _multiples(K: int, s: int, p: int) -> Array:
-    """Multiples of ``box_s(z)ᵖ``, made orthonormal."""
-    box = np.ones(1)
-    for _ in range(p):
-        box = np.convolve(box, np.ones(s))
-    free = K - p * (s - 1)
-    return np.linalg.qr(np.array([np.pad(box, (i, free - 1 - i)) for i in range(free)]).T)[0].T
 
 
 def tone_free_network(steps: Network | Iterable[Step], *, order: int = 1) -> Network:

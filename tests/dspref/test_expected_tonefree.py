@@ -28,7 +28,9 @@ U = 2.0**-53
 RELU = Pointwise("relu")
 
 
-@pytest.mark.parametrize(("K", "s", "p"), [(4, 4, 1), (7, 3, 1), (16, 8, 1), (7, 3, 3), (16, 8, 2), (11, 2, 4)])
+@pytest.mark.parametrize(
+    ("K", "s", "p"), [(4, 4, 1), (7, 3, 1), (16, 8, 1), (7, 3, 3), (16, 8, 2), (11, 2, 4), (32, 2, 16)]
+)
 def test_a_basis_is_orthonormal_and_its_products_are_the_projection(K: int, s: int, p: int) -> None:
     basis = tone_free_basis(K, s, order=p)
     assert basis.shape == (K - p * (s - 1), K)

@@ -97,6 +97,12 @@ def test_what_never_makes_a_line_of_noise() -> None:
     assert from_noise_db(Plan("transposed", 4, (8, 8), 8, "ones")) is None
     assert from_noise_db(Plan("subpixel", 4, (8, 8), 3, "icnr")) is None
     assert from_noise_db(Plan("transposed", 4, (8, 8), 7, "triangle")) is not None
+    for plan in (  # equal up to rounding alone, whose transform is not 0
+        Plan("transposed", 5, (8, 8), 5, "tone-free"),
+        Plan("subpixel", 5, (8, 8), 3, "icnr"),
+        held(7, 1, 8),
+    ):
+        assert from_noise_db(plan) is None
     assert len(triangle_taps(4)) % 4  # phases of one and of two taps
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dspref import NotAnalysable
-from dspref.designs.projection import longest_order, tone_free
+from dspref.designs.projection import _equal_moments, longest_order, projector, tone_free
 from tests.strategies import QUIET
 
 TAPS = st.lists(st.fractions(-9, 9, max_denominator=9), min_size=1, max_size=14)
@@ -104,3 +104,22 @@ def test_tone_free_keeps_symmetry_dtype_and_symbols() -> None:
 def test_taps_of_mixed_type_are_refused() -> None:
     with pytest.raises(TypeError, match="taps: got floats among exact numbers"):
         tone_free(np.array([1, 0.5, Fraction(1, 3)], object), 2)
+
+
+@pytest.mark.parametrize(("K", "s"), [(2, 2), (3, 2), (8, 8), (16, 8), (23, 7), (31, 8)])
+def test_the_closed_form_of_order_1_is_what_the_equations_give(K: int, s: int) -> None:
+    P, M = projector(K, s), _equal_moments(K, s, 1)
+    assert (P == M).all()
+    assert {type(v) for v in P.flat} == {Fraction}
+
+
+def test_kernels_as_long_as_they_are_published_take_no_minutes() -> None:
+    """WaveGlow's 1024 taps of factor 256, of which no product of matrices of Fractions could be made here."""
+    K, s = 1024, 256
+    P = projector(K, s)
+    assert P.trace() == K - s + 1
+    h = np.zeros(K, object)
+    h[[0, 5, 300]] = 1, -7, 2
+    near = h[[0, 5, 300]] @ P[[0, 5, 300]]
+    assert len({near[r::s].sum() for r in range(s)}) == 1
+    assert (near == tone_free(h, s)).all()

@@ -12,6 +12,7 @@ from torch.nn.utils import parametrizations, weight_norm
 from torch.nn.utils.parametrize import register_parametrization
 
 from torchparity.checkpoint import load_checkpoint
+from torchparity.nn.utils import tone_free_
 from torchparity.weightfiles import read
 
 
@@ -84,6 +85,69 @@ def test_weight_norm_of_the_other_interface_is_understood(tmp_path: Path, newer_
     x = torch.randn(1, 2, 9)
     with torch.no_grad():
         assert torch.equal(saved(x), loaded(x))
+
+
+def normed(module: nn.Sequential) -> nn.Sequential:
+    parametrizations.weight_norm(module[2])
+    return module
+
+
+def cured(make: Any, order: int = 1) -> nn.Sequential:
+    module: nn.Sequential = make()
+    tone_free_(module, order)
+    return module
+
+
+NETS: dict[str, Any] = {
+    "plain": net,
+    "normed": lambda: normed(net()),
+    "without biases": lambda: nn.Sequential(nn.ConvTranspose1d(2, 1, 4, 2, bias=False)),
+}
+
+
+@pytest.mark.parametrize("make", NETS.values(), ids=NETS)
+def test_weights_of_before_the_cure_are_those_that_the_module_itself_would_take(tmp_path: Path, make: Any) -> None:
+    """As `load_state_dict` does, under a prefix and all; so those of the cured module are."""
+    source, loaded, expected = make(), cured(make), cured(make)
+    expected.load_state_dict(source.state_dict())
+    torch.save({"g": prefixed(source.state_dict(), "net.")}, tmp_path / "a.pt")
+    remarks = load_checkpoint(loaded, tmp_path / "a.pt")
+    assert remarks == (
+        "weights found under g",
+        "prefix 'net.' of the checkpoint's keys is stripped",
+        "weights of layers that are not tone-free: they are projected, as any that training finds",
+    )
+    assert same(loaded, expected.state_dict())
+    torch.save(expected.state_dict(), tmp_path / "b.pt")
+    assert load_checkpoint(loaded, tmp_path / "b.pt") == ()
+
+
+@pytest.mark.parametrize("make", NETS.values(), ids=NETS)
+def test_weights_of_another_cure_are_refused_and_what_helps_is_said(tmp_path: Path, make: Any) -> None:
+    torch.save(cured(make).state_dict(), tmp_path / "a.pt")
+    module = make()
+    before = {key: v.clone() for key, v in module.state_dict().items()}
+    with pytest.raises(ValueError, match="tone_free_ this one with the same order, then load"):
+        load_checkpoint(module, tmp_path / "a.pt")
+    assert same(module, before)
+    module = cured(make, 2)
+    before = {key: v.clone() for key, v in module.state_dict().items()}
+    with pytest.raises(ValueError, match=r"tone_free_order of .*: got 1; allowed: 2, .*order of the checkpoint, then"):
+        load_checkpoint(module, tmp_path / "a.pt")
+    assert same(module, before)
+
+
+@pytest.mark.parametrize("make", [NETS["plain"], NETS["normed"]])
+@pytest.mark.parametrize(
+    "odd", [torch.ones(7), torch.ones(3, 1, 4).to_sparse(), torch.ones(3, 1, 4, dtype=torch.complex64)]
+)
+def test_what_no_layer_takes_none_that_is_tone_free_does(tmp_path: Path, make: Any, odd: torch.Tensor) -> None:
+    module = cured(make)
+    before = {key: v.clone() for key, v in module.state_dict().items()}
+    torch.save({**net().state_dict(), "2.weight": odd}, tmp_path / "a.pt")
+    with pytest.raises(ValueError, match=r"of another shape|unexpected: 2\.weight|sparse|complex"):
+        load_checkpoint(module, tmp_path / "a.pt")
+    assert same(module, before)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import nn
 from dspref import SubpixelConv, TransposedConv, parse
 from torchparity import report
 from torchparity.audit import Audit, audit
-from torchparity.equalgains import equal_gains, tone_free_layers
+from torchparity.equalgains import _stage, equal_gains, tone_free_layers
 from torchparity.initial_laws import COMPUTED
 from torchparity.nn.utils import remove_tone_free, tone_free
 from torchparity.report.words import can_be
@@ -71,6 +72,15 @@ def test_they_are_those_that_answer_a_constant_by_a_constant(places: tuple[int, 
         found = spine(each, 2)
         assert found.whole is (each is module)
         assert tone_free_layers(each, found) == tuple(keeping)
+
+
+def test_a_module_of_another_factor_is_not_what_a_layer_inside_it_is() -> None:
+    """As a call in its forward may have: its own weights say nothing of that."""
+    module = nn.Sequential(tone_free(nn.ConvTranspose1d(1, 1, 8, 4)))
+    (layer,) = spine(module, 1).layers
+    outline = replace(layer, name="0.interpolate", stage=None)
+    assert _stage(module, outline) is not None
+    assert _stage(module, replace(outline, factor=layer.factor / 2)) is None
 
 
 def test_one_unit_more_than_rounding_is_not_equal() -> None:

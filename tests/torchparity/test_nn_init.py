@@ -226,3 +226,28 @@ def test_weights_of_functional_calls_need_their_stride() -> None:
         tone_free_init_(w, 4, order=3)
     with pytest.raises(TypeError, match="layer: got Linear"):
         tone_free_init_(nn.Linear(1, 1))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("p", [1, 2])
+def test_half_precision_begins_with_equal_gains(dtype: torch.dtype, p: int) -> None:
+    """Exactly: taps are whole multiples of one unit, so that double precision sums them as they are."""
+    torch.manual_seed(3)
+    for K, s in ((16, 8), (11, 4), (9, 3)):
+        layer: nn.Module = tone_free_init_(nn.ConvTranspose1d(3, 2, K, s, dtype=dtype), order=p)
+        rows: nn.Module = tone_free_init_(SubpixelConv1d(3, 2, 4, s, dtype=dtype), order=p)
+        alone = tone_free_init_(torch.empty(3, 2, K, dtype=dtype), s, order=p, initialise=nn.init.normal_)
+        for w in (weight(layer).double(), alone.double()):
+            gains = torch.stack([w[..., r::s].sum(-1) for r in range(s)])
+            assert (gains == gains[:1]).all()
+            assert w.any()
+        gains = weight(rows).double().sum(-1).reshape(2, s, 3)
+        assert (gains == gains[:, :1]).all()
+
+
+def test_a_layer_has_a_stride_of_its_own() -> None:
+    for layer in (nn.ConvTranspose1d(1, 1, 8, 4), SubpixelConv1d(1, 1, 3, 2)):
+        kept = layer.weight.detach().clone()
+        with pytest.raises(ValueError, match=r"stride: got 4; allowed: none beside a layer\. Hint: it has its own"):
+            tone_free_init_(layer, 4)
+        assert torch.equal(layer.weight, kept)

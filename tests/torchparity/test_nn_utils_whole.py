@@ -17,10 +17,20 @@ from torch.nn.utils import parametrizations as norms
 from torch.nn.utils import weight_norm
 from torch.nn.utils.parametrize import is_parametrized, register_parametrization
 
+from dspref.advice.plans import linear_taps, nearest_taps
 from dspref.arrays import NotAnalysable
+from dspref.designs import tone_free as nearest_tone_free
 from tests.torchparity.test_nn_utils_parametrize import UNIT, due, kernel, learned_sums, off, sums, weight
 from torchparity.describe import describe
-from torchparity.nn import Interpolate1d, LinearConv1d, NearestConv1d, PixelShuffle1d, SubpixelConv1d
+from torchparity.nn import (
+    FilterConv1d,
+    FilterInterp1d,
+    Interpolate1d,
+    LinearConv1d,
+    NearestConv1d,
+    PixelShuffle1d,
+    SubpixelConv1d,
+)
 from torchparity.nn.utils import ToneFreeReport, project_, remove_tone_free, tone_free, tone_free_
 from torchparity.nn.utils.functional import uses
 from torchparity.nn.utils.kernels import tensors
@@ -87,6 +97,92 @@ def test_functional_calls_and_shuffles_are_reached(inputs: Any) -> None:
     A = float(y.abs().max()) + sum(float(p.detach().abs().sum()) for p in net.parameters())
     assert float(before.max() - before.min()) > 0.1
     assert float(y.max() - y.min()) <= A**4 * 100 * UNIT[torch.float64] < 0.1
+
+
+class Moved(nn.Module):
+    """Interleaves channels of a convolution by a property, or those of another map."""
+
+    def __init__(self, mapped: nn.Module) -> None:
+        super().__init__()
+        self.up, self.mapped = nn.ConvTranspose1d(2, 2, 4, 2), mapped
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.as_tensor(self.mapped(self.up(x)).unflatten(1, (2, 4)).mT.flatten(2))
+
+
+EXAMPLES = {"none": None, "one": torch.ones(1, 2, 16), "any": lambda n: torch.ones(1, 2, n)}
+
+
+@pytest.mark.parametrize("inputs", EXAMPLES.values(), ids=EXAMPLES)
+def test_one_example_tells_as_much_as_any(inputs: Any) -> None:
+    assert names(tone_free_(Moved(nn.Conv1d(2, 8, 3)), inputs=inputs)) == [("up", 2), ("mapped.weight", 4)]
+    strided = nn.Sequential(nn.Conv1d(2, 8, 3), nn.Conv1d(8, 8, 1, groups=8), nn.BatchNorm1d(8))
+    report = tone_free_(Moved(strided), inputs=inputs)
+    assert names(report) == [("up", 2)]
+    assert [name for name, _ in report.not_reached] == ["flatten"]
+
+
+class Frames(nn.Module):
+    """Takes frames before channels, and a code of its own size; or frames of one number alone."""
+
+    def __init__(self, only: int = 0) -> None:
+        super().__init__()
+        self.up, self.code, self.only = nn.ConvTranspose1d(2, 8, 4, 2), nn.Linear(5, 8), only
+
+    def forward(self, x: Tensor, code: Tensor) -> Tensor:
+        if self.only and x.shape[1] != self.only:
+            raise ValueError("other frames")
+        y = self.up(x.mT) * self.code(code)[..., None]
+        return torch.as_tensor(y.softmax(1).unflatten(1, (2, 4)).mT.flatten(2))
+
+
+def test_one_example_is_made_longer_along_the_axis_that_the_model_takes() -> None:
+    example = torch.ones(1, 9, 2), torch.ones(1, 5)
+    assert [name for name, _ in tone_free_(Frames(), inputs=example).not_reached] == ["flatten"]
+    ((name, why),) = tone_free_(Frames(9), inputs=example).not_reached
+    assert (name, why.startswith("not looked for: ")) == ("other ways to upsample", True)
+    assert why.endswith("One example has one length: hand over a function of it.")
+
+
+class Dilated(nn.Module):
+    """Uses one weight by several dilations, in turn."""
+
+    def __init__(self, *dilations: int, layer: int = 0) -> None:
+        super().__init__()
+        self.dilations = dilations
+        if layer:
+            self.up = nn.ConvTranspose1d(2, 2, 6, 2, dilation=layer)
+        else:
+            self.w = nn.Parameter(torch.randn(2, 2, 6))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x, w = (self.up(x), self.up.weight) if hasattr(self, "up") else (x, self.w)
+        for d in self.dilations:
+            x = F.conv_transpose1d(x, w, stride=2, dilation=d)
+        return x
+
+
+@pytest.mark.parametrize("change", [tone_free_, project_])
+def test_each_use_of_a_weight_is_checked(change: Any) -> None:
+    x = torch.ones(1, 2, 9)
+    for net in (Dilated(1, 2), Dilated(2, 1), Dilated(3, 2, 1)):
+        report = change(net, inputs=x)
+        assert names(report) == [("w", 2)]
+        ((name, why),) = report.not_reached
+        assert name == "conv_transpose1d"
+        assert why.startswith("dilation: got 2 for stride 2; allowed: one prime to 2.")
+    assert change(Dilated(1, 3), inputs=x).not_reached == ()
+    with pytest.raises(ValueError, match="dilation: got 2 for stride 2"):
+        change(Dilated(2), inputs=x)
+
+
+def test_a_layer_whose_dilation_suits_none_and_a_call_that_takes_its_weight() -> None:
+    net = nn.Sequential(nn.ConvTranspose1d(2, 2, 4, 2), Dilated(1, layer=2))
+    report = tone_free_(net)
+    assert names(report) == [("0", 2)]
+    assert [name for name, _ in report.not_reached] == ["1.conv_transpose1d", "1.up"]
+    ((name, why),) = tone_free_(Dilated(2, layer=1)).not_reached
+    assert (name, why.startswith("dilation: got 2 for stride 2")) == ("conv_transpose1d", True)
 
 
 def test_uses_tell_the_order_of_channels_by_what_moves_where() -> None:
@@ -453,6 +549,10 @@ def test_twice_is_once() -> None:
         (lambda: Interpolate1d("nearest-exact", scale_factor=4), 1),
         (lambda: NearestConv1d(2, 2, 3, 4), 1),
         (lambda: LinearConv1d(2, 2, 3, 4), 2),
+        (lambda: FilterConv1d(2, 2, 3, 4, linear_taps(4)), 2),
+        (lambda: FilterConv1d(2, 2, 3, 4, [0.0, *nearest_taps(4)], form="two layers"), 1),
+        (lambda: FilterInterp1d(4, torch.tensor(linear_taps(4))), 2),
+        (lambda: FilterInterp1d(4, torch.ones(2, 2, 8) * torch.tensor([[2.0], [-1.0]])), 1),
     ],
 )
 def test_interpolation_is_tone_free_by_construction(change: Any, make: Callable[[], nn.Module], order: int) -> None:
@@ -468,6 +568,19 @@ def test_interpolation_is_tone_free_by_construction(change: Any, make: Callable[
     for degree in (0, 1, 2):
         y = net(torch.arange(40.0).double().pow(degree).expand(1, 2, 40)).detach()[0, 0, 10:-10]
         assert np.diff(y.numpy(), degree + 1).any() == (degree >= order)
+
+
+@pytest.mark.parametrize("inputs", EXAMPLES.values(), ids=EXAMPLES)
+@pytest.mark.parametrize("form", ["auto", "two layers", "polyphase", "transposed"])
+def test_fixed_taps_are_told_by_the_name_of_their_layer(inputs: Any, form: str) -> None:
+    """Whatever runs inside it; taps that were projected in floats are tone-free up to rounding, others not."""
+    projected = nearest_tone_free(torch.randn(1, 1, 11).double().numpy(), 3)[0, 0]
+    for taps, done in ((projected, [("0", 2), ("1", 3)]), (projected + np.eye(11)[4] / 2**10, [("0", 2)])):
+        fixed = FilterConv1d(2, 2, 3, 3, taps.tolist(), form=form)
+        for layer in (fixed, FilterInterp1d(3, torch.tensor(taps).float())):
+            report = tone_free_(nn.Sequential(nn.ConvTranspose1d(2, 2, 4, 2), layer, nn.Conv1d(2, 1, 1)), inputs=inputs)
+            assert sorted(names(report)) == done
+            assert [name for name, _ in report.not_reached] == ([] if len(done) > 1 else ["1"])
 
 
 @pytest.mark.parametrize("layer", [nn.Upsample(scale_factor=1.5), nn.Upsample(size=40), nn.Sequential()])
@@ -510,6 +623,17 @@ def test_project_of_a_higher_order_than_is_kept_says_so() -> None:
     assert names(report) == [("3", 2)]
     _, (name, why) = report.not_reached
     assert (name, "tone-free of order 1 already" in why) == ("1", True)
+
+
+def test_project_of_a_lower_order_than_is_kept_leaves_the_higher() -> None:
+    net = decoder()
+    tone_free(net[1], order=2)
+    report = project_(net)
+    assert [(each.name, each.order, each.note) for each in report.done] == [
+        ("1", 2, "by its parametrization"),
+        ("3", 1, ""),
+    ]
+    assert [name for name, _ in report.not_reached] == ["functional calls"]
 
 
 def test_project_reaches_functional_calls_if_inputs_are_given() -> None:

@@ -14,6 +14,7 @@ from torch.nn.parameter import is_lazy
 from dspref.arrays import as_choice, as_integer, complaint
 from dspref.designs import icnr
 from dspref.multirate import ORDERS
+from torchparity.nn.utils.grid import HALF
 from torchparity.nn.utils.kernels import Kernel, bias_of, check_own, kernel_of, order_of, tensors, write
 from torchparity.nn.utils.projection import ToneFreeTaps
 
@@ -142,7 +143,9 @@ def tone_free_init_(
     ``E‖h‖² = Kσ² = E‖h₀‖²``, and white noise keeps, in the mean over time, the power that it would get from h₀. Of
     a sub-pixel convolution K counts the taps of all L phases.
 
-    It holds before training. `torchparity.nn.utils.tone_free` keeps it so; it may come before or behind.
+    Weights in half precision are rounded so that all phases have the same gain, exactly; those that a norm computes are
+    rounded once more. It holds before training. `torchparity.nn.utils.tone_free` keeps it so; it may come before or
+    behind.
 
     Parameters
     ----------
@@ -165,7 +168,8 @@ def tone_free_init_(
     TypeError
         If it is no layer that upsamples by its own taps, or its weights are no floats.
     ValueError
-        If a weight is given without its stride, the taps are too few for the order, or something else computes them.
+        If a weight is given without its stride, or a layer with one, the taps are too few for the order, or something
+        else computes them.
     NotAnalysable
         As `torchparity.nn.utils.tone_free`: no taps of the layer are tone-free.
 
@@ -189,6 +193,8 @@ def tone_free_init_(
     kernel = kernel_of(layer)
     if kernel is None:
         raise TypeError(complaint("layer", type(layer).__name__, "ConvTranspose1d, SubpixelConv1d or a weight"))
+    if stride is not None:
+        raise ValueError(complaint("stride", stride, "none beside a layer", f"it has its own, {kernel.factor}"))
     check_own(kernel, p := order_of(kernel) or order)
     like, projection = tensors(kernel)[-1], kernel.projection(p)
     write(kernel, _drawn(like, projection, kernel.factor, initialise))
@@ -208,9 +214,10 @@ def _fill_biases(kernel: Kernel, bound: float) -> None:
 
 
 def _drawn(like: Tensor, projection: Any, s: int, initialise: Callable[[Tensor], Any]) -> Tensor:
-    """Return taps drawn as of a weight, projected in double precision, and scaled."""
+    """Return taps drawn as of a weight, projected in double precision, and scaled; half precision keeps equal gains."""
     h = torch.empty_like(like, requires_grad=False)
     initialise(h)
     wide: Tensor = projection.to(h.device).double()(h.double())
     K = projection.kernel_size * getattr(projection, "upscale_factor", 1)
-    return (wide * math.sqrt(K / (K - projection.order * (s - 1)))).to(like.dtype)
+    taps = (wide * math.sqrt(K / (K - projection.order * (s - 1)))).to(like.dtype)
+    return projection(taps) if like.dtype in HALF else taps

@@ -151,8 +151,8 @@ class _Watcher(TorchFunctionMode):
 
     def _at(self, name: str) -> str:
         """Return where something happens, as `torchparity.rates` names it."""
-        part = self.within[-1]
-        where = self.names.get(id(part), "")
+        part = next(each for each in reversed(self.within) if id(each) in self.names)  # a layer may make others
+        where = self.names[id(part)]
         alone = where and not any(child != "parametrizations" for child, _ in part.named_children())
         return where if alone else f"{where}.{name}".lstrip(".")
 

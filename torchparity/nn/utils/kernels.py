@@ -133,9 +133,8 @@ def check_own(kernel: Kernel, order: int) -> None:
         raise ValueError(complaint("stride", s, "at least 2", "a layer of stride 1 makes no tone: nothing to do"))
     if any(is_lazy(p) for p in owner.parameters(recurse=False)):
         raise ValueError(complaint("weight", "not initialised yet", "weights", "call the module on a signal first"))
-    if (common := math.gcd(kernel.dilation, s)) > 1 and not kernel.channels:
-        got, hint = f"{kernel.dilation} for stride {s}", f"their common divisor {common} leaves phases without a tap"
-        raise NotAnalysable(complaint("dilation", got, f"one prime to {s}", hint))
+    if not kernel.channels and (why := gap(kernel.dilation, s)):
+        raise NotAnalysable(why)
     if kernel.channels and kernel.groups > 1 and (kernel.channels == "dcr" or _out(kernel) % kernel.groups):
         got, hint = f"{kernel.groups} for {_out(kernel)} channels", "phases of one channel would hear other inputs"
         raise NotAnalysable(complaint("groups", got, "1, or a divisor of the channels in order crd", hint))
@@ -147,6 +146,13 @@ def check_own(kernel: Kernel, order: int) -> None:
         raise ValueError(complaint("bias", got, "a parameter", hint))
     if not tensors(kernel)[-1].is_floating_point():
         raise TypeError(complaint("dtype of the weight", str(tensors(kernel)[-1].dtype), "floating point"))
+
+
+def gap(dilation: int, s: int) -> str:
+    """Return why a dilated kernel leaves phases of a transposed convolution without a tap; empty if it does not."""
+    common = math.gcd(dilation, s)
+    hint = f"their common divisor {common} leaves phases without a tap"
+    return complaint("dilation", f"{dilation} for stride {s}", f"one prime to {s}", hint) if common > 1 else ""
 
 
 def _computed(owner: nn.Module, name: str, allowed: tuple[type[nn.Module], ...]) -> str:

@@ -15,6 +15,7 @@ from functools import lru_cache
 import numpy as np
 
 from dspref.arrays import Array, NotAnalysable, as_integer, complaint, frozen
+from dspref.designs.notchbases import bases, conditions
 
 
 def longest_order(taps: int, s: int) -> int:
@@ -40,44 +41,18 @@ def checked_order(taps: int, s: int, order: int) -> int:
     return p
 
 
-def conditions(positions: Array, phases: Array, order: int) -> Array:
-    """Return an orthonormal basis (p(s − 1), taps) of what tone-free taps are orthogonal to.
-
-    It spans ``(1_r − 1_0) tʲ``, with 1_r the indicator of phase r and t the positions, centred and scaled, which
-    changes no span. Powers of t would be ill-conditioned: each block is t times the *orthonormal* one before, made
-    orthogonal to all before it, as Arnoldi's process does.
-
-    Parameters
-    ----------
-    positions, phases : array (taps,)
-    order : int
-
-    Examples
-    --------
-    >>> np.abs(conditions(np.arange(4), np.arange(4) % 2, 1))
-    array([[0.5, 0.5, 0.5, 0.5]])
-    """
-    t = positions - (positions.max() + positions.min()) / 2
-    t = t / np.abs(t).max()
-    block = np.equal.outer(np.arange(1, phases.max() + 1), phases) - (phases == 0).astype(float)
-    Q = np.empty((0, len(t)))
-    for _ in range(order):
-        for _ in range(2):  # what rounding leaves of the first pass, the second takes away
-            block = block - block @ Q.T @ Q
-        block = np.linalg.qr(block.T)[0].T
-        Q, block = np.concatenate([Q, block]), block * t
-    return Q
-
-
-@lru_cache(maxsize=64)
 def of_taps(K: int, s: int, order: int) -> Array:
-    """Return the conditions on K taps in a row."""
-    n = np.arange(K)
-    return frozen(conditions(n, n % s, order))
+    """Return an orthonormal basis (p(s − 1), K) of the conditions on K taps in a row."""
+    return bases(K, s, order)[1]
 
 
 @lru_cache(maxsize=64)
 def of_rows(K: int, L: int, order: int, dilation: int) -> Array:
-    """Return the conditions on L filters of K taps of a sub-pixel convolution, one after another."""
+    """Return the conditions on L filters of K taps of a sub-pixel convolution, one after another.
+
+    Without dilation they are KL taps in a row: tap k of phase r is at r − kL.
+    """
     r, k = np.divmod(np.arange(L * K), K)
+    if dilation == 1:
+        return frozen(of_taps(K * L, L, order)[:, r + (K - 1 - k) * L])
     return frozen(conditions(r - k * dilation * L, r, order))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, TypeAlias
 
 import torch
@@ -15,12 +16,13 @@ from dspref.interpolate import Interpolate
 from dspref.interpolators import Linear, Nearest
 from dspref.outline import HEADS
 from torchparity.copies import Copies, dice_kept
-from torchparity.nn.basic import Interpolate1d, PixelShuffle1d
-from torchparity.nn.fused import LinearConv1d, NearestConv1d
+from torchparity.nn.basic import PixelShuffle1d
+from torchparity.nn.utils.construction import by_construction
+from torchparity.nn.utils.examples import Maker, as_tuple, longer, maker
 from torchparity.nn.utils.functional import COMPUTED, Use, uses
-from torchparity.nn.utils.kernels import Kernel, kernel_of
+from torchparity.nn.utils.kernels import Kernel, gap, kernel_of
 from torchparity.outputs import leaves
-from torchparity.rates import Resampler, rates
+from torchparity.rates import Rates, Resampler, rates
 from torchparity.resamplers import HIDDEN
 
 Kernels: TypeAlias = dict[str, Kernel]
@@ -28,9 +30,6 @@ Kernels: TypeAlias = dict[str, Kernel]
 
 Left: TypeAlias = list[tuple[str, str]]
 """Names of what could not be reached, and why."""
-
-ORDERS = {"nearest": 1, "nearest-exact": 1, "linear": 2}
-"""Orders of the zeros at k/s that ways to interpolate have at any factor s."""
 
 LENGTH = 32
 """Samples or frames on which a forward is tried, if no input is given."""
@@ -47,29 +46,8 @@ def by_type(model: nn.Module) -> tuple[Kernels, Left]:
             found[name] = kernel
         elif isinstance(part, (nn.ConvTranspose2d, nn.ConvTranspose3d)) and max(part.stride) > 1:
             left.append((name, "moves along several axes"))
-    return found, left
-
-
-def by_construction(model: nn.Module) -> dict[str, tuple[int, int]]:
-    """Return the factors of layers that interpolate, and the orders that they have whatever is learned behind them.
-
-    To repeat samples is a filter ``box_s(z)``, and linear interpolation has its square as a factor.
-    """
-    found = {}
-    for name, part in model.named_modules():
-        mode, s = _interpolation(part)
-        if isinstance(s, (int, float)) and s > 1 and s == int(s) and mode in ORDERS:
-            found[name] = int(s), ORDERS[mode]
-    return found
-
-
-def _interpolation(part: nn.Module) -> tuple[str, Any]:
-    """Return how a layer interpolates, and its factor, if its type says them."""
-    if isinstance(part, (NearestConv1d, LinearConv1d)):
-        return part.geometry.interpolation.kind, part.geometry.factor
-    if isinstance(part, (nn.Upsample, Interpolate1d)) and not part.align_corners:
-        return part.mode, part.scale_factor
-    return "", None
+    fixed = [name for name, (_, order) in by_construction(model).items() if not order]
+    return found, [*left, *((name, "its taps are fixed, and their phases have different gains") for name in fixed)]
 
 
 def out_of_sight(model: nn.Module, why: str = "not looked for.") -> Iterator[tuple[str, str]]:
@@ -93,38 +71,20 @@ def by_calls(model: nn.Module, found: Kernels, told: Left, inputs: Any) -> tuple
         If it uses the weight of a layer that was found with another factor.
     """
     try:
-        make = _maker(model, inputs)
+        make = maker(model, inputs)
         seen: tuple[Use, ...] = _run(model, lambda copy, to: uses(copy, to(make(LENGTH))))
     except NotAnalysable as error:
         if inputs is not None:
             raise
         return found, list(out_of_sight(model, f"not looked for: {error}"))
-    seen_before = {name for name, _ in told}
+    seen_before = {name for name, _ in told} | by_construction(model).keys()
     more, left = _resolved(model, found, tuple(use for use in seen if use.at not in seen_before))
-    if inputs is None or callable(inputs):
-        left += _rest(model, make, found, Counter(use.at for use in seen))
+    any_length = inputs is None or callable(inputs)
+    makers = [make] if any_length else list(longer(as_tuple(inputs)))
+    hint = "" if any_length else " One example has one length: hand over a function of it."
+    left += _rest(model, makers, seen_before | found.keys(), Counter(use.at for use in seen), hint)
     lost = {name for name, _ in left}
     return {name: kernel for name, kernel in {**found, **more}.items() if name not in lost}, left
-
-
-def _maker(model: nn.Module, inputs: Any) -> Callable[[int], tuple[Any, ...]]:
-    """Return what makes arguments for a length; of one example always the same."""
-    if isinstance(inputs, dict):
-        allowed = "a tensor, a tuple of arguments, or a function of a length"
-        raise TypeError(complaint("inputs", "a dict", allowed, "a tuple has them in the order of the forward"))
-    if callable(inputs):
-        return lambda length: _tuple(inputs(length))
-    if inputs is not None:
-        return lambda length: _tuple(inputs)
-    channels = next((c for m in model.modules() if isinstance(c := getattr(m, "in_channels", None), int)), None)
-    if channels is None:
-        raise NotAnalysable(complaint("channels of the input", "no layer that says them", "one with in_channels"))
-    like = next((p for p in model.parameters() if p.is_floating_point()), torch.empty(0))
-    return lambda length: (torch.ones(1, channels, length, dtype=like.dtype, device=like.device),)
-
-
-def _tuple(args: Any) -> tuple[Any, ...]:
-    return tuple(args) if isinstance(args, (tuple, list)) else (args,)
 
 
 def _run(model: nn.Module, does: Callable[[nn.Module, Callable[[Any], Any]], Any]) -> Any:
@@ -150,13 +110,13 @@ def _resolved(model: nn.Module, found: Kernels, seen: tuple[Use, ...]) -> tuple[
     paths = {id(part): name for name, part in model.named_modules()}
     known = {".".join(filter(None, (paths[id(k.owner)], k.weight))): (name, k) for name, k in found.items()}
     more, left = Kernels(), Left()
-    for use in dict.fromkeys(seen):
+    for use in sorted(dict.fromkeys(seen), key=_gapped):  # a weight is known by a use that its taps can suit
         path, _, weight = use.weight.rpartition(".")
         if use.weight in known:
             name, kernel = known[use.weight]
-            if (use.factor, use.channels) != (kernel.factor, kernel.channels):
-                got = f"used with factor {use.factor} at {use.at}, and with {kernel.factor} by {name}"
-                raise ValueError(complaint(f"weight {use.weight}", got, "one factor", "no taps suit both alike"))
+            _check_alike(use, name, kernel)
+            if _gapped(use) != _gapped(kernel):
+                left.append((use.at, gap(use.dilation, use.factor) or f"its weight is that of {name}, which has none"))
         elif (use.at not in found or found[use.at].factor == use.factor) and (why := _unreached(model, use)):
             left.append((use.at, why))
         elif use.at not in found:
@@ -171,6 +131,20 @@ def _resolved(model: nn.Module, found: Kernels, seen: tuple[Use, ...]) -> tuple[
             known[use.weight] = use.weight, kernel
             more[use.weight] = kernel
     return more, left
+
+
+def _gapped(use: Use | Kernel) -> bool:
+    """Return whether no tone-free taps suit a transposed convolution, by its dilation."""
+    return not use.channels and bool(gap(use.dilation, use.factor))
+
+
+def _check_alike(use: Use, name: str, kernel: Kernel) -> None:
+    """Refuse a use of a weight whose conditions are others than those of the one that is known."""
+    for what in ("factor", "channels", *(["dilation"] if use.channels else [])):
+        here, there = getattr(use, what), getattr(kernel, what)
+        if here != there:
+            got = f"used with {what} {here} at {use.at}, and with {there} by {name}"
+            raise ValueError(complaint(f"weight {use.weight}", got, f"one {what}", "no taps suit both alike"))
 
 
 def _unreached(model: nn.Module, use: Use) -> str:
@@ -188,28 +162,42 @@ def _unreached(model: nn.Module, use: Use) -> str:
 
 
 def _rest(
-    model: nn.Module, make: Callable[[int], tuple[Any, ...]], found: Kernels, seen: Counter[str]
+    model: nn.Module, makers: Sequence[Maker], known: AbstractSet[str], seen: Counter[str], hint: str
 ) -> Iterator[tuple[str, str]]:
     """Yield what else raises the rate and makes lines, as rates of all tensors tell it.
 
     One name may be that of several calls: as many as were seen are told already.
     """
-
-    def longest(y: Any) -> Tensor:
-        return max((t for _, t in leaves(y)), key=lambda t: t.shape[-1] if t.ndim else 0)
-
-    try:
-        told = _run(model, lambda copy, to: rates(copy, lambda n: to(make(n)), output_of=longest))
-    except NotAnalysable as error:
-        yield "other ways to upsample", f"not looked for: {error}"
+    told = _rated(model, makers)
+    if isinstance(told, str):
+        yield "other ways to upsample", f"not looked for: {told}{hint}"
         return
     for each in told.net:
-        if each.factor <= 1 or each.name in found or isinstance(each.layer, (Nearest, Linear, Interpolate)):
+        if each.factor <= 1 or each.name in known or isinstance(each.layer, (Nearest, Linear, Interpolate)):
             continue
         seen[each.name] -= 1
         if seen[each.name] < 0:
             yield each.name, _words(each)
     yield from ((words.split(" ")[0], words) for words in told.not_understood if words.endswith(HIDDEN))
+
+
+def _rated(model: nn.Module, makers: Sequence[Maker]) -> Rates | str:
+    """Return rates by the first of makers of inputs that the model takes, or why there are none."""
+    why = "the example has no time"
+    for make in makers:
+        try:
+            return _rates(model, make)
+        except NotAnalysable as error:
+            why = str(error)
+    return why
+
+
+def _rates(model: nn.Module, make: Maker) -> Rates:
+    def longest(y: Any) -> Tensor:
+        return max((t for _, t in leaves(y)), key=lambda t: t.shape[-1] if t.ndim else 0)
+
+    found: Rates = _run(model, lambda copy, to: rates(copy, lambda n: to(make(n)), output_of=longest))
+    return found
 
 
 def _words(each: Resampler) -> str:

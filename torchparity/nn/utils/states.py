@@ -52,9 +52,60 @@ def take_plain(owner: nn.Module, name: str) -> None:
 def take_plain_no_more(owner: nn.Module, name: str) -> None:
     """End it."""
     for key, each in list(owner._load_state_dict_pre_hooks.items()):
-        hook: Any = getattr(each, "hook", None)
-        if isinstance(hook, partial) and hook.func is _named and hook.args == (name,):
+        if _taken(each) == name:
             del owner._load_state_dict_pre_hooks[key]
+
+
+def _taken(each: Any) -> str | None:
+    """Return the name of the tensor that a hook of `take_plain` gives its names; None of other hooks."""
+    hook = getattr(each, "hook", None)
+    return hook.args[0] if isinstance(hook, partial) and hook.func is _named else None
+
+
+def plain_names(module: nn.Module) -> dict[str, tuple[nn.Module, str, str]]:
+    """Return the names that tensors have where nothing is kept tone-free: of whom, its prefix, and their own name."""
+    return {
+        prefix + name: (part, prefix, name)
+        for path, part in module.named_modules()
+        for prefix in [f"{path}." if path else ""]
+        for each in part._load_state_dict_pre_hooks.values()
+        if (name := _taken(each)) is not None
+    }
+
+
+def as_kept(module: nn.Module, state: dict[str, Tensor]) -> bool:
+    """Give tensors of a state dict, of a module without projections, the names that this has; return whether any were.
+
+    Examples
+    --------
+    >>> from torchparity.nn.utils import tone_free
+    >>> up = nn.ConvTranspose1d(1, 1, 4, 2, bias=False)
+    >>> state = dict(up.state_dict())
+    >>> as_kept(tone_free(up), state), list(state)
+    (True, ['parametrizations.weight.original', 'parametrizations.weight.0.tone_free_order'])
+    """
+    names = [each for key, each in plain_names(module).items() if key in state and _fits(*each[::2], state[key])]
+    for part, prefix, name in names:
+        _named(name, part, state, prefix)
+    marks = {
+        key: own
+        for key, own in module.state_dict().items()
+        if key.endswith(MARK) and key not in state and any(each.startswith(_original(key)) for each in state)
+    }
+    state.update(marks)
+    return bool(names or marks)
+
+
+def _original(mark: str) -> str:
+    """Return how names of what a projected tensor is made of begin, by the name of the mark of its projection."""
+    return mark.removesuffix(f".{MARK}").rpartition(".")[0] + ".original"
+
+
+def _fits(owner: Any, name: str, value: Tensor) -> bool:
+    """Return whether what parametrizations make a tensor of can be computed of a value: norms want its shape."""
+    made = owner.parametrizations[name]
+    plain = value.layout == torch.strided and not value.is_nested and not value.is_quantized
+    return made.is_tensor or (plain and value.is_floating_point() and value.shape == made.original1.shape)
 
 
 def _named(name: str, owner: Any, state: dict[str, Tensor], prefix: str, *rest: Any) -> None:

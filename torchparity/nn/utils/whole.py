@@ -10,10 +10,11 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from dspref.arrays import as_integer, complaint
+from torchparity.nn.utils.construction import by_construction
 from torchparity.nn.utils.kernels import Kernel, bias_of, check, check_module, learned, order_of, tensors, write
 from torchparity.nn.utils.moments import longest_order
 from torchparity.nn.utils.parametrize import keep_tone_free
-from torchparity.nn.utils.reached import Kernels, Left, by_calls, by_construction, by_type, out_of_sight
+from torchparity.nn.utils.reached import Kernels, Left, by_calls, by_type, out_of_sight
 from torchparity.nn.utils.report import ITSELF, ToneFree, ToneFreeReport, unreached
 
 
@@ -36,8 +37,9 @@ def tone_free_(model: nn.Module, order: int = 1, *, inputs: Any = None) -> ToneF
         p, for all layers.
     inputs : tensor, tuple or function, optional
         An example of the arguments of its forward, in their order, or what makes them for a length, as
-        `torchparity.rates.rates` takes it. By default (1, channels, 32) is tried, of the channels that the first layer
-        takes.
+        `torchparity.rates.rates` takes it. What else raises the rate is looked for at several lengths: of one example
+        by repeating it along the axis that the model takes so. By default (1, channels, 32) is tried, of the channels
+        that the first layer takes.
 
     Returns
     -------
@@ -170,7 +172,7 @@ def _planned(
         else:
             plan[name] = kernel
     held = [ToneFree(name, k.factor, order_of(k), "by its parametrization") for name, k in kept.items()]
-    held += [ToneFree(name, *sizes, "by construction") for name, sizes in by_construction(model).items()]
+    held += [ToneFree(name, *sizes, "by construction") for name, sizes in by_construction(model).items() if sizes[1]]
     if not plan and not held:
         raise ValueError(_nothing(model, left))
     return plan, held, left
