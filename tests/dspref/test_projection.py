@@ -55,7 +55,7 @@ def test_tone_free_is_what_a_pseudo_inverse_gives(K: int, s: int, keep_gain: boo
     assert np.abs(tone_free(h, s, keep_gain=keep_gain) - expected).max() <= 64 * K * 2.0**-53 * np.abs(h).max()
 
 
-@pytest.mark.parametrize(("K", "s", "p"), [(4, 2, 2), (7, 3, 2), (9, 2, 5), (16, 8, 2)])
+@pytest.mark.parametrize(("K", "s", "p"), [(4, 2, 2), (7, 3, 2), (7, 2, 4), (16, 8, 2)])
 def test_higher_orders_are_the_nearest_with_equal_moments(K: int, s: int, p: int) -> None:
     """Moments are equal, and the change is orthogonal to multiples of the box; with the gain kept, to differences."""
     h = np.array([Fraction(int(v), 3) for v in np.random.default_rng(K).integers(-9, 10, K)], object)

@@ -104,7 +104,7 @@ def test_no_false_alarm_on_drawn_layers(dtype: str) -> None:
     """Overlap-add of every corner, whole numbers and others."""
     rng = np.random.default_rng(5)
 
-    @QUIET(max_examples=25)
+    @QUIET(max_examples=15)
     @given(cases("convt"))
     def each(case: Case) -> None:
         layer = case.filled(rng.standard_normal).layer if rng.random() < 0.5 else case.layer
