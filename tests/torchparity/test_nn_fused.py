@@ -36,10 +36,11 @@ from torchparity.arithmetic import arithmetic
 from torchparity.devices import settings as held
 from torchparity.interpolation import interpolation_bound
 from torchparity.nn import FilterConv1d, FilterInterp1d, Interpolate1d, LinearConv1d, NearestConv1d, fusing
-from torchparity.nn.banks import Job, parts, plan_of
+from torchparity.nn.banks import plan_of
 from torchparity.nn.choice import LAUNCHING, TENSOR, chosen, faster, launching
 from torchparity.nn.geometry import Geometry, as_pads, linear, nearest, stretched
-from torchparity.nn.polyphase import composed, decomposed, interleaved, separated
+from torchparity.nn.parting import parts
+from torchparity.nn.taps import composed, decomposed, in_a_row
 
 LAYERS: dict[str, Any] = {"nearest": NearestConv1d, "linear": LinearConv1d, "filter": FilterConv1d}
 U = {torch.float32: 2.0**-24, torch.float64: 2.0**-53}
@@ -267,18 +268,18 @@ def test_phases_are_the_interpolated_kernel() -> None:
             assert C[k, r, q] == (i.taps[n] if 0 <= n < len(i.taps) else 0)
 
 
-def test_adjoints_of_composition_and_shuffle() -> None:
-    """⟨A x, y⟩ = ⟨x, Aᵀ y⟩ in whole numbers."""
+def test_taps_in_a_row_are_the_phases_and_have_an_adjoint() -> None:
+    """⟨A w, c⟩ = ⟨w, Aᵀ c⟩, and c[(Q − 1 − q)L + r] = W_r[q], in whole numbers and in groups."""
     torch.manual_seed(0)
     C = torch.randint(0, 3, (5, 3, 4)).double()
-    w, W = torch.randint(-3, 4, (6, 2, 5)).double(), torch.randint(-3, 4, (18, 2, 4)).double()
-    assert (composed(w, C, w.dtype) * W).sum() == (w * decomposed(W, C, w.dtype)).sum()
-    for s in range(3):
-        z = torch.randint(-3, 4, (2, 6, 5, 3)).double()
-        y = interleaved(z, s)
-        g = torch.randint(-3, 4, y.shape).double()
-        low = separated(g, 3, s)
-        assert (y * g).sum() == (z.transpose(2, 3).flatten(1, 2) * low).sum()
+    w = torch.randint(-3, 4, (6, 2, 5)).double()
+    for groups in (1, 2, 3):
+        c = in_a_row(w, C, groups)
+        g = torch.randint(-3, 4, c.shape).double()
+        assert (c * g).sum() == (w * decomposed(g, C, groups)).sum()
+        W = composed(w, C, w.dtype).reshape(6, 3, 2, 4)
+        for o, r, i, q in np.ndindex(*W.shape):
+            assert c[o // (6 // groups) * 2 + i, o % (6 // groups), (3 - q) * 3 + r] == W[o, r, i, q]
 
 
 @pytest.mark.parametrize(
@@ -289,15 +290,14 @@ def test_a_running_sum_in_parts_is_the_whole(sizes: tuple[int, ...], monkeypatch
     B, into, out, time = sizes
     layer = NearestConv1d(into, out, 9, 4, padding=(3, 6), form="running sum")
     x = whole(layer, 0, (B, into, time))
-    job = Job(plan_of(layer.geometry), 1, time + 1, 0)
     for least in (1 << 19, 1):
-        monkeypatch.setattr("torchparity.nn.banks.LEAST", least)
-        found = list(parts(x, layer.weight, job, -1, 1.25, 2))
+        monkeypatch.setattr("torchparity.nn.parting.LEAST", least)
+        found = list(parts(x, layer.weight, range(-1, time + 1), 4, groups=1, sums=1.25, copies=2))
         assert (len(found) > 1) == (least == 1)
         counts = [len({str(part[axis]) for part in found}) for axis in (0, 1, 2)]
-        assert least > 1 or counts.index(max(counts)) == {(1, 40): 2, (3, 20): 0, (2, 1): 1}[B, time]
+        assert least > 1 or counts.index(max(counts)) == {(1, 40): 2, (3, 20): 1, (2, 1): 0}[B, time]
         seen = torch.zeros(B, out, time + 2)
-        for b, o, start, stop in found:
+        for o, b, start, stop in found:
             seen[b, o, start + 1 : stop + 1] += 1
         assert (seen == 1).all()
         g = torch.randint(-2, 3, (B, out, 4 * time + 1)).float()
@@ -339,7 +339,7 @@ def test_a_program_for_all_lengths_has_no_running_sum(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("groups", [1, 2])
 def test_a_running_sum_in_parts_beyond_the_signal_and_of_groups(groups: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Windows that see nothing but zeros, and more taps than samples where channels can't be parted."""
-    monkeypatch.setattr("torchparity.nn.banks.LEAST", 1)
+    monkeypatch.setattr("torchparity.nn.parting.LEAST", 1)
     layer = NearestConv1d(4, 4, 3, 2, padding=(30, 21), groups=groups, form="running sum", dtype=torch.float64)
     many = NearestConv1d(16, 16, 9, 2, padding=4, groups=groups, form="running sum", dtype=torch.float64)
     for module, shape in ((layer, (1, 4, 2)), (many, (1, 16, 2))):
@@ -449,6 +449,7 @@ def test_what_interpolation_makes_of_an_extended_signal_has_no_outer_outputs(kin
 def test_parts_of_the_channels_have_the_derivatives_of_the_whole(groups: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """By finite differences and twice; several at once, by the older vmap of Torch too."""
     monkeypatch.setattr("torchparity.nn.polyphase.LEAST", 8)
+    monkeypatch.setattr("torchparity.nn.parting.LEAST", 8)
     layer = NearestConv1d(2, 4, 5, 3, padding=2, groups=groups, form="polyphase", dtype=torch.float64)
     x = torch.randn(1, 2, 3, dtype=torch.float64, requires_grad=True)
 

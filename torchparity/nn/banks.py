@@ -1,4 +1,4 @@
-"""What a running sum is computed from: which taps of a kernel meet which samples, and how much is computed at a time.
+"""What a running sum is computed from: which taps of a kernel meet which samples.
 
     v[tL + r] = Σ_j w[k_r + jS] x̂[t + q_r + jD],    S = L/gcd(d, L),  D = d/gcd(d, L)
 
@@ -8,17 +8,12 @@ taps are a bank, channels of one convolution. `torchparity.nn.running` sums them
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 from math import gcd
 
-from torch import Tensor
-
 from torchparity.nn.geometry import Geometry
-
-LEAST, MOST = 1 << 19, 4
-"""Numbers of working memory that are worth a part of their own, and parts: each reads its input or its taps again."""
+from torchparity.nn.parting import window
 
 
 @dataclass(frozen=True)
@@ -87,39 +82,9 @@ class Job:
     origin: int
 
 
-def window(time: int, bank: Bank, job: Job, start: int, stop: int) -> tuple[slice, int, int]:
+def seen_by(bank: Bank, job: Job, time: int, start: int, stop: int) -> tuple[slice, int, int]:
     """Return what of x̂ a bank sees, the zeros at both ends of that, and where x̂[start] stands in its outputs."""
-    low = job.origin + start + min(phase.q for phase in bank)
-    high = job.origin + stop + max(phase.q for phase in bank) + (bank[0].J - 1) * job.plan.D
-    first = min(max(low, 0), time - 1)
-    last = max(min(high, time), first + 1)
-    padding = max(first - low, high - last, 0)
-    return slice(first, last), padding, job.origin + start - first + padding
-
-
-def parts(
-    x: Tensor, w: Tensor, job: Job, first: int, sums: float, copies: int
-) -> Iterator[tuple[slice, slice, int, int]]:
-    """Yield what is worked on at a time: signals, output channels, and blocks from `first` on.
-
-    Two layers hold u, L times x, beside y, or its gradient beside that of u. Here there are sums, so many of the size
-    of v, and copies of w (taps and their gradients, oneDNN's layouts): what there is more of is divided, so that it
-    takes about a quarter of that.
-    """
-    B, O, blocks = len(x), len(w), job.blocks - first
-    v, W = B * O * blocks * job.plan.L, w.numel()
-    work, room = int(sums * v) + copies * W, (job.plan.L * x.numel() + v) // 4 + W
-    n = max(min(-(-work // room), work // LEAST, MOST), 1) if x.device.type == "cpu" else 1
-    if v < W and job.groups == 1:
-        signals, channels, spans = 1, n, 1
-    else:
-        signals, channels = max(min(n, B), 1), 1
-        spans = -(-n // signals)
-    for b, o, t in product(_ranges(0, B, signals), _ranges(0, O, channels, 16), _ranges(first, job.blocks, spans)):
-        yield slice(*b), slice(*o), *t
-
-
-def _ranges(start: int, stop: int, parts: int, whole: int = 1) -> list[tuple[int, int]]:
-    """Return a range in about so many parts, all but the last of them multiples of a number."""
-    each = max(-(-(stop - start) // (parts * whole)) * whole, 1)
-    return [(i, min(i + each, stop)) for i in range(start, stop, each)]
+    least, most = min(phase.q for phase in bank), max(phase.q for phase in bank)
+    origin = job.origin
+    seen, padding, at = window(time, origin + start + least, origin + stop + most + (bank[0].J - 1) * job.plan.D)
+    return seen, padding, at - least

@@ -13,13 +13,14 @@ from torch.nn import functional as F
 
 from torchparity.nn.geometry import Geometry
 from torchparity.nn.polyphase import as_given, with_all
+from torchparity.nn.taps import in_a_row
 
 
 def transposed(x: Tensor, w: Tensor, bias: Tensor | None, C: Tensor, g: Geometry, groups: int) -> Tensor:
     """Return the inner outputs (batch, out, L·time + surplus); arguments are those of `polyphase`."""
     L, (_, most), inner = g.factor, g.span, g.factor * x.shape[-1] + g.surplus
     with as_given(x.device.type):
-        taps = kernel(w, C, groups).to(x.dtype)
+        taps = in_a_row(w, C, groups).to(x.dtype)
         start = g.lead + most * L
         if g.extension != "zeros" or start < 0 or start + inner > (x.shape[-1] - 1) * L + taps.shape[-1]:
             x, start = with_all(x, g, *g.extended), start + g.extended[0] * L
@@ -27,9 +28,3 @@ def transposed(x: Tensor, w: Tensor, bias: Tensor | None, C: Tensor, g: Geometry
         b = None if bias is None else bias.to(x.dtype)
         y = F.conv_transpose1d(x, taps, b, L, min(start, behind), groups=groups)
     return y.narrow(-1, start - min(start, behind), inner)
-
-
-def kernel(w: Tensor, C: Tensor, groups: int) -> Tensor:
-    """Return c as a weight (in, out/groups, QL) of Torch's, in the precision of C: greatest q first."""
-    c = w.to(C.dtype) @ C.flip(2).transpose(1, 2).flatten(1)
-    return c.reshape(groups, -1, *c.shape[1:]).transpose(1, 2).flatten(0, 1)

@@ -16,6 +16,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from torchparity.nn.geometry import Geometry
+from torchparity.nn.parting import parts, window
+from torchparity.nn.taps import composed, decomposed, in_a_row
 from torchparity.nn.twolayer import extended
 
 AUTOCAST = frozenset(kind for kind in ("cpu", "cuda", "mps", "xpu") if torch.amp.is_autocast_available(kind))
@@ -44,8 +46,8 @@ def polyphase(x: Tensor, w: Tensor, bias: Tensor | None, C: Tensor, g: Geometry,
     """
     with as_given(x.device.type):
         x, padding = with_ends(x, g, *g.extended)
-        if traced() or _twice_forward():
-            return interleaved(phases(x, w, bias, C, padding, groups), g.lead)
+        if traced() or transformed():
+            return interleaved(phases(x, composed(w, C, x.dtype), bias, g.factor, padding, groups), g.lead)
         y: Tensor = _Polyphase.apply(x, w, bias, C, padding, groups, g.lead)  # type: ignore[no-untyped-call]
         return y
 
@@ -60,10 +62,10 @@ def as_given(kind: str) -> AbstractContextManager[Any]:
     return torch.autocast(kind, enabled=False) if kind in AUTOCAST else nullcontext()
 
 
-def _twice_forward() -> bool:
-    """Return whether derivatives of derivatives are taken in forward mode, of which Torch asks no Function."""
-    levels = torch._C._functorch.get_interpreter_stack() or ()
-    return sum(level.key() == torch._C._functorch.TransformType.Jvp for level in levels) > 1
+def transformed() -> bool:
+    """Return whether functions are transformed, by `torch.func` or in forward mode: they want Torch's operations."""
+    mapped: bool = torch._C._are_functorch_transforms_active()
+    return mapped or torch.autograd.forward_ad._current_level >= 0
 
 
 def with_ends(x: Tensor, g: Geometry, left: int, right: int) -> tuple[Tensor, int]:
@@ -80,27 +82,10 @@ def with_all(x: Tensor, g: Geometry, left: int, right: int) -> Tensor:
     return extended(extended(x, before, behind, g.extension), left - before, right - behind, "zeros")
 
 
-def composed(w: Tensor, C: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return W as the weight (out·L, in/groups, Q) of a convolution: phase r of channel o is its channel oL + r.
-
-    It is computed with the input channels last, the one long axis of the product, and so it lies in memory.
-    """
-    W = (C.flatten(1).T @ w.to(C.dtype).transpose(1, 2)).to(dtype)
-    return W.reshape(len(w), *C.shape[1:], w.shape[1]).transpose(2, 3).flatten(0, 1)
-
-
-def decomposed(W: Tensor, C: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return ``Σ_r Σ_q W[o, r, i, q] C[k, r, q]``, the adjoint of `composed`."""
-    (_, L, Q), (rows, n) = C.shape, W.shape[:2]
-    last = W.to(C.dtype).reshape(rows // L, L, n, Q).transpose(2, 3).reshape(rows // L, L * Q, n)
-    return (C.flatten(1) @ last).transpose(1, 2).to(dtype)
-
-
-def phases(x: Tensor, w: Tensor, bias: Tensor | None, C: Tensor, padding: int, groups: int) -> Tensor:
+def phases(x: Tensor, W: Tensor, bias: Tensor | None, L: int, padding: int, groups: int) -> Tensor:
     """Return the phases (batch, out, time', L), side by side in memory or not."""
-    L = C.shape[1]
     b = None if bias is None else bias.to(x.dtype).repeat_interleave(L)
-    y = F.conv1d(x, composed(w, C, x.dtype), b, padding=padding, groups=groups)
+    y = F.conv1d(x, W, b, padding=padding, groups=groups)
     batch, rows, time = y.shape  # not len(y), which is a constant of a traced program
     return y.reshape(batch, rows // L, L, time).transpose(2, 3)
 
@@ -115,69 +100,76 @@ def interleaved(z: Tensor, s: int) -> Tensor:
     return z.reshape(batch, out, time * L)
 
 
-def separated(y: Tensor, L: int, s: int) -> Tensor:
-    """Return (batch, out·L, time'), of which phases are interleaved to y: the adjoint of `interleaved`."""
-    y = F.pad(y, (s, L - s)) if s else y
-    batch, out, time = y.shape
-    return y.reshape(batch, out, time // L, L).transpose(2, 3).reshape(batch, out * L, time // L)
+def put(y: Tensor, z: Tensor, start: int, s: int) -> None:
+    """Write phases (batch, out, time, L), the first of which is that of block `start`, where `interleaved` has them."""
+    if not s:
+        y[:, :, start : start + z.shape[2]] = z
+        return
+    L, first = y.shape[-1], max(start - 1, 0)
+    y[:, :, start : start + z.shape[2], : L - s] = z[:, :, : y.shape[2] - start, s:]
+    late = z[:, :, first - start + 1 :, :s]
+    y[:, :, first : first + late.shape[2], L - s :] = late
 
 
 class _Polyphase(torch.autograd.Function):
-    """Polyphase form whose composed weight lives no longer than it is needed, some output channels at a time.
+    """Polyphase form whose composed weight lives no longer than it is needed, some of the outputs at a time.
 
     Torch would keep W, larger than w by LQ/K, from the forward to the backward pass, beside copies of it in layouts
     of their own. Here it is composed again: K multiplications for each weight, against batch·time for its
-    use. Working memory is that of the channels at hand.
+    use. Working memory is that of the part at hand.
     """
 
-    generate_vmap_rule = True
-
     @staticmethod
-    def forward(x: Tensor, w: Tensor, bias: Tensor | None, C: Tensor, padding: int, groups: int, s: int) -> Tensor:
-        W, y = w.numel() * C[0].numel() // C.shape[0], len(x) * len(w) * C.shape[1] * x.shape[-1]
-        parts = _channels(x, len(w), groups, 2 * W + y, 2 * (x.numel() + y))
-        made = [phases(x, w[o], None if bias is None else bias[o], C, padding, groups) for o in parts]
-        return interleaved(torch.cat(made, 1) if len(made) > 1 else made[0], s)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        x, w, bias, C, ctx.padding, ctx.groups, ctx.lead = inputs
+    def forward(
+        ctx: Any, x: Tensor, w: Tensor, bias: Tensor | None, C: Tensor, padding: int, groups: int, s: int
+    ) -> Tensor:
+        ctx.padding, ctx.groups, ctx.lead = padding, groups, s
         ctx.bias_dtype = None if bias is None else bias.dtype
         ctx.save_for_backward(x, w, C)
-        ctx.save_for_forward(x, w, C)
+        (K, L, Q), time = C.shape, x.shape[-1]
+        blocks = time + 2 * padding - Q + 1
+        y = x.new_empty(len(x), len(w), blocks - (s > 0), L)
+        made = W = b = None
+        for o, n, start, stop in parts(x, w, range(blocks), L, groups=groups, sums=1, copies=2 * L * Q / K):
+            if o != made:
+                made, W, b = o, composed(w[o], C, x.dtype), None if bias is None else bias[o]
+            seen, zeros, at = window(time, start - padding, stop - padding + Q - 1)
+            z = phases(x[n, :, seen], W, b, L, zeros, groups)
+            put(y[n, o], z.narrow(2, at, stop - start), start, s)
+            del z  # before the next part
+        return y.flatten(2)
 
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
         x, w, C = ctx.saved_tensors
         by_x, by_w, by_bias = ctx.needs_input_grad[:3]
-        W, y = w.numel() * C[0].numel() // C.shape[0], g.numel()
+        W = w.numel() * C[0].numel() // C.shape[0]
         dx = dw = None
-        for o in _channels(x, len(w), ctx.groups, 3 * W + 2 * y, (x.numel() + y) // 2) if by_x or by_w else ():
+        for o in _channels(x, len(w), ctx.groups, 4 * W, x.numel() + g.numel()) if by_x or by_w else ():
             v = w[o]
             some = g.narrow(1, o.start, len(v))  # of all channels a slice would be an alias
-            part, dW = _adjoint(some, x, composed(v, C, x.dtype).contiguous(), C, ctx, (by_x, by_w))
+            part, dc = _adjoint(some, x, in_a_row(v, C, ctx.groups).to(x.dtype), C, ctx, (by_x, by_w))
             dx = part if dx is None or part is None else dx + part
-            if dW is not None:
-                dw = dW.new_empty(w.shape, dtype=w.dtype) if dw is None else dw
-                dw[o] = decomposed(dW, C, w.dtype)
-            del part, dW
+            if dc is not None:
+                dw = dc.new_empty(w.shape, dtype=w.dtype) if dw is None else dw
+                dw[o] = decomposed(dc, C, ctx.groups).to(w.dtype)
+            del part, dc
         return dx, dw, g.sum((0, 2)).to(ctx.bias_dtype) if by_bias else None, None, None, None, None
 
-    @staticmethod
-    def jvp(ctx: Any, dx: Any, dw: Any, db: Any, *_: Any) -> Tensor:
-        x, w, C = ctx.saved_tensors
-        moved = [phases(a, b, None, C, ctx.padding, ctx.groups) for a, b in ((dx, w), (x, dw)) if None not in (a, b)]
-        if db is not None:
-            moved.append(db.to(x.dtype)[:, None, None].expand(*moved[0].shape))
-        return interleaved(sum(moved[1:], moved[0]), ctx.lead)
 
+def _adjoint(g: Tensor, x: Tensor, c: Tensor, C: Tensor, ctx: Any, wanted: tuple[bool, bool]) -> tuple[Any, Any]:
+    """Return the gradients by x and by c, of that (batch, out, time'·L) by y.
 
-def _adjoint(g: Tensor, x: Tensor, W: Tensor, C: Tensor, ctx: Any, wanted: tuple[bool, bool]) -> tuple[Any, Any]:
-    """Return the gradients by x and by W, of that (batch, out, time'·L) by y."""
-    low = separated(g, C.shape[1], ctx.lead)
-    args = ([1], [ctx.padding], [1], False, [0], ctx.groups, [*wanted, False])
-    dx, dW, _ = torch.ops.aten.convolution_backward(low, x, W, None, *args)
-    return dx, dW
+    Interleaved phases are those of one row of taps, and outputs of a transposed convolution with it, so that its
+    gradients are convolutions of g with stride L: phases need not be taken out of g.
+    """
+    (_, L, Q), s = C.shape, ctx.lead
+    before = (Q - 1 - ctx.padding) * L
+    ends = (s + min(before, 0), -s % L + min(before, 0))
+    g = F.pad(g, ends) if any(ends) else g
+    args = ([L], [max(before, 0)], [1], True, [0], ctx.groups, [*wanted, False])
+    dx, dc, _ = torch.ops.aten.convolution_backward(g, x, c, None, *args)
+    return dx, dc
 
 
 def _channels(x: Tensor, out: int, groups: int, work: int, room: int) -> list[slice]:

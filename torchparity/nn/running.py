@@ -20,9 +20,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from torchparity.nn.banks import Bank, Job, parts, plan_of, window
+from torchparity.nn.banks import Bank, Job, plan_of, seen_by
 from torchparity.nn.geometry import Geometry
-from torchparity.nn.polyphase import as_given, with_all
+from torchparity.nn.parting import parts
+from torchparity.nn.polyphase import as_given, transformed, with_all
 
 
 def running_sum(x: Tensor, w: Tensor, bias: Tensor | None, g: Geometry, groups: int) -> Tensor:
@@ -47,16 +48,10 @@ def running_sum(x: Tensor, w: Tensor, bias: Tensor | None, g: Geometry, groups: 
             first, behind = plan.reach(blocks)
             x, origin = with_all(x, g, -first, behind - x.shape[-1]), -first
         job = Job(plan, groups, blocks, origin)
-        if _transformed():
+        if transformed():
             return in_whole(x, w, bias, job)
         y: Tensor = _RunningSum.apply(x, w, bias, job)  # type: ignore[no-untyped-call]
         return y
-
-
-def _transformed() -> bool:
-    """Return whether functions are transformed, by `torch.func` or in forward mode: they want Torch's operations."""
-    mapped: bool = torch._C._are_functorch_transforms_active()
-    return mapped or torch.autograd.forward_ad._current_level >= 0
 
 
 def in_whole(x: Tensor, w: Tensor, bias: Tensor | None, job: Job) -> Tensor:
@@ -73,7 +68,7 @@ def phases(x: Tensor, w: Tensor, bias: Tensor | None, job: Job, start: int, stop
     """
     v: list[Tensor | None] = [None] * job.plan.L
     for bank in job.plan.banks:
-        seen, padding, at = window(x.shape[-1], bank, job, start, stop)
+        seen, padding, at = seen_by(bank, job, x.shape[-1], start, stop)
         b = None if bias is None or bank is not job.plan.banks[0] else _first(bias.to(x.dtype), job.groups, len(bank))
         y = F.conv1d(x[..., seen], stacked(w, bank, job, x.dtype), b, 1, padding, job.plan.D, job.groups)
         y = split(y, 1, job.groups, len(bank), -1)
@@ -141,7 +136,7 @@ class _RunningSum(torch.autograd.Function):
         ctx.job = job
         ctx.save_for_backward(x, w, bias)
         y = x.new_empty(len(x), len(w), job.blocks, job.plan.L)
-        for b, o, start, stop in parts(x, w, job, 0, 1.25, 2):
+        for o, b, start, stop in _parts(x, w, job, 0, 1.25, 2):
             v = phases(x[b], w[o], None if bias is None else bias[o], job, start - 1, stop)
             into = split(y[b, o, start:stop], 1, job.groups, -1)
             for r, both in enumerate(sums(v)):
@@ -158,7 +153,7 @@ class _RunningSum(torch.autograd.Function):
         g = split(g, -1, job.blocks, job.plan.L)
         dx = torch.zeros_like(x) if wanted[0] and not len(x) else None
         dw = torch.zeros_like(w) if wanted[1] else None
-        for b, o, start, stop in parts(x, w, job, -1, 1, 5) if wanted[0] or wanted[1] else ():
+        for o, b, start, stop in _parts(x, w, job, -1, 1, 5) if wanted[0] or wanted[1] else ():
             todo = _given(g[b, o], x[b], w[o], job, start, stop)
             while todo:
                 bank, seen, padding, given = todo.pop()
@@ -171,6 +166,12 @@ class _RunningSum(torch.autograd.Function):
                     _unstack(by_W, bank, job, dw[o])
                 del by_x, by_W
         return dx, dw, g.sum((0, 2, 3)) if wanted[2] else None, None
+
+
+def _parts(
+    x: Tensor, w: Tensor, job: Job, first: int, sums: float, copies: int
+) -> Iterator[tuple[slice, slice, int, int]]:
+    return parts(x, w, range(first, job.blocks), job.plan.L, groups=job.groups, sums=sums, copies=copies)
 
 
 def _with(dx: Tensor | None, part: Tensor, x: Tensor, b: slice, seen: slice) -> Tensor:
@@ -187,7 +188,7 @@ def _given(g: Tensor, x: Tensor, w: Tensor, job: Job, start: int, stop: int) -> 
     """Return, for each bank, its window and the gradients by its outputs."""
     by_phase, banks = {}, []
     for bank in job.plan.banks:
-        seen, padding, at = window(x.shape[-1], bank, job, start, stop)
+        seen, padding, at = seen_by(bank, job, x.shape[-1], start, stop)
         columns = seen.stop - seen.start + 2 * padding - (bank[0].J - 1) * job.plan.D
         room = x.new_empty(len(x), job.groups, len(bank), len(w) // job.groups, columns)
         for i, phase in enumerate(bank):

@@ -1,0 +1,54 @@
+"""How much of a layer is computed at a time: signals, output channels, or blocks of time, and what each part sees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+
+from torch import Tensor
+
+LEAST, MOST = 1 << 19, 4
+"""Numbers of working memory that are worth a part of their own, and parts: each reads its input or its taps again."""
+
+
+def window(time: int, low: int, high: int) -> tuple[slice, int, int]:
+    """Return what there is of the samples from `low` to `high`, the zeros at both ends of it, and where `low` is then.
+
+    Examples
+    --------
+    >>> window(10, -2, 4), window(10, 3, 8)
+    ((slice(0, 4, None), 2, 0), (slice(3, 8, None), 0, 0))
+    """
+    first = min(max(low, 0), time - 1)
+    last = max(min(high, time), first + 1)
+    padding = max(first - low, high - last, 0)
+    return slice(first, last), padding, low - first + padding
+
+
+def parts(
+    x: Tensor, w: Tensor, blocks: range, L: int, *, groups: int, sums: float, copies: float
+) -> Iterator[tuple[slice, slice, int, int]]:
+    """Yield what is worked on at a time: output channels, signals, and blocks of L outputs.
+
+    Two layers hold u, L times x, beside y, or its gradient beside that of u. Here there are sums, so many of the size
+    of y, and copies of w (taps and their gradients, oneDNN's layouts): what there is more of is divided, so that it
+    takes about a quarter of that.
+    """
+    B, O = len(x), len(w)
+    v, W = B * O * len(blocks) * L, w.numel()
+    work, room = int(sums * v + copies * W), (L * x.numel() + v) // 4 + W
+    n = max(min(-(-work // room), work // LEAST, MOST), 1) if x.device.type == "cpu" else 1
+    if v < W and groups == 1:
+        signals, channels, spans = 1, n, 1
+    else:
+        signals, channels = max(min(n, B), 1), 1
+        spans = -(-n // signals)
+    times = _ranges(blocks.start, blocks.stop, spans)
+    for o, b, t in product(_ranges(0, O, channels, 16), _ranges(0, B, signals), times):
+        yield slice(*o), slice(*b), *t
+
+
+def _ranges(start: int, stop: int, parts: int, whole: int = 1) -> list[tuple[int, int]]:
+    """Return a range in about so many parts, all but the last of them multiples of a number."""
+    each = max(-(-(stop - start) // (parts * whole)) * whole, 1)
+    return [(i, min(i + each, stop)) for i in range(start, stop, each)]
