@@ -40,7 +40,8 @@ from torchparity.nn.banks import plan_of
 from torchparity.nn.choice import LAUNCHING, TENSOR, chosen, faster, launching
 from torchparity.nn.geometry import Geometry, as_pads, linear, nearest, stretched
 from torchparity.nn.parting import parts
-from torchparity.nn.taps import composed, decomposed, in_a_row
+from torchparity.nn.shuffle import interleaved, put, take
+from torchparity.nn.taps import composed, decomposed, in_a_row, out_of_row
 
 LAYERS: dict[str, Any] = {"nearest": NearestConv1d, "linear": LinearConv1d, "filter": FilterConv1d}
 U = {torch.float32: 2.0**-24, torch.float64: 2.0**-53}
@@ -268,18 +269,29 @@ def test_phases_are_the_interpolated_kernel() -> None:
             assert C[k, r, q] == (i.taps[n] if 0 <= n < len(i.taps) else 0)
 
 
-def test_taps_in_a_row_are_the_phases_and_have_an_adjoint() -> None:
-    """⟨A w, c⟩ = ⟨w, Aᵀ c⟩, and c[(Q − 1 − q)L + r] = W_r[q], in whole numbers and in groups."""
+def test_adjoints_of_composition_and_shuffle() -> None:
+    """⟨A x, y⟩ = ⟨x, Aᵀ y⟩ in whole numbers, and phases that are put in parts are interleaved."""
     torch.manual_seed(0)
     C = torch.randint(0, 3, (5, 3, 4)).double()
-    w = torch.randint(-3, 4, (6, 2, 5)).double()
+    w, W = torch.randint(-3, 4, (6, 2, 5)).double(), torch.randint(-3, 4, (18, 2, 4)).double()
+    assert (composed(w, C, w.dtype) * W).sum() == (w * decomposed(W, C, w.dtype)).sum()
     for groups in (1, 2, 3):
         c = in_a_row(w, C, groups)
-        g = torch.randint(-3, 4, c.shape).double()
-        assert (c * g).sum() == (w * decomposed(g, C, groups)).sum()
+        by_c = torch.randint(-3, 4, c.shape).double()
+        assert (c * by_c).sum() == (w * out_of_row(by_c, C, groups, w.dtype)).sum()
         W = composed(w, C, w.dtype).reshape(6, 3, 2, 4)
         for o, r, i, q in np.ndindex(*W.shape):
             assert c[o // (6 // groups) * 2 + i, o % (6 // groups), (3 - q) * 3 + r] == W[o, r, i, q]
+    for s, cuts in itertools.product(range(3), [(0, 5), (0, 1, 5), (0, 2, 4, 5)]):
+        z = torch.randint(-3, 4, (2, 6, 5, 3)).double()
+        due = interleaved(z, s)
+        y, low = torch.full((2, 6, 5 - (s > 0), 3), torch.nan).double(), torch.full_like(z, torch.nan)
+        g = torch.randint(-3, 4, y.shape).double()
+        for start, stop in itertools.pairwise(cuts):
+            put(y, z[:, :, start:stop], start, s)
+            take(g, low[:, :, start:stop], start, s)
+        assert torch.equal(y.flatten(2), due)
+        assert (y * g).sum() == (z * low).sum()
 
 
 @pytest.mark.parametrize(
@@ -351,7 +363,7 @@ def test_a_running_sum_in_parts_beyond_the_signal_and_of_groups(groups: int, mon
 
 
 def test_what_is_chosen_for_all_lengths_asks_for_no_length(monkeypatch: pytest.MonkeyPatch) -> None:
-    layer, x = NearestConv1d(64, 64, 9, 4, padding=4), torch.zeros(1, 64, 3)
+    layer, x = NearestConv1d(256, 64, 9, 4, padding=4), torch.zeros(1, 256, 500)
     assert chosen(layer, x) == "running sum"
     monkeypatch.setattr("torchparity.nn.choice.traced", lambda: True)
     assert chosen(layer, x) == "polyphase"
@@ -448,7 +460,6 @@ def test_what_interpolation_makes_of_an_extended_signal_has_no_outer_outputs(kin
 @pytest.mark.parametrize("groups", [1, 2])
 def test_parts_of_the_channels_have_the_derivatives_of_the_whole(groups: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """By finite differences and twice; several at once, by the older vmap of Torch too."""
-    monkeypatch.setattr("torchparity.nn.polyphase.LEAST", 8)
     monkeypatch.setattr("torchparity.nn.parting.LEAST", 8)
     layer = NearestConv1d(2, 4, 5, 3, padding=2, groups=groups, form="polyphase", dtype=torch.float64)
     x = torch.randn(1, 2, 3, dtype=torch.float64, requires_grad=True)

@@ -17,13 +17,15 @@ FORMS = ("auto", "polyphase", "transposed", "two layers")
 RUNNING = (*FORMS, "running sum")
 """So is nearest-neighbour interpolation."""
 
-COMPOSING, SUMMING = 50, 80
-"""Products in the time of which a weight of a phase is composed, and an output summed of its phases.
+COMPOSING, STACKING, SUMMING, SHARE = 150, 200, 80, 0.7
+"""Products in the time of which a tap of a phase is composed, one is put in a bank, and an output is summed of phases.
 
-About 1 ns, and 0.8, against 0.01 to 0.02 for a product, where it was measured."""
+And the share of two layers' time, by counts, up to which one layer is chosen. The best of a grid for 246 sizes, forward and
+with the backward pass, on a CPU with AVX-512: these choices took 2 % more than the best, 94 % at most.
+"""
 
-LAUNCHING, TENSOR = 1e9, 8e9
-"""Products in the time of which a GPU composes a kernel: in single or double precision, and with TF32.
+GPU_COMPOSING, SURE, LAUNCHING, TENSOR = 50, 0.6, 1e9, 8e9
+"""The same on a GPU, and the share also for any length; and products in the time of which a kernel is composed in single or double precision, with TF32.
 
 As was measured on an H100 (docs/benchmarks.md), which takes some 20 products in a picosecond, or 80 and more.
 """
@@ -44,8 +46,8 @@ def faster(
     With n = in/groups, two layers take nK products, and write and read 2·in/out numbers of u. The polyphase form
     takes nQ products, and the shuffle moves 2 numbers, twice that where outer outputs are joined to it. Composing
     its weights costs `COMPOSING` products for each, once for all samples of x (batch·time, where that is known).
-    The running sum, of nearest neighbours and where it can be had, takes nK/L products, and `SUMMING` for its sums.
-    Two fifths must be saved, since short kernels run slower for each product.
+    The running sum, of nearest neighbours and where it can be had, takes nK/L products, and `STACKING` for each of
+    its taps, and `SUMMING` for its sums. Some of it must be saved, since short kernels run slower for each product.
 
     On a GPU the choice is between two layers and a transposed convolution, if that saves what composing its kernel
     takes: as many products as `launching` says. Outer outputs take longer there than all others.
@@ -63,18 +65,21 @@ def faster(
     ['polyphase', 'running sum']
     """
     n, Q, kind = in_channels // groups, g.span[1] - g.span[0] + 1, g.interpolation.kind
-    many, composing = (samples, COMPOSING) if samples is not None else (1, 0)
+    known, on_gpu = samples is not None, launching is not None
+    many = samples if samples is not None else 1
+    composing, share = GPU_COMPOSING if on_gpu else COMPOSING, SHARE if known and not on_gpu else SURE
     moved = 2 if g.outer == (0, 0) else 4
-    phases = out_channels * (n * Q * (many + composing) + moved * many)
+    phases = out_channels * (n * Q * (many + known * composing) + moved * many)
     costs: dict[str, float] = {"polyphase": phases}
     if launching is not None:
         costs = {"transposed": math.inf if any(g.outer) else phases + launching / g.factor}
     if running and kind == "nearest":
-        costs["running sum"] = out_channels * (n * g.length / g.factor + SUMMING + moved) * many
+        taps = n * g.length / g.factor * (many + known * STACKING)
+        costs["running sum"] = out_channels * (taps + (SUMMING + moved) * many)
     layers = (out_channels * n * g.length + 2 * in_channels) * many
     least = min(costs, key=lambda form: costs[form])
     inexact = kind == "linear" and g.factor & (g.factor - 1)
-    return least if inexact or 5 * costs[least] <= 3 * layers else "two layers"
+    return least if inexact or costs[least] <= share * layers else "two layers"
 
 
 def chosen(module: Any, x: Tensor) -> str:

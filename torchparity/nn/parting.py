@@ -1,10 +1,11 @@
-"""How much of a layer is computed at a time: signals, output channels, or blocks of time, and what each part sees."""
+"""A layer that is computed in parts, of its signals, output channels, or blocks of time, and its gradients."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 
+import torch
 from torch import Tensor
 
 LEAST, MOST = 1 << 19, 4
@@ -52,3 +53,35 @@ def _ranges(start: int, stop: int, parts: int, whole: int = 1) -> list[tuple[int
     """Return a range in about so many parts, all but the last of them multiples of a number."""
     each = max(-(-(stop - start) // (parts * whole)) * whole, 1)
     return [(i, min(i + each, stop)) for i in range(start, stop, each)]
+
+
+def split(t: Tensor, axis: int, *sizes: int) -> Tensor:
+    """Return a view with an axis in several."""
+    view: Tensor = t.unflatten(axis, sizes)  # type: ignore[no-untyped-call]
+    return view
+
+
+def plus_part(dx: Tensor | None, part: Tensor, x: Tensor, b: slice, seen: slice) -> Tensor:
+    """Return a gradient by x with what a part adds to it."""
+    if dx is None:
+        if part.shape == x.shape:
+            return part
+        dx = torch.zeros_like(x)
+    dx[b][..., seen] += part
+    return dx
+
+
+def to_be_derived(g: Tensor) -> bool:
+    """Return whether a gradient is to be derived itself, or mapped over by Torch's older vmap."""
+    batched: bool = torch._C._functorch.is_legacy_batchedtensor(g)
+    return torch.is_grad_enabled() or batched
+
+
+def derivable(
+    f: Callable[..., Tensor], given: Sequence[Tensor | None], wanted: Sequence[bool], g: Tensor
+) -> list[Tensor | None]:
+    """Return the gradients of a function, by those of its operands that want them, in a way that has gradients."""
+    by = [t for t, wants in zip(given, wanted, strict=True) if wants and t is not None]
+    with torch.enable_grad():
+        found = iter(torch.autograd.grad(f(*given), by, g, create_graph=True))
+    return [next(found) if wants else None for wants in wanted]

@@ -8,7 +8,11 @@ L filters for each output channel, and a shuffle; no sample of the interpolated 
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import torch
@@ -16,15 +20,17 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from torchparity.nn.geometry import Geometry
-from torchparity.nn.parting import parts, window
-from torchparity.nn.taps import composed, decomposed, in_a_row
+from torchparity.nn.parting import derivable, parts, plus_part, split, to_be_derived, window
+from torchparity.nn.shuffle import interleaved, put, take
+from torchparity.nn.taps import composed, decomposed, in_a_row, out_of_row
 from torchparity.nn.twolayer import extended
 
 AUTOCAST = frozenset(kind for kind in ("cpu", "cuda", "mps", "xpu") if torch.amp.is_autocast_available(kind))
 """Devices with autocast: asked once, since compilers of some versions of Torch cannot."""
 
-LEAST = 1 << 20
-"""Numbers of working memory that are worth a part of their own: each part reads the whole input again."""
+
+VECTOR, WIDEST = 16, 14
+"""Channels of a vector of single precision, and the longest kernel, of oneDNN's fastest convolutions."""
 
 
 def polyphase(x: Tensor, w: Tensor, bias: Tensor | None, C: Tensor, g: Geometry, groups: int) -> Tensor:
@@ -47,7 +53,7 @@ def polyphase(x: Tensor, w: Tensor, bias: Tensor | None, C: Tensor, g: Geometry,
     with as_given(x.device.type):
         x, padding = with_ends(x, g, *g.extended)
         if traced() or transformed():
-            return interleaved(phases(x, composed(w, C, x.dtype), bias, g.factor, padding, groups), g.lead)
+            return in_whole(x, w, bias, C, padding, groups, g.lead)
         y: Tensor = _Polyphase.apply(x, w, bias, C, padding, groups, g.lead)  # type: ignore[no-untyped-call]
         return y
 
@@ -82,33 +88,17 @@ def with_all(x: Tensor, g: Geometry, left: int, right: int) -> Tensor:
     return extended(extended(x, before, behind, g.extension), left - before, right - behind, "zeros")
 
 
+def in_whole(x: Tensor, w: Tensor, bias: Tensor | None, C: Tensor, padding: int, groups: int, s: int) -> Tensor:
+    """Return y by Torch's operations alone, in one part."""
+    return interleaved(phases(x, composed(w, C, x.dtype), bias, C.shape[1], padding, groups), s)
+
+
 def phases(x: Tensor, W: Tensor, bias: Tensor | None, L: int, padding: int, groups: int) -> Tensor:
     """Return the phases (batch, out, time', L), side by side in memory or not."""
     b = None if bias is None else bias.to(x.dtype).repeat_interleave(L)
     y = F.conv1d(x, W, b, padding=padding, groups=groups)
     batch, rows, time = y.shape  # not len(y), which is a constant of a traced program
     return y.reshape(batch, rows // L, L, time).transpose(2, 3)
-
-
-def interleaved(z: Tensor, s: int) -> Tensor:
-    """Return phases (batch, out, time', L) one after the other in time, from sample s of the first block on.
-
-    So that blocks stay whole, the s last samples of the last one are left out.
-    """
-    z = torch.cat([z[:, :, :-1, s:], z[:, :, 1:, :s]], -1) if s else z
-    batch, out, time, L = z.shape
-    return z.reshape(batch, out, time * L)
-
-
-def put(y: Tensor, z: Tensor, start: int, s: int) -> None:
-    """Write phases (batch, out, time, L), the first of which is that of block `start`, where `interleaved` has them."""
-    if not s:
-        y[:, :, start : start + z.shape[2]] = z
-        return
-    L, first = y.shape[-1], max(start - 1, 0)
-    y[:, :, start : start + z.shape[2], : L - s] = z[:, :, : y.shape[2] - start, s:]
-    late = z[:, :, first - start + 1 :, :s]
-    y[:, :, first : first + late.shape[2], L - s :] = late
 
 
 class _Polyphase(torch.autograd.Function):
@@ -123,57 +113,87 @@ class _Polyphase(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, w: Tensor, bias: Tensor | None, C: Tensor, padding: int, groups: int, s: int
     ) -> Tensor:
+        ctx.save_for_backward(x, w, bias, C)
         ctx.padding, ctx.groups, ctx.lead = padding, groups, s
-        ctx.bias_dtype = None if bias is None else bias.dtype
-        ctx.save_for_backward(x, w, C)
-        (K, L, Q), time = C.shape, x.shape[-1]
-        blocks = time + 2 * padding - Q + 1
+        blocks, L, Q = _blocks(x, C, padding), *C.shape[1:]
         y = x.new_empty(len(x), len(w), blocks - (s > 0), L)
-        made = W = b = None
-        for o, n, start, stop in parts(x, w, range(blocks), L, groups=groups, sums=1, copies=2 * L * Q / K):
-            if o != made:
-                made, W, b = o, composed(w[o], C, x.dtype), None if bias is None else bias[o]
-            seen, zeros, at = window(time, start - padding, stop - padding + Q - 1)
-            z = phases(x[n, :, seen], W, b, L, zeros, groups)
-            put(y[n, o], z.narrow(2, at, stop - start), start, s)
-            del z  # before the next part
+        for o, those in groupby(_parts(x, w, C, blocks, groups, 2), itemgetter(0)):
+            W, b = composed(w[o], C, x.dtype), None if bias is None else bias[o]
+            for _, n, start, stop in those:
+                seen, zeros, at = window(x.shape[-1], start - padding, stop - padding + Q - 1)
+                z = phases(x[n, :, seen], W, b, L, zeros, groups)
+                put(y[n, o], z.narrow(2, at, stop - start), start, s)
+                del z  # before the next part
         return y.flatten(2)
 
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
-        x, w, C = ctx.saved_tensors
-        by_x, by_w, by_bias = ctx.needs_input_grad[:3]
-        W = w.numel() * C[0].numel() // C.shape[0]
+        x, w, bias, C = ctx.saved_tensors
+        shape, wanted = (ctx.padding, ctx.groups, ctx.lead), ctx.needs_input_grad[:3]
+        if to_be_derived(g):
+            whole = partial(in_whole, C=C, padding=ctx.padding, groups=ctx.groups, s=ctx.lead)
+            return (*derivable(whole, (x, w, bias), wanted, g), None, None, None, None)
         dx = dw = None
-        for o in _channels(x, len(w), ctx.groups, 4 * W, x.numel() + g.numel()) if by_x or by_w else ():
-            v = w[o]
-            some = g.narrow(1, o.start, len(v))  # of all channels a slice would be an alias
-            part, dc = _adjoint(some, x, in_a_row(v, C, ctx.groups).to(x.dtype), C, ctx, (by_x, by_w))
-            dx = part if dx is None or part is None else dx + part
-            if dc is not None:
-                dw = dc.new_empty(w.shape, dtype=w.dtype) if dw is None else dw
-                dw[o] = decomposed(dc, C, ctx.groups).to(w.dtype)
-            del part, dc
-        return dx, dw, g.sum((0, 2)).to(ctx.bias_dtype) if by_bias else None, None, None, None, None
+        if any(wanted[:2]):
+            way = _in_place if fits(x, w, C, *shape) else _by_phases
+            dx, dw = way(g, x, w, C, wanted[:2], *shape)
+        return dx, dw, g.sum((0, 2)).to(bias.dtype) if wanted[2] else None, None, None, None, None
 
 
-def _adjoint(g: Tensor, x: Tensor, c: Tensor, C: Tensor, ctx: Any, wanted: tuple[bool, bool]) -> tuple[Any, Any]:
-    """Return the gradients by x and by c, of that (batch, out, time'·L) by y.
+def fits(x: Tensor, w: Tensor, C: Tensor, padding: int, groups: int, s: int) -> bool:
+    """Return whether gradients are taken where the phases lie between each other.
 
-    Interleaved phases are those of one row of taps, and outputs of a transposed convolution with it, so that its
-    gradients are convolutions of g with stride L: phases need not be taken out of g.
+    That saves their copy; but oneDNN takes twice as long, where it was measured, for more than `WIDEST` taps, and
+    a third more for channels that are no whole vectors of it; and a row of many taps costs more than it saves.
     """
-    (_, L, Q), s = C.shape, ctx.lead
-    before = (Q - 1 - ctx.padding) * L
-    ends = (s + min(before, 0), -s % L + min(before, 0))
-    g = F.pad(g, ends) if any(ends) else g
-    args = ([L], [max(before, 0)], [1], True, [0], ctx.groups, [*wanted, False])
+    _, L, Q = C.shape
+    whole = len(w) // groups % VECTOR == 0 and padding < Q
+    return whole and s == 0 and Q * L <= WIDEST and w.numel() < len(x) * len(w) * L * x.shape[-1]
+
+
+def _in_place(
+    g: Tensor, x: Tensor, w: Tensor, C: Tensor, wanted: Sequence[bool], padding: int, groups: int, _: int
+) -> tuple[Tensor | None, Tensor | None]:
+    """Return the gradients by x and w as a transposed convolution has them, by convolutions with stride L."""
+    (_, L, Q), c = C.shape, in_a_row(w, C, groups).to(x.dtype)
+    args = ([L], [(Q - 1 - padding) * L], [1], True, [0], groups, [*wanted, False])
     dx, dc, _ = torch.ops.aten.convolution_backward(g, x, c, None, *args)
-    return dx, dc
+    return dx, out_of_row(dc, C, groups, w.dtype) if wanted[1] else None
 
 
-def _channels(x: Tensor, out: int, groups: int, work: int, room: int) -> list[slice]:
-    """Return the output channels in as many parts as bring the working memory down to what there is room for."""
-    parts = min(-(-work // max(room, 1)), work // LEAST, out) if groups == 1 and x.device.type == "cpu" else 1
-    each = -(-out // max(parts, 1))
-    return [slice(i, i + each) for i in range(0, out, each)]
+def _by_phases(
+    g: Tensor, x: Tensor, w: Tensor, C: Tensor, wanted: Sequence[bool], padding: int, groups: int, s: int
+) -> tuple[Tensor | None, Tensor | None]:
+    """Return the gradients by x and w from those by the phases, in parts."""
+    blocks, L, Q = _blocks(x, C, padding), *C.shape[1:]
+    g = split(g, -1, blocks - (s > 0), L)
+    dx = torch.zeros_like(x) if wanted[0] and not len(x) else None
+    dw = torch.zeros_like(w) if wanted[1] else None
+    for o, those in groupby(_parts(x, w, C, blocks, groups, 3), itemgetter(0)):
+        W, dW = composed(w[o], C, x.dtype), None
+        for _, n, start, stop in those:
+            seen, zeros, at = window(x.shape[-1], start - padding, stop - padding + Q - 1)
+            low = x.new_empty(len(x[n]), len(W) // L, L, seen.stop - seen.start + 2 * zeros - Q + 1)
+            low[..., :at], low[..., at + stop - start :] = 0, 0
+            take(g[n, o], low.transpose(2, 3).narrow(2, at, stop - start), start, s)
+            args = ([1], [zeros], [1], False, [0], groups, [*wanted, False])
+            by_x, by_W, _ = torch.ops.aten.convolution_backward(low.flatten(1, 2), x[n, :, seen], W, None, *args)
+            del low  # before the next part
+            dx = plus_part(dx, by_x, x, n, seen) if wanted[0] else None
+            dW = by_W if dW is None else dW + by_W
+            del by_x, by_W
+        if dw is not None:
+            dw[o] = decomposed(dW, C, w.dtype)
+    return dx, dw
+
+
+def _blocks(x: Tensor, C: Tensor, padding: int) -> int:
+    """Return how many outputs a phase has."""
+    return x.shape[-1] + 2 * padding - C.shape[2] + 1
+
+
+def _parts(
+    x: Tensor, w: Tensor, C: Tensor, blocks: int, groups: int, copies: int
+) -> Iterator[tuple[slice, slice, int, int]]:
+    K, L, Q = C.shape
+    return parts(x, w, range(blocks), L, groups=groups, sums=1, copies=copies * L * Q / K)

@@ -14,6 +14,7 @@ R_r that of the rest,
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -22,7 +23,7 @@ from torch.nn import functional as F
 
 from torchparity.nn.banks import Bank, Job, plan_of, seen_by
 from torchparity.nn.geometry import Geometry
-from torchparity.nn.parting import parts
+from torchparity.nn.parting import derivable, parts, plus_part, split, to_be_derived
 from torchparity.nn.polyphase import as_given, transformed, with_all
 
 
@@ -75,12 +76,6 @@ def phases(x: Tensor, w: Tensor, bias: Tensor | None, job: Job, start: int, stop
         for i, phase in enumerate(bank):
             v[phase.r] = y[:, :, i].narrow(-1, at + phase.q, stop - start)
     return v
-
-
-def split(t: Tensor, axis: int, *sizes: int) -> Tensor:
-    """Return a view with an axis in several."""
-    view: Tensor = t.unflatten(axis, sizes)  # type: ignore[no-untyped-call]
-    return view
 
 
 def stacked(w: Tensor, bank: Bank, job: Job, dtype: torch.dtype) -> Tensor:
@@ -148,8 +143,8 @@ class _RunningSum(torch.autograd.Function):
     def backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
         x, w, bias = ctx.saved_tensors
         job, wanted = ctx.job, ctx.needs_input_grad[:3]
-        if torch.is_grad_enabled() or torch._C._functorch.is_legacy_batchedtensor(g):  # to be derived, or mapped over
-            return (*_derivable((x, w, bias), wanted, g, job), None)
+        if to_be_derived(g):
+            return (*derivable(partial(in_whole, job=job), (x, w, bias), wanted, g), None)
         g = split(g, -1, job.blocks, job.plan.L)
         dx = torch.zeros_like(x) if wanted[0] and not len(x) else None
         dw = torch.zeros_like(w) if wanted[1] else None
@@ -161,7 +156,7 @@ class _RunningSum(torch.autograd.Function):
                 W = stacked(w[o], bank, job, x.dtype)
                 by_x, by_W, _ = torch.ops.aten.convolution_backward(given, x[b][..., seen], W, None, *args)
                 del given, W
-                dx = _with(dx, by_x, x, b, seen) if wanted[0] else None
+                dx = plus_part(dx, by_x, x, b, seen) if wanted[0] else None
                 if dw is not None:
                     _unstack(by_W, bank, job, dw[o])
                 del by_x, by_W
@@ -172,16 +167,6 @@ def _parts(
     x: Tensor, w: Tensor, job: Job, first: int, sums: float, copies: int
 ) -> Iterator[tuple[slice, slice, int, int]]:
     return parts(x, w, range(first, job.blocks), job.plan.L, groups=job.groups, sums=sums, copies=copies)
-
-
-def _with(dx: Tensor | None, part: Tensor, x: Tensor, b: slice, seen: slice) -> Tensor:
-    """Return a gradient by x with what a part adds to it."""
-    if dx is None:
-        if part.shape == x.shape:
-            return part
-        dx = torch.zeros_like(x)
-    dx[b][..., seen] += part
-    return dx
 
 
 def _given(g: Tensor, x: Tensor, w: Tensor, job: Job, start: int, stop: int) -> list[Any]:
@@ -222,14 +207,3 @@ def _unstack(W: Tensor, bank: Bank, job: Job, into: Tensor) -> None:
     by_phase = W.reshape(job.groups, len(bank), -1, *W.shape[1:])
     for i, phase in enumerate(bank):
         split(into, 0, job.groups, -1)[..., phase.k :: job.plan.S] += by_phase[:, i]
-
-
-def _derivable(
-    given: tuple[Tensor, Tensor, Tensor | None], wanted: Sequence[bool], g: Tensor, job: Job
-) -> list[Tensor | None]:
-    """Return the gradients in a way that has gradients itself."""
-    x, w, bias = given
-    by = [t for t, wants in zip(given, wanted, strict=True) if wants and t is not None]
-    with torch.enable_grad():
-        found = iter(torch.autograd.grad(in_whole(x, w, bias, job), by, g, create_graph=True))
-    return [next(found) if wants else None for wants in wanted]

@@ -21,17 +21,24 @@ def composed(w: Tensor, C: Tensor, dtype: torch.dtype) -> Tensor:
     return W.reshape(len(w), *C.shape[1:], w.shape[1]).transpose(2, 3).flatten(0, 1).contiguous()
 
 
+def decomposed(W: Tensor, C: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return ``Σ_r Σ_q W[o, r, i, q] C[k, r, q]``, the adjoint of `composed`."""
+    (_, L, Q), (rows, n) = C.shape, W.shape[:2]
+    last = W.to(C.dtype).reshape(rows // L, L, n, Q).transpose(2, 3).reshape(rows // L, L * Q, n)
+    return (C.flatten(1) @ last).transpose(1, 2).to(dtype)
+
+
 def in_a_row(w: Tensor, C: Tensor, groups: int) -> Tensor:
     """Return c as a weight (in, out/groups, QL) of Torch's, in the precision of C."""
-    return turned(w, groups).to(C.dtype) @ _rows(C)
+    return _turned(w, groups).to(C.dtype) @ _rows(C)
 
 
-def decomposed(c: Tensor, C: Tensor, groups: int) -> Tensor:
-    """Return w (out, in/groups, K), in the precision of C, by the adjoint of `in_a_row`."""
-    return turned(c.to(C.dtype) @ _rows(C).T, groups)
+def out_of_row(c: Tensor, C: Tensor, groups: int, dtype: torch.dtype) -> Tensor:
+    """Return w (out, in/groups, K) by the adjoint of `in_a_row`."""
+    return _turned(c.to(C.dtype) @ _rows(C).T, groups).to(dtype)
 
 
-def turned(w: Tensor, groups: int) -> Tensor:
+def _turned(w: Tensor, groups: int) -> Tensor:
     """Return (out, in/groups, …) as (in, out/groups, …), or the other way."""
     rows, columns, taps = w.shape
     return w.reshape(groups, rows // groups, columns, taps).transpose(1, 2).reshape(groups * columns, -1, taps)
