@@ -66,8 +66,9 @@ def seconds(run: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def peak(run: Callable[[], object]) -> int:
-    """Return the most bytes that Torch's allocator had given out at once."""
+def peak(run: Callable[[], object], module: nn.Module) -> int:
+    """Return the most bytes that Torch's allocator had given out at once, none of them for earlier gradients."""
+    module.zero_grad(set_to_none=True)
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
         kept = run()
     events = [e for e in seen.profiler.kineto_results.events() if e.name() == "[memory]"]
@@ -104,14 +105,15 @@ def medians(times: dict[str, list[float]]) -> dict[str, float]:
 def test_fused_beside_two_layers(kind: str, name: str, way: str, benchmark: Any, show: Callable[[str], None]) -> None:
     x, g = operands(SIZES[name])
     taken: dict[str, list[float]] = {}
-    runs = {what: partial(WAYS[way], m, x, g) for what, m in modules(SIZES[name], kind).items()}
+    layers = modules(SIZES[name], kind)
+    runs = {what: partial(WAYS[way], m, x, g) for what, m in layers.items()}
 
     def one_round() -> None:
         for what, run in runs.items():
             taken.setdefault(what, []).append(seconds(run))
 
     benchmark.pedantic(one_round, rounds=ROUNDS, warmup_rounds=2)
-    t, bytes_ = medians(taken), {what: peak(run) for what, run in runs.items()}
+    t, bytes_ = medians(taken), {what: peak(run, layers[what]) for what, run in runs.items()}
     faster, over, share = t["two"] / t["fused"], t["fused"] / t["transposed"], bytes_["fused"] / bytes_["two"]
     show(
         f"{kind} ×{L}, conv {K}, {SIZES[name]}, {way}: {faster:.2f} times faster than two layers "

@@ -36,7 +36,6 @@ from torchparity.arithmetic import arithmetic
 from torchparity.devices import settings as held
 from torchparity.interpolation import interpolation_bound
 from torchparity.nn import FilterConv1d, FilterInterp1d, Interpolate1d, LinearConv1d, NearestConv1d, fusing
-from torchparity.nn.banks import plan_of
 from torchparity.nn.choice import LAUNCHING, TENSOR, chosen, faster, launching
 from torchparity.nn.geometry import Geometry, as_pads, linear, nearest, stretched
 from torchparity.nn.parting import parts
@@ -315,17 +314,6 @@ def test_a_running_sum_in_parts_is_the_whole(sizes: tuple[int, ...], monkeypatch
         g = torch.randint(-2, 3, (B, out, 4 * time + 1)).float()
         for ours, due in zip(gradients(layer, x, g), gradients(layer.two_layers(), x, g), strict=True):
             assert torch.equal(ours, due)
-
-
-@pytest.mark.parametrize(("L", "K", "d"), [(4, 9, 1), (2, 3, 1), (6, 4, 4), (5, 2, 3), (8, 3, 8), (1, 3, 2)])
-def test_a_running_sum_takes_each_tap_once(L: int, K: int, d: int) -> None:
-    """K products for each sample, from the equation: tap k meets x̂[t] where tL = n + σ + kd."""
-    g = Geometry(nearest(L), K, d, (5, 2), "zeros")
-    plan = plan_of(g)
-    met = [(p.k + j * plan.S, p.r, p.q + j * plan.D) for bank in plan.banks for p in bank for j in range(p.J)]
-    assert sorted(k for k, _, _ in met) == list(range(K))
-    assert all(r - 5 + k * d == q * L for k, r, q in met)
-    assert len(plan.banks) <= 2
 
 
 def test_a_running_sum_is_mapped_and_derived_by_torch_func() -> None:

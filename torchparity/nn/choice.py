@@ -20,13 +20,14 @@ RUNNING = (*FORMS, "running sum")
 COMPOSING, STACKING, SUMMING, SHARE = 150, 200, 80, 0.7
 """Products in the time of which a tap of a phase is composed, one is put in a bank, and an output is summed of phases.
 
-And the share of two layers' time, by counts, up to which one layer is chosen. The best of a grid for 246 sizes, forward and
-with the backward pass, on a CPU with AVX-512: these choices took 2 % more than the best, 94 % at most.
+And the share of two layers' time, by counts, up to which one layer is chosen. The best of a grid for 246 sizes,
+forward and with the backward pass, on a CPU with AVX-512: these choices took 2 % more than the best, 94 % at most.
 """
 
 GPU_COMPOSING, SURE, LAUNCHING, TENSOR = 50, 0.6, 1e9, 8e9
-"""The same on a GPU, and the share also for any length; and products in the time of which a kernel is composed in single or double precision, with TF32.
+"""The same on a GPU, the share for any length, too; and products in the time of which a kernel is composed there.
 
+In single or double precision, and with TF32.
 As was measured on an H100 (docs/benchmarks.md), which takes some 20 products in a picosecond, or 80 and more.
 """
 

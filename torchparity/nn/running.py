@@ -2,29 +2,30 @@
 
 Repeating a sample is a box of L ones behind a stretch, and the box may as well stand at the end:
 
-    y[n] = Σ_{j<L} v[n − j] + b,    v[n] = Σ_k w[k] X[n + σ + kd],    X[m] = x̂[m/L] where L divides m, else 0
+    y[n] = Σ_{j<L} v[n + e − j] + b,    v[i] = Σ_k w[K − 1 − k] x̂[(i − kd)/L] over all k with L | i − kd
 
-which takes K products for each sample of x, where the interpolated signal takes LK. v is computed by its phases, at the
-rate of x (`torchparity.nn.banks`), and L neighbours of it are one of each: with P_r the sum of the phases up to r, and
-R_r that of the rest,
-
-    y[tL + r] = P_r[t] + R_r[t − 1] + b
+where e = σ + (K − 1)d. v is a transposed convolution of x̂ with the same weights, in reverse order. It takes K products
+for each sample of x̂, where the interpolated signal takes LK. The forward pass computes v by its phases
+(`torchparity.nn.banks`), since oneDNN works in 16 MiB of its own where L does not divide K; gradients do as written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from torchparity.nn.banks import Bank, Job, plan_of, seen_by
+from torchparity.nn.banks import Job, plan_of, write
 from torchparity.nn.geometry import Geometry
-from torchparity.nn.parting import derivable, parts, plus_part, split, to_be_derived
+from torchparity.nn.parting import derivable, parts, plus_part, to_be_derived, window
 from torchparity.nn.polyphase import as_given, transformed, with_all
+from torchparity.nn.taps import turned
 
 
 def running_sum(x: Tensor, w: Tensor, bias: Tensor | None, g: Geometry, groups: int) -> Tensor:
@@ -43,167 +44,121 @@ def running_sum(x: Tensor, w: Tensor, bias: Tensor | None, g: Geometry, groups: 
     -------
     Tensor (batch, out, L·(time + ⌈surplus/L⌉))
     """
-    blocks, plan, origin = x.shape[-1] - (-g.surplus // g.factor), plan_of(g), 0
+    L, reach, σ, origin = g.factor, (g.length - 1) * g.dilation, g.outer[0] - g.pads[0], 0
+    blocks = x.shape[-1] - (-g.surplus // L)
     with as_given(x.device.type):
         if g.extension != "zeros":  # zeros are added where they are needed
-            first, behind = plan.reach(blocks)
+            first, behind = (σ - L + 1) // L, (L * blocks - 1 + σ + reach) // L + 1
             x, origin = with_all(x, g, -first, behind - x.shape[-1]), -first
-        job = Job(plan, groups, blocks, origin)
+        job = Job(plan_of(g), groups, blocks, origin)
         if transformed():
-            return in_whole(x, w, bias, job)
-        y: Tensor = _RunningSum.apply(x, w, bias, job)  # type: ignore[no-untyped-call]
+            return in_whole(x, w, bias, g, job)
+        y: Tensor = _RunningSum.apply(x, w, bias, g, job)  # type: ignore[no-untyped-call]
         return y
 
 
-def in_whole(x: Tensor, w: Tensor, bias: Tensor | None, job: Job) -> Tensor:
+def in_whole(x: Tensor, w: Tensor, bias: Tensor | None, g: Geometry, job: Job) -> Tensor:
     """Return y by Torch's operations alone, in one part."""
-    v = phases(x, w, bias, job, -1, job.blocks)
-    y = torch.stack([y for y in (plus(*_at_once(*both)) for both in sums(v)) if y is not None], -1)
-    return y.flatten(1, 2).flatten(2)
+    y = box(transposed(x, reverse(w, job.groups, x.dtype), Seen(x, g, job, 0, job.blocks)), g.factor)
+    return y if bias is None else y + bias.to(x.dtype)[:, None]
 
 
-def phases(x: Tensor, w: Tensor, bias: Tensor | None, job: Job, start: int, stop: int) -> list[Tensor | None]:
-    """Return v_r[t], start ≤ t < stop, as (batch, groups, out/groups, time); None for a phase without taps.
+def box(v: Tensor, L: int) -> Tensor:
+    """Return all sums of L neighbours: those of ⌊L/2⌋ twice, and one more where L is odd.
 
-    The first has the bias: any L neighbours of v are one of each.
+    Examples
+    --------
+    >>> box(torch.tensor([1, 2, 4, 8, 16]), 3)
+    tensor([ 7, 14, 28])
     """
-    v: list[Tensor | None] = [None] * job.plan.L
-    for bank in job.plan.banks:
-        seen, padding, at = seen_by(bank, job, x.shape[-1], start, stop)
-        b = None if bias is None or bank is not job.plan.banks[0] else _first(bias.to(x.dtype), job.groups, len(bank))
-        y = F.conv1d(x[..., seen], stacked(w, bank, job, x.dtype), b, 1, padding, job.plan.D, job.groups)
-        y = split(y, 1, job.groups, len(bank), -1)
-        for i, phase in enumerate(bank):
-            v[phase.r] = y[:, :, i].narrow(-1, at + phase.q, stop - start)
-    return v
+    if L == 1:
+        return v
+    half = box(v, L // 2)
+    y = half[..., : -(L // 2)] + half[..., L // 2 :]
+    return y[..., :-1] + v[..., L - 1 :] if L % 2 else y
 
 
-def stacked(w: Tensor, bank: Bank, job: Job, dtype: torch.dtype) -> Tensor:
-    """Return the taps of a bank as the weight (groups·phases·out/groups, in/groups, J) of a convolution."""
-    by_group = split(w, 0, job.groups, -1)
-    return torch.stack([by_group[..., phase.k :: job.plan.S] for phase in bank], 1).flatten(0, 2).to(dtype)
+def reverse(w: Tensor, groups: int, dtype: torch.dtype) -> Tensor:
+    """Return w (out, in/groups, K) as the weight (in, out/groups, K) of a transposed convolution; or the other way."""
+    return turned(w.flip(2), groups).to(dtype).contiguous()
 
 
-def _first(bias: Tensor, groups: int, phases: int) -> Tensor:
-    """Return the biases of a bank, of which the first phase has all."""
-    return F.pad(bias.reshape(groups, 1, -1), (0, 0, 0, phases - 1)).flatten()
+class Seen:
+    """What of v some blocks are summed of, v[low], …, v[high − 1], and what of x̂ that is computed from.
+
+    Attributes
+    ----------
+    of : slice
+        Of x̂.
+    padding : int
+        What is cropped at both ends, as Torch says it: no sample is computed that is not needed at either.
+    left, right : int
+        How many zeros are added to that then; what is negative is cropped.
+    """
+
+    def __init__(self, x: Tensor, g: Geometry, job: Job, start: int, stop: int) -> None:
+        L, reach, time = g.factor, (g.length - 1) * g.dilation, x.shape[-1]
+        e = reach + g.outer[0] - g.pads[0] + job.origin * L
+        low, high = e + start * L - L + 1, e + stop * L
+        self.of, _, _ = window(time, -((reach - low) // L), (high - 1) // L + 1)
+        before = low - self.of.start * L
+        behind = (self.of.stop - 1) * L + reach + 1 - high
+        self.padding = max(min(before, behind), 0)
+        self.left, self.right = self.padding - before, self.padding - behind
+        self.stride, self.dilation, self.groups = L, g.dilation, job.groups
 
 
-def plus(a: Tensor | None, b: Tensor | None) -> Tensor | None:
-    """Return a sum, in which None is nothing."""
-    return b if a is None else a if b is None else a + b
+def transposed(x: Tensor, c: Tensor, seen: Seen) -> Tensor:
+    """Return v[low], …, v[high − 1], zero where no sample is met."""
+    v = F.conv_transpose1d(x[..., seen.of], c, None, seen.stride, seen.padding, 0, seen.groups, seen.dilation)
+    return lengthened(v, seen.left, seen.right)
 
 
-def sums(v: Sequence[Tensor | None]) -> Iterator[tuple[Tensor | None, Tensor | None]]:
-    """Yield, for each r, the sum of the phases up to r, and that of those behind."""
-    behind: list[Tensor | None] = []
-    rest = upto = None
-    for each in reversed(v):
-        behind.append(rest)
-        rest = plus(rest, each)
-    for each, rest in zip(v, reversed(behind), strict=True):
-        upto = plus(upto, each)
-        yield upto, rest
-
-
-def _cut(a: Tensor | None, times: slice) -> Tensor | None:
-    return None if a is None else a[..., times]
-
-
-def _at_once(upto: Tensor | None, rest: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
-    """Return P_r[t] and R_r[t − 1], of times from one sample earlier."""
-    return _cut(upto, slice(1, None)), _cut(rest, slice(-1))
-
-
-def put(into: Tensor, a: Tensor | None, b: Tensor | None) -> None:
-    """Write ``a + b`` without a copy."""
-    if a is None or b is None:
-        into.copy_(b if a is None else a)  # type: ignore[arg-type]
-    else:
-        torch.add(a, b, out=into)
+def lengthened(v: Tensor, left: int, right: int) -> Tensor:
+    """Return v with so many zeros more; or less of v, without a copy."""
+    kept = v.shape[-1] + min(left, 0) + min(right, 0)
+    if kept < 1:
+        return v.new_zeros(*v.shape[:-1], v.shape[-1] + left + right)
+    v = v.narrow(-1, max(-left, 0), kept)
+    return F.pad(v, (max(left, 0), max(right, 0))) if left > 0 or right > 0 else v
 
 
 class _RunningSum(torch.autograd.Function):
     """The running sum, so much of it at a time that no more memory is worked in than half of two layers take."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, w: Tensor, bias: Tensor | None, job: Job) -> Tensor:
-        ctx.job = job
+    def forward(ctx: Any, x: Tensor, w: Tensor, bias: Tensor | None, g: Geometry, job: Job) -> Tensor:
+        ctx.geometry, ctx.job = g, job
         ctx.save_for_backward(x, w, bias)
-        y = x.new_empty(len(x), len(w), job.blocks, job.plan.L)
-        for o, b, start, stop in _parts(x, w, job, 0, 1.25, 2):
-            v = phases(x[b], w[o], None if bias is None else bias[o], job, start - 1, stop)
-            into = split(y[b, o, start:stop], 1, job.groups, -1)
-            for r, both in enumerate(sums(v)):
-                put(into[..., r], *_at_once(*both))
-            del v, both  # before the next part
+        y = x.new_empty(len(x), len(w), job.blocks, g.factor)
+        for o, n, start, stop in _parts(x, w, job, 1.25, 2):
+            write(x[n], w[o], None if bias is None else bias[o], job, start, y[n, o, start:stop])
         return y.flatten(2)
 
     @staticmethod
-    def backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
+    def backward(ctx: Any, by_y: Tensor) -> tuple[Any, ...]:
         x, w, bias = ctx.saved_tensors
-        job, wanted = ctx.job, ctx.needs_input_grad[:3]
-        if to_be_derived(g):
-            return (*derivable(partial(in_whole, job=job), (x, w, bias), wanted, g), None)
-        g = split(g, -1, job.blocks, job.plan.L)
-        dx = torch.zeros_like(x) if wanted[0] and not len(x) else None
-        dw = torch.zeros_like(w) if wanted[1] else None
-        for o, b, start, stop in _parts(x, w, job, -1, 1, 5) if wanted[0] or wanted[1] else ():
-            todo = _given(g[b, o], x[b], w[o], job, start, stop)
-            while todo:
-                bank, seen, padding, given = todo.pop()
-                args = ([1], [padding], [job.plan.D], False, [0], job.groups, [*wanted[:2], False])
-                W = stacked(w[o], bank, job, x.dtype)
-                by_x, by_W, _ = torch.ops.aten.convolution_backward(given, x[b][..., seen], W, None, *args)
-                del given, W
-                dx = plus_part(dx, by_x, x, b, seen) if wanted[0] else None
-                if dw is not None:
-                    _unstack(by_W, bank, job, dw[o])
-                del by_x, by_W
-        return dx, dw, g.sum((0, 2, 3)) if wanted[2] else None, None
+        g, job, wanted = ctx.geometry, ctx.job, ctx.needs_input_grad[:3]
+        if to_be_derived(by_y):
+            return (*derivable(partial(in_whole, g=g, job=job), (x, w, bias), wanted, by_y), None, None)
+        L = g.factor
+        dx, dw = torch.zeros_like(x) if wanted[0] and not len(x) else None, torch.zeros_like(w) if wanted[1] else None
+        for o, those in groupby(_parts(x, w, job, 2, 8), itemgetter(0)) if any(wanted[:2]) else ():
+            c, dc = reverse(w[o], job.groups, x.dtype), None
+            for _, n, start, stop in those:
+                seen = Seen(x, g, job, start, stop)
+                by_v = box(F.pad(by_y[n, o, start * L : stop * L], (L - 1, L - 1)), L)
+                by_v = lengthened(by_v, -seen.left, -seen.right)
+                args = ([L], [seen.padding], [g.dilation], True, [0], job.groups, [*wanted[:2], False])
+                by_x, by_c, _ = torch.ops.aten.convolution_backward(by_v, x[n, :, seen.of], c, None, *args)
+                del by_v  # before the next part
+                dx = plus_part(dx, by_x, x, n, seen.of) if wanted[0] else None
+                dc = by_c if dc is None else dc + by_c
+                del by_x, by_c
+            if dw is not None:
+                dw[o] = reverse(dc, job.groups, w.dtype)
+        return dx, dw, by_y.sum((0, 2)).to(bias.dtype) if wanted[2] else None, None, None
 
 
-def _parts(
-    x: Tensor, w: Tensor, job: Job, first: int, sums: float, copies: int
-) -> Iterator[tuple[slice, slice, int, int]]:
-    return parts(x, w, range(first, job.blocks), job.plan.L, groups=job.groups, sums=sums, copies=copies)
-
-
-def _given(g: Tensor, x: Tensor, w: Tensor, job: Job, start: int, stop: int) -> list[Any]:
-    """Return, for each bank, its window and the gradients by its outputs."""
-    by_phase, banks = {}, []
-    for bank in job.plan.banks:
-        seen, padding, at = seen_by(bank, job, x.shape[-1], start, stop)
-        columns = seen.stop - seen.start + 2 * padding - (bank[0].J - 1) * job.plan.D
-        room = x.new_empty(len(x), job.groups, len(bank), len(w) // job.groups, columns)
-        for i, phase in enumerate(bank):
-            before = at + phase.q
-            room[:, :, i, :, :before], room[:, :, i, :, before + stop - start :] = 0, 0
-            by_phase[phase.r] = room[:, :, i].narrow(-1, before, stop - start)
-        banks.append((bank, seen, padding, room.flatten(1, 3)))
-    _adjoint(g, job, start, stop, by_phase)
-    return banks
-
-
-def _adjoint(g: Tensor, job: Job, start: int, stop: int, into: Mapping[int, Tensor]) -> None:
-    """Write ``Σ_{ρ≥r} g_ρ[t] + Σ_{ρ<r} g_ρ[t + 1]``, the gradients by v_r[t]: sums of phases in their reverse order.
-
-    Block −1 has the second term alone, and the last block the first.
-    """
-    g = split(g[:, :, max(start, 0) : stop + 1], 1, job.groups, -1)
-    order, left, right = range(job.plan.L)[::-1], int(start < 0), int(stop == job.blocks)
-    for r, (upto, rest) in zip(order, sums([g[..., r] for r in order]), strict=True):
-        if r not in into:
-            continue
-        put(into[r][..., left : stop - start - right], _cut(upto, slice(-1)), _cut(rest, slice(1, None)))
-        if left:
-            into[r][..., 0] = 0 if rest is None else rest[..., 0]
-        if right:
-            into[r][..., -1] = 0 if upto is None else upto[..., -1]
-
-
-def _unstack(W: Tensor, bank: Bank, job: Job, into: Tensor) -> None:
-    """Add gradients by the taps of a bank where these lie in w: undoes `stacked`."""
-    by_phase = W.reshape(job.groups, len(bank), -1, *W.shape[1:])
-    for i, phase in enumerate(bank):
-        split(into, 0, job.groups, -1)[..., phase.k :: job.plan.S] += by_phase[:, i]
+def _parts(x: Tensor, w: Tensor, job: Job, sums: float, copies: float) -> Iterator[tuple[slice, slice, int, int]]:
+    return parts(x, w, range(job.blocks), job.plan.L, groups=job.groups, sums=sums, copies=copies)

@@ -30,15 +30,15 @@ def decomposed(W: Tensor, C: Tensor, dtype: torch.dtype) -> Tensor:
 
 def in_a_row(w: Tensor, C: Tensor, groups: int) -> Tensor:
     """Return c as a weight (in, out/groups, QL) of Torch's, in the precision of C."""
-    return _turned(w, groups).to(C.dtype) @ _rows(C)
+    return turned(w, groups).to(C.dtype) @ _rows(C)
 
 
 def out_of_row(c: Tensor, C: Tensor, groups: int, dtype: torch.dtype) -> Tensor:
     """Return w (out, in/groups, K) by the adjoint of `in_a_row`."""
-    return _turned(c.to(C.dtype) @ _rows(C).T, groups).to(dtype)
+    return turned(c.to(C.dtype) @ _rows(C).T, groups).to(dtype)
 
 
-def _turned(w: Tensor, groups: int) -> Tensor:
+def turned(w: Tensor, groups: int) -> Tensor:
     """Return (out, in/groups, …) as (in, out/groups, …), or the other way."""
     rows, columns, taps = w.shape
     return w.reshape(groups, rows // groups, columns, taps).transpose(1, 2).reshape(groups * columns, -1, taps)
