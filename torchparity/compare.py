@@ -260,12 +260,20 @@ def scattered(job: Job, case: Case) -> bool:
     told = False
     for time in (case.shape[2], job.extent + 8):
         ones = replace(case, kind="one-hot", shape=(8, job.channels, time))
-        x, nothing = ones.x, np.zeros_like(ones.x)
-        found, silent = answers(job, ones, x), answers(job, ones, nothing)
-        if isinstance(found, Outcome) or isinstance(silent, Outcome):
-            continue
-        untouched = job.magnitudes(x) == job.magnitudes(nothing)
-        if not np.array_equal(found[0][untouched], silent[0][untouched]):
+        if ones not in job.reached:
+            job.reached[ones] = _reached(job, ones)
+        beyond, untouched = job.reached[ones]
+        if beyond:
             return True
-        told |= bool(untouched.any())
+        told |= untouched
     return not told
+
+
+def _reached(job: Job, ones: Case) -> tuple[bool, bool]:
+    """Return whether ones reach outputs that no tap touches, and whether there are such outputs."""
+    x, nothing = ones.x, np.zeros_like(ones.x)
+    found, silent = answers(job, ones, x), answers(job, ones, nothing)
+    if isinstance(found, Outcome) or isinstance(silent, Outcome):
+        return False, False
+    untouched = job.magnitudes(x) == job.magnitudes(nothing)
+    return not np.array_equal(found[0][untouched], silent[0][untouched]), bool(untouched.any())

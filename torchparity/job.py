@@ -177,6 +177,11 @@ class Job:
         return time * (self._size + self.channels * rate)
 
     @cached_property
+    def reached(self) -> dict[Case, tuple[bool, bool]]:
+        """What ones were seen to reach, by their case: see `torchparity.compare.scattered`."""
+        return {}
+
+    @cached_property
     def largest(self) -> float:
         """The largest size of a weight or tap."""
         return max((float(np.abs(a).max()) for a in _arrays(self.layer)), default=0.0)

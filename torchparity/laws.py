@@ -157,7 +157,8 @@ def ratio_meant(scale: float) -> Fraction | float:
     (Fraction(8, 5), 1.3636363636363635)
     """
     ratio = Fraction(scale).limit_denominator(_LARGEST)
-    same = float(ratio) == scale and all(int(t * scale) == t * ratio // 1 for t in range(1, _LENGTHS))
+    p, q = ratio.as_integer_ratio()  # by integers: fractions take ten times as long
+    same = float(ratio) == scale and all(int(t * scale) == t * p // q for t in range(1, _LENGTHS))
     return ratio if same else scale
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property, partial
-from itertools import islice
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -99,11 +98,12 @@ class Found:
             return
         rng = np.random.default_rng(0)
         directions = [rng.standard_normal(self.got.shape) for _ in range(DIRECTIONS)]
+        made_of = [(v, self._along(v), self._along(v, np.abs)) for v in directions]
         n = np.abs(self._layers[2](np.ones_like(self.x))).max() + self.g.size
         for place, (words, _) in enumerate(special(self.layer)):
             other = False
-            for v in directions:
-                made, S = self._along(v, place), self._along(v, place, np.abs)
+            for v, along_v, along_abs in made_of:
+                made, S = along_v(place), along_abs(place)
                 if made is None or S is None or made.shape != self.g.shape:
                     break
                 E = (n + 4) * self._unit * float((np.abs(self.g) * np.abs(S)).sum())
@@ -115,8 +115,8 @@ class Found:
                 if other:
                     yield words
 
-    def _along(self, v: Array, place: int, change: Callable[[Array], Array] = np.asarray) -> Array | None:
-        """Return what the mistaken layer makes of a direction: all else that it adds is left out."""
+    def _along(self, v: Array, change: Callable[[Array], Array] = np.asarray) -> Callable[[int], Array | None]:
+        """Return what the mistaken layers, by their places, make of a direction: all else that they add is left out."""
         layer, x = mapped(self._layers[0], change), change(self.x)
         if self.wrt == "input":
             layer, x = _without_bias(layer), change(v)
@@ -124,8 +124,8 @@ class Found:
             layer, x = replace(layer, bias=change(v)), 0 * x
         else:
             layer = _without_bias(replace(layer, **{"taps" if layer.op == "filter" else "weight": change(v)}))
-        _, model = next(islice(special(layer), place, None))
-        return ran(model, x)
+        models = [model for _, model in special(layer)]
+        return lambda place: ran(models[place], x)
 
 
 def _without_bias(layer: Any) -> Any:
