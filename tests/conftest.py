@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--record", nargs="?", const="docs/validation", metavar="FOLDER", help="write what a suite for the record saw"
     )
+    parser.addoption("--cases", type=int, metavar="N", help="for the record, compare so many in each setting")
     parser.addoption("--resume", metavar="FOLDER", help="keep finished pieces of long suites there, and go on")
     parser.addoption("--zoo", action="store_true", help="measure the decoders of tests/zoo, which all must be there")
     parser.addoption("--cure", action="store_true", help="make the decoders of tests/cure tone-free, and measure them")
@@ -56,6 +58,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         built = [item for item in items if "tests/site/" in item.path.as_posix()]
         items[:], dropped = [item for item in items if item not in built], [*dropped, *built]
     config.hook.pytest_deselected(items=dropped)
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from walking what stays to the end, most of all that there is, again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

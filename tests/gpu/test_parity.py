@@ -27,7 +27,8 @@ def record(request: pytest.FixtureRequest) -> Record:
     """Return what the suite sees on a device; it is written down if that is asked for, of the best device there."""
     folder = request.config.getoption("--record")
     recorded = folder is not None and request.param == ("cuda" if has_gpu() else "cpu")
-    made = validate(request.param, cases=CASES[request.param if recorded else "quick"])
+    asked = request.config.getoption("--cases") if recorded else None
+    made = validate(request.param, cases=asked or CASES[request.param if recorded else "quick"])
     if recorded:
         write(made, folder)
     return made
