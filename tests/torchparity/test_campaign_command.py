@@ -23,7 +23,7 @@ from torchparity.cli import main
 from torchparity.ledger import read
 
 SMALL = ["campaign", "--cases", "60", "--seed", "3", "--kind", "nearest", "--kind", "filter", "--dtype", "float32"]
-LONG = ["campaign", "--cases", "1500", "--seed", "3", "--kind", "convt", "--kind", "filter"]
+LONG = ["campaign", "--cases", "1500", "--seed", "3", "--kind", "nearest", "--kind", "filter"]
 
 
 def run(*arguments: str) -> Result:

@@ -93,7 +93,8 @@ def test_right_streams_of_every_kind_pass(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in RIGHT if name.startswith("convt")])
 def test_overlap_add_in_torch_passes_in_every_arithmetic(name: str, dtype: str) -> None:
     conv = build(RIGHT[name])
-    verdict = check_stream(StreamingConvTranspose1d(conv), like=conv, dtype=dtype)  # type: ignore[arg-type]
+    stream = StreamingConvTranspose1d(conv)  # type: ignore[arg-type]
+    verdict = check_stream(stream, like=conv, dtype=dtype, lengths=(1, 4, 9))  # longer than any of its sums
     assert verdict.ok, str(verdict)
     assert (verdict.dtype, verdict.arithmetic) == (dtype, ARITHMETICS[dtype].words)
     assert json.loads(verdict.to_json())["ok"] is True
@@ -109,7 +110,7 @@ def test_no_false_alarm_on_drawn_layers(dtype: str) -> None:
     def each(case: Case) -> None:
         layer = case.filled(rng.standard_normal).layer if rng.random() < 0.5 else case.layer
         stream = StreamingConvTranspose1d(build(layer, dtype="float32"))  # type: ignore[arg-type]
-        verdict = check_stream(stream, like=layer, dtype=dtype, lengths=(1, 5, 12))
+        verdict = check_stream(stream, like=layer, dtype=dtype, lengths=(1, 9))
         assert verdict.ok, str(verdict)
 
     each()
