@@ -28,8 +28,8 @@ __all__ = ["device"]  # the fixture
 
 Show = Callable[[str], None]
 
-EXAMPLES = 1000  # some have length 0, which Torch refuses: at least COMPARED are compared
-COMPARED = 700
+EXAMPLES = 1500  # some have length 0, which Torch refuses: at least COMPARED are compared
+COMPARED = 1000
 
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
 

@@ -24,8 +24,8 @@ from torchparity.roundoff import roundoff
 
 Show = Callable[[str], None]
 
-EXAMPLES = 1500  # some have length 0, which Torch refuses: at least COMPARED are compared
-COMPARED = 1200
+EXAMPLES = 2500  # some have length 0, which Torch refuses: at least COMPARED are compared
+COMPARED = 2000
 DTYPES = (np.float32, np.float64)
 
 # Torch places the samples of linear interpolation in floating point: exactly for these factors.
