@@ -209,6 +209,14 @@ def test_second_moments_by_enumerating_all_signs(plan: Plan) -> None:
         assert np.allclose(upsampled(F, plan), enumerated(plan, F), rtol=0, atol=1e-12)
 
 
+def test_second_moments_of_the_largest_factor_take_no_loop_over_its_taps() -> None:
+    """3072 taps, whose 3 · 2²⁰ products of one weight with itself were too many to be added one after another."""
+    F = upsampled(np.array([[2.0]]), Plan("subpixel", 1024, (1, 1), 3, "icnr"))
+    assert (F == (3 * 2.0 + np.eye(1024)) * (1 / 9)).all()
+    (found,) = advise((1024, 8), 22050, tone_budget_db=-90, only="subpixel", init="icnr").rejected[:1]
+    assert found.name == "sub-pixel ICNR"
+
+
 def test_lines_of_the_comb_of_a_random_kernel() -> None:
     """THEORY 7: without a bias every line has the power of DC, for partial and full overlap alike."""
     for K in (4, 5, 8):
