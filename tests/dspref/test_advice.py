@@ -282,6 +282,8 @@ BAD: dict[str, dict[str, Any]] = {
     "rates: got '8,8'": {"rates": "8,8"},
     "rate: got 1025": {"rates": (2, 1025)},
     "product of rates: got 16384": {"rates": (128, 128)},
+    "overlap: got 8; allowed: at most 4 for a factor of 1024": {"rates": (2, 1024), "overlap": 8},
+    "subpixel_length: got 65; allowed: at most 64 for a factor of 64": {"rates": (64,), "subpixel_length": 65},
     "tone budget: got 0": {"tone_budget_db": 0},
     "tone budget: got 3": {"tone_budget_db": 3},
     "tone budget: got nan": {"tone_budget_db": math.nan},
