@@ -35,6 +35,9 @@ LARGEST = 1 << 13
 WIDEST = 1 << 10
 """Largest factor of one layer."""
 
+LONGEST = 1 << 12
+"""Most taps of one layer: the powers of its phases take time and memory with their square."""
+
 
 def advise(
     rates: Iterable[int],
@@ -78,7 +81,8 @@ def advise(
     Raises
     ------
     ValueError
-        If rates are none, or not integers of at least 2; if the budget is not below 0, or `sr` not above.
+        If rates are none, or not integers of at least 2; if the budget is not below 0, or `sr` not above; if a layer
+        would have more than 4096 taps.
 
     Examples
     --------
@@ -90,6 +94,7 @@ def advise(
     budget, width = _budget(tone_budget_db), _channels(channels, len(s))
     per_phase = as_integer("overlap", overlap, 1)
     taps_of = Lengths(_odd("conv_length", conv_length), per_phase, _odd("subpixel_length", subpixel_length))
+    _check_longest(max(s), overlap=per_phase, subpixel_length=taps_of.subpixel)
     u = ROUNDOFF[as_choice("dtype", dtype, ROUNDOFF)]
     ways = _considered(only, init)
     found = [choice(way, s, rate, width, taps_of, budget, u) for way in ways]
@@ -138,6 +143,13 @@ def _channels(channels: Iterable[int] | None, layers: int) -> tuple[int, ...]:
         allowed = f"{layers + 1}: the input's, and each layer's"
         raise ValueError(complaint("channels", f"{len(width)} numbers", allowed))
     return width
+
+
+def _check_longest(s: int, **per_phase: int) -> None:
+    """Refuse more taps per phase than the largest factor leaves room for."""
+    for name, taps in per_phase.items():
+        if taps * s > LONGEST:
+            raise ValueError(complaint(name, taps, f"at most {LONGEST // s} for a factor of {s}"))
 
 
 def _odd(name: str, value: int) -> int:

@@ -118,14 +118,16 @@ def _projected(plan: Plan, K: int) -> Array:
 
 
 def _filtered(F: Array, s: int, R: Array) -> Array:
-    """Return ``Σ R[k, k'] F_s[n − k, m − k']``, indices modulo the new period."""
-    P = s * len(F)
-    stretched = np.zeros((P, P))
-    stretched[::s, ::s] = F
-    y = np.zeros_like(stretched)
-    for k, other in np.argwhere(R != 0):
-        y += R[k, other] * np.roll(stretched, (k, other), axis=(0, 1))
-    return y
+    """Return ``Σ R[k, k'] F_s[n − k, m − k']``, indices modulo the new period.
+
+    F_s is 0 but at multiples of s, so that ``F'[qs + r, q's + r'] = Σ_ab R[as + r, bs + r'] F[q − a, q' − b]``.
+    """
+    N, taps = len(F), -(-len(R) // s)
+    blocks = np.pad(R, (0, taps * s - len(R))).reshape(taps, s, taps, s)
+    y = np.zeros((N, s, N, s))
+    for a, b in np.argwhere(blocks.any(axis=(1, 3))):
+        y += blocks[a, :, b][:, None] * np.roll(F, (a, b), axis=(0, 1))[:, None, :, None]
+    return y.reshape(N * s, N * s)
 
 
 def _bias(plan: Plan, P: int) -> Array | int:

@@ -26,7 +26,8 @@ def from_noise_db(plan: Plan) -> float | None:
 
     ``(abs(Σ_r √e_r e^{−j2πkr/s})² + Σ_rr' K_rr'/(4 C √(e_r e_r')) e^{−j2πk(r−r')/s}) / (Σ_r √e_r)²``, the largest,
     with e and K of `powers`, C the channels that the layer takes: the mean over first weights, up to terms of order
-    1/C². None where all phases have the same power, whatever is drawn.
+    1/C². A phase without taps is silent, e_r = 0, and has no spread. None where all phases have the same power,
+    whatever is drawn.
 
     Parameters
     ----------
@@ -45,7 +46,9 @@ def from_noise_db(plan: Plan) -> float | None:
     steady = np.abs(np.fft.fft(root)) ** 2
     if bool((np.abs(e - e[0]) <= ROUNDINGS * np.finfo(float).eps * e.max()).all()):
         steady[1:] = 0
-    drawn = np.fft.ifft(np.fft.fft(K / np.outer(root, root), axis=0), axis=1).diagonal().real * plan.factor
+    scale = np.outer(root, root)
+    spread = np.divide(K, scale, out=np.zeros_like(K), where=scale > 0)
+    drawn = np.fft.ifft(np.fft.fft(spread, axis=0), axis=1).diagonal().real * plan.factor
     drawn = np.where(drawn > ROUNDINGS * np.finfo(float).eps * drawn[0], drawn, 0) / (4 * plan.channels[0])
     lines = steady + drawn
     return float(10 * math.log10(lines[1:].max() / steady[0])) if lines[1:].any() else None

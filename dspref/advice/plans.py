@@ -180,7 +180,7 @@ def sinc_taps(s: int, attenuation_db: float) -> tuple[float, ...]:
 def leak_db(taps: ArrayLike, s: int) -> tuple[float | None, int]:
     """Return the strongest line that a filter leaves of DC, in dBc, and its k; None where there is not a trace.
 
-    ``max_k |H(k/s)|/|H(0)|``, from the gains of the phases.
+    ``max_k |H(k/s)|/|H(0)|``, from the gains of the phases; ∞ where DC alone is gone.
 
     Examples
     --------
@@ -189,4 +189,6 @@ def leak_db(taps: ArrayLike, s: int) -> tuple[float | None, int]:
     """
     c = np.abs(np.fft.fft(fold(np.asarray(taps, float), s)))[: s // 2 + 1]
     k = 1 + int(c[1:].argmax())
-    return (float(20 * np.log10(c[k] / c[0])), k) if c[k] > 0 else (None, 0)
+    if not c[k]:
+        return None, 0
+    return (float(20 * np.log10(c[k] / c[0])) if c[0] else math.inf), k

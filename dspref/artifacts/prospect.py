@@ -141,11 +141,8 @@ def of_ones(stage: Any) -> Any:
         return replace(stage, weight=np.ones((1, 1, stage.length), int), groups=1, bias=None)
     if isinstance(stage, Outline):
         return ones_of(stage)
-    if stage.in_channels is not None and not isinstance(stage, FilterInterp):  # heads, of many channels
-        u = stage.normal
-        return FilterInterp(u.L, np.ones(u.h.shape[-1], int), offset=u.offset, excess=u.excess)
-    mixes = isinstance(stage, FilterInterp) and stage.taps.ndim == 3
-    return replace(stage, taps=np.ones(stage.length, int)) if mixes else stage
+    u = stage.normal
+    return FilterInterp(u.L, np.ones(u.h.shape[-1], int), offset=u.offset, excess=u.excess)
 
 
 def in_hertz(value: Fraction) -> str:

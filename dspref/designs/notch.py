@@ -71,9 +71,10 @@ class NotchCost:
     def edge(self) -> float:
         """First frequency, in cycles per output sample, with half of the power of 0 Hz: the −3 dB edge.
 
-        There is one in front of 1/s, where the power is 0.
+        There is one in front of 1/s, where the power is 0. It is looked for on a grid of 64 points per 1/K: no cosine
+        of the power has a shorter period than 1/(K − 1).
         """
-        nu = np.linspace(0, 1 / self.factor, 64 * self.taps + 1)
+        nu = np.linspace(0, 1 / self.factor, 64 * -(-self.taps // self.factor) + 1)
         half = HALF_POWER * float(self.gain(0.0))
         last = int(np.argmax(self.gain(nu) < half))
         low, high = float(nu[last - 1]), float(nu[last])

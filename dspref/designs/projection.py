@@ -177,7 +177,8 @@ def _of_gains(h: Array, s: int, keep_gain: bool) -> Array:
     """Project on equal gains, by the closed form."""
     n = [len(range(r, h.shape[-1], s)) for r in range(s)]
     gains = [h[..., r::s].sum(axis=-1) for r in range(s)]
-    shares = [Fraction(1, s) if keep_gain else Fraction(1, n[r]) / sum(Fraction(1, m) for m in n) for r in range(s)]
+    whole = sum(Fraction(1, m) for m in n)
+    shares = [Fraction(1, s) if keep_gain else Fraction(1, n[r]) / whole for r in range(s)]
     number: Callable[[Fraction], Any] = (lambda q: q) if h.dtype == object else float
     G = sum(number(share) * gain for share, gain in zip(shares, gains, strict=True))
     for r in range(s):

@@ -163,6 +163,11 @@ def test_projection_is_the_nearest_of_all_tone_free_taps(K: int, s: int) -> None
         tone_free([1.0], 2)
 
 
+def test_a_leak_where_dc_alone_is_gone() -> None:
+    assert leak_db([1, -1], 2) == (math.inf, 1)
+    assert leak_db([0, 0], 2) == leak_db([1, 1], 2) == (None, 0)
+
+
 def enumerated(plan: Plan, F: Array) -> Array:
     """Return the second moments behind a layer of one channel by trying all signs of its weights: no statistics."""
     s, K = plan.factor, plan.length
@@ -207,6 +212,14 @@ def test_second_moments_by_enumerating_all_signs(plan: Plan) -> None:
     x = np.array([1.0, -2.0, 0.5])
     for F in (np.ones((1, 1)), np.outer(x, x)):
         assert np.allclose(upsampled(F, plan), enumerated(plan, F), rtol=0, atol=1e-12)
+
+
+def test_second_moments_of_the_largest_factor_take_no_loop_over_its_taps() -> None:
+    """3072 taps, whose 3 · 2²⁰ products of one weight with itself were too many to be added one after another."""
+    F = upsampled(np.array([[2.0]]), Plan("subpixel", 1024, (1, 1), 3, "icnr"))
+    assert ((3 * 2.0 + np.eye(1024)) * (1 / 9) == F).all()
+    (found,) = advise((1024, 8), 22050, tone_budget_db=-90, only="subpixel", init="icnr").rejected[:1]
+    assert found.name == "sub-pixel ICNR"
 
 
 def test_lines_of_the_comb_of_a_random_kernel() -> None:
@@ -269,6 +282,8 @@ BAD: dict[str, dict[str, Any]] = {
     "rates: got '8,8'": {"rates": "8,8"},
     "rate: got 1025": {"rates": (2, 1025)},
     "product of rates: got 16384": {"rates": (128, 128)},
+    "overlap: got 8; allowed: at most 4 for a factor of 1024": {"rates": (2, 1024), "overlap": 8},
+    "subpixel_length: got 65; allowed: at most 64 for a factor of 64": {"rates": (64,), "subpixel_length": 65},
     "tone budget: got 0": {"tone_budget_db": 0},
     "tone budget: got 3": {"tone_budget_db": 3},
     "tone budget: got nan": {"tone_budget_db": math.nan},

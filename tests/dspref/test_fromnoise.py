@@ -7,6 +7,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dspref import Pointwise
 from dspref.advice import advise
@@ -17,6 +19,7 @@ from dspref.advice.plans import Plan, linear_taps, nearest_taps, triangle_taps
 from dspref.arrays import Array
 from dspref.artifacts.rules import rule
 from dspref.expected import Drawn, Fixed, Source, forecast
+from tests.strategies import QUIET
 
 
 def held(s: int, K: int, C: int) -> Plan:
@@ -104,6 +107,27 @@ def test_what_never_makes_a_line_of_noise() -> None:
     ):
         assert from_noise_db(plan) is None
     assert len(triangle_taps(4)) % 4  # phases of one and of two taps
+
+
+@pytest.mark.parametrize(("s", "K", "C"), [(2, 1, 8), (3, 2, 64), (7, 3, 1)])
+def test_phases_without_taps_are_silent(s: int, K: int, C: int) -> None:
+    """Of K < s phases, a weight each: ``(sin πKk/s / sin πk/s)² + K (2 + EXCESS)/(4C)``, over K²."""
+    k = np.arange(1, s)
+    power = ((np.sin(np.pi * K * k / s) / np.sin(np.pi * k / s)) ** 2 + K * (2 + module.EXCESS) / (4 * C)) / K**2
+    level = from_noise_db(Plan("transposed", s, (C, 1), K))
+    assert level is not None
+    assert abs(10 ** (level / 10) / power.max() - 1) <= 64 * (K + s) * np.finfo(float).eps
+
+
+@QUIET(max_examples=60)
+@given(st.integers(2, 4), st.lists(st.integers(-2, 2), min_size=1, max_size=6), st.integers(1, 5))
+def test_any_taps_have_a_level_or_no_line(s: int, taps: list[int], K: int) -> None:
+    """Silent phases, or nothing but silence: a finite level or none, and never a warning, which is an error here."""
+    plan = Plan("sinc", s, (4, 2), K, taps=tuple(map(float, taps)))
+    level, v = from_noise_db(plan), powers(plan)[0]
+    assert level is None or math.isfinite(level)
+    if (v == 0).any():
+        assert (level is None) == (not v.any())
 
 
 def test_advice_has_that_column_and_the_rule_offers_no_more() -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from dspref.arrays import Array, NotAnalysable
 from dspref.cyclotomic import cyclotomic, quotient, remainder
-from dspref.designs.notchbases import conditions, shifts
+from dspref.designs.notchbases import conditions
 from dspref.designs.projection import tone_free
 from torchparity.nn.utils import OneBias, ToneFreeRows, ToneFreeTaps
 from torchparity.nn.utils.gains import SHORT, by_gains
@@ -177,13 +177,24 @@ def test_conditions_of_high_order_are_orthonormal(K: int, s: int, p: int) -> Non
 @pytest.mark.parametrize(("K", "L", "p"), [(33, 3, 49), (21, 3, 31), (16, 8, 18), (4, 2, 3)])
 def test_the_longest_orders_leave_multiples_of_the_box_as_they_are(K: int, L: int, p: int) -> None:
     """Of taps in a row, and of the rows that they are, in reverse order in time: within rounding of norms of 1."""
-    box = shifts(K * L, L, p)
+    box = multiples(K * L, L, p).astype(float)
+    box /= np.linalg.norm(box, axis=1, keepdims=True)
     off = np.abs(ToneFreeTaps(K * L, L, order=p)(torch.from_numpy(box)).numpy() - box)
     rows = torch.from_numpy(box.reshape(-1, K, L)[:, ::-1].transpose(2, 0, 1).copy())
     off_rows = (ToneFreeRows(K, L, order=p)(rows) - rows).abs()
     assert off.max() <= 8 * K * L * U
     assert float(off_rows.max()) <= 8 * K * L * U
     assert of_rows(K, L, p, 1).shape == of_taps(K * L, L, p).shape == (p * (L - 1), K * L)
+
+
+def test_orders_of_dilated_rows_that_rounding_spoils_are_refused() -> None:
+    """Of 16 taps, factor 8 and dilation 3; without dilation there is another way, and lower orders have conditions."""
+    with pytest.raises(
+        NotAnalysable, match="order: got 18 with 16 taps, factor 8 and dilation 3; allowed: a lower one"
+    ):
+        ToneFreeRows(16, 8, order=18, dilation=3)
+    assert of_rows(16, 8, 8, 3).shape == (56, 128)
+    assert of_rows(16, 8, 18, 1).shape == (126, 128)
 
 
 def test_the_longest_order_leaves_the_box_alone_and_one_more_nothing() -> None:

@@ -85,6 +85,27 @@ def test_another_order_is_refused_where_keys_may_be_missing() -> None:
     assert {int(v) for key, v in kept.state_dict().items() if key.endswith("tone_free_order")} == {2}
 
 
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("given", ["plain", "without marks", "first layer alone", "nothing", "other names"])
+def test_what_is_loaded_where_keys_may_be_missing_is_projected(norm: str, given: str) -> None:
+    """Plain and older state dicts as in strict loads; and what is not in them stays as it was, tone-free."""
+    source, kept = made(norm, 0), made(norm, 1, 2)
+    states: dict[str, Callable[[], dict[str, Any]]] = {
+        "plain": source.state_dict,
+        "without marks": lambda: {k: v for k, v in made(norm, 0, 2).state_dict().items() if "tone_free" not in k},
+        "first layer alone": lambda: {k: v for k, v in source.state_dict().items() if k.startswith("0.")},
+        "nothing": lambda: {},
+        "other names": lambda: {f"module.{k}": v for k, v in source.state_dict().items()},
+    }
+    state, due = states[given](), made(norm, 1)
+    due.load_state_dict(state if given != "without marks" else source.state_dict(), strict=False)
+    result = kept.load_state_dict(state, strict=False)
+    tone_free_(due, 2)
+    assert torch.equal(kept(X), due(X))
+    assert {int(v) for key, v in kept.state_dict().items() if key.endswith("tone_free_order")} == {2}
+    assert bool(result.missing_keys) == (given not in ("plain", "without marks"))
+
+
 @pytest.mark.parametrize("order", [1, 2])
 def test_the_order_survives_moves_and_the_meta_device(order: int) -> None:
     with torch.device("meta"):

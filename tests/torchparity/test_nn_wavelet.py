@@ -161,6 +161,17 @@ def test_an_offset_of_the_approximation_makes_no_line_where_p_sums_to_one(begin:
         assert (level > 0.4) if line else (level <= 4 * 2.0**-53)
 
 
+@pytest.mark.parametrize("batch", [1, 3])
+def test_an_exported_program_takes_any_length_by_name(batch: int) -> None:
+    """A named dimension, unlike `Dim.AUTO`, is refused where the program would hold for some lengths alone."""
+    layer = whole_lifting(3, 2, channels=3)
+    time = torch.export.Dim("time")
+    program = torch.export.export(layer, (whole(batch, 6, 7),), dynamic_shapes=({2: time},)).module()
+    for length in (1, 2, 7, 30):
+        x = whole(batch, 6, length)
+        assert torch.equal(program(x), layer(x))
+
+
 def test_states_are_saved_loaded_and_built() -> None:
     layer = whole_lifting(3, 2)
     assert layer.state_dict().keys() == {"predict", "update", "scales"}

@@ -162,10 +162,19 @@ class WaveletUpsample1d(nn.Module):
         return torch.cat([even, odd], dim=-2)
 
     def _predicted(self, e: Tensor) -> Tensor:
-        return _filtered(e, self.predict, (len(self.predict) - 1) // 2)
+        return self._filtered(e, self.predict, (len(self.predict) - 1) // 2)
 
     def _updated(self, d: Tensor) -> Tensor:
-        return _filtered(d, self.update, len(self.update) // 2)
+        return self._filtered(d, self.update, len(self.update) // 2)
+
+    def _filtered(self, x: Tensor, h: Tensor, left: int) -> Tensor:
+        """Correlate every channel alike, `left` taps looking back, zeros beyond the ends.
+
+        As groups of one channel: folded into the batch they would be slower, and `torch.export` would tie their
+        strides to the length of the signal.
+        """
+        each = h.expand(self.channels, 1, len(h))
+        return F.conv1d(F.pad(x, (left, len(h) - 1 - left)), each, groups=self.channels)
 
     def extra_repr(self) -> str:
         """Return the channels, the kind, and what is not at its default."""
@@ -181,10 +190,3 @@ def _check_given(kind: str, options: dict[str, dict[str, Any]]) -> None:
         for name, given in named.items():
             if given is not None and owner != kind:
                 raise ValueError(complaint(name, given, f"kind '{owner}' alone", f"leave it out for '{kind}'"))
-
-
-def _filtered(x: Tensor, h: Tensor, left: int) -> Tensor:
-    """Correlate every channel alike, `left` taps looking back, zeros beyond the ends."""
-    padded = F.pad(x, (left, len(h) - 1 - left))
-    alone = padded.reshape(-1, 1, padded.shape[-1])
-    return F.conv1d(alone, h[None, None]).reshape(x.shape)

@@ -15,7 +15,7 @@ from functools import lru_cache
 import numpy as np
 
 from dspref.arrays import Array, NotAnalysable, as_integer, complaint, frozen
-from dspref.designs.notchbases import bases, conditions
+from dspref.designs.notchbases import bases, conditions, sound
 
 
 def longest_order(taps: int, s: int) -> int:
@@ -50,9 +50,18 @@ def of_taps(K: int, s: int, order: int) -> Array:
 def of_rows(K: int, L: int, order: int, dilation: int) -> Array:
     """Return the conditions on L filters of K taps of a sub-pixel convolution, one after another.
 
-    Without dilation they are KL taps in a row: tap k of phase r is at r − kL.
+    Without dilation they are KL taps in a row: tap k of phase r is at r − kL. With it no power of a box tells what
+    they are, and orders whose moments double precision cannot tell apart are refused.
     """
     r, k = np.divmod(np.arange(L * K), K)
     if dilation == 1:
         return frozen(of_taps(K * L, L, order)[:, r + (K - 1 - k) * L])
-    return frozen(conditions(r - k * dilation * L, r, order))
+    positions = r - k * dilation * L
+    Q = conditions(positions, r, order)
+    if not sound(Q, positions, r, order):
+        got, hint = (
+            f"{order} with {K} taps, factor {L} and dilation {dilation}",
+            "rounding spoils moments of high orders",
+        )
+        raise NotAnalysable(complaint("order", got, "a lower one, or dilation 1", hint))
+    return frozen(Q)
