@@ -8,7 +8,7 @@ from itertools import product
 import torch
 from torch import Tensor
 
-LEAST, MOST = 1 << 19, 8
+LEAST, MOST = 5 << 18, 8
 """Numbers of working memory that are worth a part of their own, and parts: each reads its input or its taps again."""
 
 

@@ -196,4 +196,4 @@ def _parts(
     x: Tensor, w: Tensor, C: Tensor, blocks: int, groups: int, copies: int
 ) -> Iterator[tuple[slice, slice, int, int]]:
     K, L, Q = C.shape
-    return parts(x, w, range(blocks), L, groups=groups, sums=1, copies=copies * L * Q / K)
+    return parts(x, w, range(blocks), L, groups=groups, sums=3, copies=copies * L * Q / K)

@@ -79,8 +79,13 @@ def box(v: Tensor, L: int) -> Tensor:
 
 
 def reverse(w: Tensor, groups: int, dtype: torch.dtype) -> Tensor:
-    """Return w (out, in/groups, K) as the weight (in, out/groups, K) of a transposed convolution; or the other way."""
-    return turned(w.flip(2), groups).to(dtype).contiguous()
+    """Return w (out, in/groups, K) as the weight (in, out/groups, K) of a transposed convolution."""
+    return turned(w.flip(2), groups).to(dtype)
+
+
+def about(t: Tensor, turns: bool) -> Tensor:
+    """Return a tensor whose last axis is turned about, or not."""
+    return t.flip(-1) if turns else t
 
 
 class Seen:
@@ -141,22 +146,23 @@ class _RunningSum(torch.autograd.Function):
         g, job, wanted = ctx.geometry, ctx.job, ctx.needs_input_grad[:3]
         if to_be_derived(by_y):
             return (*derivable(partial(in_whole, g=g, job=job), (x, w, bias), wanted, by_y), None, None)
-        L = g.factor
-        dx, dw = torch.zeros_like(x) if wanted[0] and not len(x) else None, torch.zeros_like(w) if wanted[1] else None
+        L, few = g.factor, 4 * len(x) * job.blocks * g.factor < w[0].numel()  # then time is turned about, not taps
+        new = torch.empty_like if len(x) else torch.zeros_like
+        dx, dw = None if len(x) or not wanted[0] else new(x), new(w) if wanted[1] else None
         for o, those in groupby(_parts(x, w, job, 2, 8), itemgetter(0)) if any(wanted[:2]) else ():
-            c, dc = reverse(w[o], job.groups, x.dtype), None
+            c, dc = turned(about(w[o], not few), job.groups).to(x.dtype).contiguous(), None
             for _, n, start, stop in those:
                 seen = Seen(x, g, job, start, stop)
                 by_v = box(F.pad(by_y[n, o, start * L : stop * L], (L - 1, L - 1)), L)
-                by_v = lengthened(by_v, -seen.left, -seen.right)
+                by_v, u = about(lengthened(by_v, -seen.left, -seen.right), few), about(x[n, :, seen.of], few)
                 args = ([L], [seen.padding], [g.dilation], True, [0], job.groups, [*wanted[:2], False])
-                by_x, by_c, _ = torch.ops.aten.convolution_backward(by_v, x[n, :, seen.of], c, None, *args)
-                del by_v  # before the next part
-                dx = plus_part(dx, by_x, x, n, seen.of) if wanted[0] else None
+                by_x, by_c, _ = torch.ops.aten.convolution_backward(by_v, u, c, None, *args)
+                del by_v, u  # before the next part
+                dx = plus_part(dx, about(by_x, few), x, n, seen.of) if wanted[0] else None
                 dc = by_c if dc is None else dc + by_c
                 del by_x, by_c
             if dw is not None:
-                dw[o] = reverse(dc, job.groups, w.dtype)
+                dw[o] = turned(about(dc, not few), job.groups)
         return dx, dw, by_y.sum((0, 2)).to(bias.dtype) if wanted[2] else None, None, None
 
 
