@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 from math import gcd
 
@@ -56,6 +57,7 @@ class Plan:
     banks: tuple[Bank, ...]
 
 
+@cache
 def plan_of(g: Geometry) -> Plan:
     """Return the plan of nearest-neighbour interpolation and a convolution.
 

@@ -17,11 +17,11 @@ FORMS = ("auto", "polyphase", "transposed", "two layers")
 RUNNING = (*FORMS, "running sum")
 """So is nearest-neighbour interpolation."""
 
-COMPOSING, STACKING, SUMMING, SHARE = 150, 200, 120, 0.7
+COMPOSING, STACKING, SUMMING, SHARE = 150, 200, 80, 0.7
 """Products in the time of which a tap of a phase is composed, one is put in a bank, and an output is summed of phases.
 
-And the share of two layers' time, by counts, up to which one layer is chosen. The best of a grid for 246 sizes,
-on a CPU with AVX-512: these choices took 2 % more than the best form with the backward pass, 4 % without, 62 % at most.
+And the share of two layers' time, by counts, up to which one layer is chosen. The best of a grid for 246 sizes, on a
+CPU with AVX-512: these choices took 3 % more than the best form with the backward pass, 4 % without, double at most.
 """
 
 GPU_COMPOSING, SURE, LAUNCHING, TENSOR = 50, 0.6, 1e9, 8e9

@@ -5,8 +5,8 @@ Repeating a sample is a box of L ones behind a stretch, and the box may as well 
     y[n] = Σ_{j<L} v[n + e − j] + b,    v[i] = Σ_k w[K − 1 − k] x̂[(i − kd)/L] over all k with L | i − kd
 
 where e = σ + (K − 1)d. v is a transposed convolution of x̂ with the same weights, in reverse order. It takes K products
-for each sample of x̂, where the interpolated signal takes LK. The forward pass computes v by its phases
-(`torchparity.nn.banks`), since oneDNN works in 16 MiB of its own where L does not divide K; gradients do as written.
+for each sample of x̂, where the interpolated signal takes LK. What is large goes forward by the phases of v
+(`torchparity.nn.banks`), which takes less memory; gradients, and what is small, are computed as written.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -26,6 +26,9 @@ from torchparity.nn.geometry import Geometry
 from torchparity.nn.parting import derivable, parts, plus_part, to_be_derived, window
 from torchparity.nn.polyphase import as_given, transformed, with_all
 from torchparity.nn.taps import turned
+
+SMALL = 5 << 18
+"""Numbers of working memory below which less of it would save no time."""
 
 
 def running_sum(x: Tensor, w: Tensor, bias: Tensor | None, g: Geometry, groups: int) -> Tensor:
@@ -58,8 +61,16 @@ def running_sum(x: Tensor, w: Tensor, bias: Tensor | None, g: Geometry, groups: 
 
 
 def in_whole(x: Tensor, w: Tensor, bias: Tensor | None, g: Geometry, job: Job) -> Tensor:
-    """Return y by Torch's operations alone, in one part."""
-    y = box(transposed(x, reverse(w, job.groups, x.dtype), Seen(x, g, job, 0, job.blocks)), g.factor)
+    """Return y by Torch's operations alone, in one part.
+
+    oneDNN computes transposed convolutions of other lengths than multiples of L in 16 MiB of its own.
+    """
+    extra = -g.length % g.factor
+    c = F.pad(turned(w.flip(2), job.groups), (0, extra)).to(x.dtype)
+    of, before, behind = seen(x, g, job, 0, job.blocks)
+    crop = cropped(before, behind + extra * g.dilation)
+    v = F.conv_transpose1d(x[..., of], c, None, g.factor, crop.padding, 0, job.groups, g.dilation)
+    y = box(lengthened(v, *crop.zeros), g.factor)
     return y if bias is None else y + bias.to(x.dtype)[:, None]
 
 
@@ -78,45 +89,36 @@ def box(v: Tensor, L: int) -> Tensor:
     return y[..., :-1] + v[..., L - 1 :] if L % 2 else y
 
 
-def reverse(w: Tensor, groups: int, dtype: torch.dtype) -> Tensor:
-    """Return w (out, in/groups, K) as the weight (in, out/groups, K) of a transposed convolution."""
-    return turned(w.flip(2), groups).to(dtype)
-
-
 def about(t: Tensor, turns: bool) -> Tensor:
     """Return a tensor whose last axis is turned about, or not."""
     return t.flip(-1) if turns else t
 
 
-class Seen:
-    """What of v some blocks are summed of, v[low], …, v[high − 1], and what of x̂ that is computed from.
-
-    Attributes
-    ----------
-    of : slice
-        Of x̂.
-    padding : int
-        What is cropped at both ends, as Torch says it: no sample is computed that is not needed at either.
-    left, right : int
-        How many zeros are added to that then; what is negative is cropped.
-    """
-
-    def __init__(self, x: Tensor, g: Geometry, job: Job, start: int, stop: int) -> None:
-        L, reach, time = g.factor, (g.length - 1) * g.dilation, x.shape[-1]
-        e = reach + g.outer[0] - g.pads[0] + job.origin * L
-        low, high = e + start * L - L + 1, e + stop * L
-        self.of, _, _ = window(time, -((reach - low) // L), (high - 1) // L + 1)
-        before = low - self.of.start * L
-        behind = (self.of.stop - 1) * L + reach + 1 - high
-        self.padding = max(min(before, behind), 0)
-        self.left, self.right = self.padding - before, self.padding - behind
-        self.stride, self.dilation, self.groups = L, g.dilation, job.groups
+def is_few(x: Tensor, w: Tensor, job: Job) -> bool:
+    """Return whether outputs are so few that time is turned about, at both ends, and not the order of the taps."""
+    return 4 * len(x) * job.blocks * job.plan.L < w[0].numel()
 
 
-def transposed(x: Tensor, c: Tensor, seen: Seen) -> Tensor:
-    """Return v[low], …, v[high − 1], zero where no sample is met."""
-    v = F.conv_transpose1d(x[..., seen.of], c, None, seen.stride, seen.padding, 0, seen.groups, seen.dilation)
-    return lengthened(v, seen.left, seen.right)
+def seen(x: Tensor, g: Geometry, job: Job, start: int, stop: int) -> tuple[slice, int, int]:
+    """Return what of x̂ some blocks are computed from, and how much of its v stands before and behind what they sum."""
+    L, reach = g.factor, (g.length - 1) * g.dilation
+    e = reach + g.outer[0] - g.pads[0] + job.origin * L
+    low, high = e + start * L - L + 1, e + stop * L
+    of, _, _ = window(x.shape[-1], -((reach - low) // L), (high - 1) // L + 1)
+    return of, low - of.start * L, (of.stop - 1) * L + reach + 1 - high
+
+
+class Crop(NamedTuple):
+    """What is cropped at both ends alike, as Torch says it, and then the zeros at each end; negative numbers crop."""
+
+    padding: int
+    zeros: tuple[int, int]
+
+
+def cropped(before: int, behind: int) -> Crop:
+    """Return how so many samples are taken away at each end: no more is computed than has to be."""
+    padding = max(min(before, behind), 0)
+    return Crop(padding, (padding - before, padding - behind))
 
 
 def lengthened(v: Tensor, left: int, right: int) -> Tensor:
@@ -135,6 +137,8 @@ class _RunningSum(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, w: Tensor, bias: Tensor | None, g: Geometry, job: Job) -> Tensor:
         ctx.geometry, ctx.job = g, job
         ctx.save_for_backward(x, w, bias)
+        if 3 * len(x) * len(w) * job.blocks * g.factor + 2 * w.numel() < SMALL:
+            return in_whole(x, w, bias, g, job)
         y = x.new_empty(len(x), len(w), job.blocks, g.factor)
         for o, n, start, stop in _parts(x, w, job, 1.25, 2):
             write(x[n], w[o], None if bias is None else bias[o], job, start, y[n, o, start:stop])
@@ -146,19 +150,20 @@ class _RunningSum(torch.autograd.Function):
         g, job, wanted = ctx.geometry, ctx.job, ctx.needs_input_grad[:3]
         if to_be_derived(by_y):
             return (*derivable(partial(in_whole, g=g, job=job), (x, w, bias), wanted, by_y), None, None)
-        L, few = g.factor, 4 * len(x) * job.blocks * g.factor < w[0].numel()  # then time is turned about, not taps
+        L, few = g.factor, is_few(x, w, job)
         new = torch.empty_like if len(x) else torch.zeros_like
         dx, dw = None if len(x) or not wanted[0] else new(x), new(w) if wanted[1] else None
         for o, those in groupby(_parts(x, w, job, 2, 8), itemgetter(0)) if any(wanted[:2]) else ():
             c, dc = turned(about(w[o], not few), job.groups).to(x.dtype).contiguous(), None
             for _, n, start, stop in those:
-                seen = Seen(x, g, job, start, stop)
+                of, before, behind = seen(x, g, job, start, stop)
+                crop = cropped(*((behind, before) if few else (before, behind)))
                 by_v = box(F.pad(by_y[n, o, start * L : stop * L], (L - 1, L - 1)), L)
-                by_v, u = about(lengthened(by_v, -seen.left, -seen.right), few), about(x[n, :, seen.of], few)
-                args = ([L], [seen.padding], [g.dilation], True, [0], job.groups, [*wanted[:2], False])
+                by_v, u = lengthened(about(by_v, few), *(-zeros for zeros in crop.zeros)), about(x[n, :, of], few)
+                args = ([L], [crop.padding], [g.dilation], True, [0], job.groups, [*wanted[:2], False])
                 by_x, by_c, _ = torch.ops.aten.convolution_backward(by_v, u, c, None, *args)
                 del by_v, u  # before the next part
-                dx = plus_part(dx, about(by_x, few), x, n, seen.of) if wanted[0] else None
+                dx = plus_part(dx, about(by_x, few), x, n, of) if wanted[0] else None
                 dc = by_c if dc is None else dc + by_c
                 del by_x, by_c
             if dw is not None:
