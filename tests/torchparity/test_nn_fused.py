@@ -19,7 +19,9 @@ import dataclasses
 import itertools
 import math
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -39,6 +41,8 @@ from torchparity.nn import FilterConv1d, FilterInterp1d, Interpolate1d, LinearCo
 from torchparity.nn.choice import LAUNCHING, TENSOR, chosen, faster, launching
 from torchparity.nn.geometry import Geometry, as_pads, linear, nearest, stretched
 from torchparity.nn.parting import parts
+from torchparity.nn.polyphase import fits
+from torchparity.nn.running import SMALL, is_few
 from torchparity.nn.shuffle import interleaved, put, take
 from torchparity.nn.taps import composed, decomposed, in_a_row, out_of_row
 
@@ -106,9 +110,11 @@ def gradients(module: nn.Module, x: Tensor, g: Tensor) -> list[Tensor]:
 
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths:UserWarning")
 @settings(max_examples=120, derandomize=True, deadline=None, database=None)
-@given(layers(exact=True), st.integers(1, 12), st.integers(0, 99))
-def test_equal_to_two_layers_bit_by_bit_on_integers_and_refused_alike(layer: Any, time: int, seed: int) -> None:
-    """Outputs and gradients by input, weight and bias, borders included."""
+@given(layers(exact=True), st.integers(1, 12), st.integers(0, 99), st.sampled_from([0, SMALL]))
+def test_equal_to_two_layers_bit_by_bit_on_integers_and_refused_alike(
+    layer: Any, time: int, seed: int, small: int
+) -> None:
+    """Outputs and gradients by input, weight and bias, borders included; running sums forward in both ways."""
     x, two = whole(layer, seed, (2, layer.in_channels, time)), layer.two_layers()
     y, due = outcome(layer, x), outcome(two, x)
     assert (y is None) == (due is None)
@@ -117,7 +123,9 @@ def test_equal_to_two_layers_bit_by_bit_on_integers_and_refused_alike(layer: Any
     assert y.shape == due.shape
     assert y.is_contiguous()
     g = torch.randint(-4, 5, due.shape).double()
-    for ours, theirs in zip(gradients(layer, x, g), gradients(two, x, g), strict=True):
+    with mock.patch("torchparity.nn.running.SMALL", small):
+        found = gradients(layer, x, g)
+    for ours, theirs in zip(found, gradients(two, x, g), strict=True):
         assert torch.equal(ours, theirs)
 
 
@@ -314,6 +322,45 @@ def test_a_running_sum_in_parts_is_the_whole(sizes: tuple[int, ...], monkeypatch
         g = torch.randint(-2, 3, (B, out, 4 * time + 1)).float()
         for ours, due in zip(gradients(layer, x, g), gradients(layer.two_layers(), x, g), strict=True):
             assert torch.equal(ours, due)
+
+
+@pytest.mark.parametrize("d", [1, 3])
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize(("time", "few"), [(1, True), (3, True), (40, False)])
+def test_gradients_turn_time_about_or_taps(time: int, few: bool, groups: int, d: int) -> None:
+    """By what there is less of; whole numbers, so bit by bit, with all padding on one side or beyond the signal."""
+    for padding in ((0, 4 * d), (8 * d, 0), (30, 21)):
+        layer = NearestConv1d(32 * groups, 4, 9, 4, padding, d, groups, form="running sum", dtype=torch.float64)
+        x = whole(layer, time, (1, 32 * groups, time + 4 * d))[..., :time]
+        y: Any = outcome(layer, x)
+        if y is None:
+            continue
+        job: Any = SimpleNamespace(blocks=-(-y.shape[-1] // 4), plan=SimpleNamespace(L=4))
+        assert is_few(x, layer.weight, job) == few
+        g = torch.randint(-2, 3, y.shape).double()
+        for ours, due in zip(gradients(layer, x, g), gradients(layer.two_layers(), x, g), strict=True):
+            assert torch.equal(ours, due)
+
+
+@pytest.mark.parametrize("padding", [(4, 4), (4, 8), (0, 8), (8, 0), (3, 6)])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_gradients_between_phases_and_by_phases_are_one(groups: int, padding: Any) -> None:
+    """Of 16 channels and 12 taps in place, where blocks begin with a phase; whole numbers, so bit by bit."""
+    layer = NearestConv1d(3 * groups, 16 * groups, 9, 4, padding, groups=groups, form="polyphase", dtype=torch.float64)
+    x = whole(layer, 0, (2, 3 * groups, 11))
+    g = torch.randint(-2, 3, layer(x).shape).double()
+    found, ways = [], []
+    for widest in (14, 0):
+        with (
+            mock.patch("torchparity.nn.polyphase.WIDEST", widest),
+            mock.patch("torchparity.nn.polyphase.fits", side_effect=fits) as asked,
+        ):
+            found.append(gradients(layer, x, g))
+        ways.append(fits(*asked.call_args.args) if widest else False)
+    assert ways[0] == (layer.geometry.lead == 0)
+    for ours, theirs, due in zip(*found, gradients(layer.two_layers(), x, g), strict=True):
+        assert torch.equal(ours, due)
+        assert torch.equal(theirs, due)
 
 
 def test_a_running_sum_is_mapped_and_derived_by_torch_func() -> None:

@@ -71,6 +71,13 @@ def plus_part(dx: Tensor | None, part: Tensor, x: Tensor, b: slice, seen: slice)
     return dx
 
 
+def plus(total: Tensor | None, part: Tensor | None, dtype: torch.dtype) -> Tensor | None:
+    """Return a sum in a precision; None is nothing."""
+    if total is None or part is None:
+        return total if part is None else part.to(dtype)
+    return total + part
+
+
 def to_be_derived(g: Tensor) -> bool:
     """Return whether a gradient is to be derived itself, or mapped over by Torch's older vmap."""
     batched: bool = torch._C._functorch.is_legacy_batchedtensor(g)

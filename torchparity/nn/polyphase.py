@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from torchparity.nn.geometry import Geometry
-from torchparity.nn.parting import derivable, parts, plus_part, split, to_be_derived, window
+from torchparity.nn.parting import derivable, parts, plus, plus_part, split, to_be_derived, window
 from torchparity.nn.shuffle import interleaved, put, take
 from torchparity.nn.taps import composed, decomposed, in_a_row, out_of_row
 from torchparity.nn.twolayer import extended
@@ -180,9 +180,9 @@ def _by_phases(
             by_x, by_W, _ = torch.ops.aten.convolution_backward(low.flatten(1, 2), x[n, :, seen], W, None, *args)
             del low  # before the next part
             dx = plus_part(dx, by_x, x, n, seen) if wanted[0] else None
-            dW = by_W if dW is None else dW + by_W
+            dW = plus(dW, by_W, C.dtype)
             del by_x, by_W
-        if dw is not None:
+        if dw is not None and dW is not None:
             dw[o] = decomposed(dW, C, w.dtype)
     return dx, dw
 

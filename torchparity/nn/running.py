@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 from torchparity.nn.banks import Job, plan_of, write
 from torchparity.nn.geometry import Geometry
-from torchparity.nn.parting import derivable, parts, plus_part, to_be_derived, window
+from torchparity.nn.parting import derivable, parts, plus, plus_part, to_be_derived, window
 from torchparity.nn.polyphase import as_given, transformed, with_all
 from torchparity.nn.taps import turned
 
@@ -164,9 +164,9 @@ class _RunningSum(torch.autograd.Function):
                 by_x, by_c, _ = torch.ops.aten.convolution_backward(by_v, u, c, None, *args)
                 del by_v, u  # before the next part
                 dx = plus_part(dx, about(by_x, few), x, n, of) if wanted[0] else None
-                dc = by_c if dc is None else dc + by_c
+                dc = plus(dc, by_c, w.dtype)
                 del by_x, by_c
-            if dw is not None:
+            if dw is not None and dc is not None:
                 dw[o] = turned(about(dc, not few), job.groups)
         return dx, dw, by_y.sum((0, 2)).to(bias.dtype) if wanted[2] else None, None, None
 
