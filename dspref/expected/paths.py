@@ -80,6 +80,13 @@ def common(a: Paths, b: Paths, reach: Reach) -> Array | None:
     -------
     array (rows, lags, 2W + 1) or None
         As far as it is asked for.
+
+    Examples
+    --------
+    >>> root, unit = Own("x", np.ones((1, 1, 1))), Path.unit(1)
+    >>> conv = unit.drawn(Drawn("conv", 1, 1, 3, weight=1, padding=1))
+    >>> common(((root, unit),), ((root, conv),), Reach(2, 0)).ravel()  # twice, and all of it at lags -1 … 1
+    array([2., 2.])
     """
     if any(isinstance(root, Filtered) for root, _ in (*a, *b)):
         a, b = opened(a), opened(b)

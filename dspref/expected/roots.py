@@ -88,6 +88,13 @@ def covariance(r: Root, s: Root) -> Array | None:
     Returns
     -------
     array (rows, 2N + 1, 2W + 1) or None
+
+    Examples
+    --------
+    >>> D = np.array([[0.5]])
+    >>> x, y = (Sampled(a, np.ones((1, 1, 1)), {"x": Linear(a, np.zeros(1, int), D)}, 8, Reach()) for a in (1.0, 2.0))
+    >>> float(covariance(x, y)[0, 0, 0]) == (2 * 0.5) ** 2 / 8
+    True
     """
     alike = r is s or (r.key is not None and r.key == s.key)
     if isinstance(r, Own) and isinstance(s, Own):

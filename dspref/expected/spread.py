@@ -14,6 +14,8 @@ all that asks for d that are not 0. Behind a map with an offset in front of it D
 `dspref.expected.uneven`. Kernels are Gaussian here. Other laws add to T[n, m; 0, 0], in front of the very
 next map, half their fourth cumulant: (κ₄ − 3)/2 times the terms j = j' of S.
 
+Branches of one signal have its fluctuations in common; a sum of them has more than T₁ + T₂: `dspref.expected.paths`.
+
 One layer of n taps per phase on white noise thus has ``T = q²/(Cn)``. Behind relu it is a tone, behind GLU an offset.
 One noise in all channels, or one channel, counts as C = 1, however many kernels see it: then T is no small number, and
 the lines are there in wide layers too, within about 1 dB of these.
@@ -229,7 +231,6 @@ class Spread:
             slopes = sway(V(at), q1, q2[at], c[at], share)[1]
         rise = plain - level
         rise[at] = swayed - level[at]
-        rise[np.abs(rise) <= EPS * np.abs(plain)] = 0  # of V as it is rounded
         steep = np.zeros(r)
         steep[at] = np.sqrt((slopes**2).mean(axis=1)) * np.sign(slopes.mean(axis=1))
         paths = self.origin.each(lambda path: path.times(steep[like])).paths
