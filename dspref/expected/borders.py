@@ -130,6 +130,10 @@ class Length:
         """Behind a map."""
         return self
 
+    def named(self, name: str) -> Length:
+        """Of what is drawn at a place."""
+        return self
+
     def scaled(self, gain: float) -> Length:
         """Under a gain."""
         return self

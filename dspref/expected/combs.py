@@ -28,6 +28,7 @@ from dspref.expected.kernelmaps import between, kernel_map, mean_map
 from dspref.expected.network import Drawn, Gate, Source
 from dspref.expected.offsets import NONE, Offsets
 from dspref.expected.reach import Reach
+from dspref.expected.roots import Linear
 from dspref.expected.spread import Spread
 
 HINT = "the full recursion has no such limits"
@@ -83,7 +84,7 @@ class Levels:
     def fixed(self, u: Fixed) -> Levels:
         """Refuse: a fixed filter correlates neighbours; but for a delay, which moves no level."""
         if len(u.h) == u.factor == u.stride == 1:
-            return self.scaled(float(u.h[0]))
+            return replace(self.scaled(float(u.h[0])), spread=self.spread.delayed(u))
         raise NotAnalysable(complaint("combs", f"a fixed filter of {len(u.h)} taps", "drawn convolutions", HINT))
 
     def mapped(self, stage: Pointwise | Gate, offsets: Offsets = NONE) -> Levels:
@@ -110,6 +111,11 @@ class Levels:
         )
         v = np.array(found) + (rise[:, 0] if len(rows) else 0.0)
         return Levels(self.divisors, tuple(v.tolist()), power - found[-1], float(mean[0]), spread)
+
+    def named(self, name: str) -> Levels:
+        """Return the levels of what is drawn at a place."""
+        part = Linear(1.0, np.zeros(1, int), np.full((1, 1), self.noise))
+        return replace(self, spread=self.spread.named(name, part))
 
     def scaled(self, gain: float) -> Levels:
         """Return the levels times a number, ``a² v``."""

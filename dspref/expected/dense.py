@@ -170,6 +170,10 @@ class Dense:
                 K[n, m], F[n, m] = (V(q[n, None], q[None, m], each[n, m]) for each in (self.K, self.F))
         return Dense(K, F, mean_map(stage, q, offsets), self.steady, self.period)
 
+    def named(self, name: str) -> Dense:
+        """Of what is drawn at a place: they are the same."""
+        return self
+
     def scaled(self, gain: float) -> Dense:
         """Return the moments under a gain."""
         return Dense(gain**2 * self.K, gain**2 * self.F, gain * self.mean, self.steady, self.period)

@@ -38,6 +38,10 @@ class Extent:
         """Behind a map."""
         return self
 
+    def named(self, name: str) -> Extent:
+        """Of what is drawn at a place."""
+        return self
+
     def scaled(self, gain: float) -> Extent:
         """Under a gain."""
         return self

@@ -10,6 +10,7 @@ from typing import Any
 from dspref.arrays import NotAnalysable
 from dspref.expected.bands import Comb
 from dspref.expected.extent import Extent
+from dspref.expected.filters import Fixed
 from dspref.expected.graph import INPUT, Network, Node, network
 from dspref.expected.network import Drawn, Source, Step, Unknown
 from dspref.expected.spectrum import Expected, expected_spectrum, spectra
@@ -24,8 +25,8 @@ TWICE = (
     "they make, are stronger than is said, by up to the square of how often it is there"
 )
 BRANCHES = (
-    "branches of this sum start at one signal and count as independent: lines that terms of order 1/width alone make "
-    "may be up to 3 dB stronger than is said for each such sum"
+    "branches of this sum start at one signal, rates change on their way, and they count as independent: lines that "
+    "terms of order 1/width alone make may be up to 3 dB stronger than is said for each such sum"
 )
 GROUPS = (
     "the layer before has as many groups, and they are taken for others: lines that terms of order 1/width alone make "
@@ -162,6 +163,7 @@ def _rough(net: Network) -> Iterator[NotPredicted]:
     """Yield where terms of order 1/width lack what two signals have in common."""
     drawn: dict[str, frozenset[str]] = {INPUT: frozenset()}  # layers that a place depends on
     groups: dict[str, int] = {INPUT: 1}  # of the last of them
+    since = _since(net)
     sums, rows = list[str](), list[str]()
     for node in net.before(net.output):
         before, layer = [drawn[name] for name in node.inputs], isinstance(node.op, Drawn)
@@ -170,11 +172,29 @@ def _rough(net: Network) -> Iterator[NotPredicted]:
         if isinstance(node.op, Drawn):
             groups[node.name] = node.op.groups
             rows += [node.name] if 1 < node.op.groups == last < node.op.inputs else []
-        elif node.op == "sum" and any(a & b and a != b for a, b in combinations(before, 2)):
-            sums.append(node.name)
+        elif node.op == "sum":
+            pairs = ((drawn[a], drawn[b]) for a, b in combinations(node.inputs, 2) if since[a] != since[b])
+            sums += [node.name] if any(a & b and a != b for a, b in pairs) else []
     for names, why in ((sums, BRANCHES), (rows, GROUPS)):
         if names:
             yield NotPredicted("1/width", ", ".join([*names[:3], *(["…"] if len(names) > 3 else [])]), why)
+
+
+def _since(net: Network) -> dict[str, frozenset[str]]:
+    """Return for each place where rates have changed last, on its ways; interpolators of one signal count as one."""
+    found: dict[str, frozenset[str]] = {INPUT: frozenset({INPUT})}
+    signals: dict[str, str] = {}  # that interpolators look at
+    for node in net:
+        op, (first, *_) = node.op, node.inputs
+        found[node.name] = frozenset[str]().union(*(found[name] for name in node.inputs))
+        if isinstance(op, Fixed) and not len(op.h) == op.factor == op.stride == 1:
+            signals |= {node.name: first} if op.stride == 1 else {}
+            found[node.name] = frozenset({node.name})
+        elif isinstance(op, Drawn) and op.factor > 1:
+            found[node.name] = frozenset({node.name})
+        elif isinstance(op, Drawn) and first in signals:
+            found[node.name] = frozenset({f"interpolators behind {signals[first]}"})
+    return found
 
 
 def _refused(net: Network, source: Source) -> Iterator[tuple[Node, NotAnalysable]]:

@@ -62,7 +62,7 @@ def alone(layer: Drawn, X: Array) -> Array:
     return layer.length / (s if layer.op == "convt" else 1) * wide
 
 
-def filtered(fir: Fixed, T: Array, reach: Reach) -> Array:
+def filtered(fir: Fixed, T: Array, reach: Reach, other: Fixed | None = None) -> Array:
     """Return T behind a fixed filter, for m − n = 0 … PL − 1, whatever its stride.
 
     With ``a_u[k] = h[k] h[k + u]`` and, on a circle of PL, their transforms ``â_u``,
@@ -77,9 +77,12 @@ def filtered(fir: Fixed, T: Array, reach: Reach) -> Array:
     T : array (P, lags, 2W + 1)
     reach : Reach
         Of the lags and differences behind it that are asked for.
+    other : Fixed, optional
+        Of the same factor and stride: for E δc δc', c' what this one makes of the same signal.
     """
     L, s, h, P = fir.factor, fir.stride, np.asarray(fir.h, float), len(T) * fir.factor
-    past, W, K, a = _both_ways(T), T.shape[2] // 2, len(h), _spectra(h, P)
+    past, W, K = both_ways(T), T.shape[2] // 2, len(h)
+    a = _spectra(h, np.asarray((other or fir).h, float), P)
     N, f = past.shape[1] // 2, np.arange(P // 2 + 1)
     lags = np.arange(min((L * N + K - 1) // s, reach.lags) + 1)
     apart = min((L * W + 2 * (K - 1)) // s, reach.apart)
@@ -122,10 +125,10 @@ def sloped(T: Array, slope: Array) -> Array:
     return np.asarray(T * (slope[:, None] * other)[:, None])
 
 
-def _spectra(h: Array, P: int) -> Array:
-    """Return the transforms over k of ``h[k] h[k + u]`` on a circle of P, by u mod 2K: (P/2 + 1, 2K)."""
+def _spectra(h: Array, other: Array, P: int) -> Array:
+    """Return the transforms over k of ``h[k] h'[k + u]`` on a circle of P, by u mod 2K: (P/2 + 1, 2K)."""
     K = len(h)
-    wide, k, found = np.pad(h, K), np.arange(K), np.zeros((P // 2 + 1, 2 * K), complex)
+    wide, k, found = np.pad(other, K), np.arange(K), np.zeros((P // 2 + 1, 2 * K), complex)
     for u in range(1 - K, K):
         found[:, u] = np.fft.rfft(np.bincount(k % P, h * wide[K + u : 2 * K + u], P))
     return found
@@ -145,13 +148,14 @@ def _stretched(T: Array, L: int) -> Array:
     return wide
 
 
-def _both_ways(T: Array) -> Array:
-    """Return lags −N … N, ``T[b; −τ, d] = T[b + d; τ, −d]``."""
+def both_ways(T: Array, swapped: Array | None = None) -> Array:
+    """Return lags −N … N, ``T[b; −τ, d] = T'[b + d; τ, −d]``; of two different c, T' has them in turn, and is given."""
+    other = T if swapped is None else swapped
     R, W = len(T), T.shape[2] // 2
     if not W:
-        return np.concatenate([T[:, :0:-1], T], axis=1)
+        return np.concatenate([other[:, :0:-1], T], axis=1)
     d = np.arange(-W, W + 1)
-    past = T[(np.arange(R)[:, None] + d) % R, :, W - d]  # (rows, d, lags)
+    past = other[(np.arange(R)[:, None] + d) % R, :, W - d]  # (rows, d, lags)
     return np.concatenate([past[:, :, :0:-1].swapaxes(1, 2), T], axis=1)
 
 
@@ -160,7 +164,7 @@ def _along(T: Array, taps: Array, most: int) -> Array:
     w, n = len(taps) // 2, T.shape[1]
     kept = min(n + w, most)
     wide, found = np.zeros((len(T), 2 * n - 1 + 3 * w, T.shape[2])), np.zeros((len(T), kept, T.shape[2]))
-    wide[:, w : w + 2 * n - 1] = _both_ways(T)
+    wide[:, w : w + 2 * n - 1] = both_ways(T)
     for u in np.flatnonzero(taps):
         start = 2 * w + n - 1 - u
         found += taps[u] * wide[:, start : start + kept]
@@ -169,8 +173,12 @@ def _along(T: Array, taps: Array, most: int) -> Array:
 
 def total(x: Array, y: Array) -> Array:
     """Return the sum of two, of as many lags and differences as either has."""
-    both = np.zeros(tuple(max(sizes) for sizes in zip(x.shape, y.shape, strict=True)))
-    for each in (x, y):
-        at = (both.shape[2] - each.shape[2]) // 2
-        both[:, : each.shape[1], at : at + each.shape[2]] += each
-    return both
+    lags, wide = (max(sizes) for sizes in zip(x.shape[1:], y.shape[1:], strict=True))
+    return resized(x, lags, wide) + resized(y, lags, wide)
+
+
+def resized(T: Array, lags: int, wide: int) -> Array:
+    """Return T of more lags and differences, which are 0."""
+    found, at = np.zeros((len(T), lags, wide)), (wide - T.shape[2]) // 2
+    found[:, : T.shape[1], at : at + T.shape[2]] = T
+    return found

@@ -16,7 +16,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -24,23 +24,27 @@ import numpy as np
 from dspref.arrays import Array, frozen, set_field, value
 from dspref.chain import Pointwise
 from dspref.expected.filters import Fixed
+from dspref.expected.inherited import Parent
 from dspref.expected.kernelmaps import between, kernel_map, mean_map
-from dspref.expected.lagged import products
+from dspref.expected.lagged import products, total
 from dspref.expected.network import Drawn, Gate, Source
 from dspref.expected.offsets import NONE, Offsets
 from dspref.expected.reach import Reach
+from dspref.expected.roots import Linear
 from dspref.expected.spread import Spread
+
+R = TypeVar("R")
 
 BLOCK = 256
 """Lags that are mapped at a time, which bounds the memory."""
 
 
-def shared(method: Callable[..., Moments]) -> Callable[..., Moments]:
+def shared(method: Callable[..., R]) -> Callable[..., R]:
     """Make a method compute once for each argument, while its moments are there: several outputs are often alike."""
-    made: WeakKeyDictionary[Moments, dict[Any, Moments]] = WeakKeyDictionary()
+    made: WeakKeyDictionary[Moments, dict[Any, R]] = WeakKeyDictionary()
 
     @wraps(method)
-    def once(self: Moments, *args: Any) -> Moments:
+    def once(self: Moments, *args: Any) -> R:
         known = made.setdefault(self, {})
         if args not in known:
             known[args] = method(self, *args)
@@ -97,7 +101,12 @@ class Moments:
         at = np.arange(P * L // math.gcd(P * L, s)) * s  # places before the decimation
         A = _matrix(u, at, P)
         spread = _decimated(self.spread.fixed(u), P * L, s)
-        return Moments((A @ (A @ self.F).T).T, *_filtered_lags(self, u, at), A @ self.mean, spread).least
+        y = Moments((A @ (A @ self.F).T).T, *_filtered_lags(self, u, at), A @ self.mean, spread).least
+        if len(u.h) == L == s == 1:
+            return replace(y, spread=self.spread.delayed(u))
+        x = self.spread.origin
+        name = None if x.label is None else (u, x.label, x.delay)
+        return replace(y, spread=y.spread.named(name, Linear(1.0, y.lags, y.D), Parent(u, self) if s == 1 else None))
 
     @shared
     def mapped(self, stage: Pointwise | Gate, offsets: Offsets = NONE) -> Moments:
@@ -126,6 +135,18 @@ class Moments:
         F[m[back], n] += rise[back]
         return Moments(F, self.lags, D, mean, spread)
 
+    def named(self, name: str) -> Moments:
+        """Return the moments of what is drawn at a place."""
+        return replace(self, spread=self.spread.named(name, Linear(1.0, self.lags, self.D)))
+
+    @shared
+    def met(self, channels: int) -> tuple[Array, Array | None]:
+        """Return T of what a layer meets, an average over so many channels; and what of it T and S have in common."""
+        S, X, _ = self.spread.sampled(self.noise_squared(), channels)
+        T = total(self.spread.T, S)
+        return T if X is None else total(T, X), X
+
+    @shared
     def scaled(self, gain: float) -> Moments:
         """Return the moments times a number, ``a² K``."""
         return Moments(gain**2 * self.F, self.lags, gain**2 * self.D, gain * self.mean, self.spread.scaled(gain))
@@ -135,6 +156,7 @@ class Moments:
         F, lags, D = np.outer(self.mean, self.mean), np.zeros(1, int), np.zeros((1, self.period))
         return Moments(F, lags, D, self.mean, self.spread.scaled(0.0))
 
+    @shared
     def plus(self, other: Moments) -> Moments:
         """Return the moments of the sum of independent signals: ``K₁ + K₂ + μ₁μ₂ᵀ + μ₂μ₁ᵀ``."""
         x, y = self.tiled(other.period), other.tiled(self.period)

@@ -14,6 +14,8 @@ all that asks for d that are not 0. Behind a map with an offset in front of it D
 `dspref.expected.uneven`. Kernels are Gaussian here. Other laws add to T[n, m; 0, 0], in front of the very
 next map, half their fourth cumulant: (κ₄ − 3)/2 times the terms j = j' of S.
 
+Branches of one signal have its fluctuations in common; a sum of them has more than T₁ + T₂: `dspref.expected.paths`.
+
 One layer of n taps per phase on white noise thus has ``T = q²/(Cn)``. Behind relu it is a tone, behind GLU an offset.
 One noise in all channels, or one channel, counts as C = 1, however many kernels see it: then T is no small number, and
 the lines are there in wide layers too, within about 1 dB of these.
@@ -21,7 +23,7 @@ the lines are there in wide layers too, within about 1 dB of these.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 
 import numpy as np
@@ -29,10 +31,13 @@ import numpy as np
 from dspref.arrays import Array, frozen, set_field, value
 from dspref.chain import Pointwise
 from dspref.expected.filters import Fixed
+from dspref.expected.inherited import NOWHERE, Origin, Parent, added, behind_drawn
 from dspref.expected.lagged import alone, behind, filtered, less_least, middle, products, sloped, total, within
 from dspref.expected.network import Drawn, Gate, Source
 from dspref.expected.offsets import KernelMap
+from dspref.expected.paths import Path, Paths, common
 from dspref.expected.reach import Reach
+from dspref.expected.roots import Filtered, Linear, Own, Sampled
 from dspref.expected.uneven import unevenness
 
 EPS = float(np.finfo(float).eps)
@@ -60,6 +65,8 @@ class Spread:
         noise has no far lags, and the rest has.
     uneven : float
         By how much E R² is more than D² behind a map with an offset in front: `dspref.expected.uneven`.
+    origin : Origin
+        Where c comes from: what it has in common with others, of branches of one signal.
     """
 
     T: Array
@@ -68,6 +75,7 @@ class Spread:
     reach: Reach = Reach()
     offset: bool = False
     uneven: float = 1.0
+    origin: Origin = NOWHERE
 
     def __post_init__(self) -> None:
         for name, X in (("T", self.T), ("excess", self.excess)):
@@ -111,24 +119,57 @@ class Spread:
             return self
         S = self.uneven * noise / layer.inputs if self.fresh else np.zeros((len(noise), 1, 1))  # of any two channels
         reach = self.reach.behind(layer)
-        T, added = behind(layer, self.T, reach), behind(layer, S, reach)
+        met, paths = self._met(noise, layer.inputs) if self.fresh else (self.T, ())
+        T, added = behind(layer, met, reach), behind(layer, S, reach)
         kurtosis = float(layer.gain) ** 2 * (float(layer.kurtosis) - 3) / 2 * layer.groups
         own = total(kurtosis * alone(layer, S), (layer.groups - 1) * added)  # of a channel with itself
         if self.offset and layer.op != "conv":
             least = middle(added)[:, 0].argmin()
             T, added, own = less_least(T), added - added[least], own - own[least]
-        return replace(self, T=total(T, added), excess=own, reach=reach, uneven=1.0)
+        return replace(self, T=total(T, added), excess=own, reach=reach, uneven=1.0, origin=behind_drawn(layer, paths))
+
+    def sampled(self, noise: Array, channels: int) -> tuple[Array, Array | None, Paths]:
+        """Return S, what it has in common with c, and the paths of both."""
+        S, x = self.uneven * noise / channels, self.origin
+        own = ((Sampled(x.label, S, x.parts, channels, self.reach), Path.unit(len(S), x.delay)),)
+        return S, common(x.paths, own, self.reach), (*x.paths, *own)
+
+    def _met(self, noise: Array, channels: int) -> tuple[Array, Paths]:
+        """Return T and what it has in common with S, and the paths of ĉ, behind a filter by way of what is filtered."""
+        parent = self.origin.parent
+        if parent is None:
+            _, X, paths = self.sampled(noise, channels)
+        else:
+            T, before = parent.moments.met(channels)
+            root = Filtered(parent.key, parent.u, T, self.reach)
+            paths = ((root, Path.unit(len(noise), self.origin.delay)),)
+            X = None if before is None else filtered(parent.u, before, self.reach)
+        return self.T if X is None else total(self.T, X), paths
+
+    def named(self, name: Hashable, part: Linear, parent: Parent | None = None) -> Spread:
+        """Return the spread of channels that are made here, by a layer that draws them or a fixed filter."""
+        if not self.fresh:
+            return self
+        known = self.origin.paths or ((Own(name, self.T), Path.unit(len(self.T))),)
+        parts = {} if name is None else {name: part}
+        return replace(self, origin=Origin(known if self.T.any() else (), parts, name, 0, parent))
+
+    def delayed(self, u: Fixed) -> Spread:
+        """Return the spread behind a filter of one tap."""
+        T, excess = (float(u.h[0]) ** 4 * each for each in (self.T, self.excess))
+        return replace(self, T=T, excess=excess, origin=self.origin.delayed(u))
 
     def fixed(self, u: Fixed) -> Spread:
         """Return the spread behind a fixed filter, for m − n = 0 … PL − 1, whatever its stride."""
         reach = self.reach.behind(u)
-        return replace(self, T=filtered(u, self.T, reach), excess=filtered(u, self.excess, reach), reach=reach)
+        T, excess = (filtered(u, each, reach) for each in (self.T, self.excess))
+        return replace(self, T=T, excess=excess, reach=reach, origin=NOWHERE)
 
     def rows(self, at: Array) -> Spread:
         """Return rows in another order; −1 is a row of zeros."""
         T, excess = self.T[at], self.excess[at]
         T[at < 0], excess[at < 0] = 0, 0
-        return replace(self, T=T, excess=excess)
+        return replace(self, T=T, excess=excess, origin=self.origin.rows(at))
 
     def mapped(
         self,
@@ -173,6 +214,8 @@ class Spread:
         apart, variance, excess = meant or self.offset, self.own[:r], middle(self.excess)[:r, 0]
         nothing = np.zeros((len(self.T), 1, 1))
         none = replace(self, T=nothing, excess=nothing, offset=apart, uneven=uneven)
+        origin = self.origin.mapped(stage, float(q.mean()))
+        none = replace(none, origin=origin)
         if not variance.any():
             return np.zeros(c.shape), none
         q1 = q[None]
@@ -188,20 +231,22 @@ class Spread:
             slopes = sway(V(at), q1, q2[at], c[at], share)[1]
         rise = plain - level
         rise[at] = swayed - level[at]
-        slope = np.zeros(r)
-        slope[at] = np.sqrt((slopes**2).mean(axis=1)) * np.sign(slopes.mean(axis=1))
-        return rise, replace(none, T=sloped(self.T, slope[like]))
+        steep = np.zeros(r)
+        steep[at] = np.sqrt((slopes**2).mean(axis=1)) * np.sign(slopes.mean(axis=1))
+        paths = self.origin.each(lambda path: path.times(steep[like])).paths
+        return rise, replace(none, T=sloped(self.T, steep[like]), origin=replace(origin, paths=paths))
 
     def scaled(self, gain: float) -> Spread:
         """Return the spread of a signal times a number."""
-        return replace(self, T=gain**4 * self.T, excess=gain**4 * self.excess)
+        return replace(self, T=gain**4 * self.T, excess=gain**4 * self.excess, origin=self.origin.scaled(gain))
 
     def plus(self, other: Spread) -> Spread:
-        """Return the spread of an independent sum, whose rows are the same."""
-        T, excess = total(self.T, other.T), total(self.excess, other.excess)
+        """Return the spread of a sum, whose rows are the same, of signals that are drawn independently."""
+        reach, excess = self.reach & other.reach, total(self.excess, other.excess)
+        T, origin = added(self.T, other.T, self.origin, other.origin, reach)
         uneven = 1 + (self.uneven - 1 + other.uneven - 1) / 4  # as of equal powers: (D₁ + D₂)² is half D₁² + D₂²
         offset, fresh = self.offset or other.offset, self.fresh or other.fresh
-        return Spread(T, excess, fresh, self.reach & other.reach, offset, uneven)
+        return Spread(T, excess, fresh, reach, offset, uneven, origin)
 
 
 def _paired(stage: Pointwise | Gate) -> bool:

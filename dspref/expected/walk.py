@@ -38,6 +38,9 @@ class Carrier(Protocol):
     def mapped(self, stage: Pointwise | Gate, offsets: Offsets) -> Self:
         """Behind a map of values that are Gaussian but for offsets."""
 
+    def named(self, name: str) -> Self:
+        """Of what is drawn at the place of this name."""
+
     def scaled(self, gain: float) -> Self:
         """Under a gain."""
 
@@ -151,7 +154,7 @@ class Signal(Generic[C]):
 def started(moments: C, source: Source) -> Signal[C]:
     """Return an input; without a constant it may be mapped at once, as Gaussian noise."""
     check_source(source)
-    return Signal({INPUT: Part(moments, 1.0, not source.constant, frozenset({INPUT}))}, source.channels)
+    return Signal({INPUT: Part(moments.named(INPUT), 1.0, not source.constant, frozenset({INPUT}))}, source.channels)
 
 
 def walk(x: Signal[C], net: Network) -> Signal[C]:
@@ -239,7 +242,7 @@ def _drawn(x: Signal[C], layer: Drawn, name: str) -> Signal[C]:
     up, down = (1, layer.factor) if layer.op == "conv" else (layer.factor, 1)
     alike = x.alike or layer.groups == 1
     gaussian = layer.width > 1 or x.channels == 1
-    part = Part(x.moments.drawn(layer), 1.0, gaussian, frozenset({name}), offsets=_biases(layer))
+    part = Part(x.moments.drawn(layer).named(name), 1.0, gaussian, frozenset({name}), offsets=_biases(layer))
     return Signal(
         {name: part},
         layer.outputs,
@@ -294,8 +297,9 @@ def _sum(x: Signal[C], y: Signal[C]) -> Signal[C]:
         raise ValueError(complaint("channels of branches", f"{x.channels} and {y.channels}", "equal numbers"))
     if not (x.alike or y.alike):
         raise NotAnalysable(complaint("sum", "two concatenations", "channels that are alike in one of them"))
-    parts = dict(x.parts)
-    for key, p in y.parts.items():
+    more, less = (x, y) if len(x.parts) >= len(y.parts) else (y, x)  # what a layer is the sum of, at first
+    parts = dict(more.parts)
+    for key, p in less.parts.items():
         parts[key] = replace(p, gain=p.gain + parts[key].gain) if key in parts else p
     _independent(parts.values())
     return replace(_common(x, y), parts=parts, alike=x.alike and y.alike)

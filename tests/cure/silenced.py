@@ -1,9 +1,9 @@
-"""Do branches that are added explain what theory misses? ``python -m tests.cure.silenced [width [seeds]]`` tells.
+"""Does theory know what branches have in common? ``python -m tests.cure.silenced [width [seeds]]`` tells.
 
-The theory takes branches of one signal, which a residual block adds, for independent where terms of order 1/width are
-concerned. EnCodec has one block behind each layer, of two branches with a drawn convolution on either: with one of them
-silent in all blocks nothing is added, and the theory of that network has no such flaw. Its weights are otherwise those
-of the decoder as it is. A width of 1 is that of the record, and 4 that of the decoder as published.
+A residual block adds branches of one signal. EnCodec has one block behind each layer, of two branches with a drawn
+convolution on either: with one of them silent in all blocks nothing is added but what a tone-free layer is the sum of.
+Weights are otherwise those of the decoder as it is. A width of 1 is that of the record, and 4 that of the decoder as
+published.
 """
 
 from __future__ import annotations

@@ -55,12 +55,14 @@ def test_terms_of_finite_width_are_listed_line_by_line() -> None:
 
 
 def test_what_terms_of_finite_width_lack_is_told_of() -> None:
-    """Branches that have a layer in common, and groups behind groups, where these terms alone make lines."""
+    """Branches of one layer on which rates change, and groups behind groups, where these terms alone make lines."""
     noise, flat = Source(8, covariance=(1.0,)), fixed(Nearest(2))
     one, grouped = Drawn("conv", 8, 8, 4, bias=0), Drawn("conv", 8, 8, 4, groups=4, bias=0)
+    down, up = Drawn("conv", 8, 8, 2, factor=2, bias=0), Drawn("convt", 8, 8, 2, factor=2, bias=0)
     nets: list[tuple[tuple[Step, ...], list[str]]] = [
         ((flat, one, RELU, one), []),
-        ((flat, one, Sum(((one,), (one,))), RELU, one), ["3"]),
+        ((flat, one, Sum(((one,), (down, up))), RELU, one), ["3"]),
+        ((flat, one, Sum(((one,), (one,))), RELU, one), []),  # of one rate: it is not lacking
         ((flat, Sum(((one,), (one,))), RELU, one), []),  # layers of their own
         ((flat, grouped, grouped, RELU, one), ["3"]),
         ((flat, grouped, one, RELU, grouped), []),

@@ -9,11 +9,12 @@ from collections.abc import Callable
 from functools import partial
 
 import pytest
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from dspref import Nearest
 from dspref.chain import Pointwise
-from dspref.expected import Drawn, Source, Step, expected_spectrum, fixed
+from dspref.expected import Drawn, Source, Step, Sum, expected_spectrum, fixed
 from torchparity.nn import SubpixelConv1d
 from torchparity.sampled import sampled
 
@@ -33,6 +34,28 @@ def transposed(before: int, after: int, K: int, s: int, groups: int = 1) -> tupl
 def subpixel(before: int, after: int, K: int, L: int) -> tuple[nn.Module, Step]:
     layer = SubpixelConv1d(before, after, K, L, bias=False)
     return layer, Drawn("shuffle", before, after, K, factor=L, bias=0)
+
+
+class Branches(nn.Module):
+    """Two branches, added."""
+
+    def __init__(self, *branches: nn.Module) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(branches)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the sum."""
+        first, second = (branch(x) for branch in self.branches)
+        return torch.add(first, second)
+
+
+def branches(*pairs: list[tuple[nn.Module, Step]]) -> tuple[nn.Module, Step]:
+    layers = (nn.Sequential(*(layer for layer, _ in each)) for each in pairs)
+    return Branches(*layers), Sum(tuple(tuple(step for _, step in each) for each in pairs))
+
+
+def relu_conv() -> list[tuple[nn.Module, Step]]:
+    return [(nn.ReLU(), RELU), conv(C, OUT, 3)]
 
 
 Pairs = Callable[[], list[tuple[nn.Module, Step]]]
@@ -70,6 +93,14 @@ NETS: dict[str, tuple[Pairs, list[int]]] = {
         lambda: [transposed(C, C, 8, 4, C), conv(C, C, 1), (nn.ReLU(), RELU), conv(C, OUT, 3)],
         [4],
     ),
+    "transposed, shortcut of one layer beside two, relu": (
+        lambda: [transposed(C, C, 4, 2), branches([conv(C, C, 1)], [conv(C, C, 1), conv(C, C, 1)]), *relu_conv()],
+        [2],
+    ),
+    "transposed, identity beside two layers, relu": (
+        lambda: [transposed(C, C, 4, 2), branches([], [conv(C, C, 1), conv(C, C, 1)]), *relu_conv()],
+        [2],
+    ),
     "nearest, relu": (
         lambda: [(nn.Upsample(scale_factor=2), fixed(Nearest(2))), conv(C, C, 4), (nn.ReLU(), RELU), conv(C, OUT, 3)],
         [2],
@@ -87,7 +118,7 @@ def test_lines_that_the_limit_does_not_have(name: str) -> None:
     pairs, factors = NETS[name]
     steps = [step for _, step in pairs()]
     found, plain = (expected_spectrum(steps, Source(C, covariance=(1.0,)), width_terms=on) for on in (True, False))
-    made = sampled(partial(module, pairs), factors, draws=50, periods=256)
+    made = sampled(partial(module, pairs), factors, draws=200 if "beside" in name else 50, periods=256)
     checked = 0
     for i, (comb, limit) in enumerate(zip(found.combs, plain.combs, strict=True)):
         if limit.power <= 1e-12 * found.noise:
