@@ -49,7 +49,8 @@ class Origin:
 
     def each(self, change: Callable[[Path], Path]) -> Origin:
         """Return it with all paths changed."""
-        return replace(self, paths=tuple((root, change(path)) for root, path in self.paths))
+        paths = tuple((root, change(path)) for root, path in self.paths)
+        return Origin(paths, self.parts, self.label, self.delay, self.parent)
 
     def scaled(self, gain: float) -> Origin:
         """Return that of a signal times a number."""

@@ -130,6 +130,7 @@ def _check_map(stage: object) -> None:
         raise TypeError(complaint("map", repr(stage), "Pointwise or Gate", 'as Pointwise("relu")'))
 
 
+@lru_cache(1024)
 def slope(stage: Pointwise, q: float) -> float:
     """Return ``E φ′(x) = E x φ(x)/q`` for a variance q: the map is this times x, and what is uncorrelated with x.
 

@@ -54,15 +54,15 @@ class Path:
         """Return it behind a convolution of stride 1."""
         taps = np.zeros((layer.length - 1) * layer.dilation + 1)
         taps[:: layer.dilation] = float(layer.gain)
-        return replace(self, a=np.convolve(self.a, taps), start=self.start - layer.padding)
+        return Path(self.v, np.convolve(self.a, taps), self.start - layer.padding, self.at)
 
     def times(self, factor: Array | float) -> Path:
         """Return it under a factor, of each row if they differ."""
-        return replace(self, v=self.v * factor)
+        return Path(self.v * factor, self.a, self.start, self.at)
 
     def rows(self, at: Array) -> Path:
         """Return rows in another order; −1 is a row of zeros."""
-        return replace(self, v=np.where(at < 0, 0.0, self.v[at]), at=self.at[at])
+        return Path(np.where(at < 0, 0.0, self.v[at]), self.a, self.start, self.at[at])
 
     @property
     def level(self) -> float:
@@ -105,12 +105,15 @@ def _carried(p: Path, q: Path, X: Array, N: int, W: int) -> Array:
     """Return ``Σ h[b, t] h'[b + d, t'] X[b; τ + t' − t, d]`` at lags −N … N and d = −W … W."""
     M, w, (first, last) = X.shape[1] // 2, min(X.shape[2] // 2, W), _shifts(p, q)
     most = N + max(abs(first), abs(last))
-    wide = np.zeros((len(p.v), 2 * (M + most) + 1, 2 * w + 1))
-    wide[:, most : most + 2 * M + 1] = X[p.at % len(X), :, X.shape[2] // 2 - w : X.shape[2] // 2 + w + 1]
+    wide = np.zeros((len(p.v), 2 * w + 1, 2 * (M + most) + 1))  # lags last: they are what is summed along
+    seen = X[p.at % len(X), :, X.shape[2] // 2 - w : X.shape[2] // 2 + w + 1]
+    wide[:, :, most : most + 2 * M + 1] = seen.swapaxes(1, 2)
     found = np.zeros((len(p.v), 2 * N + 1, 2 * W + 1))
-    for shift, taps in enumerate(np.correlate(q.a, p.a, "full").tolist(), M + most - N + first):
-        if taps:
-            found[:, :, W - w : W + w + 1] += taps * wide[:, shift : shift + 2 * N + 1]
+    within, one = np.zeros((len(p.v), 2 * w + 1, 2 * N + 1)), np.empty((len(p.v), 2 * w + 1, 2 * N + 1))
+    for shift, tap in enumerate(np.correlate(q.a, p.a, "full").tolist(), M + most - N + first):
+        if tap:
+            within += np.multiply(wide[:, :, shift : shift + 2 * N + 1], tap, out=one)
+    found[:, :, W - w : W + w + 1] = within.swapaxes(1, 2)
     other = q.v[(np.arange(len(q.v))[:, None] + np.arange(-W, W + 1)) % len(q.v)]
     return np.asarray(found * (p.v[:, None] * other)[:, None])
 

@@ -7,8 +7,8 @@ channels; and a fixed filter of either, for u and u' of one signal that filters 
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, replace
-from functools import reduce
+from dataclasses import dataclass
+from functools import lru_cache, reduce
 from math import lcm
 from typing import Any, TypeAlias
 
@@ -38,11 +38,11 @@ class Linear:
 
     def times(self, factor: float) -> Linear:
         """Return it times a number."""
-        return replace(self, a=factor * self.a)
+        return Linear(factor * self.a, self.lags, self.D)
 
     def plus(self, other: Linear) -> Linear:
         """Return the sum of two of one place."""
-        return replace(self, a=self.a + other.a)
+        return Linear(self.a + other.a, self.lags, self.D)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +78,7 @@ class Filtered:
 Root: TypeAlias = Own | Sampled | Filtered
 
 
+@lru_cache(maxsize=256)
 def covariance(r: Root, s: Root) -> Array | None:
     """Return ``E δr[n, m] δs[n + τ, m + τ + d]``, averaged over n, at lags −N … N; None where it is 0.
 

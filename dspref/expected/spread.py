@@ -79,7 +79,8 @@ class Spread:
 
     def __post_init__(self) -> None:
         for name, X in (("T", self.T), ("excess", self.excess)):
-            set_field(self, name, frozen(X if X.shape[1:] == (1, 1) else within(X, self.reach)))
+            seen = X if X.shape[1:] == (1, 1) else within(X, self.reach)
+            set_field(self, name, frozen(seen) if seen.flags.writeable else seen)
 
     @classmethod
     def of(cls, source: Source, asked: Reach | None) -> Spread:
@@ -212,10 +213,8 @@ class Spread:
         uneven = unevenness(stage, float(q.mean()), shared) if self.fresh else 1.0
         meant, r = bool((mean**2 > EPS * q).any()), len(c)
         apart, variance, excess = meant or self.offset, self.own[:r], middle(self.excess)[:r, 0]
-        nothing = np.zeros((len(self.T), 1, 1))
-        none = replace(self, T=nothing, excess=nothing, offset=apart, uneven=uneven)
-        origin = self.origin.mapped(stage, float(q.mean()))
-        none = replace(none, origin=origin)
+        nothing, origin = np.zeros((len(self.T), 1, 1)), self.origin.mapped(stage, float(q.mean()))
+        none = replace(self, T=nothing, excess=nothing, offset=apart, uneven=uneven, origin=origin)
         if not variance.any():
             return np.zeros(c.shape), none
         q1 = q[None]
@@ -233,8 +232,9 @@ class Spread:
         rise[at] = swayed - level[at]
         steep = np.zeros(r)
         steep[at] = np.sqrt((slopes**2).mean(axis=1)) * np.sign(slopes.mean(axis=1))
-        paths = self.origin.each(lambda path: path.times(steep[like])).paths
-        return rise, replace(none, T=sloped(self.T, steep[like]), origin=replace(origin, paths=paths))
+        paths = tuple((root, path.times(steep[like])) for root, path in self.origin.paths)
+        origin = Origin(paths, origin.parts, origin.label, origin.delay)
+        return rise, replace(none, T=sloped(self.T, steep[like]), origin=origin)
 
     def scaled(self, gain: float) -> Spread:
         """Return the spread of a signal times a number."""
