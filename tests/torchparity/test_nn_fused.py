@@ -342,7 +342,51 @@ def test_gradients_turn_time_about_or_taps(time: int, few: bool, groups: int, d:
             assert torch.equal(ours, due)
 
 
-@pytest.mark.parametrize("padding", [(4, 4), (4, 8), (0, 8), (8, 0), (3, 6)])
+@pytest.mark.parametrize("mode", ["zeros", "circular", "replicate"])
+@pytest.mark.parametrize("L", [1, 2, 3, 4, 6])
+@pytest.mark.parametrize("d", [1, 2, 3, 4])
+def test_running_sums_go_forward_by_phases_as_they_are_written(L: int, d: int, mode: str) -> None:
+    """In parts of time, too; whole numbers, so bit by bit."""
+    for K, padding, groups in ((1, (0, 3), 1), (4, (2, 1), 2), (5, (7, 2), 1), (9, (4, 4), 2)):
+        layer = NearestConv1d(2 * groups, 4, K, L, padding, d, groups, padding_mode=mode, form="running sum")
+        x = whole(layer, K, (2, 2 * groups, 13))
+        due = outcome(layer.two_layers(), x)
+        for small, least in ((0, 1), (0, 1 << 30), (SMALL, 1)):
+            with (
+                mock.patch("torchparity.nn.running.SMALL", small),
+                mock.patch("torchparity.nn.parting.LEAST", least),
+            ):
+                y = outcome(layer, x)
+            assert (y is None) == (due is None)
+            if y is not None and due is not None:
+                assert torch.equal(y, due)
+
+
+@pytest.mark.parametrize("form", ["polyphase", "running sum"])
+def test_channels_of_groups_are_not_parted(form: str) -> None:
+    """Of more weights than outputs; whole numbers, so bit by bit."""
+    layer = NearestConv1d(64, 64, 9, 2, padding=4, groups=2, form=form, dtype=torch.float64)
+    x = whole(layer, 0, (1, 64, 3))
+    g = torch.randint(-2, 3, (1, 64, 6)).double()
+    with mock.patch("torchparity.nn.parting.LEAST", 1), mock.patch("torchparity.nn.running.SMALL", 0):
+        found = gradients(layer, x, g)
+    for ours, due in zip(found, gradients(layer.two_layers(), x, g), strict=True):
+        assert torch.equal(ours, due)
+
+
+def test_what_is_chosen_knows_what_weights_cost() -> None:
+    """Once for all samples; on a CPU and on a GPU, and more must be saved where no length is known."""
+    shape, short = Geometry(nearest(4), 10, 1, (4, 5), "zeros"), Geometry(nearest(2), 5, 1, (2, 2), "zeros")
+    sizes = [(768, 384, 8), (384, 192, 128), (48, 24, 8192)]
+    found = [faster(shape, into, out, 1, samples, running=True) for into, out, samples in sizes]
+    assert found == ["two layers", "running sum", "polyphase"]
+    assert [faster(short, 64, 64, 1, samples) for samples in (2000, 100, None)] == ["polyphase", *["two layers"] * 2]
+    nine = Geometry(nearest(4), 9, 1, (4, 4), "zeros")
+    found = [faster(nine, 256, 128, 1, samples, launching=LAUNCHING) for samples in (3300, 3200)]
+    assert found == ["transposed", "two layers"]
+
+
+@pytest.mark.parametrize("padding", [(4, 4), (4, 8), (0, 8), (8, 0), (3, 6), (32, 32)])
 @pytest.mark.parametrize("groups", [1, 2])
 def test_gradients_between_phases_and_by_phases_are_one(groups: int, padding: Any) -> None:
     """Of 16 channels and 12 taps in place, where blocks begin with a phase; whole numbers, so bit by bit."""
@@ -357,7 +401,7 @@ def test_gradients_between_phases_and_by_phases_are_one(groups: int, padding: An
         ):
             found.append(gradients(layer, x, g))
         ways.append(fits(*asked.call_args.args) if widest else False)
-    assert ways[0] == (layer.geometry.lead == 0)
+    assert ways[0] == (layer.geometry.lead == 0 and padding != (32, 32))  # there zeros reach beyond the row
     for ours, theirs, due in zip(*found, gradients(layer.two_layers(), x, g), strict=True):
         assert torch.equal(ours, due)
         assert torch.equal(theirs, due)

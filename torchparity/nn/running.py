@@ -51,7 +51,7 @@ def running_sum(x: Tensor, w: Tensor, bias: Tensor | None, g: Geometry, groups: 
     blocks = x.shape[-1] - (-g.surplus // L)
     with as_given(x.device.type):
         if g.extension != "zeros":  # zeros are added where they are needed
-            first, behind = (σ - L + 1) // L, (L * blocks - 1 + σ + reach) // L + 1
+            first, behind = σ // L, (L * blocks - 1 + σ + reach) // L + 1
             x, origin = with_all(x, g, -first, behind - x.shape[-1]), -first
         job = Job(plan_of(g), groups, blocks, origin)
         if transformed():
