@@ -49,7 +49,8 @@ class Foreseen:
     line : tuple of float
         That of the lines themselves.
     rounding : tuple of float
-        By how much the lines of the theory may be rounding.
+        By how much the lines of the theory may be rounding: what noise that is louder by `NUDGE` changes, and no less
+        than half a last place of the constant, of which they are differences.
     why : str
         Why nothing is predicted, or what is left out; "" where all is told.
     """
@@ -73,8 +74,9 @@ def foreseen(subject: Subject, make: Callable[[], nn.Module], silent: Collection
     tries = [told.expected, *(expected_spectrum(net, source) for source in sources)]
     noise = tuple(_noise(told.expected, own, subject) for own in places(subject.row))
     lines = [[_lines(x, own, subject) for own in places(subject.row)] for x in tries]
+    least = [_rounding(told.expected, own, subject) for own in places(subject.row)]
     why = f"without what is not covered: {', '.join(unknown)}" if unknown else ""
-    return Foreseen(noise, tuple(np.mean(lines, axis=0)), tuple(np.ptp(lines, axis=0)), why)
+    return Foreseen(noise, tuple(np.mean(lines, axis=0)), tuple(np.maximum(np.ptp(lines, axis=0), least)), why)
 
 
 def _without(net: Network, silent: Set[str]) -> Network:
@@ -97,13 +99,19 @@ def _heard(node: Node, silent: Set[str]) -> Node:
 def _noise(x: Expected, own: tuple[int, ...], subject: Subject) -> float:
     """Return noise in the bins of the lines over their floors."""
     noise, floor = np.array([_bin(x, k / subject.row.period, bins(subject.row)) for k in own]).T
-    return float((noise / floor).mean())
+    return float((np.maximum(noise, 0) / floor).mean())
 
 
 def _lines(x: Expected, own: tuple[int, ...], subject: Subject) -> float:
     """Return the power of the lines over their floors."""
     floor = np.array([_bin(x, k / subject.row.period, bins(subject.row))[1] for k in own])
     return float((np.maximum([x.line(k) for k in own], 0) / floor).mean())
+
+
+def _rounding(x: Expected, own: tuple[int, ...], subject: Subject) -> float:
+    """Return half a last place of the constant over the floors: lines are differences of moments of its size."""
+    floor = np.array([_bin(x, k / subject.row.period, bins(subject.row))[1] for k in own])
+    return float((np.finfo(float).eps / 2 * x.line(0) / floor).mean())
 
 
 def _bin(x: Expected, nu: float, N: int) -> tuple[float, float]:

@@ -143,7 +143,7 @@ of ratios of powers, over lines and seeds, so that noise alone has 0, and the no
 {stands:g} dB there is no line. What stands higher is to be predicted: by `dspref.expected.forecast` of the network with
 tone-free layers (claim UA-T29), before any of it is drawn, line and noise in the bin and the floor of the notch around
 it alike, with the band of {share:.1%} of means over {seeds} draws. A band is the wider for what is rounding in the
-prediction: by how much it changes when the noise is louder by a 10⁻⁹th.
+prediction: by how much it changes when the noise is louder by a 10⁻⁹th, and by half a last place of the constant.
 """
 
 COUNT = """
