@@ -362,6 +362,104 @@ def test_running_sums_go_forward_by_phases_as_they_are_written(L: int, d: int, m
                 assert torch.equal(y, due)
 
 
+@pytest.mark.parametrize("d", [1, 3, 9])
+@pytest.mark.parametrize("form", ["polyphase", "running sum"])
+def test_gradients_in_single_precision_by_vectors_of_channels(form: str, d: int) -> None:
+    """Of dilated, strided and padded convolutions oneDNN has wrong ones; whole numbers, so bit by bit."""
+    for into, out, K, L, time in ((16, 16, 7, 2, 31), (32, 32, 7, 4, 40), (16, 32, 5, 3, 55), (32, 16, 9, 4, 29)):
+        layer = NearestConv1d(into, out, K, L, padding="same", dilation=d, form=form)
+        x = whole(layer, d, (4, into, time))
+        y = layer(x)
+        g = torch.randint(-2, 3, y.shape).float()
+        two: Any = layer.two_layers()
+        for ours, due in zip(gradients(layer, x, g), gradients(two, x, g), strict=True):
+            assert torch.equal(ours, due)
+        (found,) = torch.autograd.grad(layer(x), layer.weight, g, create_graph=True)
+        (due,) = torch.autograd.grad(two(x), two[-1].weight, g)
+        assert torch.equal(found, due)
+
+
+FUSED = [(kind, form) for kind in LAYERS for form in ("polyphase", "transposed")] + [("nearest", "running sum")]
+
+
+def own_layer(kind: str, form: str, bias: bool = True) -> Any:
+    more = {"taps": [1.0, 2.0, 1.0], "offset": 1} if kind == "filter" else {}
+    sizes = {"padding": 2, "bias": bias, "dtype": torch.float64, "form": form}
+    return LAYERS[kind](2, 2, 5, 2, **sizes, **more)
+
+
+@pytest.mark.parametrize("small", [0, SMALL])
+@pytest.mark.parametrize(("kind", "form"), FUSED)
+def test_gradients_with_a_graph_are_those_without(kind: str, form: str, small: int) -> None:
+    """Of a layer that is used twice, whose input depends on its weights; whole numbers, so bit by bit."""
+    layer = own_layer(kind, form)
+    x = whole(layer, 0, (1, 2, 6)).requires_grad_()
+    by = [x, *layer.parameters()]
+    with mock.patch("torchparity.nn.running.SMALL", small):
+        y = layer(layer(x)[..., ::2])
+        found = torch.autograd.grad(y.sum(), by, create_graph=True)
+        for ours, due in zip(found, torch.autograd.grad(layer(layer(x)[..., ::2]).sum(), by), strict=True):
+            assert torch.equal(ours, due)
+
+
+@pytest.mark.parametrize("small", [0, SMALL])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("L", [1, 2])
+@pytest.mark.parametrize("form", ["polyphase", "transposed", "running sum", "two layers"])
+def test_outputs_may_be_changed_in_place_and_biases_too(form: str, L: int, bias: bool, small: int) -> None:
+    layer = NearestConv1d(2, 2, 5, L, padding=2, bias=bias, form=form, dtype=torch.float64)
+    x = whole(layer, 0, (1, 2, 6))
+    with mock.patch("torchparity.nn.running.SMALL", small):
+        y = layer(x)
+        due = torch.autograd.grad(layer(x).relu().sum(), layer.weight)
+    y.relu_()
+    if bias:
+        with torch.no_grad():
+            layer.bias.add_(1)
+    assert torch.equal(*torch.autograd.grad(y.sum(), layer.weight), *due)
+
+
+@pytest.mark.parametrize(("kind", "form"), FUSED)
+def test_gradients_of_many_rows_by_vmap(kind: str, form: str) -> None:
+    """As Torch's pages have it: `torch.vmap` of `torch.autograd.grad`."""
+    layer = own_layer(kind, form)
+    x = whole(layer, 0, (1, 2, 5)).requires_grad_()
+    y = layer(x)
+    rows = torch.eye(y.numel(), dtype=y.dtype).reshape(-1, *y.shape)
+    found = torch.vmap(lambda g: torch.autograd.grad(y, x, g, retain_graph=True)[0])(rows)
+    assert torch.equal(found, torch.stack([torch.autograd.grad(y, x, g, retain_graph=True)[0] for g in rows]))
+
+
+def test_gradients_with_a_graph_where_zeros_alone_are_seen() -> None:
+    layer = NearestConv1d(16, 1, 4, 4, padding=(-13, 13), bias=False, form="running sum", dtype=torch.float64)
+    x = whole(layer, 0, (1, 16, 4)).requires_grad_()
+    y: Any = layer(x)
+    found, due = (torch.autograd.grad(m(x).sum(), x, create_graph=True)[0] for m in (layer, layer.two_layers()))
+    assert y.shape[-1] == 13
+    assert torch.equal(found, due)
+    one = layer(x[..., :1].detach().requires_grad_()) if layer.geometry.length <= 4 else y
+    assert (one == 0).all()
+    (zero,) = torch.autograd.grad(one.sum(), layer.weight, create_graph=True)
+    assert (zero == 0).all()
+
+
+@pytest.mark.parametrize("form", ["polyphase", "running sum"])
+def test_backward_passes_under_autocast_are_as_precise_as_their_graph(form: str) -> None:
+    """Torch derives in the precision of the forward pass; so do these: whole numbers of more bits than halves have."""
+    layer = NearestConv1d(16, 16, 9, 4, padding=4, form=form)
+    x = torch.randint(-999, 1000, (2, 16, 20)).float().requires_grad_()
+    with torch.no_grad():
+        layer.weight.copy_(torch.randint(-999, 1000, layer.weight.shape))
+    g = torch.randint(-2, 3, (2, 16, 80)).float()
+    due = torch.autograd.grad(layer.two_layers()(x), x, g)[0], torch.autograd.grad(layer(x), layer.weight, g)[0]
+    for graph in (False, True):
+        y = layer(x)
+        with torch.autocast("cpu", torch.bfloat16):
+            found = torch.autograd.grad(y, [x, layer.weight], g, create_graph=graph)
+        for ours, theirs in zip(found, due, strict=True):
+            assert torch.equal(ours, theirs)
+
+
 @pytest.mark.parametrize("form", ["polyphase", "running sum"])
 def test_channels_of_groups_are_not_parted(form: str) -> None:
     """Of more weights than outputs; whole numbers, so bit by bit."""

@@ -32,7 +32,8 @@ class NearestConv1d(nn.Module):
     Equal to ``nn.Sequential(nn.Upsample(scale_factor=L), nn.Conv1d(…))``, borders included, to rounding: terms are
     added in another order, so that both differ from the exact sum by at most ``n·u·Σ abs(w) abs(u)``, n the number of
     terms. Where sums are exact, bit by bit. But Torch finds ⌊m/L⌋ in floating point, by some factors (41, 47, 55, 61,
-    …) a sample too early; this layer does not, in any form.
+    …) a sample too early; this layer does not, in any form. What is not finite in x may reach (L − 1)d outputs further
+    than two layers let it, where taps that are zero meet it.
 
     Parameters
     ----------

@@ -33,7 +33,7 @@ def parts(
 
     Two layers hold u, L times x, beside y, or its gradient beside that of u. Here there are sums, so many of the size
     of y, and copies of w (taps and their gradients, oneDNN's layouts): what there is more of is divided, so that it
-    takes about a quarter of that.
+    takes about a quarter of that, and once w; on a CPU, as far as `MOST` parts go.
     """
     B, O = len(x), len(w)
     v, W = B * O * len(blocks) * L, w.numel()
@@ -79,16 +79,22 @@ def plus(total: Tensor | None, part: Tensor | None, dtype: torch.dtype) -> Tenso
 
 
 def to_be_derived(g: Tensor) -> bool:
-    """Return whether a gradient is to be derived itself, or mapped over by Torch's older vmap."""
-    batched: bool = torch._C._functorch.is_legacy_batchedtensor(g)
+    """Return whether a gradient is to be derived itself, or mapped over by one of Torch's two vmaps."""
+    batched: bool = torch._C._functorch.is_legacy_batchedtensor(g) or torch._C._are_functorch_transforms_active()
     return torch.is_grad_enabled() or batched
 
 
 def derivable(
-    f: Callable[..., Tensor], given: Sequence[Tensor | None], wanted: Sequence[bool], g: Tensor
+    f: Callable[..., Tensor], given: Sequence[Tensor], wanted: Sequence[bool], g: Tensor
 ) -> list[Tensor | None]:
-    """Return the gradients of a function, by those of its operands that want them, in a way that has gradients."""
-    by = [t for t, wants in zip(given, wanted, strict=True) if wants and t is not None]
+    """Return the gradients of a function, by those of its operands that want them, in a way that has gradients.
+
+    By views of them: an operand may have been computed from another, and what goes through it is not asked for.
+    """
+    if not any(wanted):
+        return [None] * len(given)
     with torch.enable_grad():
+        given = [t.view_as(t) for t in given]
+        by = [t for t, wants in zip(given, wanted, strict=True) if wants]
         found = iter(torch.autograd.grad(f(*given), by, g, create_graph=True))
     return [next(found) if wants else None for wants in wanted]

@@ -113,42 +113,45 @@ class _Polyphase(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, w: Tensor, bias: Tensor | None, C: Tensor, padding: int, groups: int, s: int
     ) -> Tensor:
-        ctx.save_for_backward(x, w, bias, C)
-        ctx.padding, ctx.groups, ctx.lead = padding, groups, s
+        ctx.save_for_backward(x, w, C)
+        ctx.padding, ctx.groups, ctx.lead, ctx.bias_dtype = padding, groups, s, None if bias is None else bias.dtype
         blocks, L, Q = _blocks(x, C, padding), *C.shape[1:]
-        y = x.new_empty(len(x), len(w), blocks - (s > 0), L)
+        y = x.new_empty(len(x), len(w), (blocks - (s > 0)) * L)  # a view could not be changed in place
+        by_block = split(y, -1, blocks - (s > 0), L)
         for o, those in groupby(_parts(x, w, C, blocks, groups, 2), itemgetter(0)):
             W, b = composed(w[o], C, x.dtype), None if bias is None else bias[o]
             for _, n, start, stop in those:
                 seen, zeros, at = window(x.shape[-1], start - padding, stop - padding + Q - 1)
                 z = phases(x[n, :, seen], W, b, L, zeros, groups)
-                put(y[n, o], z.narrow(2, at, stop - start), start, s)
+                put(by_block[n, o], z.narrow(2, at, stop - start), start, s)
                 del z  # before the next part
-        return y.flatten(2)
+        return y
 
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
-        x, w, bias, C = ctx.saved_tensors
+        x, w, C = ctx.saved_tensors
         shape, wanted = (ctx.padding, ctx.groups, ctx.lead), ctx.needs_input_grad[:3]
-        if to_be_derived(g):
-            whole = partial(in_whole, C=C, padding=ctx.padding, groups=ctx.groups, s=ctx.lead)
-            return (*derivable(whole, (x, w, bias), wanted, g), None, None, None, None)
-        dx = dw = None
-        if any(wanted[:2]):
-            way = _in_place if fits(x, w, C, *shape) else _by_phases
-            dx, dw = way(g, x, w, C, wanted[:2], *shape)
-        return dx, dw, g.sum((0, 2)).to(bias.dtype) if wanted[2] else None, None, None, None, None
+        dx, dw, db = None, None, g.sum((0, 2)).to(ctx.bias_dtype) if wanted[2] else None
+        with as_given(x.device.type):  # a backward pass under autocast, too
+            if to_be_derived(g):
+                whole = partial(in_whole, bias=None, C=C, padding=ctx.padding, groups=ctx.groups, s=ctx.lead)
+                dx, dw = derivable(whole, (x, w), wanted[:2], g)
+            elif any(wanted[:2]):
+                way = _in_place if fits(x, w, C, *shape) else _by_phases
+                dx, dw = way(g, x, w, C, wanted[:2], *shape)
+        return dx, dw, db, None, None, None, None
 
 
 def fits(x: Tensor, w: Tensor, C: Tensor, padding: int, groups: int, s: int) -> bool:
     """Return whether gradients are taken where the phases lie between each other.
 
     That saves their copy; but oneDNN takes twice as long, where it was measured, for more than `WIDEST` taps, and
-    a third more for channels that are no whole vectors of it; and a row of many taps costs more than it saves.
+    a third more for channels that are no whole vectors of it; and a row of many taps costs more than it saves. Zeros
+    beyond all taps no transposed convolution crops.
     """
     _, L, Q = C.shape
-    whole = len(w) // groups % VECTOR == 0 and padding < Q
-    return whole and s == 0 and Q * L <= WIDEST and w.numel() < len(x) * len(w) * L * x.shape[-1]
+    whole = len(w) // groups % VECTOR == 0
+    return whole and s == 0 and padding < Q and Q * L <= WIDEST and w.numel() < len(x) * len(w) * L * x.shape[-1]
 
 
 def _in_place(

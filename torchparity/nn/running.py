@@ -23,11 +23,11 @@ from torch.nn import functional as F
 
 from torchparity.nn.banks import Job, plan_of, write
 from torchparity.nn.geometry import Geometry
-from torchparity.nn.parting import derivable, parts, plus, plus_part, to_be_derived, window
+from torchparity.nn.parting import LEAST, derivable, parts, plus, plus_part, split, to_be_derived, window
 from torchparity.nn.polyphase import as_given, transformed, with_all
 from torchparity.nn.taps import turned
 
-SMALL = 5 << 18
+SMALL = LEAST
 """Numbers of working memory below which less of it would save no time."""
 
 
@@ -68,7 +68,7 @@ def in_whole(x: Tensor, w: Tensor, bias: Tensor | None, g: Geometry, job: Job) -
     extra = -g.length % g.factor
     c = F.pad(turned(w.flip(2), job.groups), (0, extra)).to(x.dtype)
     of, before, behind = seen(x, g, job, 0, job.blocks)
-    crop = cropped(before, behind + extra * g.dilation)
+    crop = cropped(before, behind + extra * g.dilation, g.dilation)
     v = F.conv_transpose1d(x[..., of], c, None, g.factor, crop.padding, 0, job.groups, g.dilation)
     y = box(lengthened(v, *crop.zeros), g.factor)
     return y if bias is None else y + bias.to(x.dtype)[:, None]
@@ -95,7 +95,7 @@ def about(t: Tensor, turns: bool) -> Tensor:
 
 
 def is_few(x: Tensor, w: Tensor, job: Job) -> bool:
-    """Return whether outputs are so few that time is turned about, at both ends, and not the order of the taps."""
+    """Return whether outputs are so few that gradients turn time about, in x̂ and y, and not the order of taps."""
     return 4 * len(x) * job.blocks * job.plan.L < w[0].numel()
 
 
@@ -115,9 +115,13 @@ class Crop(NamedTuple):
     zeros: tuple[int, int]
 
 
-def cropped(before: int, behind: int) -> Crop:
-    """Return how so many samples are taken away at each end: no more is computed than has to be."""
-    padding = max(min(before, behind), 0)
+def cropped(before: int, behind: int, dilation: int) -> Crop:
+    """Return how so many samples are taken away at each end: no more is computed than has to be.
+
+    Of strided, dilated and padded convolutions oneDNN 3.12 has wrong gradients by weights (single precision, AVX-512,
+    29 to 55 samples, batches): these are cropped by Torch.
+    """
+    padding = max(min(before, behind), 0) if dilation == 1 else 0
     return Crop(padding, (padding - before, padding - behind))
 
 
@@ -125,31 +129,35 @@ def lengthened(v: Tensor, left: int, right: int) -> Tensor:
     """Return v with so many zeros more; or less of v, without a copy."""
     kept = v.shape[-1] + min(left, 0) + min(right, 0)
     if kept < 1:
-        return v.new_zeros(*v.shape[:-1], v.shape[-1] + left + right)
+        return F.pad(v[..., :0], (0, v.shape[-1] + left + right))  # of v: what is derived has to lead there
     v = v.narrow(-1, max(-left, 0), kept)
     return F.pad(v, (max(left, 0), max(right, 0))) if left > 0 or right > 0 else v
 
 
 class _RunningSum(torch.autograd.Function):
-    """The running sum, so much of it at a time that no more memory is worked in than half of two layers take."""
+    """The running sum, in parts where it is large, so that less memory is worked in."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, w: Tensor, bias: Tensor | None, g: Geometry, job: Job) -> Tensor:
-        ctx.geometry, ctx.job = g, job
-        ctx.save_for_backward(x, w, bias)
-        if 3 * len(x) * len(w) * job.blocks * g.factor + 2 * w.numel() < SMALL:
+        ctx.geometry, ctx.job, ctx.bias_dtype = g, job, None if bias is None else bias.dtype
+        ctx.save_for_backward(x, w)
+        if g.factor > 1 and 3 * len(x) * len(w) * job.blocks * g.factor + 2 * w.numel() < SMALL:
             return in_whole(x, w, bias, g, job)
-        y = x.new_empty(len(x), len(w), job.blocks, g.factor)
+        y = x.new_empty(len(x), len(w), job.blocks * g.factor)  # a view could not be changed in place
+        by_block = split(y, -1, job.blocks, g.factor)
         for o, n, start, stop in _parts(x, w, job, 1.25, 2):
-            write(x[n], w[o], None if bias is None else bias[o], job, start, y[n, o, start:stop])
-        return y.flatten(2)
+            write(x[n], w[o], None if bias is None else bias[o], job, start, by_block[n, o, start:stop])
+        return y
 
     @staticmethod
     def backward(ctx: Any, by_y: Tensor) -> tuple[Any, ...]:
-        x, w, bias = ctx.saved_tensors
+        x, w = ctx.saved_tensors
         g, job, wanted = ctx.geometry, ctx.job, ctx.needs_input_grad[:3]
+        db = by_y.sum((0, 2)).to(ctx.bias_dtype) if wanted[2] else None
         if to_be_derived(by_y):
-            return (*derivable(partial(in_whole, g=g, job=job), (x, w, bias), wanted, by_y), None, None)
+            with as_given(x.device.type):  # a backward pass under autocast, too
+                dx, dw = derivable(partial(in_whole, bias=None, g=g, job=job), (x, w), wanted[:2], by_y)
+            return dx, dw, db, None, None
         L, few = g.factor, is_few(x, w, job)
         new = torch.empty_like if len(x) else torch.zeros_like
         dx, dw = None if len(x) or not wanted[0] else new(x), new(w) if wanted[1] else None
@@ -157,7 +165,7 @@ class _RunningSum(torch.autograd.Function):
             c, dc = turned(about(w[o], not few), job.groups).to(x.dtype).contiguous(), None
             for _, n, start, stop in those:
                 of, before, behind = seen(x, g, job, start, stop)
-                crop = cropped(*((behind, before) if few else (before, behind)))
+                crop = cropped(*((behind, before) if few else (before, behind)), g.dilation)
                 by_v = box(F.pad(by_y[n, o, start * L : stop * L], (L - 1, L - 1)), L)
                 by_v, u = lengthened(about(by_v, few), *(-zeros for zeros in crop.zeros)), about(x[n, :, of], few)
                 args = ([L], [crop.padding], [g.dilation], True, [0], job.groups, [*wanted[:2], False])
@@ -168,7 +176,7 @@ class _RunningSum(torch.autograd.Function):
                 del by_x, by_c
             if dw is not None and dc is not None:
                 dw[o] = turned(about(dc, not few), job.groups)
-        return dx, dw, by_y.sum((0, 2)).to(bias.dtype) if wanted[2] else None, None, None
+        return dx, dw, db, None, None
 
 
 def _parts(x: Tensor, w: Tensor, job: Job, sums: float, copies: float) -> Iterator[tuple[slice, slice, int, int]]:
