@@ -407,7 +407,7 @@ def test_gradients_with_a_graph_are_those_without(kind: str, form: str, small: i
 @pytest.mark.parametrize("L", [1, 2])
 @pytest.mark.parametrize("form", ["polyphase", "transposed", "running sum", "two layers"])
 def test_outputs_may_be_changed_in_place_and_biases_too(form: str, L: int, bias: bool, small: int) -> None:
-    layer = NearestConv1d(2, 2, 5, L, padding=2, bias=bias, form=form, dtype=torch.float64)
+    layer: Any = NearestConv1d(2, 2, 5, L, padding=2, bias=bias, form=form, dtype=torch.float64)
     x = whole(layer, 0, (1, 2, 6))
     with mock.patch("torchparity.nn.running.SMALL", small):
         y = layer(x)
