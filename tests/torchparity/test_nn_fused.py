@@ -379,6 +379,25 @@ def test_gradients_in_single_precision_by_vectors_of_channels(form: str, d: int)
         assert torch.equal(found, due)
 
 
+@pytest.mark.parametrize("small", [0, SMALL])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("form", ["polyphase", "running sum"])
+def test_gradients_in_half_precision_of_taps_that_meet_nothing(form: str, dtype: torch.dtype, small: int) -> None:
+    """Torch leaves some of transposed convolutions unset; whole numbers, so bit by bit."""
+    for time, padding in ((1, 4), (1, 8), (2, 0), (3, 8)):
+        layer = NearestConv1d(16, 16, 5, 4, padding=padding, form=form, dtype=dtype)
+        x = whole(layer, time, (2, 16, time)) % 2
+        with torch.no_grad():
+            layer.weight.remainder_(2)
+        y: Any = outcome(layer, x)
+        g = torch.randint(-1, 2, y.shape).to(dtype)
+        with mock.patch("torchparity.nn.running.SMALL", small):
+            found = gradients(layer, x, g)
+        for ours, due in zip(found, gradients(layer.double().two_layers(), x.double(), g.double()), strict=True):
+            assert ours.dtype == dtype
+            assert torch.equal(ours.double(), due)
+
+
 FUSED = [(kind, form) for kind in LAYERS for form in ("polyphase", "transposed")] + [("nearest", "running sum")]
 
 

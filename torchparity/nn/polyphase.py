@@ -147,10 +147,10 @@ def fits(x: Tensor, w: Tensor, C: Tensor, padding: int, groups: int, s: int) -> 
 
     That saves their copy; but oneDNN takes twice as long, where it was measured, for more than `WIDEST` taps, and
     a third more for channels that are no whole vectors of it; and a row of many taps costs more than it saves. Zeros
-    beyond all taps no transposed convolution crops.
+    beyond all taps no transposed convolution crops; and see `bfloat16-weight-gradient` of docs/findings.md.
     """
     _, L, Q = C.shape
-    whole = len(w) // groups % VECTOR == 0
+    whole = len(w) // groups % VECTOR == 0 and x.dtype in (torch.float32, torch.float64)
     return whole and s == 0 and padding < Q and Q * L <= WIDEST and w.numel() < len(x) * len(w) * L * x.shape[-1]
 
 

@@ -27,6 +27,9 @@ from torchparity.nn.parting import LEAST, derivable, parts, plus, plus_part, spl
 from torchparity.nn.polyphase import as_given, transformed, with_all
 from torchparity.nn.taps import turned
 
+HALVES = (torch.float16, torch.bfloat16)
+"""Precisions in which partial sums would be rounded; and see `bfloat16-weight-gradient` of docs/findings.md."""
+
 SMALL = LEAST
 """Numbers of working memory below which less of it would save no time."""
 
@@ -47,6 +50,8 @@ def running_sum(x: Tensor, w: Tensor, bias: Tensor | None, g: Geometry, groups: 
     -------
     Tensor (batch, out, L·(time + ⌈surplus/L⌉))
     """
+    if x.dtype in HALVES and x.device.type == "cpu":
+        return running_sum(x.float(), w, bias, g, groups).to(x.dtype)
     L, reach, σ, origin = g.factor, (g.length - 1) * g.dilation, g.outer[0] - g.pads[0], 0
     blocks = x.shape[-1] - (-g.surplus // L)
     with as_given(x.device.type):
@@ -118,8 +123,7 @@ class Crop(NamedTuple):
 def cropped(before: int, behind: int, dilation: int) -> Crop:
     """Return how so many samples are taken away at each end: no more is computed than has to be.
 
-    Of strided, dilated and padded convolutions oneDNN 3.12 has wrong gradients by weights (single precision, AVX-512,
-    29 to 55 samples, batches): these are cropped by Torch.
+    Where taps are dilated, no padding of Torch's is asked for: `conv-weight-gradient` of docs/findings.md.
     """
     padding = max(min(before, behind), 0) if dilation == 1 else 0
     return Crop(padding, (padding - before, padding - behind))
