@@ -115,7 +115,7 @@ class Levels:
     def named(self, name: str) -> Levels:
         """Return the levels of what is drawn at a place."""
         part = Linear(1.0, np.zeros(1, int), np.full((1, 1), self.noise))
-        return replace(self, spread=self.spread.named(name, part))
+        return Levels(self.divisors, self.v, self.noise, self.mean, self.spread.named(name, part))
 
     def scaled(self, gain: float) -> Levels:
         """Return the levels times a number, ``a² v``."""

@@ -153,7 +153,14 @@ class Spread:
             return self
         known = self.origin.paths or ((Own(name, self.T), Path.unit(len(self.T))),)
         parts = {} if name is None else {name: part}
-        return replace(self, origin=Origin(known if self.T.any() else (), parts, name, 0, parent))
+        return self._with(origin=Origin(known if self.T.any() else (), parts, name, 0, parent))
+
+    def _with(self, **changes: object) -> Spread:
+        """Return it with other fields, whose arrays are read-only and no longer than is asked for."""
+        made = object.__new__(Spread)
+        for name, content in {**vars(self), **changes}.items():
+            set_field(made, name, content)
+        return made
 
     def delayed(self, u: Fixed) -> Spread:
         """Return the spread behind a filter of one tap."""
@@ -170,7 +177,9 @@ class Spread:
         """Return rows in another order; −1 is a row of zeros."""
         T, excess = self.T[at], self.excess[at]
         T[at < 0], excess[at < 0] = 0, 0
-        return replace(self, T=T, excess=excess, origin=self.origin.rows(at))
+        T.setflags(write=False)
+        excess.setflags(write=False)
+        return self._with(T=T, excess=excess, origin=self.origin.rows(at))
 
     def mapped(
         self,
