@@ -9,6 +9,7 @@ the place is a root of its own. But for fixed filters of one signal side by side
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -22,6 +23,9 @@ from dspref.expected.network import Drawn, Gate
 from dspref.expected.paths import Path, Paths, common, opened
 from dspref.expected.reach import Reach
 from dspref.expected.roots import Filtered, Linear, Own, Root
+
+MOST = 64
+"""Paths of a place. Each block that adds a branch to what goes into it doubles them; a sum of three of three has 66."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +126,7 @@ NOWHERE = Origin()
 
 def behind_drawn(layer: Drawn, paths: Paths) -> Origin:
     """Return what is known of a layer's output, by that of its input."""
-    if layer.op != "conv" or layer.factor > 1:
+    if layer.factor > 1:
         return NOWHERE
     return Origin(tuple((root, path.drawn(layer)) for root, path in paths))
 
@@ -135,7 +139,12 @@ def added(T: Array, other: Array, x: Origin, y: Origin, reach: Reach) -> tuple[A
         return T, replace(x.plus(y, ((Own(None, T), Path.unit(len(T))),)), parent=parent)
     X = common(x.paths, y.paths, reach)
     T = total(T, other) if X is None else total(total(T, other), X)
-    return T, x.plus(y, joined(T, (*x.paths, *y.paths)))
+    return T, x.plus(y, bounded(T, joined(T, (*x.paths, *y.paths))))
+
+
+def bounded(T: Array, paths: Paths) -> Paths:
+    """Return paths; or if they are many, T of the place as one root, which samples of its channels do not know."""
+    return paths if len(paths) <= MOST else ((Own(None, T), Path.unit(len(T))),)
 
 
 def joined(T: Array, paths: Paths) -> Paths:
@@ -145,7 +154,8 @@ def joined(T: Array, paths: Paths) -> Paths:
     filters = opened(paths)
     scale, start = filters[0][1].level, filters[0][1].start
     members = tuple((u, replace(path.times(1 / scale), start=path.start - start)) for u, path in filters)
-    key = frozenset((u.key, getattr(u, "u", None), path.level, path.start) for u, path in members)
+    names = Counter((u.key, getattr(u, "u", None), path.level, path.start) for u, path in members)
+    key = None if any(u.key is None for u, _ in members) else frozenset(names.items())
     return ((Own(key, T / scale**2, members), Path.unit(len(T), start).times(scale)),)
 
 

@@ -186,8 +186,9 @@ class Moments:
     def least(self) -> Moments:
         """The same with period 1, if all of it is the same number over and over: so interpolators leave a constant."""
         x = Moments(self.F[:1, :1], self.lags, self.D[:, :1], self.mean[:1], self.spread.rows(np.zeros(1, int)))
-        every = ((self.F, x.F), (self.D, x.D), (self.mean, x.mean), (self.spread.T, x.spread.T))
-        same = all((a == b).all() for a, b in every) and (self.spread.excess == x.spread.excess).all()
+        T, excess = self.spread.T, self.spread.excess  # a row of its own may have fewer lags
+        every = ((self.F, x.F), (self.D, x.D), (self.mean, x.mean), (T, T[:1]), (excess, excess[:1]))
+        same = all((a == b).all() for a, b in every)
         return x if same else self
 
     def noise_squared(self) -> Array:

@@ -54,7 +54,8 @@ class Path:
         """Return it behind a convolution of stride 1."""
         taps = np.zeros((layer.length - 1) * layer.dilation + 1)
         taps[:: layer.dilation] = float(layer.gain)
-        return Path(self.v, np.convolve(self.a, taps), self.start - layer.padding, self.at)
+        first = layer.padding - len(taps) + 1 if layer.op == "convt" else -layer.padding  # "convt" looks back
+        return Path(self.v, np.convolve(self.a, taps), self.start + first, self.at)
 
     def times(self, factor: Array | float) -> Path:
         """Return it under a factor, of each row if they differ."""
@@ -88,7 +89,8 @@ def common(a: Paths, b: Paths, reach: Reach) -> Array | None:
     >>> common(((root, unit),), ((root, conv),), Reach(2, 0)).ravel()  # twice, and all of it at lags -1 … 1
     array([2., 2.])
     """
-    if any(isinstance(root, Filtered) for root, _ in (*a, *b)):
+    sums = {root.key for root, _ in (*a, *b) if isinstance(root, Own) and root.members}
+    if len(sums) > 1 or any(isinstance(root, Filtered) for root, _ in (*a, *b)):
         a, b = opened(a), opened(b)
     pairs = [(p, q, X) for r, p in a for s, q in b if (X := covariance(r, s)) is not None]
     if not pairs:

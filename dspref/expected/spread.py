@@ -80,7 +80,7 @@ class Spread:
     def __post_init__(self) -> None:
         for name, X in (("T", self.T), ("excess", self.excess)):
             seen = X if X.shape[1:] == (1, 1) else within(X, self.reach)
-            set_field(self, name, frozen(seen) if seen.flags.writeable else seen)
+            set_field(self, name, seen if _is_frozen(seen) else frozen(seen))
 
     @classmethod
     def of(cls, source: Source, asked: Reach | None) -> Spread:
@@ -256,6 +256,11 @@ class Spread:
         uneven = 1 + (self.uneven - 1 + other.uneven - 1) / 4  # as of equal powers: (D₁ + D₂)² is half D₁² + D₂²
         offset, fresh = self.offset or other.offset, self.fresh or other.fresh
         return Spread(T, excess, fresh, reach, offset, uneven, origin)
+
+
+def _is_frozen(X: Array) -> bool:
+    """Return whether neither an array nor what it is a view of can be changed."""
+    return not X.flags.writeable and (X.base is None or (isinstance(X.base, np.ndarray) and _is_frozen(X.base)))
 
 
 def _paired(stage: Pointwise | Gate) -> bool:

@@ -221,3 +221,20 @@ def test_what_is_not_known_of_branches_is_told() -> None:
     for net, told in ((flat, ()), (tone_free_network(flat), ()), (around, ("2",))):
         found = [each for each in forecast(net, NOISE).not_predicted if each.why == BRANCHES]
         assert tuple(each.where for each in found) == told
+
+
+def test_many_paths_become_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stack of any depth takes time in proportion; what samples have in common with older ones is left out."""
+    C = 16
+    up = Drawn("convt", C, C, 4, factor=2, padding=1, bias=0)
+    branch = (Drawn("conv", C, C, 3, padding=1, bias=0), Pointwise("relu"), Drawn("conv", C, C, 1, bias=0))
+
+    def combs(blocks: int) -> list[float]:
+        steps: list[Any] = [up, *[Sum(((), branch))] * blocks, Pointwise("relu")]
+        found = expected_spectrum(steps, Source(C, covariance=(1.0,)), route="combs")
+        return [line.power for line in found.combs]
+
+    few = combs(3)
+    assert len(combs(20)) == len(few)
+    monkeypatch.setattr("dspref.expected.inherited.MOST", 1)
+    assert combs(3)[-1] < few[-1]
