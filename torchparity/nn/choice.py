@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from torchparity.nn.geometry import Geometry
-from torchparity.nn.polyphase import traced
+from torchparity.nn.modes import traced
+from torchparity.nn.polyphase import alongside
+from torchparity.nn.products import few
 
 FORMS = ("auto", "polyphase", "transposed", "two layers")
 """How a layer is computed: by the faster form, or by one of these."""
@@ -17,15 +19,23 @@ FORMS = ("auto", "polyphase", "transposed", "two layers")
 RUNNING = (*FORMS, "running sum")
 """So is nearest-neighbour interpolation."""
 
-COMPOSING, STACKING, SUMMING, SHARE = 150, 200, 80, 0.7
-"""Products in the time of which a tap of a phase is composed, one is put in a bank, and an output is summed of phases.
+COMPOSING, STACKING, TURNING, LAYING = 200, 250, 85, 30
+"""Products in the time of which a weight of one kind is made ready: a tap of a phase is composed, one is put in a bank,
 
-And the share of two layers' time, by counts, up to which one layer is chosen. The best of a grid for 246 sizes, on a
-CPU with AVX-512: these choices took 3 % more than the best form with the backward pass, 4 % without, double at most.
+or turned into a matrix; or one of two layers is laid out.
+"""
+
+SUMMING, MOVING, CALLING, APART = 60, 20, 6e6, 1.3
+"""Products in the time of which an output is summed of phases, one number of u is written and read, and one layer is
+called, above two; and the time of phases whose gradients are taken apart, over that of others.
+
+The best of a grid for 222 sizes, but for `SUMMING`: less of it is as fast, and takes more memory. On a CPU with
+AVX-512 these choices took 2 % more than the best form with the backward pass, 3 % without, double at most.
 """
 
 GPU_COMPOSING, SURE, LAUNCHING, TENSOR = 50, 0.6, 1e9, 8e9
-"""The same on a GPU, the share for any length, too; and products in the time of which a kernel is composed there.
+"""The same on a GPU; the share of two layers' time up to which one layer is chosen, there and for any length; and
+products in the time of which a kernel is composed there.
 
 In single or double precision, and with TF32.
 As was measured on an H100 (docs/benchmarks.md), which takes some 20 products in a picosecond, or 80 and more.
@@ -44,11 +54,11 @@ def faster(
 ) -> str:
     """Return the form that is faster, by counts for each output sample and channel.
 
-    With n = in/groups, two layers take nK products, and write and read 2·in/out numbers of u. The polyphase form
+    With n = in/groups, two layers take nK products, and write and read in/out numbers of u. The polyphase form
     takes nQ products, and the shuffle moves 2 numbers, twice that where outer outputs are joined to it. Composing
     its weights costs `COMPOSING` products for each, once for all samples of x (batch·time, where that is known).
     The running sum, of nearest neighbours and where it can be had, takes nK/L products, and `STACKING` for each of
-    its taps, and `SUMMING` for its sums. Some of it must be saved, since short kernels run slower for each product.
+    its taps, or `TURNING` of few samples, and `SUMMING` for its sums. One layer must save what `CALLING` says.
 
     On a GPU the choice is between two layers and a transposed convolution, if that saves what composing its kernel
     takes: as many products as `launching` says. Outer outputs take longer there than all others.
@@ -65,22 +75,25 @@ def faster(
     >>> [faster(shape, C, C, 1, samples, running=True) for C, samples in ((64, 1000), (256, 1000))]
     ['polyphase', 'running sum']
     """
-    n, Q, kind = in_channels // groups, g.span[1] - g.span[0] + 1, g.interpolation.kind
+    n, Q, L, kind = in_channels // groups, g.span[1] - g.span[0] + 1, g.factor, g.interpolation.kind
     known, on_gpu = samples is not None, launching is not None
+    on_cpu = known and not on_gpu
     many = samples if samples is not None else 1
-    composing, share = GPU_COMPOSING if on_gpu else COMPOSING, SHARE if known and not on_gpu else SURE
+    composing = GPU_COMPOSING if on_gpu else COMPOSING
     moved = 2 if g.outer == (0, 0) else 4
     phases = out_channels * (n * Q * (many + known * composing) + moved * many)
-    costs: dict[str, float] = {"polyphase": phases}
+    apart = on_cpu and not alongside(out_channels // groups, L, Q, g.lead)
+    costs: dict[str, float] = {"polyphase": phases * (APART if apart else 1)}
     if launching is not None:
-        costs = {"transposed": math.inf if any(g.outer) else phases + launching / g.factor}
+        costs = {"transposed": math.inf if any(g.outer) else phases + launching / L}
     if running and kind == "nearest":
-        taps = n * g.length / g.factor * (many + known * STACKING)
+        taps = n * g.length / L * (many + known * (TURNING if few(many, n) else STACKING))
         costs["running sum"] = out_channels * (taps + (SUMMING + moved) * many)
-    layers = (out_channels * n * g.length + 2 * in_channels) * many
+    layers = out_channels * n * g.length * (many + on_cpu * LAYING / L) + (MOVING if on_cpu else 2) * in_channels * many
     least = min(costs, key=lambda form: costs[form])
-    inexact = kind == "linear" and g.factor & (g.factor - 1)
-    return least if inexact or costs[least] <= share * layers else "two layers"
+    most = layers - CALLING / L if on_cpu else SURE * layers
+    inexact = kind == "linear" and L & (L - 1)
+    return least if inexact or costs[least] <= most else "two layers"
 
 
 def chosen(module: Any, x: Tensor) -> str:

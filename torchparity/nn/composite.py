@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from torchparity.nn.geometry import Geometry
-from torchparity.nn.polyphase import as_given, with_all
+from torchparity.nn.modes import as_given
+from torchparity.nn.polyphase import with_all
 from torchparity.nn.taps import in_a_row
 
 

@@ -19,7 +19,8 @@ from torchparity.nn.choice import FORMS, RUNNING, chosen
 from torchparity.nn.composite import transposed
 from torchparity.nn.geometry import Geometry, Interpolation, linear, nearest, stretched
 from torchparity.nn.handover import check_plain
-from torchparity.nn.polyphase import AUTOCAST, polyphase, traced
+from torchparity.nn.modes import AUTOCAST, traced
+from torchparity.nn.polyphase import polyphase
 from torchparity.nn.running import running_sum
 from torchparity.nn.twolayer import interpolated_and_convolved, outer, padding_layers
 

@@ -78,12 +78,6 @@ def plus(total: Tensor | None, part: Tensor | None, dtype: torch.dtype) -> Tenso
     return total + part
 
 
-def to_be_derived(g: Tensor) -> bool:
-    """Return whether a gradient is to be derived itself, or mapped over by one of Torch's two vmaps."""
-    batched: bool = torch._C._functorch.is_legacy_batchedtensor(g) or torch._C._are_functorch_transforms_active()
-    return torch.is_grad_enabled() or batched
-
-
 def derivable(
     f: Callable[..., Tensor], given: Sequence[Tensor], wanted: Sequence[bool], g: Tensor
 ) -> list[Tensor | None]:

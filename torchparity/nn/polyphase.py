@@ -9,7 +9,6 @@ L filters for each output channel, and a shuffle; no sample of the interpolated 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
@@ -20,14 +19,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from torchparity.nn.geometry import Geometry
-from torchparity.nn.parting import derivable, parts, plus, plus_part, split, to_be_derived, window
+from torchparity.nn.modes import as_given, to_be_derived, traced, transformed
+from torchparity.nn.parting import derivable, parts, plus, plus_part, split, window
 from torchparity.nn.shuffle import interleaved, put, take
 from torchparity.nn.taps import composed, decomposed, in_a_row, out_of_row
 from torchparity.nn.twolayer import extended
-
-AUTOCAST = frozenset(kind for kind in ("cpu", "cuda", "mps", "xpu") if torch.amp.is_autocast_available(kind))
-"""Devices with autocast: asked once, since compilers of some versions of Torch cannot."""
-
 
 VECTOR, WIDEST = 16, 14
 """Channels of a vector of single precision, and the longest kernel, of oneDNN's fastest convolutions."""
@@ -56,22 +52,6 @@ def polyphase(x: Tensor, w: Tensor, bias: Tensor | None, C: Tensor, g: Geometry,
             return in_whole(x, w, bias, C, padding, groups, g.lead)
         y: Tensor = _Polyphase.apply(x, w, bias, C, padding, groups, g.lead)  # type: ignore[no-untyped-call]
         return y
-
-
-def traced() -> bool:
-    """Return whether a program is made of what is computed, for other signals, too."""
-    return torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None
-
-
-def as_given(kind: str) -> AbstractContextManager[Any]:
-    """Return a context in which autocast, which would sum taps in half precision, casts nothing."""
-    return torch.autocast(kind, enabled=False) if kind in AUTOCAST else nullcontext()
-
-
-def transformed() -> bool:
-    """Return whether functions are transformed, by `torch.func` or in forward mode: they want Torch's operations."""
-    mapped: bool = torch._C._are_functorch_transforms_active()
-    return mapped or torch.autograd.forward_ad._current_level >= 0
 
 
 def with_ends(x: Tensor, g: Geometry, left: int, right: int) -> tuple[Tensor, int]:
@@ -145,13 +125,22 @@ class _Polyphase(torch.autograd.Function):
 def fits(x: Tensor, w: Tensor, C: Tensor, padding: int, groups: int, s: int) -> bool:
     """Return whether gradients are taken where the phases lie between each other.
 
-    That saves their copy; but oneDNN takes twice as long, where it was measured, for more than `WIDEST` taps, and
-    a third more for channels that are no whole vectors of it; and a row of many taps costs more than it saves. Zeros
-    beyond all taps no transposed convolution crops; and see `bfloat16-weight-gradient` of docs/findings.md.
+    That saves their copy, but a row of many taps costs more than it saves. Zeros beyond all taps no transposed
+    convolution crops; and see `bfloat16-weight-gradient` of docs/findings.md.
     """
     _, L, Q = C.shape
-    whole = len(w) // groups % VECTOR == 0 and x.dtype in (torch.float32, torch.float64)
-    return whole and s == 0 and padding < Q and Q * L <= WIDEST and w.numel() < len(x) * len(w) * L * x.shape[-1]
+    single = x.dtype in (torch.float32, torch.float64)
+    few = w.numel() < len(x) * len(w) * L * x.shape[-1]
+    return single and padding < Q and few and alongside(len(w) // groups, L, Q, s)
+
+
+def alongside(channels: int, L: int, Q: int, s: int) -> bool:
+    """Return whether gradients may be faster where the phases lie.
+
+    oneDNN takes twice as long, where it was measured, for more than `WIDEST` taps, and a third more for channels that
+    are no whole vectors of it. Blocks must begin with a phase.
+    """
+    return channels % VECTOR == 0 and s == 0 and Q * L <= WIDEST
 
 
 def _in_place(

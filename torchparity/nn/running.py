@@ -23,8 +23,10 @@ from torch.nn import functional as F
 
 from torchparity.nn.banks import Job, plan_of, write
 from torchparity.nn.geometry import Geometry
-from torchparity.nn.parting import LEAST, derivable, parts, plus, plus_part, split, to_be_derived, window
-from torchparity.nn.polyphase import as_given, transformed, with_all
+from torchparity.nn.modes import as_given, to_be_derived, transformed
+from torchparity.nn.parting import LEAST, derivable, parts, plus, plus_part, split, window
+from torchparity.nn.polyphase import with_all
+from torchparity.nn.products import few, gradients, spread
 from torchparity.nn.taps import turned
 
 HALVES = (torch.float16, torch.bfloat16)
@@ -75,8 +77,19 @@ def in_whole(x: Tensor, w: Tensor, bias: Tensor | None, g: Geometry, job: Job) -
     of, before, behind = seen(x, g, job, 0, job.blocks)
     crop = cropped(before, behind + extra * g.dilation, g.dilation)
     v = F.conv_transpose1d(x[..., of], c, None, g.factor, crop.padding, 0, job.groups, g.dilation)
-    y = box(lengthened(v, *crop.zeros), g.factor)
-    return y if bias is None else y + bias.to(x.dtype)[:, None]
+    return summed(v, crop.zeros, bias, g)
+
+
+def by_products(x: Tensor, w: Tensor, bias: Tensor | None, g: Geometry, job: Job, start: int, stop: int) -> Tensor:
+    """Return some blocks of y, of v by products of matrices."""
+    of, before, behind = seen(x, g, job, start, stop)
+    return summed(spread(x[..., of], w, g, job.groups), (-before, -behind), bias, g)
+
+
+def summed(v: Tensor, zeros: tuple[int, int], bias: Tensor | None, g: Geometry) -> Tensor:
+    """Return the sums of L neighbours of v with so many zeros more."""
+    y = box(lengthened(v, *zeros), g.factor)
+    return y if bias is None else y + bias.to(y.dtype)[:, None]
 
 
 def box(v: Tensor, L: int) -> Tensor:
@@ -94,14 +107,9 @@ def box(v: Tensor, L: int) -> Tensor:
     return y[..., :-1] + v[..., L - 1 :] if L % 2 else y
 
 
-def about(t: Tensor, turns: bool) -> Tensor:
-    """Return a tensor whose last axis is turned about, or not."""
-    return t.flip(-1) if turns else t
-
-
 def is_few(x: Tensor, w: Tensor, job: Job) -> bool:
-    """Return whether outputs are so few that gradients turn time about, in x̂ and y, and not the order of taps."""
-    return 4 * len(x) * job.blocks * job.plan.L < w[0].numel()
+    """Return whether v is computed by products of matrices."""
+    return x.device.type == "cpu" and few(len(x) * job.blocks, w.shape[1])
 
 
 def seen(x: Tensor, g: Geometry, job: Job, start: int, stop: int) -> tuple[slice, int, int]:
@@ -148,9 +156,13 @@ class _RunningSum(torch.autograd.Function):
         if g.factor > 1 and 3 * len(x) * len(w) * job.blocks * g.factor + 2 * w.numel() < SMALL:
             return in_whole(x, w, bias, g, job)
         y = x.new_empty(len(x), len(w), job.blocks * g.factor)  # a view could not be changed in place
-        by_block = split(y, -1, job.blocks, g.factor)
+        by_block, by_matrices = split(y, -1, job.blocks, g.factor), is_few(x, w, job)
         for o, n, start, stop in _parts(x, w, job, 1.25, 2):
-            write(x[n], w[o], None if bias is None else bias[o], job, start, by_block[n, o, start:stop])
+            b, into = None if bias is None else bias[o], by_block[n, o, start:stop]
+            if by_matrices:
+                into.copy_(split(by_products(x[n], w[o], b, g, job, start, stop), -1, stop - start, g.factor))
+            else:
+                write(x[n], w[o], b, job, start, into)
         return y
 
     @staticmethod
@@ -162,24 +174,29 @@ class _RunningSum(torch.autograd.Function):
             with as_given(x.device.type):  # a backward pass under autocast, too
                 dx, dw = derivable(partial(in_whole, bias=None, g=g, job=job), (x, w), wanted[:2], by_y)
             return dx, dw, db, None, None
-        L, few = g.factor, is_few(x, w, job)
+        L, by_matrices = g.factor, is_few(x, w, job)
         new = torch.empty_like if len(x) else torch.zeros_like
         dx, dw = None if len(x) or not wanted[0] else new(x), new(w) if wanted[1] else None
-        for o, those in groupby(_parts(x, w, job, 2, 8), itemgetter(0)) if any(wanted[:2]) else ():
-            c, dc = turned(about(w[o], not few), job.groups).to(x.dtype).contiguous(), None
+        for o, those in (
+            groupby(_parts(x, w, job, 2, 3 if by_matrices else 8), itemgetter(0)) if any(wanted[:2]) else ()
+        ):
+            c, dc = w[o] if by_matrices else turned(w[o].flip(2), job.groups).to(x.dtype).contiguous(), None
             for _, n, start, stop in those:
                 of, before, behind = seen(x, g, job, start, stop)
-                crop = cropped(*((behind, before) if few else (before, behind)), g.dilation)
+                crop = Crop(0, (-before, -behind)) if by_matrices else cropped(before, behind, g.dilation)
                 by_v = box(F.pad(by_y[n, o, start * L : stop * L], (L - 1, L - 1)), L)
-                by_v, u = lengthened(about(by_v, few), *(-zeros for zeros in crop.zeros)), about(x[n, :, of], few)
-                args = ([L], [crop.padding], [g.dilation], True, [0], job.groups, [*wanted[:2], False])
-                by_x, by_c, _ = torch.ops.aten.convolution_backward(by_v, u, c, None, *args)
-                del by_v, u  # before the next part
-                dx = plus_part(dx, about(by_x, few), x, n, of) if wanted[0] else None
+                by_v = lengthened(by_v, *(-zeros for zeros in crop.zeros))
+                if by_matrices:
+                    by_x, by_c = gradients(by_v, x[n, :, of], c, g, job.groups, wanted[:2])
+                else:
+                    args = ([L], [crop.padding], [g.dilation], True, [0], job.groups, [*wanted[:2], False])
+                    by_x, by_c, _ = torch.ops.aten.convolution_backward(by_v, x[n, :, of], c, None, *args)
+                del by_v  # before the next part
+                dx = plus_part(dx, by_x, x, n, of) if by_x is not None else None
                 dc = plus(dc, by_c, w.dtype)
                 del by_x, by_c
             if dw is not None and dc is not None:
-                dw[o] = turned(about(dc, not few), job.groups)
+                dw[o] = dc if by_matrices else turned(dc, job.groups).flip(2)
         return dx, dw, db, None, None
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from torchparity.nn.polyphase import as_given
+from torchparity.nn.modes import as_given
 
 SHORT = 64
 """Taps up to which a product with a matrix is faster than sums, where it was measured: twice at 64, slower at 512."""

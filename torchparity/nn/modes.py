@@ -1,0 +1,34 @@
+"""What Torch does with what is computed: autocast, programs, transformations, derivatives."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor
+
+AUTOCAST = frozenset(kind for kind in ("cpu", "cuda", "mps", "xpu") if torch.amp.is_autocast_available(kind))
+"""Devices with autocast: asked once, since compilers of some versions of Torch cannot."""
+
+
+def traced() -> bool:
+    """Return whether a program is made of what is computed, for other signals, too."""
+    return torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None
+
+
+def as_given(kind: str) -> AbstractContextManager[Any]:
+    """Return a context in which autocast, which would sum taps in half precision, casts nothing."""
+    return torch.autocast(kind, enabled=False) if kind in AUTOCAST else nullcontext()
+
+
+def transformed() -> bool:
+    """Return whether functions are transformed, by `torch.func` or in forward mode: they want Torch's operations."""
+    mapped: bool = torch._C._are_functorch_transforms_active()
+    return mapped or torch.autograd.forward_ad._current_level >= 0
+
+
+def to_be_derived(g: Tensor) -> bool:
+    """Return whether a gradient is to be derived itself, or mapped over by one of Torch's two vmaps."""
+    batched: bool = torch._C._functorch.is_legacy_batchedtensor(g) or torch._C._are_functorch_transforms_active()
+    return torch.is_grad_enabled() or batched
