@@ -19,7 +19,6 @@ import dataclasses
 import itertools
 import math
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
@@ -40,11 +39,13 @@ from torchparity.interpolation import interpolation_bound
 from torchparity.nn import FilterConv1d, FilterInterp1d, Interpolate1d, LinearConv1d, NearestConv1d, fusing
 from torchparity.nn.choice import LAUNCHING, TENSOR, chosen, faster, launching
 from torchparity.nn.geometry import Geometry, as_pads, linear, nearest, stretched
-from torchparity.nn.parting import parts
+from torchparity.nn.parting import LEAST, parts
 from torchparity.nn.polyphase import fits
-from torchparity.nn.running import SMALL, is_few
+from torchparity.nn.products import gradients as of_products
+from torchparity.nn.products import spread
+from torchparity.nn.running import SMALL
 from torchparity.nn.shuffle import interleaved, put, take
-from torchparity.nn.taps import composed, decomposed, in_a_row, out_of_row
+from torchparity.nn.taps import composed, decomposed, in_a_row, out_of_row, turned
 
 LAYERS: dict[str, Any] = {"nearest": NearestConv1d, "linear": LinearConv1d, "filter": FilterConv1d}
 U = {torch.float32: 2.0**-24, torch.float64: 2.0**-53}
@@ -326,20 +327,51 @@ def test_a_running_sum_in_parts_is_the_whole(sizes: tuple[int, ...], monkeypatch
 
 @pytest.mark.parametrize("d", [1, 3])
 @pytest.mark.parametrize("groups", [1, 2])
-@pytest.mark.parametrize(("time", "few"), [(1, True), (3, True), (40, False)])
-def test_gradients_turn_time_about_or_taps(time: int, few: bool, groups: int, d: int) -> None:
-    """By what there is less of; whole numbers, so bit by bit, with all padding on one side or beyond the signal."""
+@pytest.mark.parametrize(("batch", "time", "few"), [(1, 1, True), (2, 3, True), (1, 14, True), (2, 40, False)])
+def test_few_samples_are_products_of_matrices(batch: int, time: int, few: bool, groups: int, d: int) -> None:
+    """With gradients of each, in parts too; whole numbers, so bit by bit, padding on one side or beyond the signal."""
     for padding in ((0, 4 * d), (8 * d, 0), (30, 21)):
-        layer = NearestConv1d(32 * groups, 4, 9, 4, padding, d, groups, form="running sum", dtype=torch.float64)
-        x = whole(layer, time, (1, 32 * groups, time + 4 * d))[..., :time]
+        layer = NearestConv1d(64 * groups, 4, 9, 4, padding, d, groups, form="running sum", dtype=torch.float64)
+        x = whole(layer, time, (batch, 64 * groups, time + 4 * d))[..., :time]
         y: Any = outcome(layer, x)
         if y is None:
             continue
-        job: Any = SimpleNamespace(blocks=-(-y.shape[-1] // 4), plan=SimpleNamespace(L=4))
-        assert is_few(x, layer.weight, job) == few
         g = torch.randint(-2, 3, y.shape).double()
-        for ours, due in zip(gradients(layer, x, g), gradients(layer.two_layers(), x, g), strict=True):
-            assert torch.equal(ours, due)
+        due = [layer.two_layers()(x), *gradients(layer.two_layers(), x, g)]
+        for small, least in ((0, 1), (0, 1 << 30), (SMALL, LEAST)):
+            with (
+                mock.patch("torchparity.nn.running.SMALL", small),
+                mock.patch("torchparity.nn.parting.LEAST", least),
+                mock.patch("torchparity.nn.running.spread", side_effect=spread) as forward,
+                mock.patch("torchparity.nn.running.gradients", side_effect=of_products) as backward,
+            ):
+                found = [layer(x), *gradients(layer, x, g)]
+            assert backward.called == few
+            assert forward.called == (few and not small)
+            for ours, theirs in zip(found, due, strict=True):
+                assert torch.equal(ours, theirs)
+
+
+@pytest.mark.parametrize("wanted", [(True, False), (False, True), (True, True)])
+@pytest.mark.parametrize(("batch", "time"), [(1, 1), (1, 16), (1, 17), (3, 5), (3, 6), (5, 7)])
+def test_products_are_a_transposed_convolution(batch: int, time: int, wanted: tuple[bool, bool]) -> None:
+    """And its gradients, either way round; whole numbers, so bit by bit."""
+    for K, L, d, groups in ((5, 2, 1, 1), (3, 4, 3, 2), (4, 3, 2, 3), (1, 2, 1, 1)):
+        shape = Geometry(nearest(L), K, d, (0, 0), "zeros")
+        x = torch.randint(-3, 4, (batch, 4 * groups, time)).double().requires_grad_()
+        w = torch.randint(-3, 4, (2 * groups, 4, K)).double().requires_grad_()
+        due = F.conv_transpose1d(x, turned(w.flip(2), groups), None, L, groups=groups, dilation=d)
+        with torch.no_grad():
+            assert torch.equal(spread(x, w, shape, groups), due)
+        g = torch.randint(-2, 3, due.shape).double()
+        for ours, theirs, wants in zip(
+            of_products(g, x.detach(), w.detach(), shape, groups, wanted),
+            torch.autograd.grad(due, (x, w), g),
+            wanted,
+            strict=True,
+        ):
+            assert (ours is not None) == wants
+            assert ours is None or torch.equal(ours, theirs)
 
 
 @pytest.mark.parametrize("mode", ["zeros", "circular", "replicate"])
@@ -494,10 +526,12 @@ def test_channels_of_groups_are_not_parted(form: str) -> None:
 def test_what_is_chosen_knows_what_weights_cost() -> None:
     """Once for all samples; on a CPU and on a GPU, and more must be saved where no length is known."""
     shape, short = Geometry(nearest(4), 10, 1, (4, 5), "zeros"), Geometry(nearest(2), 5, 1, (2, 2), "zeros")
-    sizes = [(768, 384, 8), (384, 192, 128), (48, 24, 8192)]
+    sizes = [(768, 384, 4), (768, 384, 32), (384, 192, 128), (48, 24, 2), (24, 16, 8192)]
     found = [faster(shape, into, out, 1, samples, running=True) for into, out, samples in sizes]
-    assert found == ["two layers", "running sum", "polyphase"]
-    assert [faster(short, 64, 64, 1, samples) for samples in (2000, 100, None)] == ["polyphase", *["two layers"] * 2]
+    assert found == ["two layers", "running sum", "running sum", "two layers", "running sum"]
+    late = Geometry(nearest(4), 9, 1, (4, 4), "zeros")
+    assert faster(late, 64, 32, 1, 8000, running=True) == "polyphase"
+    assert [faster(short, 64, 64, 1, samples) for samples in (4000, 100, None)] == ["polyphase", *["two layers"] * 2]
     nine = Geometry(nearest(4), 9, 1, (4, 4), "zeros")
     found = [faster(nine, 256, 128, 1, samples, launching=LAUNCHING) for samples in (3300, 3200)]
     assert found == ["transposed", "two layers"]

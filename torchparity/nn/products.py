@@ -15,14 +15,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from torchparity.nn.geometry import Geometry
-from torchparity.nn.modes import traced
 from torchparity.nn.parting import split
 
 NARROW = 16
 """Columns up to which a product is faster the other way round."""
-
-COLUMNS, MANY = 64, 1 << 20
-"""Outputs of several signals up to which convolutions with so many weights, or more, are products of matrices."""
 
 
 def few(samples: int, channels: int) -> bool:
@@ -68,17 +64,3 @@ def columns(x: Tensor, groups: int) -> Tensor:
 def product(a: Tensor, b: Tensor) -> Tensor:
     """Return ``a @ b``."""
     return a @ b if b.shape[-1] > NARROW else (b.mT @ a.mT).mT
-
-
-def scant(u: Tensor, w: Tensor, outputs: int, groups: int) -> bool:
-    """Return whether a convolution of u has so few outputs for its weights that `in_columns` is faster."""
-    if traced() or u.device.type != "cpu" or u.dtype not in (torch.float32, torch.float64):
-        return False
-    return groups == 1 < len(u) and 0 < len(u) * outputs <= COLUMNS and w.numel() >= MANY
-
-
-def in_columns(u: Tensor, w: Tensor, bias: Tensor | None, dilation: int) -> Tensor:
-    """Return the convolution of u (batch, in, time), with w as it lies in memory."""
-    reach = (w.shape[-1] - 1) * dilation
-    seen = u.unfold(2, reach + 1, 1)[..., ::dilation].transpose(1, 2).flatten(2)
-    return F.linear(seen, w.flatten(1), bias).transpose(1, 2).contiguous()

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from torchparity.nn.geometry import Geometry
-from torchparity.nn.products import in_columns, scant
 
 _PADDINGS: dict[str, Callable[[tuple[int, int]], nn.Module]] = {
     "zeros": lambda pads: nn.ConstantPad1d(pads, 0.0),
@@ -42,18 +41,17 @@ def extended(x: Tensor, left: int, right: int, mode: str) -> Tensor:
     return x
 
 
-def convolved(u: Tensor, w: Tensor, bias: Tensor | None, g: Geometry, groups: int, padding: int = 0) -> Tensor:
-    """Return the convolution of all of ũ, to which so many zeros belong at both ends."""
-    if scant(u, w, u.shape[-1] + 2 * padding - g.reach, groups):
-        return in_columns(F.pad(u, (padding, padding)), w, bias, g.dilation)
-    return F.conv1d(u, w, bias, padding=padding, dilation=g.dilation, groups=groups)
+def convolved(u: Tensor, w: Tensor, bias: Tensor | None, g: Geometry, groups: int) -> Tensor:
+    """Return the convolution of all of ũ."""
+    return F.conv1d(u, w, bias, dilation=g.dilation, groups=groups)
 
 
 def interpolated_and_convolved(x: Tensor, w: Tensor, bias: Tensor | None, g: Geometry, groups: int) -> Tensor:
     """Return y for a signal (batch, in, time), by the two layers."""
     u, (left, right) = g.interpolation.of(x), g.pads
-    both = left if g.padding_mode == "zeros" and left == right >= 0 else 0
-    return convolved(extended(u, left - both, right - both, g.padding_mode), w, bias, g, groups, both)
+    if g.padding_mode == "zeros" and left == right >= 0:
+        return F.conv1d(u, w, bias, padding=left, dilation=g.dilation, groups=groups)
+    return convolved(extended(u, left, right, g.padding_mode), w, bias, g, groups)
 
 
 def outer(x: Tensor, w: Tensor, bias: Tensor | None, g: Geometry, groups: int) -> tuple[Tensor, Tensor]:
