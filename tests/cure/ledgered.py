@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from torch import nn
 
 from tests.cure.foreseen import Foreseen, foreseen
-from tests.cure.measured import SEGMENTS, Lines, Seen, seen
+from tests.cure.measured import SEGMENTS, Lines, Seen, constant, seen
 from tests.cure.subjects import SUBJECTS, Plain, Subject, made
 from torchparity.ledger import ledger
 from torchparity.nn.utils import ToneFreeReport, tone_free_
@@ -35,6 +35,8 @@ class Cured:
         What it could not reach.
     foreseen, wide : Foreseen
         Of it as it is, and of the width as published.
+    published : tuple of Seen
+        What the width as published makes of a constant, after; empty where it is not reduced.
     """
 
     subject: Subject
@@ -44,6 +46,11 @@ class Cured:
     not_reached: tuple[str, ...]
     foreseen: Foreseen
     wide: Foreseen
+    published: tuple[Seen, ...] = ()
+
+
+THEORY, PUBLISHED, PIECES = SEEDS, SEEDS + 1, SEEDS + 2
+"""Pieces of a decoder behind those of its seeds, and how many it has."""
 
 
 def campaign(folder: Path | None, show: Show) -> tuple[Cured, ...]:
@@ -55,18 +62,30 @@ def campaign(folder: Path | None, show: Show) -> tuple[Cured, ...]:
         Where pieces are remembered; if there is none, they are not.
     show : function of (done, due, words)
     """
-    header = {"work": "cure", "subjects": [s.name for s in SUBJECTS], "seeds": SEEDS, "segments": SEGMENTS}
-    due = len(SUBJECTS) * (SEEDS + 1)
+    header = {
+        "work": "cure",
+        "pieces": PIECES,
+        "subjects": [s.name for s in SUBJECTS],
+        "seeds": SEEDS,
+        "segments": SEGMENTS,
+    }
+    due = len(SUBJECTS) * PIECES
     with ExitStack() as stack:
         place = folder or Path(stack.enter_context(TemporaryDirectory()))
         place.mkdir(parents=True, exist_ok=True)
         book = stack.enter_context(ledger(place / "cure.jsonl", header))
         for number in sorted(set(range(due)) - book.done):
-            subject, seed = SUBJECTS[number // (SEEDS + 1)], number % (SEEDS + 1)
-            show(len(book.done), due, f"{subject.name}, {'theory' if seed == SEEDS else f'seed {seed}'}")
-            book.add(number, _theory(subject) if seed == SEEDS else _pair(subject, seed))
+            subject, piece = SUBJECTS[number // PIECES], number % PIECES
+            name = {THEORY: "theory", PUBLISHED: "as published"}.get(piece, f"seed {piece}")
+            show(len(book.done), due, f"{subject.name}, {name}")
+            book.add(number, _piece(subject, piece))
         known = dict(book.results())
-    return tuple(_cured(subject, known, i * (SEEDS + 1)) for i, subject in enumerate(SUBJECTS))
+    return tuple(_cured(subject, known, i * PIECES) for i, subject in enumerate(SUBJECTS))
+
+
+def _piece(subject: Subject, piece: int) -> dict[str, Any]:
+    other = {THEORY: _theory, PUBLISHED: _published}.get(piece)
+    return other(subject) if other else _pair(subject, piece)
 
 
 def _pair(subject: Subject, seed: int) -> dict[str, Any]:
@@ -94,11 +113,24 @@ def _theory(subject: Subject) -> dict[str, Any]:
     return {"foreseen": asdict(foreseen(subject, subject.row.make)), "wide": asdict(wide)}
 
 
+def _published(subject: Subject) -> dict[str, Any]:
+    if subject.wide is None:
+        return {"seeds": []}
+    wide, found = replace(subject, row=replace(subject.row, make=subject.wide)), []
+    for seed in range(SEEDS):
+        module = made(wide, seed)
+        cure(wide, module)
+        flat, periods, rounding = constant(wide.row, module)
+        found.append(asdict(Seen(flat, rounding, periods, ())))
+    return {"seeds": found}
+
+
 def _cured(subject: Subject, known: dict[int, Any], first: int) -> Cured:
-    pairs, theory = [known[first + seed] for seed in range(SEEDS)], known[first + SEEDS]
+    pairs, theory = [known[first + seed] for seed in range(SEEDS)], known[first + THEORY]
     before, after = (tuple(_seen(pair[when]) for pair in pairs) for when in ("before", "after"))
-    told = (_told(theory[name]) for name in ("foreseen", "wide"))
-    return Cured(subject, before, after, pairs[0]["layers"], tuple(pairs[0]["not_reached"]), *told)
+    told, wide = (_told(theory[name]) for name in ("foreseen", "wide"))
+    published = tuple(_seen(row) for row in known[first + PUBLISHED]["seeds"])
+    return Cured(subject, before, after, pairs[0]["layers"], tuple(pairs[0]["not_reached"]), told, wide, published)
 
 
 def _told(row: dict[str, Any]) -> Foreseen:

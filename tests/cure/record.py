@@ -28,6 +28,7 @@ NONE, AS_PREDICTED, OVER = "none", "as predicted", "not predicted"
 
 HEAD = "| decoder | layer | before: strongest, mean | after: strongest, mean | predicted mean | band | over 3 dB |"
 FLATNESS = "| decoder | tone-free layers | before | after | bound of its rounding | over 1e-12 | periods |"
+FLAT_WIDE = "| decoder, of the width as published | after | bound of its rounding | over 1e-12 | periods |"
 WIDE = "| decoder | mean height of its layers' lines, as measured here | of the width as published |"
 
 
@@ -107,6 +108,8 @@ def page(cured: Sequence[Cured], made: str) -> str:
         ["## A constant input"],
         [_joined(CONSTANTS)],
         _table(FLATNESS, (_flatness(each) for each in cured)),
+        [_joined(PUBLISHED_FLAT)],
+        _table(FLAT_WIDE, (_flat_wide(each) for each in cured if each.published)),
         [*settle, *left],
         ["## White noise"],
         [_joined(lines)],
@@ -134,6 +137,10 @@ of n terms and projected taps, are off by (n + 1) 2⁻⁵³ of the sum of their 
 that on to the output (`tests/cure/rounding.py`). What is over 1e-12 is less than its own bound: sums cancel there, and
 the mean, which is divided by, is what is left of them, as in decoders without biases. The last is how many periods of
 the grid are steady, to rounding, at the least.
+"""
+
+PUBLISHED_FLAT = """
+Of the width as published, with the seeds that are the same:
 """
 
 LINES = """
@@ -180,10 +187,17 @@ def _count(cured: Sequence[Cured]) -> str:
 
 
 def _flatness(each: Cured) -> str:
-    before, after = (max(seen.flat for seen in side) for side in (each.before, each.after))
-    periods, bound = min(seen.periods for seen in each.after), max(seen.rounding for seen in each.after)
-    over = f"{len(beyond(each.after))} of {SEEDS}"
-    return f"{each.subject.name} | {each.layers} | {before:.1e} | {after:.1e} | {bound:.1e} | {over} | {periods}"
+    return f"{each.subject.name} | {each.layers} | {max(seen.flat for seen in each.before):.1e} | {_flat(each.after)}"
+
+
+def _flat_wide(each: Cured) -> str:
+    return f"{each.subject.name} | {_flat(each.published)}"
+
+
+def _flat(seen: Sequence[Seen]) -> str:
+    flat, bound = max(each.flat for each in seen), max(each.rounding for each in seen)
+    periods = min(each.periods for each in seen)
+    return f"{flat:.1e} | {bound:.1e} | {len(beyond(seen))} of {len(seen)} | {periods}"
 
 
 def _layer(each: Cured, layer: int) -> str:
