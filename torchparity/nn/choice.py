@@ -20,25 +20,24 @@ RUNNING = (*FORMS, "running sum")
 """So is nearest-neighbour interpolation."""
 
 COMPOSING, STACKING, TURNING, LAYING = 200, 250, 85, 30
-"""Products in the time of which a weight of one kind is made ready: a tap of a phase is composed, one is put in a bank,
+"""Products in the time of which a weight is made ready.
 
-or turned into a matrix; or one of two layers is laid out.
+A tap of a phase is composed; a tap of a running sum is put in a bank, or in a matrix; one of two layers is laid out.
 """
 
 SUMMING, MOVING, CALLING, APART = 60, 20, 6e6, 1.3
-"""Products in the time of which an output is summed of phases, one number of u is written and read, and one layer is
-called, above two; and the time of phases whose gradients are taken apart, over that of others.
+"""Products in the time of which an output is summed of phases, a number of u written and read, one layer called.
 
-The best of a grid for 222 sizes, but for `SUMMING`: less of it is as fast, and takes more memory. On a CPU with
-AVX-512 these choices took 2 % more than the best form with the backward pass, 3 % without, double at most.
+The last is the time of phases whose gradients are taken apart over that of others. They are the best of a grid for 222
+sizes, but for `SUMMING`: less of it is as fast, and takes more memory. On a CPU with AVX-512 these choices took 2 %
+more than the best form with the backward pass, 3 % without, double at most.
 """
 
 GPU_COMPOSING, SURE, LAUNCHING, TENSOR = 50, 0.6, 1e9, 8e9
-"""The same on a GPU; the share of two layers' time up to which one layer is chosen, there and for any length; and
-products in the time of which a kernel is composed there.
+"""Of a GPU: products for a tap of a phase; share of two layers' time that one layer may take; products for a kernel.
 
-In single or double precision, and with TF32.
-As was measured on an H100 (docs/benchmarks.md), which takes some 20 products in a picosecond, or 80 and more.
+The share is that for signals of any length, too. A kernel is composed in single or double precision, or with TF32. As
+was measured on an H100 (docs/benchmarks.md), which takes some 20 products in a picosecond, or 80 and more.
 """
 
 
@@ -52,7 +51,7 @@ def faster(
     running: bool = False,
     launching: float | None = None,
 ) -> str:
-    """Return the form that is faster, by counts for each output sample and channel.
+    """Return the form that is faster, by counts for each phase, an Lth of the outputs.
 
     With n = in/groups, two layers take nK products, and write and read in/out numbers of u. The polyphase form
     takes nQ products, and the shuffle moves 2 numbers, twice that where outer outputs are joined to it. Composing
@@ -79,9 +78,9 @@ def faster(
     known, on_gpu = samples is not None, launching is not None
     on_cpu = known and not on_gpu
     many = samples if samples is not None else 1
-    composing = GPU_COMPOSING if on_gpu else COMPOSING
+    composing = known * (GPU_COMPOSING if on_gpu else COMPOSING)
     moved = 2 if g.outer == (0, 0) else 4
-    phases = out_channels * (n * Q * (many + known * composing) + moved * many)
+    phases = out_channels * (n * Q * (many + composing) + moved * many)
     apart = on_cpu and not alongside(out_channels // groups, L, Q, g.lead)
     costs: dict[str, float] = {"polyphase": phases * (APART if apart else 1)}
     if launching is not None:
@@ -89,7 +88,8 @@ def faster(
     if running and kind == "nearest":
         taps = n * g.length / L * (many + known * (TURNING if few(many, n) else STACKING))
         costs["running sum"] = out_channels * (taps + (SUMMING + moved) * many)
-    layers = out_channels * n * g.length * (many + on_cpu * LAYING / L) + (MOVING if on_cpu else 2) * in_channels * many
+    laying, moving = (LAYING, MOVING) if on_cpu else (0, 2)
+    layers = out_channels * n * g.length * (many + laying / L) + moving * in_channels * many
     least = min(costs, key=lambda form: costs[form])
     most = layers - CALLING / L if on_cpu else SURE * layers
     inexact = kind == "linear" and L & (L - 1)

@@ -11,7 +11,7 @@ for each sample of x̂, where the interpolated signal takes LK. What is large go
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
@@ -170,34 +170,41 @@ class _RunningSum(torch.autograd.Function):
         x, w = ctx.saved_tensors
         g, job, wanted = ctx.geometry, ctx.job, ctx.needs_input_grad[:3]
         db = by_y.sum((0, 2)).to(ctx.bias_dtype) if wanted[2] else None
-        if to_be_derived(by_y):
-            with as_given(x.device.type):  # a backward pass under autocast, too
+        with as_given(x.device.type):  # a backward pass under autocast, too
+            if to_be_derived(by_y):
                 dx, dw = derivable(partial(in_whole, bias=None, g=g, job=job), (x, w), wanted[:2], by_y)
-            return dx, dw, db, None, None
-        L, by_matrices = g.factor, is_few(x, w, job)
-        new = torch.empty_like if len(x) else torch.zeros_like
-        dx, dw = None if len(x) or not wanted[0] else new(x), new(w) if wanted[1] else None
-        for o, those in (
-            groupby(_parts(x, w, job, 2, 3 if by_matrices else 8), itemgetter(0)) if any(wanted[:2]) else ()
-        ):
-            c, dc = w[o] if by_matrices else turned(w[o].flip(2), job.groups).to(x.dtype).contiguous(), None
-            for _, n, start, stop in those:
-                of, before, behind = seen(x, g, job, start, stop)
-                crop = Crop(0, (-before, -behind)) if by_matrices else cropped(before, behind, g.dilation)
-                by_v = box(F.pad(by_y[n, o, start * L : stop * L], (L - 1, L - 1)), L)
-                by_v = lengthened(by_v, *(-zeros for zeros in crop.zeros))
-                if by_matrices:
-                    by_x, by_c = gradients(by_v, x[n, :, of], c, g, job.groups, wanted[:2])
-                else:
-                    args = ([L], [crop.padding], [g.dilation], True, [0], job.groups, [*wanted[:2], False])
-                    by_x, by_c, _ = torch.ops.aten.convolution_backward(by_v, x[n, :, of], c, None, *args)
-                del by_v  # before the next part
-                dx = plus_part(dx, by_x, x, n, of) if by_x is not None else None
-                dc = plus(dc, by_c, w.dtype)
-                del by_x, by_c
-            if dw is not None and dc is not None:
-                dw[o] = dc if by_matrices else turned(dc, job.groups).flip(2)
+            else:
+                dx, dw = _gradients(by_y, x, w, g, job, wanted[:2])
         return dx, dw, db, None, None
+
+
+def _gradients(
+    by_y: Tensor, x: Tensor, w: Tensor, g: Geometry, job: Job, wanted: Sequence[bool]
+) -> tuple[Tensor | None, Tensor | None]:
+    """Return the gradients by x and w, in parts: those of v by that of y, a running sum too."""
+    L, by_matrices = g.factor, is_few(x, w, job)
+    new = torch.empty_like if len(x) else torch.zeros_like
+    dx, dw = None if len(x) or not wanted[0] else new(x), new(w) if wanted[1] else None
+    work = _parts(x, w, job, 2, 3 if by_matrices else 8) if any(wanted) else ()
+    for o, those in groupby(work, itemgetter(0)):
+        c, dc = w[o] if by_matrices else turned(w[o].flip(2), job.groups).to(x.dtype).contiguous(), None
+        for _, n, start, stop in those:
+            of, before, behind = seen(x, g, job, start, stop)
+            crop = Crop(0, (-before, -behind)) if by_matrices else cropped(before, behind, g.dilation)
+            by_v = box(F.pad(by_y[n, o, start * L : stop * L], (L - 1, L - 1)), L)
+            by_v = lengthened(by_v, *(-zeros for zeros in crop.zeros))
+            if by_matrices:
+                by_x, by_c = gradients(by_v, x[n, :, of], c, g, job.groups, wanted)
+            else:
+                args = ([L], [crop.padding], [g.dilation], True, [0], job.groups, [*wanted, False])
+                by_x, by_c, _ = torch.ops.aten.convolution_backward(by_v, x[n, :, of], c, None, *args)
+            del by_v  # before the next part
+            dx = plus_part(dx, by_x, x, n, of) if by_x is not None else None
+            dc = plus(dc, by_c, w.dtype)
+            del by_x, by_c
+        if dw is not None and dc is not None:
+            dw[o] = dc if by_matrices else turned(dc, job.groups).flip(2)
+    return dx, dw
 
 
 def _parts(x: Tensor, w: Tensor, job: Job, sums: float, copies: float) -> Iterator[tuple[slice, slice, int, int]]:
