@@ -37,13 +37,14 @@ from torchparity.arithmetic import arithmetic
 from torchparity.devices import settings as held
 from torchparity.interpolation import interpolation_bound
 from torchparity.nn import FilterConv1d, FilterInterp1d, Interpolate1d, LinearConv1d, NearestConv1d, fusing
+from torchparity.nn.banks import Job, plan_of
 from torchparity.nn.choice import LAUNCHING, TENSOR, chosen, faster, launching
 from torchparity.nn.geometry import Geometry, as_pads, linear, nearest, stretched
 from torchparity.nn.parting import LEAST, parts
 from torchparity.nn.polyphase import fits
 from torchparity.nn.products import gradients as of_products
 from torchparity.nn.products import spread
-from torchparity.nn.running import SMALL
+from torchparity.nn.running import SMALL, is_few
 from torchparity.nn.shuffle import interleaved, put, take
 from torchparity.nn.taps import composed, decomposed, in_a_row, out_of_row, turned
 
@@ -331,12 +332,12 @@ def test_a_running_sum_in_parts_is_the_whole(sizes: tuple[int, ...], monkeypatch
 def test_few_samples_are_products_of_matrices(batch: int, time: int, few: bool, groups: int, d: int) -> None:
     """With gradients of each, in parts too; whole numbers, so bit by bit, padding on one side or beyond the signal."""
     for padding in ((0, 4 * d), (8 * d, 0), (30, 21)):
-        layer = NearestConv1d(64 * groups, 4, 9, 4, padding, d, groups, form="running sum", dtype=torch.float64)
+        layer = NearestConv1d(64 * groups, 4, 9, 4, padding, d, groups, form="running sum")
         x = whole(layer, time, (batch, 64 * groups, time + 4 * d))[..., :time]
         y: Any = outcome(layer, x)
         if y is None:
             continue
-        g = torch.randint(-2, 3, y.shape).double()
+        g = torch.randint(-2, 3, y.shape).float()
         due = [layer.two_layers()(x), *gradients(layer.two_layers(), x, g)]
         for small, least in ((0, 1), (0, 1 << 30), (SMALL, LEAST)):
             with (
@@ -372,6 +373,42 @@ def test_products_are_a_transposed_convolution(batch: int, time: int, wanted: tu
         ):
             assert (ours is not None) == wants
             assert ours is None or torch.equal(ours, theirs)
+            assert ours is None or ours.shape != x.shape or ours.is_contiguous()
+
+
+def test_what_is_few() -> None:
+    """Samples of all signals with their borders, for the channels of a group; in single precision, and not in less."""
+    layer = NearestConv1d(64, 4, 9, 4, (4, 8), groups=2)
+    shape, job = layer.geometry, Job(plan_of(layer.geometry), 2, 8, 0)
+    assert shape.surplus > 0
+    for batch, blocks, due in ((2, 8, True), (2, 9, False), (1, 16, True), (1, 17, False), (3, 6, False)):
+        job, x = dataclasses.replace(job, blocks=blocks), torch.zeros(batch, 64, 4)
+        assert is_few(x, layer.weight, job) == due
+        assert not is_few(x.double(), layer.weight, job)
+        assert not is_few(x.to("meta"), layer.weight, job)
+    x, job = torch.zeros(2, 64, 4), dataclasses.replace(job, blocks=8)
+    given = torch.get_float32_matmul_precision()
+    try:
+        torch.set_float32_matmul_precision("medium")
+        assert not is_few(x, layer.weight, job)
+    finally:
+        torch.set_float32_matmul_precision(given)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("time", [3, 40])
+def test_running_sums_of_halves_are_rounded_once(dtype: torch.dtype, time: int) -> None:
+    """What is summed in single precision, of few samples and of many, forward and back; parts are summed so, too."""
+    torch.manual_seed(0)
+    layer = NearestConv1d(64, 16, 9, 4, padding=4, form="running sum", dtype=dtype)
+    x, g = torch.randn(2, 64, time, dtype=dtype), torch.randn(2, 16, 4 * time, dtype=dtype)
+    single = copy.deepcopy(layer).float()
+    for least in (1, 1 << 30):
+        with mock.patch("torchparity.nn.parting.LEAST", least):
+            found = [layer(x), *gradients(layer, x, g)[:2]]
+            due = [single(x.float()), *gradients(single, x.float(), g.float())[:2]]
+        for ours, theirs in zip(found, due, strict=True):
+            assert torch.equal(ours, theirs.to(dtype))
 
 
 @pytest.mark.parametrize("mode", ["zeros", "circular", "replicate"])
@@ -529,12 +566,57 @@ def test_what_is_chosen_knows_what_weights_cost() -> None:
     sizes = [(768, 384, 4), (768, 384, 32), (384, 192, 128), (48, 24, 2), (24, 16, 8192)]
     found = [faster(shape, into, out, 1, samples, running=True) for into, out, samples in sizes]
     assert found == ["two layers", "running sum", "running sum", "two layers", "running sum"]
-    late = Geometry(nearest(4), 9, 1, (4, 4), "zeros")
-    assert faster(late, 64, 32, 1, 8000, running=True) == "polyphase"
-    assert [faster(short, 64, 64, 1, samples) for samples in (4000, 100, None)] == ["polyphase", *["two layers"] * 2]
+    assert [faster(short, 64, 64, 1, n, running=n is not None) for n in (2000, 100, None)] == [
+        "polyphase",
+        *["two layers"] * 2,
+    ]
     nine = Geometry(nearest(4), 9, 1, (4, 4), "zeros")
     found = [faster(nine, 256, 128, 1, samples, launching=LAUNCHING) for samples in (3300, 3200)]
     assert found == ["transposed", "two layers"]
+
+
+MEASURED: dict[tuple[int, int, int, int, int], str] = {  # in, out, L, K, samples
+    (64, 32, 4, 9, 8000): "polyphase",
+    (256, 128, 4, 9, 4000): "running sum",
+    (64, 32, 4, 5, 256): "two layers",
+    (768, 384, 4, 16, 64): "running sum",
+    (768, 384, 2, 16, 64): "running sum",
+    (32, 8, 3, 2, 32000): "running sum",
+    (16, 8, 2, 2, 32000): "polyphase",
+    (16, 16, 2, 1, 16000): "two layers",
+    (32, 64, 2, 3, 4000): "two layers",
+    (32, 32, 3, 7, 500): "two layers",
+    (32, 32, 8, 5, 16000): "running sum",
+    (128, 64, 4, 9, 256): "running sum",
+    (16, 16, 4, 16, 16000): "polyphase",
+    (128, 256, 4, 1, 4000): "running sum",
+    (64, 64, 4, 9, 2000): "polyphase",
+}
+"""Sizes of which the form was the fastest with its backward pass, and is told by a constant of the choice alone."""
+
+
+@pytest.mark.parametrize("sizes", MEASURED, ids=str)
+def test_the_form_that_was_measured_to_be_faster_is_chosen(sizes: tuple[int, int, int, int, int]) -> None:
+    into, out, L, K, samples = sizes
+    shape = Geometry(nearest(L), K, 1, (K // 2,) * 2, "zeros")
+    assert faster(shape, into, out, 1, samples, running=True) == MEASURED[sizes]
+
+
+def test_groups_are_counted_by_their_own_channels() -> None:
+    """As many groups of the same sizes are as many layers; but that one is called once."""
+    shape = Geometry(nearest(4), 9, 1, (4, 4), "zeros")
+    with mock.patch("torchparity.nn.choice.CALLING", 0):
+        for into, out, samples in ((64, 32, 8000), (256, 128, 64), (768, 384, 8), (64, 8, 100), (32, 24, 400)):
+            found = {faster(shape, groups * into, groups * out, groups, samples, running=True) for groups in (1, 2, 5)}
+            assert len(found) == 1
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_autocast_is_asked_before_a_form_is_chosen(dtype: torch.dtype) -> None:
+    layer, x = NearestConv1d(512, 256, 9, 4, padding=4), torch.zeros(1, 512, 400, dtype=dtype)
+    assert chosen(layer, x) == ("running sum" if dtype == torch.float32 else "polyphase")
+    with torch.autocast("cpu", torch.bfloat16):
+        assert chosen(layer, x) == "polyphase"
 
 
 @pytest.mark.parametrize("padding", [(4, 4), (4, 8), (0, 8), (8, 0), (3, 6), (32, 32)])
@@ -646,7 +728,7 @@ def test_the_form_that_is_chosen_is_the_one_that_runs(monkeypatch: pytest.Monkey
         (LinearConv1d, 3, 1, torch.float32),
         (LinearConv1d, 2, 1, torch.float32),
     ):
-        kind(256, 16, K, L, padding=K // 2, dtype=dtype)(torch.zeros(1, 256, 200, dtype=dtype))
+        kind(256, 16, K, L, padding=K // 2, dtype=dtype)(torch.zeros(1, 256, 200 * K + 20, dtype=dtype))
     assert ran == ["running_sum", "polyphase", "interpolated_and_convolved", "polyphase", "interpolated_and_convolved"]
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from torchparity.nn.geometry import Geometry
-from torchparity.nn.modes import traced
+from torchparity.nn.modes import cast_to, traced
 from torchparity.nn.polyphase import alongside
 from torchparity.nn.products import few
 
@@ -25,19 +25,20 @@ COMPOSING, STACKING, TURNING, LAYING = 200, 250, 85, 30
 A tap of a phase is composed; a tap of a running sum is put in a bank, or in a matrix; one of two layers is laid out.
 """
 
-SUMMING, MOVING, CALLING, APART = 60, 20, 6e6, 1.3
-"""Products in the time of which an output is summed of phases, a number of u written and read, one layer called.
+SUMMING, SHUFFLING, MOVING, CALLING, APART = 60, 10, 20, 6e6, 1.3
+"""Products in the time of which an output is summed of phases, or shuffled, a number of u moved, one layer called.
 
-The last is the time of phases whose gradients are taken apart over that of others. They are the best of a grid for 222
-sizes, but for `SUMMING`: less of it is as fast, and takes more memory. On a CPU with AVX-512 these choices took 2 %
-more than the best form with the backward pass, 3 % without, double at most.
+The last is the time of phases whose gradients are taken apart over that of others. They are the best of a grid for 279
+sizes in single precision, but for `SUMMING`: less of it is as fast, and takes more memory. On a CPU with AVX-512 these
+choices took 3 % more than the best form with the backward pass, 4 % without, double at most.
 """
 
 GPU_COMPOSING, SURE, LAUNCHING, TENSOR = 50, 0.6, 1e9, 8e9
 """Of a GPU: products for a tap of a phase; share of two layers' time that one layer may take; products for a kernel.
 
-The share is that for signals of any length, too. A kernel is composed in single or double precision, or with TF32. As
-was measured on an H100 (docs/benchmarks.md), which takes some 20 products in a picosecond, or 80 and more.
+The share is also that for signals of any length, and for half precision. A kernel is composed in single or double
+precision, or with TF32. As was measured on an H100 (docs/benchmarks.md), which takes some 20 products in a picosecond,
+or 80 and more.
 """
 
 
@@ -53,11 +54,13 @@ def faster(
 ) -> str:
     """Return the form that is faster, by counts for each phase, an Lth of the outputs.
 
-    With n = in/groups, two layers take nK products, and write and read in/out numbers of u. The polyphase form
-    takes nQ products, and the shuffle moves 2 numbers, twice that where outer outputs are joined to it. Composing
-    its weights costs `COMPOSING` products for each, once for all samples of x (batch·time, where that is known).
-    The running sum, of nearest neighbours and where it can be had, takes nK/L products, and `STACKING` for each of
-    its taps, or `TURNING` of few samples, and `SUMMING` for its sums. One layer must save what `CALLING` says.
+    With n = in/groups, two layers take nK products, and move in/out numbers of u. The polyphase form takes nQ products
+    and shuffles its outputs, twice where outer outputs are joined to them. Composing its weights costs `COMPOSING`
+    products for each, once for all samples of x (batch·time, where that is known).
+
+    `running` says that this is on a CPU, in single or double precision. There the constants above count, and the
+    running sum can be had, of nearest neighbours: nK/L products, `STACKING` for each of its taps, or `TURNING` of few
+    samples, and `SUMMING` for its sums. Elsewhere one layer must save more, as `SURE` says.
 
     On a GPU the choice is between two layers and a transposed convolution, if that saves what composing its kernel
     takes: as many products as `launching` says. Outer outputs take longer there than all others.
@@ -75,23 +78,22 @@ def faster(
     ['polyphase', 'running sum']
     """
     n, Q, L, kind = in_channels // groups, g.span[1] - g.span[0] + 1, g.factor, g.interpolation.kind
-    known, on_gpu = samples is not None, launching is not None
-    on_cpu = known and not on_gpu
-    many = samples if samples is not None else 1
-    composing = known * (GPU_COMPOSING if on_gpu else COMPOSING)
-    moved = 2 if g.outer == (0, 0) else 4
+    known, many = samples is not None, 1 if samples is None else samples
+    counted = known and running
+    laying, moving, shuffling = (LAYING, MOVING, SHUFFLING) if counted else (0, 2, 2)
+    composing = known * (COMPOSING if launching is None else GPU_COMPOSING)
+    moved = shuffling * (2 if any(g.outer) else 1)
     phases = out_channels * (n * Q * (many + composing) + moved * many)
-    apart = on_cpu and not alongside(out_channels // groups, L, Q, g.lead)
+    apart = counted and not alongside(out_channels // groups, L, Q, g.lead)
     costs: dict[str, float] = {"polyphase": phases * (APART if apart else 1)}
     if launching is not None:
         costs = {"transposed": math.inf if any(g.outer) else phases + launching / L}
     if running and kind == "nearest":
         taps = n * g.length / L * (many + known * (TURNING if few(many, n) else STACKING))
         costs["running sum"] = out_channels * (taps + (SUMMING + moved) * many)
-    laying, moving = (LAYING, MOVING) if on_cpu else (0, 2)
     layers = out_channels * n * g.length * (many + laying / L) + moving * in_channels * many
     least = min(costs, key=lambda form: costs[form])
-    most = layers - CALLING / L if on_cpu else SURE * layers
+    most = layers - CALLING / L if counted else SURE * layers
     inexact = kind == "linear" and L & (L - 1)
     return least if inexact or costs[least] <= most else "two layers"
 
@@ -101,12 +103,11 @@ def chosen(module: Any, x: Tensor) -> str:
 
     Half precision would round every partial sum of a running one.
     """
-    sizes = module.in_channels, module.out_channels, module.groups
+    sizes, dtype = (module.in_channels, module.out_channels, module.groups), cast_to(x) or x.dtype
     if traced():
         return faster(module.geometry, *sizes)
-    single = x.dtype in (torch.float32, torch.float64)
-    starting = launching(x.dtype) if x.device.type == "cuda" else None
-    running = x.device.type == "cpu" and single
+    starting = launching(dtype) if x.device.type == "cuda" else None
+    running = x.device.type == "cpu" and dtype in (torch.float32, torch.float64)
     return faster(module.geometry, *sizes, len(x) * x.shape[-1], running=running, launching=starting)
 
 

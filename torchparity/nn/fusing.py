@@ -19,7 +19,7 @@ from torchparity.nn.choice import FORMS, RUNNING, chosen
 from torchparity.nn.composite import transposed
 from torchparity.nn.geometry import Geometry, Interpolation, linear, nearest, stretched
 from torchparity.nn.handover import check_plain
-from torchparity.nn.modes import AUTOCAST, traced
+from torchparity.nn.modes import cast_to, traced
 from torchparity.nn.polyphase import polyphase
 from torchparity.nn.running import running_sum
 from torchparity.nn.twolayer import interpolated_and_convolved, outer, padding_layers
@@ -98,10 +98,9 @@ def _run(module: Any, x: Tensor) -> Tensor:
 
 def _operands(module: Any, x: Tensor) -> tuple[Tensor, Tensor, Tensor | None, Tensor]:
     """Return x, w, the bias and C, x in the dtype in which a convolution is computed."""
-    w = module.weight
-    kind = x.device.type
-    if kind in AUTOCAST and torch.is_autocast_enabled(kind) and x.is_floating_point() and x.dtype != torch.float64:
-        x = x.to(torch.get_autocast_dtype(kind))
+    w, cast = module.weight, cast_to(x)
+    if cast is not None:
+        x = x.to(cast)
     elif x.dtype != w.dtype:
         hint = "cast one of them"
         raise TypeError(complaint("input", f"dtype {x.dtype}", f"{w.dtype}, as the weights", hint))

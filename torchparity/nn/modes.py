@@ -22,6 +22,14 @@ def as_given(kind: str) -> AbstractContextManager[Any]:
     return torch.autocast(kind, enabled=False) if kind in AUTOCAST else nullcontext()
 
 
+def cast_to(x: Tensor) -> torch.dtype | None:
+    """Return the precision to which autocast would cast x before a convolution; None where it does not."""
+    kind = x.device.type
+    if kind in AUTOCAST and torch.is_autocast_enabled(kind) and x.is_floating_point() and x.dtype != torch.float64:
+        return torch.get_autocast_dtype(kind)
+    return None
+
+
 def transformed() -> bool:
     """Return whether functions are transformed, by `torch.func` or in forward mode: they want Torch's operations."""
     mapped: bool = torch._C._are_functorch_transforms_active()

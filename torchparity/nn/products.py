@@ -2,8 +2,8 @@
 
     z[o, k, t] = Σ_i w[o, i, K − 1 − k] x[i, t],    v[o, n] = Σ z[o, k, t] over all k, t with tL + kd = n
 
-Convolutions of oneDNN copy their weights into a layout of their own, and gradients of them back. Where weights are more
-than what they are multiplied with, that takes longer than the products.
+Convolutions of oneDNN, which are in single precision, copy their weights into a layout of their own, and gradients of
+them back. Where weights are more than what they are multiplied with, that takes longer than the products.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ NARROW = 16
 
 
 def few(samples: int, channels: int) -> bool:
-    """Return whether samples of so many channels are so few that products of matrices are faster than convolutions."""
+    """Return whether samples of in/groups channels are so few that products are faster than convolutions."""
     return 2 * samples <= channels
 
 
@@ -44,7 +44,7 @@ def gradients(
     by_x = by_w = None
     if wanted[0]:
         by_x = product(matrix(w, groups, x.dtype).mT, by_z)
-        by_x = split(by_x, -1, len(x), -1).movedim(-2, 0).reshape(x.shape)
+        by_x = split(by_x, -1, len(x), -1).movedim(-2, 0).reshape(x.shape).contiguous()
     if wanted[1]:
         by_w = by_z @ columns(x, groups).mT
         by_w = by_w.reshape(len(w), g.length, w.shape[1]).transpose(1, 2)
@@ -52,7 +52,7 @@ def gradients(
 
 
 def matrix(w: Tensor, groups: int, dtype: torch.dtype) -> Tensor:
-    """Return w as (groups, out/groups·K, in/groups)."""
+    """Return w as (groups, out/groups·K, in/groups), K the faster of the two, in its order."""
     return w.transpose(1, 2).reshape(groups, -1, w.shape[1]).to(dtype)
 
 

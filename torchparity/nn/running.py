@@ -6,7 +6,8 @@ Repeating a sample is a box of L ones behind a stretch, and the box may as well 
 
 where e = σ + (K − 1)d. v is a transposed convolution of x̂ with the same weights, in reverse order. It takes K products
 for each sample of x̂, where the interpolated signal takes LK. What is large goes forward by the phases of v
-(`torchparity.nn.banks`), which takes less memory; gradients, and what is small, are computed as written.
+(`torchparity.nn.banks`), which takes less memory. Few samples with many weights are multiplied as matrices
+(`torchparity.nn.products`), forward and back. Other gradients, and what is small, are computed as written.
 """
 
 from __future__ import annotations
@@ -108,8 +109,9 @@ def box(v: Tensor, L: int) -> Tensor:
 
 
 def is_few(x: Tensor, w: Tensor, job: Job) -> bool:
-    """Return whether v is computed by products of matrices."""
-    return x.device.type == "cpu" and few(len(x) * job.blocks, w.shape[1])
+    """Return whether v is computed by products of matrices: in single precision, and not in less."""
+    full = x.dtype == torch.float32 and torch.get_float32_matmul_precision() == "highest"
+    return full and x.device.type == "cpu" and few(len(x) * job.blocks, w.shape[1])
 
 
 def seen(x: Tensor, g: Geometry, job: Job, start: int, stop: int) -> tuple[slice, int, int]:
@@ -200,7 +202,7 @@ def _gradients(
                 by_x, by_c, _ = torch.ops.aten.convolution_backward(by_v, x[n, :, of], c, None, *args)
             del by_v  # before the next part
             dx = plus_part(dx, by_x, x, n, of) if by_x is not None else None
-            dc = plus(dc, by_c, w.dtype)
+            dc = plus(dc, by_c, torch.promote_types(x.dtype, w.dtype))
             del by_x, by_c
         if dw is not None and dc is not None:
             dw[o] = dc if by_matrices else turned(dc, job.groups).flip(2)
