@@ -25,7 +25,7 @@ COMPOSING, STACKING, TURNING, LAYING = 200, 250, 85, 30
 A tap of a phase is composed; a tap of a running sum is put in a bank, or in a matrix; one of two layers is laid out.
 """
 
-SUMMING, SHUFFLING, MOVING, CALLING, APART = 60, 10, 20, 6e6, 1.3
+SUMMING, SHUFFLING, MOVING, CALLING, APART = 60, 10, 20, 8e6, 1.3
 """Products in the time of which an output is summed of phases, or shuffled, a number of u moved, one layer called.
 
 The last is the time of phases whose gradients are taken apart over that of others. They are the best of a grid for 279
