@@ -118,6 +118,32 @@ def test_the_order_survives_moves_and_the_meta_device(order: int) -> None:
     assert {v.device.type for v in ghost.state_dict().values()} == {"cpu"}
 
 
+@pytest.mark.parametrize("looked_at", [False, True])
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("norm", NORMS)
+def test_weights_assigned_to_a_model_of_the_meta_device_are_projected(norm: str, order: int, looked_at: bool) -> None:
+    """Of kept and of plain state dicts, and where the model was run on that device before."""
+    due = made(norm, 0, order)
+    for state in (due.state_dict(), made(norm, 0).state_dict()):
+        with torch.device("meta"):
+            ghost = made(norm, 1, order)
+        if looked_at:
+            assert ghost(X.to("meta")).shape == due(X).shape
+        ghost.load_state_dict(state, assign=True)
+        assert torch.equal(ghost(X), due(X))
+
+
+@pytest.mark.parametrize("K", [8, 64])
+def test_a_kernel_assigned_from_the_meta_device(K: int) -> None:
+    """Short ones are projected by a matrix, and long ones are not."""
+    layer = tone_free(nn.ConvTranspose1d(4, 2, K, 4))
+    with torch.device("meta"):
+        ghost = tone_free(nn.ConvTranspose1d(4, 2, K, 4))
+    ghost.load_state_dict(layer.state_dict(), assign=True)
+    assert torch.equal(ghost.weight, layer.weight)
+    assert {each.device.type for each in ghost.buffers()} == {"cpu"}
+
+
 def hooks(net: nn.Module) -> int:
     """Return how many tensors of a net are taken from plain state dicts."""
     found: list[Any] = [h for part in net.modules() for h in part._load_state_dict_pre_hooks.values()]

@@ -84,6 +84,7 @@ class ToneFreeTaps(nn.Module):
 
     def forward(self, h: Tensor) -> Tensor:
         """Return the projection of taps (..., K)."""
+        _beside(self, h)
         K, s, wide = self.kernel_size, self.stride, widened(h)
         taps = equal_gains(wide, K, s, self.P) if self.Q is None else without(wide, self.Q)
         if h.dtype in HALF:
@@ -168,6 +169,7 @@ class ToneFreeRows(nn.Module):
 
     def forward(self, w: Tensor) -> Tensor:
         """Return the projection of a weight (out·L, in, K)."""
+        _beside(self, w)
         groups = grouped(widened(w), self.upscale_factor, self.channels)
         if self.Q is None:
             gains = groups.sum(-1, keepdim=True)
@@ -252,10 +254,17 @@ def _on(Q: Array, device: Any) -> Tensor:
     return torch.from_numpy(Q.copy()).to(device)
 
 
-def _anew(module: Any) -> None:
+def _anew(module: Any, device: Any = None) -> None:
     """Compute Q anew where a module has been moved to: a meta device held nothing, and half precision too little."""
     if module.Q is not None:
-        module.Q = module._basis(module.Q.device)
+        module.Q = module._basis(device or module.Q.device)
     if getattr(module, "P", None) is not None:
-        module.P = module._product(module.P.device)
+        module.P = module._product(device or module.P.device)
     marked_anew(module)
+
+
+def _beside(module: Any, taps: Tensor) -> None:
+    """Hold Q and P where the taps are: a load that assigns them takes them from the meta device, and leaves these."""
+    held = [each for each in (module.Q, getattr(module, "P", None)) if each is not None]
+    if any(each.device != taps.device for each in held):
+        _anew(module, taps.device)
