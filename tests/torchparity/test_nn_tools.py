@@ -295,6 +295,32 @@ def test_one_exported_program_takes_any_batch_and_length(by_phases: All) -> None
         within(by_phases, program(x), x)
 
 
+BORDERED: dict[str, Callable[[], Any]] = {
+    "linear": lambda: LinearConv1d(4, 3, 9, 4, 4),
+    "filter": lambda: FilterConv1d(4, 3, 9, 4, TAPS, 3, 4),
+    "nearest, circular": lambda: NearestConv1d(4, 3, 9, 4, 4, padding_mode="circular"),
+    "nearest, reflect": lambda: NearestConv1d(4, 3, 9, 4, 4, padding_mode="reflect"),
+    "nearest": lambda: NearestConv1d(4, 3, 9, 4, 4),
+}
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.trace.*` is deprecated:DeprecationWarning")
+@pytest.mark.parametrize("way", ["export", "trace"])
+@pytest.mark.parametrize("name", BORDERED)
+def test_exported_programs_take_signals_shorter_than_their_borders(name: str, way: str) -> None:
+    """By whole numbers, bit by bit."""
+    layer, x = BORDERED[name]().requires_grad_(False), torch.randint(-4, 5, (1, 4, 20)).float()
+    layer.weight.copy_(torch.randint(-2, 3, layer.weight.shape))
+    layer.bias.zero_()
+    if way == "trace":
+        program: Any = torch.jit.trace(layer, (8 * x,), check_trace=False)  # type: ignore[no-untyped-call]
+    else:
+        free = torch.export.Dim("time", min=2, max=4096)
+        program = torch.export.export(layer, (8 * x,), dynamic_shapes=({2: free},)).module()
+    for time in (2, 3, 4, 5, 9, 20):
+        assert torch.equal(program(8 * x[..., :time]), layer.two_layers()(8 * x[..., :time]))
+
+
 def test_one_onnx_file_takes_any_batch_and_length(by_phases: All) -> None:
     file: Any = io.BytesIO()
     axes = {"x": {0: "batch", 2: "time"}}

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from torchparity.nn.geometry import Geometry
-from torchparity.nn.modes import cast_to, traced
+from torchparity.nn.modes import cast_to, exported, traced
 from torchparity.nn.polyphase import alongside
 from torchparity.nn.products import few
 
@@ -94,15 +94,22 @@ def faster(
     layers = out_channels * n * g.length * (many + laying / L) + moving * in_channels * many
     least = min(costs, key=lambda form: costs[form])
     most = layers - CALLING / L if counted else SURE * layers
-    inexact = kind == "linear" and L & (L - 1)
-    return least if inexact or costs[least] <= most else "two layers"
+    return least if inexact(g) or costs[least] <= most else "two layers"
+
+
+def inexact(g: Geometry) -> bool:
+    """Return whether Torch's positions are off by more than rounding."""
+    return g.interpolation.kind == "linear" and bool(g.factor & (g.factor - 1))
 
 
 def chosen(module: Any, x: Tensor) -> str:
     """Return the faster form. A program that is compiled or exported is one for all lengths.
 
-    Half precision would round every partial sum of a running one.
+    Of one that is exported, outer outputs would be computed apart in signals that are shorter than borders, too: what
+    has any runs as two layers there. Half precision would round every partial sum of a running one.
     """
+    if exported() and any(module.geometry.outer) and not inexact(module.geometry):
+        return "two layers"
     sizes, dtype = (module.in_channels, module.out_channels, module.groups), cast_to(x) or x.dtype
     if traced():
         return faster(module.geometry, *sizes)

@@ -33,7 +33,8 @@ class NearestConv1d(nn.Module):
     added in another order, so that both differ from the exact sum by at most ``n·u·Σ abs(w) abs(u)``, n the number of
     terms. Where sums are exact, bit by bit. But Torch finds ⌊m/L⌋ in floating point, by some factors (41, 47, 55, 61,
     …) a sample too early; this layer does not, in any form. What is not finite in x may reach (L − 1)d outputs further
-    than two layers let it, where taps that are zero meet it.
+    than two layers let it, where taps that are zero meet it. An exported program takes signals of all lengths that two
+    layers take; where outputs near the borders are computed apart, 'auto' exports two layers for that.
 
     Parameters
     ----------
@@ -124,7 +125,8 @@ class LinearConv1d(nn.Module):
 
     Torch computes positions in floating point, which are off by more than rounding for factors that are no powers of
     two. The polyphase form is exact to rounding at any length, and always chosen for these by 'auto': of a long
-    signal it differs from the two layers by what Torch's positions are off.
+    signal it differs from the two layers by what Torch's positions are off. Exported, it wants signals as long as
+    its borders: declare the least length of time so, or export ``form="two layers"``.
 
     Parameters
     ----------

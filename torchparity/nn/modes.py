@@ -17,6 +17,12 @@ def traced() -> bool:
     return torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None
 
 
+def exported() -> bool:
+    """Return whether that program is never made anew, as a compiler does for signals that are of another kind."""
+    exporting: bool = getattr(torch.compiler, "is_exporting", torch.compiler.is_compiling)()
+    return exporting or torch._C._get_tracing_state() is not None
+
+
 def as_given(kind: str) -> AbstractContextManager[Any]:
     """Return a context in which autocast, which would sum taps in half precision, casts nothing."""
     return torch.autocast(kind, enabled=False) if kind in AUTOCAST else nullcontext()
