@@ -142,7 +142,7 @@ def test_classes_look_up_attributes_as_before() -> None:
     model = nn.Sequential(
         nn.Conv1d(2, 2, 1), nn.ConvTranspose1d(2, 2, 4, 2), SubpixelConv1d(2, 2, 3, 2), Own(2, 2, 3, 2)
     )
-    seen = rehearsed(model, None)
+    seen, _ = rehearsed(model, None)
     assert seen is not None
     assert seen.sizes_read("0123") == set()
     assert [vars(kind).get("__getattribute__") for kind in kinds] == own

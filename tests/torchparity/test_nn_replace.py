@@ -32,6 +32,7 @@ from torchparity.nn.kinds import KINDS, misfit
 from torchparity.nn.replace import replace_upsampling
 from torchparity.nn.sites import Site, sites
 from torchparity.nn.twin import twin
+from torchparity.nn.utils import tone_free_
 
 U = 2.0**-53
 EXACT = ("subpixel", "transposed")
@@ -484,6 +485,48 @@ def test_what_is_no_layer_to_replace_is_told_why(name: str) -> None:
     assert "inside of" not in str(caught.value)
 
 
+class Inside(nn.Module):
+    """Declares last what it runs first: a pair of modules, or a function of its own weight."""
+
+    def __init__(self, *up: nn.Module) -> None:
+        super().__init__()
+        self.post, self.up = nn.Conv1d(4, 1, 3), nn.ModuleList(up)
+        self.weight = nn.Parameter(torch.ones(8, 4, 8))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x if self.up else F.conv_transpose1d(x, self.weight, stride=4)
+        for layer in self.up:
+            y = layer(y)
+        z: Tensor = self.post(y)
+        return z
+
+
+def test_a_model_that_no_guess_runs_is_told_so_and_shown_inputs() -> None:
+    """What stands behind a layer is not known then, and what is not there may be a function."""
+    guess = (
+        r"on a guess of its input, zeros \(1, 4, 32\), it raised RuntimeError: Given .*Hint: give inputs=, an example"
+    )
+    pair = Inside(nn.Upsample(scale_factor=4), nn.Conv1d(8, 4, 9, padding=4))
+    with pytest.raises(ValueError, match=r"up.0: Upsample that was not run: what is right behind it is not.*" + guess):
+        replace_upsampling(pair, "nearest")
+    with pytest.raises(ValueError, match="got none, but the model could not be run: " + guess):
+        replace_upsampling(Inside(), "nearest")
+    with pytest.raises(ValueError, match=r"run: no layer with parameters tells the channels .*Hint: give inputs="):
+        replace_upsampling(nn.Sequential(nn.Upsample(scale_factor=2)), "nearest")
+    with pytest.raises(ValueError, match=r"forward: calls conv_transpose1d itself; allowed: .* replaced\.$"):
+        replace_upsampling(Inside(), "nearest", inputs=torch.zeros(1, 8, 9))
+    assert [row.name for row in replace_upsampling(pair, "nearest", inputs=torch.zeros(1, 8, 9)).rows] == ["up.1"]
+
+
+@pytest.mark.parametrize("model", [None, [nn.Conv1d(1, 1, 1)], "x", torch.zeros(1)])
+def test_what_is_no_module_is_refused_as_by_the_cure(model: Any) -> None:
+    with pytest.raises(TypeError, match=r"model: got \w+; allowed: an nn.Module") as caught:
+        replace_upsampling(model, "nearest")
+    with pytest.raises(TypeError) as other:
+        tone_free_(model)
+    assert str(caught.value) == str(other.value)
+
+
 class Summed(nn.Module):
     """Adds something to what a convolution makes, before it is shuffled."""
 
@@ -732,7 +775,7 @@ def test_what_else_upsamples_is_listed_and_left() -> None:
         "nothing was replaced",
         "left as it is: 0.0: NearestConv1d k3 s2 is of this kind",
         "left as it is: 1: ConvTranspose2d moves along several axes",
-        "the model was not run: give inputs= to have all its lengths checked",
+        "the model was not run: give inputs= to have its lengths checked, and functions that upsample listed",
     ]
 
 
@@ -744,8 +787,10 @@ def flat() -> Any:
 
 def test_only_the_layers_that_are_named_are_replaced() -> None:
     """A pair by either of its names, a model of which a part is refused by those that are not."""
-    with pytest.raises(ValueError, match=r"0: kernel: .*Hint: name those that can be: only=\["):
+    with pytest.raises(ValueError, match=r"some that cannot be: 0: kernel: .*can be: only=\['1', '3'\]\.$"):
         replace_upsampling(flat(), "nearest")
+    with pytest.raises(ValueError, match=r"got none that can be: 0: kernel: .*; allowed: layers that can be\.$"):
+        replace_upsampling(flat(), "nearest", only=["0"])
     for only, rows in ((["1"], ["1"]), (("2",), ["3"]), (["3", "1"], ["1", "3"]), ([], [])):
         model = flat()
         before = list(model)

@@ -19,7 +19,7 @@ from dspref import SubpixelConv
 from tests.strata import STRATA
 from tests.strategies import QUIET, Case, cases
 from torchparity import build, check, describe
-from torchparity.nn import PixelShuffle1d, SubpixelConv1d
+from torchparity.nn import NearestConv1d, PixelShuffle1d, SubpixelConv1d
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths:UserWarning"),
@@ -209,3 +209,17 @@ def test_it_says_what_it_is() -> None:
     assert isinstance(found, SubpixelConv)
     assert (found.factor, found.padding, found.groups, found.order, found.bias) == (5, "same", 2, "dcr", None)
     assert torch.equal(eval(words)(x := torch.zeros(1, 4, 3)), layer(x))
+
+
+def test_sizes_and_dtypes_are_taken_and_refused_as_by_nearest_convolutions() -> None:
+    """Tuples of one number, as Torch's own layers of one dimension have them."""
+    kinds: tuple[Any, ...] = NearestConv1d, SubpixelConv1d
+    for kind in kinds:
+        one, other = kind(2, 2, 9, 4, 3, 2), kind(2, 2, (9,), 4, (3,), (2,))
+        assert repr(one) == repr(other)
+        assert other(torch.zeros(1, 2, 20)).shape == one(torch.zeros(1, 2, 20)).shape
+        with pytest.raises(ValueError, match=r"kernel_size: got \(9, 9\); allowed: an integer >= 1\."):
+            kind(2, 2, (9, 9), 4)
+        with pytest.raises(TypeError, match=r"dtype: got torch.int64; allowed: a (real )?floating-point dtype\.$"):
+            kind(2, 2, 9, 4, dtype=torch.int64)
+    assert SubpixelConv1d(2, 2, 9, 4, dtype=torch.complex64).weight.is_complex()

@@ -23,7 +23,18 @@ from tests.strata import STRATA
 from tests.strategies import QUIET, Case, cases
 from torchparity import check, describe, roundoff, walked
 from torchparity.audit import audit
-from torchparity.nn import FilterConv1d, LinearConv1d, NearestConv1d, SubpixelConv1d, WaveletUpsample1d
+from torchparity.nn import (
+    FilterConv1d,
+    FilterInterp1d,
+    Interpolate1d,
+    LinearConv1d,
+    NearestConv1d,
+    PixelShuffle1d,
+    StreamingConvTranspose1d,
+    StreamingUpsample1d,
+    SubpixelConv1d,
+    WaveletUpsample1d,
+)
 from torchparity.roundoff import doubled
 
 pytestmark = [
@@ -56,6 +67,29 @@ class All(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         return tuple(layer(x) for layer in self.layers.values())
+
+
+OTHERS: dict[str, Callable[[], nn.Module]] = {
+    "shuffle": lambda: PixelShuffle1d(2),
+    "interpolation": lambda: Interpolate1d("linear", scale_factor=2),
+    "taps": lambda: FilterInterp1d(2, torch.ones(2)),
+    "stream": lambda: StreamingUpsample1d(NearestConv1d(4, 3, 5, 4)),
+    "transposed stream": lambda: StreamingConvTranspose1d(nn.ConvTranspose1d(4, 3, 5, 4)),
+}
+
+
+@pytest.mark.parametrize("name", [*LAYERS, *OTHERS])
+def test_what_is_no_tensor_is_refused_in_words(name: str) -> None:
+    layer: Any = {**LAYERS, **OTHERS}[name]()
+    for x in ("x", None, [1.0], np.zeros((1, 4, 9), np.float32)):
+        with pytest.raises(TypeError, match=rf"input: got {type(x).__name__}; allowed: a torch.Tensor\.$"):
+            layer(x)
+
+
+def test_what_stands_for_a_tensor_is_taken() -> None:
+    x = torch.ones(1, 4, 9)
+    layer = Interpolate1d("nearest", scale_factor=2)
+    assert torch.equal(torch.fx.symbolic_trace(layer)(x), layer(x))
 
 
 @pytest.fixture

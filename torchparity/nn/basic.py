@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.overrides import is_tensor_like
 
 from dspref.arrays import as_choice, complaint
 from dspref.multirate import ORDERS
@@ -41,6 +44,7 @@ class PixelShuffle1d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (..., channel, time·L) for a signal (..., channel·L, time)."""
+        check_signal(x)
         return shuffled_channels(x, self.upscale_factor, self.order)
 
     def extra_repr(self) -> str:
@@ -90,6 +94,7 @@ class Interpolate1d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the interpolation of a signal (batch, channel, time)."""
+        check_signal(x)
         corners = None if self.mode.startswith("nearest") else self.align_corners
         recompute = self.recompute_scale_factor or None
         if self.mode != "cubic":
@@ -138,6 +143,7 @@ class FilterInterp1d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (batch, out, L·time + excess) for a signal (batch, in, time)."""
+        check_signal(x)
         taps = self.taps.shape[-1]
         alike = self.taps.ndim == 1
         groups = int(x.shape[-2]) if alike else 1  # a number, where sizes are traced
@@ -150,8 +156,46 @@ class FilterInterp1d(nn.Module):
         return y[..., first : first + length]
 
 
+def check_signal(x: object) -> None:
+    """Refuse what is no tensor, nor stands for one while a model is traced.
+
+    Examples
+    --------
+    >>> check_signal([1.0, 2.0])
+    Traceback (most recent call last):
+    TypeError: input: got list; allowed: a torch.Tensor.
+    """
+    if not is_tensor_like(x):  # type: ignore[no-untyped-call]
+        raise TypeError(complaint("input", type(x).__name__, "a torch.Tensor"))
+
+
+def check_floating(dtype: torch.dtype | None) -> None:
+    """Refuse a dtype in which no weights can be drawn; None is Torch's default.
+
+    Examples
+    --------
+    >>> check_floating(torch.int64)
+    Traceback (most recent call last):
+    TypeError: dtype: got torch.int64; allowed: a floating-point dtype.
+    """
+    if dtype is not None and not (dtype.is_floating_point or dtype.is_complex):
+        raise TypeError(complaint("dtype", dtype, "a floating-point dtype"))
+
+
+def single(given: Any) -> Any:
+    """Return the number in a tuple of one, as Torch's layers of one dimension take it; else what is given.
+
+    Examples
+    --------
+    >>> single((9,)), single(9), single((1, 2))
+    (9, 9, (1, 2))
+    """
+    return given[0] if isinstance(given, (tuple, list)) and len(given) == 1 else given
+
+
 def check_channels(x: Tensor, channels: int) -> None:
     """Refuse a signal (..., channel, time) of other channels."""
+    check_signal(x)
     if x.shape[-2] != channels:
         raise ValueError(complaint("input channels", x.shape[-2], str(channels), "axis -2 is the channel axis"))
 

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from functools import partial, wraps
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from torchparity.nn import fusing
+from torchparity.nn.basic import check_signal
 from torchparity.nn.geometry import Geometry, geometry, linear, nearest, stretched
 
 __all__ = ["FilterConv1d", "LinearConv1d", "NearestConv1d"]
+
+
+@wraps(fusing.forward)
+def _forward(module: Any, x: Tensor) -> Tensor:
+    check_signal(x)
+    return fusing.forward(module, x)
 
 
 class NearestConv1d(nn.Module):
@@ -86,10 +93,10 @@ class NearestConv1d(nn.Module):
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: int,
+        kernel_size: int | tuple[int, ...],
         scale_factor: int,
         padding: int | str | tuple[int, int] = 0,
-        dilation: int = 1,
+        dilation: int | tuple[int, ...] = 1,
         groups: int = 1,
         bias: bool = True,
         padding_mode: str = "zeros",
@@ -109,7 +116,7 @@ class NearestConv1d(nn.Module):
         made: NearestConv1d = fusing.of_two(partial(cls, scale_factor=found.factor), conv, share=share)
         return made
 
-    forward = fusing.forward
+    forward = _forward
     two_layers = fusing.two_layers
     reset_parameters = fusing.reset_parameters
     extra_repr = fusing.extra_repr
@@ -171,10 +178,10 @@ class LinearConv1d(nn.Module):
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: int,
+        kernel_size: int | tuple[int, ...],
         scale_factor: int,
         padding: int | str | tuple[int, int] = 0,
-        dilation: int = 1,
+        dilation: int | tuple[int, ...] = 1,
         groups: int = 1,
         bias: bool = True,
         padding_mode: str = "zeros",
@@ -194,7 +201,7 @@ class LinearConv1d(nn.Module):
         made: LinearConv1d = fusing.of_two(partial(cls, scale_factor=found.factor), conv, share=share)
         return made
 
-    forward = fusing.forward
+    forward = _forward
     two_layers = fusing.two_layers
     reset_parameters = fusing.reset_parameters
     extra_repr = fusing.extra_repr
@@ -257,12 +264,12 @@ class FilterConv1d(nn.Module):
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: int,
+        kernel_size: int | tuple[int, ...],
         scale_factor: int,
         taps: Sequence[float] | Tensor,
         offset: int = 0,
         padding: int | str | tuple[int, int] = 0,
-        dilation: int = 1,
+        dilation: int | tuple[int, ...] = 1,
         groups: int = 1,
         bias: bool = True,
         padding_mode: str = "zeros",
@@ -284,7 +291,7 @@ class FilterConv1d(nn.Module):
         made: FilterConv1d = fusing.of_two(make, conv, share=share)
         return made
 
-    forward = fusing.forward
+    forward = _forward
     two_layers = fusing.two_layers
     reset_parameters = fusing.reset_parameters
     extra_repr = fusing.extra_repr

@@ -24,7 +24,7 @@ from torch.nn import functional as F
 
 from dspref.arrays import BORDERS, as_choice, as_integer, as_taps, complaint
 from dspref.interpolators import Linear
-from torchparity.nn.basic import FilterInterp1d
+from torchparity.nn.basic import FilterInterp1d, single
 
 
 @dataclass(frozen=True)
@@ -214,11 +214,6 @@ def geometry(
     padding_mode: str,
 ) -> Geometry:
     """Return a geometry of checked sizes, in Torch's words."""
-    K, d = (as_integer(*given, 1) for given in (("kernel_size", _one(kernel_size)), ("dilation", _one(dilation))))
+    K, d = as_integer("kernel_size", single(kernel_size), 1), as_integer("dilation", single(dilation), 1)
     mode = as_choice("padding_mode", padding_mode, BORDERS)
     return Geometry(interpolation, K, d, as_pads(padding, d * (K - 1)), mode)
-
-
-def _one(given: int | tuple[int, ...]) -> int:
-    """Return the number in a tuple of one, as Torch's layers of one dimension take it."""
-    return given[0] if isinstance(given, (tuple, list)) and len(given) == 1 else given  # type: ignore[return-value]

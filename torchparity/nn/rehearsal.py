@@ -71,8 +71,8 @@ class Rehearsal:
         return {size for name in names for read in self.read for size in read.get(name, ())}
 
 
-def rehearsed(model: nn.Module, inputs: Any) -> Rehearsal | None:
-    """Return what a run of a copy shows; None if no input is given and none can be guessed.
+def rehearsed(model: nn.Module, inputs: Any) -> tuple[Rehearsal | None, str]:
+    """Return what a run of a copy shows; or None and why, if no input is given and none can be guessed.
 
     Parameters
     ----------
@@ -84,18 +84,25 @@ def rehearsed(model: nn.Module, inputs: Any) -> Rehearsal | None:
     NotAnalysable
         If the forward does not run on the inputs that are given.
     """
-    errors = []
+    failed = []
     for args in _arguments(model, inputs):
         try:
             first = _run(model, args, training=False)
         except Exception as error:  # whatever a stranger's forward raises
-            errors.append(error)
+            failed.append((args, error))
         else:
-            return _and_in_training(model, first)
+            return _and_in_training(model, first), ""
+    if not failed:
+        return None, "no layer with parameters tells the channels of its input"
+    args, first_error = failed[0]
+    got = _in_words(first_error)
     if inputs is None:
-        return None
-    got = f"{type(errors[0]).__name__}: {' '.join(str(errors[0]).split())[:200]}"
-    raise NotAnalysable(complaint("forward", got, "inputs that the model takes")) from errors[0]
+        return None, f"on a guess of its input, zeros {tuple(args[0].shape)}, it raised {got}"
+    raise NotAnalysable(complaint("forward", got, "inputs that the model takes")) from first_error
+
+
+def _in_words(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
 
 def _and_in_training(model: nn.Module, first: Rehearsal) -> Rehearsal:
@@ -119,9 +126,10 @@ def again(model: nn.Module, seen: Rehearsal, change: Callable[[nn.Module], None]
     try:
         return tuple(_run(model, seen.args, change, training=mode).shapes[0] for mode in seen.modes)
     except Exception as error:
-        got = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         hint = "something in it relies on the layer that was there, as on its type"
-        raise ValueError(complaint("model with new layers", got, "a forward that runs as before", hint)) from error
+        raise ValueError(
+            complaint("model with new layers", _in_words(error), "a forward that runs as before", hint)
+        ) from error
 
 
 def _arguments(model: nn.Module, inputs: Any) -> Iterator[tuple[Any, ...]]:

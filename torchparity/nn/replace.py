@@ -79,7 +79,9 @@ class ReplaceReport:
         left = [f"left as it is: {words}" for words in _by_words(self.kept)]
         unseen = ["on these inputs the model does not run in training mode: what it does there was not seen"]
         if not self.checked:
-            unseen = ["the model was not run: give inputs= to have all its lengths checked"]
+            unseen = [
+                "the model was not run: give inputs= to have its lengths checked, and functions that upsample listed"
+            ]
         unseen = [] if self.checked and self.trained else unseen
         return "\n".join([*(lines if self.rows else ["nothing was replaced"]), *notes, *left, *unseen])
 
@@ -125,7 +127,8 @@ def replace_upsampling(
         all are. The others are listed in the report.
     inputs : tensor, tuple or function, optional
         An example of the arguments of its forward, or what makes them for a length. By default
-        zeros (1, channels, 32) are tried, of the channels that the first layer takes, and other layouts of these.
+        zeros (1, channels, 32) are tried, of the channels that the layer declared first takes, and other layouts of
+        these. If none runs, what stands behind what is known of Sequentials alone, and functions are not seen.
 
     Returns
     -------
@@ -138,7 +141,7 @@ def replace_upsampling(
         than the factor where a kernel is fitted, lengths that the kind does not make, borders other than zeros, weights
         that are shared or not initialised, code around it that reads its sizes, as what crops by itself does.
     TypeError
-        If the model is scripted or traced.
+        If the model is none, or scripted or traced.
     NotAnalysable
         If the forward does not run on the inputs that are given.
 
@@ -151,9 +154,9 @@ def replace_upsampling(
     """
     as_choice("kind", kind, KINDS)
     check_there(model)
-    seen = rehearsed(model, inputs)
+    seen, why_not = rehearsed(model, inputs)
     found, left = sites(model, () if seen is None else seen.records)
-    _check_some(found, left)
+    _check_some(found, left, why_not)
     named = found if only is None else _named(found, only)
     due = [site for site in named if site.other is not None or site.family != kind]
     why = {False: "is not one of the layers in only", True: "is of this kind"}
@@ -168,10 +171,13 @@ def replace_upsampling(
     return ReplaceReport(kind, rows, (*kept, *left), seen is not None, seen is None or len(seen.modes) == len(MODES))
 
 
-def _check_some(found: Sequence[Site], left: Sequence[tuple[str, str]]) -> None:
+def _check_some(found: Sequence[Site], left: Sequence[tuple[str, str]], why_not: str) -> None:
     if not found:
         got = "; ".join(f"{name}: {why}" for name, why in left) or "none"
         hint = "a shuffle is known by its class, torchparity.nn.PixelShuffle1d" if got == "none" else ""
+        if why_not:
+            got = f"{got}, but the model could not be run: {why_not}"
+            hint = "give inputs=, an example of the arguments of its forward"
         raise ValueError(complaint("upsampling layers", got, "layers of the kinds that are replaced", hint))
 
 
@@ -197,8 +203,10 @@ def _twins(model: nn.Module, due: Sequence[Site], kind: str, seen: Rehearsal | N
             refused.setdefault(str(error), []).append(site.name or "the model")
     if refused:
         got = " ".join(f"{', '.join(names)}: {why}" for why, names in refused.items())
-        hint = "name those that can be: only=[…]"
-        raise ValueError(complaint(f"layers to replace by {kind}", f"some that cannot be: {got}", "all can be", hint))
+        got = f"{'some that cannot' if made else 'none that can'} be: {got}"
+        allowed = "all can be" if made else "layers that can be"
+        hint = f"name those that can be: only={[t.site.name for t in made]}" if made else ""
+        raise ValueError(complaint(f"layers to replace by {kind}", got, allowed, hint))
     return made
 
 

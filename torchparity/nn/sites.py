@@ -21,7 +21,7 @@ from torchparity.followed import Record
 from torchparity.nn.basic import FilterInterp1d, Interpolate1d, PixelShuffle1d
 from torchparity.nn.canonical import Form, of_subpixel, of_transposed, of_two_layers, zeros_around
 from torchparity.nn.fused import FilterConv1d, LinearConv1d, NearestConv1d
-from torchparity.nn.links import Edges, links
+from torchparity.nn.links import ELSEWHERE, Edges, links
 from torchparity.nn.subpixel import SubpixelConv1d
 
 INTERPOLATIONS = (nn.Upsample, Interpolate1d, FilterInterp1d)
@@ -130,7 +130,8 @@ def sites(model: nn.Module, records: Sequence[Record]) -> tuple[list[Site], list
         pairs = {name for name in kernels if all(far[other] <= kernels for other in near[name])}
         found += [Site(n, parts[n], tuple(sorted(near[n])), parts[min(near[n])]) for n in sorted(pairs)]
     used = {name for site in found for name in site.names}
-    return found, [*_unpaired(parts, used, before, behind), *_left(parts, records)]
+    ran = {call.where for record in records for call in record.calls}
+    return found, [*_unpaired(parts, used, ran, before, behind), *_left(parts, records)]
 
 
 def law(m: nn.Module) -> Any:
@@ -166,14 +167,18 @@ def factor_of(m: Any) -> float:
 
 
 def _unpaired(
-    parts: Mapping[str, nn.Module], used: set[str], before: Edges, behind: Edges
+    parts: Mapping[str, nn.Module], used: set[str], ran: set[str], before: Edges, behind: Edges
 ) -> Iterator[tuple[str, str]]:
     """Yield interpolations and shuffles that are of no pair."""
     for name, m in parts.items():
         if isinstance(m, (*INTERPOLATIONS, PixelShuffle1d)) and _raises(m) and name not in used:
             near, side = (before, "before") if isinstance(m, PixelShuffle1d) else (behind, "behind")
             convs = sorted(n for n in near[name] if isinstance(parts.get(n), nn.Conv1d))
-            why = _no_pair(parts[convs[0]], convs[0], side, used) if convs else f"without a convolution right {side} it"
+            why = f"without a convolution right {side} it"
+            if convs:
+                why = _no_pair(parts[convs[0]], convs[0], side, used)
+            elif ELSEWHERE in near[name] and name not in ran:
+                why = f"that was not run: what is right {side} it is not known"
             yield name, f"{type(m).__name__} {why}" + _padded(parts, name, behind)
 
 

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dspref.arrays import complaint
+from torchparity.nn.basic import check_signal
 from torchparity.nn.extents import Extent, extent_of
 from torchparity.nn.handover import check_plain
 
@@ -56,6 +57,7 @@ class StreamingConvTranspose1d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (batch, out, time') that a chunk (batch, in, time), which may be empty, makes final."""
+        check_signal(x)
         if self._tail is not None:
             _check_alike(x, self._tail)
         s, p, taps, more = self._shape()
@@ -170,6 +172,7 @@ class StreamingUpsample1d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (batch, out, time') that a chunk (batch, in, time), which may be empty, makes final."""
+        check_signal(x)
         e, past = self.extent, self._past
         if past is not None:
             _check_alike(x, past, last=-1)

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from dspref.arrays import BORDERS, as_choice, as_integer, complaint
 from dspref.kernels import pads_of
 from dspref.multirate import ORDERS
-from torchparity.nn.basic import PixelShuffle1d, shuffled_channels
+from torchparity.nn.basic import PixelShuffle1d, check_floating, check_signal, shuffled_channels, single
 from torchparity.nn.handover import check_plain, hand_over
 
 __all__ = ["SubpixelConv1d"]
@@ -46,6 +46,8 @@ class SubpixelConv1d(nn.Module):
     ------
     ValueError
         If a count is no whole number, groups do not divide the channels, or a word is unknown.
+    TypeError
+        If the dtype is not of floating-point numbers, or the input no tensor.
 
     Examples
     --------
@@ -60,10 +62,10 @@ class SubpixelConv1d(nn.Module):
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: int,
+        kernel_size: int | tuple[int, ...],
         upscale_factor: int,
-        padding: int | str = 0,
-        dilation: int = 1,
+        padding: int | str | tuple[int, ...] = 0,
+        dilation: int | tuple[int, ...] = 1,
         groups: int = 1,
         bias: bool = True,
         padding_mode: str = "zeros",
@@ -74,18 +76,19 @@ class SubpixelConv1d(nn.Module):
         super().__init__()
         self.in_channels = as_integer("in_channels", in_channels, 1)
         self.out_channels = as_integer("out_channels", out_channels, 1)
-        self.kernel_size = as_integer("kernel_size", kernel_size, 1)
+        self.kernel_size = as_integer("kernel_size", single(kernel_size), 1)
         self.upscale_factor = as_integer("upscale_factor", upscale_factor, 1)
-        self.dilation, self.groups = as_integer("dilation", dilation, 1), as_integer("groups", groups, 1)
-        self.padding = _as_padding(padding)
+        self.dilation, self.groups = as_integer("dilation", single(dilation), 1), as_integer("groups", groups, 1)
+        self.padding = _as_padding(single(padding))
         self.padding_mode = as_choice("padding_mode", padding_mode, BORDERS)
         self.order = as_choice("order", order, ORDERS)
         rows = self.out_channels * self.upscale_factor
         if in_channels % groups or rows % groups:
             allowed = f"a common divisor of {in_channels} and {rows}"
             raise ValueError(complaint("groups", groups, allowed, "the convolution makes out_channels · L channels"))
+        check_floating(dtype)
         made = {"device": device, "dtype": dtype}
-        self.weight = nn.Parameter(torch.empty(rows, in_channels // groups, kernel_size, **made))
+        self.weight = nn.Parameter(torch.empty(rows, in_channels // groups, self.kernel_size, **made))
         self.register_parameter("bias", nn.Parameter(torch.empty(rows, **made)) if bias else None)
         self.reset_parameters()
 
@@ -95,6 +98,7 @@ class SubpixelConv1d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (batch, out, time·L) for a signal (batch, in, time)."""
+        check_signal(x)
         padding = self.padding
         if self.padding_mode != "zeros":
             pads = pads_of(padding, self.dilation * (self.kernel_size - 1))

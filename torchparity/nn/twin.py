@@ -27,6 +27,7 @@ from torchparity.nn.handover import hand_over
 from torchparity.nn.kinds import KINDS, misfit
 from torchparity.nn.sites import ALONE, FUSED, INTERPOLATIONS, Site, factor_of
 from torchparity.nn.subpixel import SubpixelConv1d
+from torchparity.nn.utils.kernels import check_module
 from torchparity.writes import memory
 
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
@@ -126,7 +127,8 @@ def settle(t: Twin) -> None:
 
 
 def check_there(model: nn.Module) -> None:
-    """Refuse a model that is scripted, traced or compiled, or has parameters without values."""
+    """Refuse what is no model, one that is scripted, traced or compiled, or has parameters without values."""
+    check_module(model)
     if isinstance(model, torch.jit.ScriptModule):
         hint = "replace its layers, then script or trace it"
         raise TypeError(
