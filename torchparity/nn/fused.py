@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial, wraps
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from torchparity.nn import fusing
-from torchparity.nn.basic import check_signal
 from torchparity.nn.geometry import Geometry, geometry, linear, nearest, stretched
 
 __all__ = ["FilterConv1d", "LinearConv1d", "NearestConv1d"]
-
-
-@wraps(fusing.forward)
-def _forward(module: Any, x: Tensor) -> Tensor:
-    check_signal(x)
-    return fusing.forward(module, x)
 
 
 class NearestConv1d(nn.Module):
@@ -116,7 +109,7 @@ class NearestConv1d(nn.Module):
         made: NearestConv1d = fusing.of_two(partial(cls, scale_factor=found.factor), conv, share=share)
         return made
 
-    forward = _forward
+    forward = fusing.forward
     two_layers = fusing.two_layers
     reset_parameters = fusing.reset_parameters
     extra_repr = fusing.extra_repr
@@ -201,7 +194,7 @@ class LinearConv1d(nn.Module):
         made: LinearConv1d = fusing.of_two(partial(cls, scale_factor=found.factor), conv, share=share)
         return made
 
-    forward = _forward
+    forward = fusing.forward
     two_layers = fusing.two_layers
     reset_parameters = fusing.reset_parameters
     extra_repr = fusing.extra_repr
@@ -291,7 +284,7 @@ class FilterConv1d(nn.Module):
         made: FilterConv1d = fusing.of_two(make, conv, share=share)
         return made
 
-    forward = _forward
+    forward = fusing.forward
     two_layers = fusing.two_layers
     reset_parameters = fusing.reset_parameters
     extra_repr = fusing.extra_repr

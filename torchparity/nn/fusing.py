@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from dspref.arrays import as_choice, as_integer, complaint
-from torchparity.nn.basic import FilterInterp1d, Interpolate1d
+from torchparity.nn.basic import FilterInterp1d, Interpolate1d, check_signal
 from torchparity.nn.choice import FORMS, RUNNING, chosen
 from torchparity.nn.composite import transposed
 from torchparity.nn.geometry import Geometry, Interpolation, linear, nearest, stretched
@@ -68,6 +68,7 @@ def forward(module: Any, x: Tensor) -> Tensor:
 
     A signal without batch, (in, time), gives (out, time′).
     """
+    check_signal(x)
     if x.ndim not in (2, 3) or x.shape[-2] != module.in_channels:
         allowed = f"(batch, {module.in_channels}, time) or ({module.in_channels}, time)"
         raise ValueError(complaint("input", f"shape {tuple(x.shape)}", allowed))
