@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import multiprocessing
 import os
 import pickle
@@ -21,6 +22,9 @@ T = TypeVar("T")
 
 Say: TypeAlias = Callable[[str], None]
 """Tells the parent what is done at present, as a text."""
+
+_PARENT_DEATH_SIGNAL = 1
+"""PR_SET_PDEATHSIG of prctl(2)."""
 
 _NAP = 0.002
 _DAY = 86400
@@ -89,10 +93,10 @@ def isolated(work: Callable[[Say], T], *, seconds: float, device: str = "cpu", m
     hears, says = multiprocessing.Pipe(duplex=False)
     with hears:
         with says:
-            child = _fork()
+            parent, child = os.getpid(), _fork()
             if child == 0:
                 hears.close()
-                _live(work, says, memory)
+                _live(work, says, memory, parent)
         try:
             result: T | Lost = _told(hears, child, seconds)
             return result
@@ -136,16 +140,25 @@ def _fork() -> int:
     return child
 
 
-def _live(work: Callable[[Say], Any], says: Connection, memory: int | None) -> NoReturn:
+def _live(work: Callable[[Say], Any], says: Connection, memory: int | None, parent: int) -> NoReturn:
     """Be the child: work, tell, and leave without a word to what the parent had registered for its end."""
     code = 1
     try:
+        _end_with(parent)
         _settle(memory)
         _tell(says, *_outcome(work, lambda text: _tell(says, "say", text)))
         sys.stderr.flush()
         code = 0
     finally:
         os._exit(code)
+
+
+def _end_with(parent: int) -> None:
+    """Leave no child behind whose parent is killed: what it does may never end by itself, and nobody would hear it."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+    if os.getppid() != parent:  # killed before that
+        os._exit(1)
 
 
 def _settle(memory: int | None) -> None:

@@ -398,3 +398,26 @@ def test_an_error_is_handed_over_where_errors_are_packed_with_their_causes() -> 
             isolated(fails, seconds=LATE)
     finally:
         copyreg.dispatch_table.pop(ValueError)
+
+
+LASTS = """
+import os, sys, time
+from torchparity.isolation import isolated
+
+def work(say):
+    print(os.getpid(), file=sys.stderr, flush=True)
+    time.sleep(600)
+
+isolated(work, seconds=600)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent has ended")
+def test_a_child_ends_with_a_parent_that_is_killed() -> None:
+    """Though it is of another group of processes; its end closes the pipe that both write to."""
+    with subprocess.Popen([sys.executable, "-c", LASTS], stderr=subprocess.PIPE, text=True) as parent:
+        assert parent.stderr is not None
+        child = int(parent.stderr.readline())
+        assert os.getpgid(child) == child != parent.pid
+        parent.kill()
+        assert parent.communicate(timeout=60) == (None, "")
