@@ -122,6 +122,46 @@ def test_one_example_tells_as_much_as_any(inputs: Any) -> None:
     assert [name for name, _ in report.not_reached] == ["flatten"]
 
 
+class Written(nn.Module):
+    """Writes channels of a convolution between each other, into a tensor that is there, or into views of it."""
+
+    def __init__(self, write: Callable[[Tensor, list[Tensor]], Any], first: nn.Module) -> None:
+        super().__init__()
+        self.first, self.conv, self.write = first, nn.Conv1d(2, 8, 3), write
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv(self.first(x))
+        out = y.new_zeros(y.shape[0], 2, 4 * y.shape[-1])
+        self.write(out, [y[:, r::4] for r in range(4)])
+        return torch.as_tensor(out)
+
+
+def each_view(name: str) -> Callable[[Tensor, list[Tensor]], Any]:
+    return lambda out, parts: [getattr(out[..., r::4], name)(part) for r, part in enumerate(parts)]
+
+
+WAYS_TO_WRITE: dict[str, Callable[[Tensor, list[Tensor]], Any]] = {
+    "copy_": each_view("copy_"),
+    "add_": each_view("add_"),
+    "views at once": lambda out, parts: list(map(Tensor.copy_, out.view(1, 2, -1, 4).unbind(-1), parts)),
+    "_foreach_copy_": lambda out, parts: torch._foreach_copy_([out[..., r::4] for r in range(4)], parts),
+    "mul": lambda out, parts: [torch.mul(z, 2, out=out[..., r::4]) for r, z in enumerate(parts)],
+}
+
+
+@pytest.mark.parametrize("inputs", EXAMPLES.values(), ids=EXAMPLES)
+@pytest.mark.parametrize("way", WAYS_TO_WRITE)
+def test_what_is_written_into_views_is_told(way: str, inputs: Any) -> None:
+    """Beside a layer that is reached, and alone."""
+    func = "copy_" if way == "views at once" else way
+    report = tone_free_(Written(WAYS_TO_WRITE[way], nn.ConvTranspose1d(2, 2, 4, 2)), inputs=inputs)
+    assert names(report) == [("first", 2)]
+    assert report.not_reached == ((func, f"{func} ×4: its rates are known, its kernel is not"),)
+    with pytest.raises(ValueError, match=f"not reached: {func}: {func} ×4") as error:
+        tone_free_(Written(WAYS_TO_WRITE[way], nn.Identity()), inputs=inputs)
+    assert "interpolation makes no tone" not in str(error.value)
+
+
 class Frames(nn.Module):
     """Takes frames before channels, and a code of its own size; or frames of one number alone."""
 
