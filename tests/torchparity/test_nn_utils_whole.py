@@ -162,6 +162,51 @@ def test_what_is_written_into_views_is_told(way: str, inputs: Any) -> None:
     assert "interpolation makes no tone" not in str(error.value)
 
 
+class Mixed(nn.Module):
+    """Puts channels of a convolution between each other, by a function of the whole tensor."""
+
+    def __init__(self, way: Callable[[Tensor], Tensor], first: nn.Module | None = None) -> None:
+        super().__init__()
+        self.up, self.conv, self.way = nn.ConvTranspose1d(2, 2, 4, 2), nn.Conv1d(2, 8, 3), way
+        self.first = first or nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.way(self.conv(self.up(self.first(x))))
+
+
+BEFORE_TIME: dict[str, Callable[[Tensor], Tensor]] = {
+    "reshape": lambda y: y.mT.reshape(y.shape[0], -1, 2).mT,
+    "view": lambda y: y.mT.contiguous().view(y.shape[0], -1, 2).transpose(1, 2).relu().contiguous(),
+    "flatten": lambda y: y.mT.reshape(1, -1, 4, 2).flatten(1, 2).permute(0, 2, 1),
+}
+
+
+@pytest.mark.parametrize("inputs", EXAMPLES.values(), ids=EXAMPLES)
+@pytest.mark.parametrize("way", BEFORE_TIME)
+def test_channels_that_are_interleaved_before_they_change_places_with_time(way: str, inputs: Any) -> None:
+    """The rate rises at one call, and all is where a shuffle puts it at a later one: it is told once."""
+    net = Mixed(BEFORE_TIME[way]).double()
+    given = inputs.double() if isinstance(inputs, Tensor) else inputs and (lambda n: inputs(n).double())
+    report = tone_free_(net, inputs=given)
+    assert names(report) == [("up", 2), ("conv.weight", 4)]
+    assert report.not_reached == ()
+    y = net(torch.ones(1, 2, 16).double()).detach()[..., 32:-32]
+    A = float(sum(p.detach().abs().sum() for p in net.parameters()))
+    assert float((y - y[..., :1]).abs().max()) <= A**2 * 100 * UNIT[torch.float64]
+
+
+def then_another(y: Tensor) -> Tensor:
+    """Interleave channels, and, of what is no convolution's output, once more by a call of the same name."""
+    y = y.reshape(1, 2, 4, -1).mT.reshape(1, 2, -1).reshape(1, 2, -1)
+    return y.softmax(1).reshape(1, 1, 2, -1).mT.reshape(1, 1, -1)
+
+
+def test_one_shuffle_does_not_hide_another() -> None:
+    report = tone_free_(Mixed(then_another))
+    assert names(report) == [("up", 2), ("conv.weight", 4)]
+    assert [name for name, _ in report.not_reached] == ["reshape"]
+
+
 class Frames(nn.Module):
     """Takes frames before channels, and a code of its own size; or frames of one number alone."""
 
