@@ -207,6 +207,22 @@ def test_one_shuffle_does_not_hide_another() -> None:
     assert [name for name, _ in report.not_reached] == ["reshape"]
 
 
+APART: dict[str, Callable[[Tensor], Tensor]] = {
+    "chunks": lambda y: torch.stack(y.chunk(4, 1), -1).flatten(2),
+    "slices": lambda y: torch.stack([y[:, r::4] for r in range(4)], -1).flatten(2),
+    "cat": lambda y: torch.cat([z.unsqueeze(-1) for z in y.chunk(4, 1)], -1).flatten(2),
+    "einsum": lambda y: torch.einsum("bcrt,rs->bcts", y.view(1, 2, 4, -1), torch.eye(4).to(y)).flatten(2),
+}
+
+
+@pytest.mark.parametrize("way", APART)
+def test_channels_that_are_taken_apart_are_told_for_what_they_are(way: str) -> None:
+    report = tone_free_(Mixed(APART[way]))
+    assert names(report) == [("up", 2)]
+    words = "flatten ×4: interleaves what is not seen to be the channels of one convolution"
+    assert report.not_reached == (("flatten", words),)
+
+
 class Frames(nn.Module):
     """Takes frames before channels, and a code of its own size; or frames of one number alone."""
 
@@ -331,7 +347,7 @@ def test_what_is_not_reached_is_told_with_the_reason() -> None:
         "flat: moves along several axes",
         "its weight listed.0 is in a ParameterList",
         "its weight is no parameter: it is computed",
-        "no parameter of a convolution is its kernel",
+        "no parameter of a convolution is seen to be its kernel",
     ):
         assert sum(words in each for each in told) == 1, (words, told)
     assert not any("interpolate" in each for each in told)

@@ -204,6 +204,9 @@ def _words(each: Resampler) -> str:
     """Return why the lines of something that raises the rate stay."""
     if each.layer is None:
         return f"{each.kind} ×{each.factor}: {each.why}"
+    kind = f"{each.kind} ×{each.factor}"
+    if each.layer.op == "unsqueeze":
+        return f"{kind}: interleaves what is not seen to be the channels of one convolution"
     if each.layer.op in HEADS:
-        return f"{each.kind}: a head, whose taps are not learned"
-    return f"{each.kind} ×{each.factor} ({each.layer.op}): no parameter of a convolution is its kernel"
+        return f"{kind}: a head, whose taps are not learned"
+    return f"{kind} ({each.layer.op}): no parameter of a convolution is seen to be its kernel"

@@ -22,8 +22,10 @@ def tone_free_(model: nn.Module, order: int = 1, *, inputs: Any = None) -> ToneF
     """Keep all upsampling layers of a model tone-free, as `tone_free` does of one.
 
     Reached are `nn.ConvTranspose1d` and `torchparity.nn.SubpixelConv1d`; and, by running a copy, functional calls of
-    transposed convolutions and convolutions whose channels are interleaved, whatever does that, if their weight is a
-    parameter. With all of them tone-free a chain of convolutions, pointwise maps and sums makes of constants constants.
+    transposed convolutions, and convolutions whose channels are interleaved by `PixelShuffle1d` or by views and swaps
+    of axes of the whole tensor, with usual activations between at most, if their weight is a parameter. Not reached,
+    but reported, are channels that are taken apart first and then put together, by `stack`, `cat`, `einsum` or writing
+    into another tensor. With all reached a chain of convolutions, pointwise maps and sums makes of constants constants.
 
     The model is checked as a whole before anything in it is changed. Weights that are frozen are projected too: they
     stay frozen, and the report says so. A weight that layers of the same factor share stays shared. What is tone-free
@@ -45,7 +47,7 @@ def tone_free_(model: nn.Module, order: int = 1, *, inputs: Any = None) -> ToneF
     -------
     ToneFreeReport
         What is tone-free now, and what was not reached and why: layers that cannot be tone-free, those that are of
-        another order, weights that are computed, heads, scripted parts.
+        another order, weights that are computed, channels that are put together, heads, scripted parts.
 
     Raises
     ------
