@@ -429,6 +429,45 @@ def test_a_forward_that_does_not_run_leaves_the_types() -> None:
     assert not is_parametrized(net.up)
 
 
+class InPlace(nn.Module):
+    """Writes into what it is given."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.add_(torch.rand(1))
+
+
+REFUSED_INPUTS: dict[str, tuple[Callable[[], nn.Module], Any]] = {
+    "channels": (lambda: nn.Sequential(nn.ConvTranspose1d(8, 8, 8, 4)), torch.zeros(1, 7, 20)),
+    "channels, any length": (lambda: nn.Sequential(nn.ConvTranspose1d(8, 8, 8, 4)), lambda n: torch.zeros(1, 7, n)),
+    "channels of a model": (lambda: Mixed(torch.tanh), torch.zeros(1, 3, 20)),
+    "dtype": (lambda: nn.Sequential(nn.ConvTranspose1d(8, 8, 8, 4)), torch.zeros(1, 8, 20, dtype=torch.float64)),
+}
+
+
+@pytest.mark.parametrize("change", [tone_free_, project_])
+@pytest.mark.parametrize(("make", "inputs"), REFUSED_INPUTS.values(), ids=REFUSED_INPUTS)
+def test_inputs_that_the_model_does_not_take_are_refused(change: Any, make: Callable[[], Any], inputs: Any) -> None:
+    """Those too that shapes alone do not refuse; and nothing is changed."""
+    net = make()
+    before, text = copy.deepcopy(net.state_dict()), repr(net)
+    with pytest.raises(NotAnalysable, match=r"^forward: got RuntimeError: .*; allowed: inputs that the model takes"):
+        change(net, inputs=inputs)
+    assert repr(net) == text
+    assert list(net.state_dict()) == list(before)
+    assert all(torch.equal(v, before[key]) for key, v in net.state_dict().items())
+
+
+def test_inputs_are_left_as_they_are_and_weights_need_not_be_there() -> None:
+    x, net = torch.ones(1, 2, 16), Mixed(torch.tanh, InPlace())
+    dice = torch.get_rng_state()
+    assert names(tone_free_(net, inputs=x)) == [("up", 2)]
+    assert torch.equal(x, torch.ones(1, 2, 16))
+    assert torch.equal(torch.get_rng_state(), dice)
+    with torch.device("meta"):
+        ghost = nn.Sequential(nn.ConvTranspose1d(2, 2, 4, 2))
+    assert names(tone_free_(ghost, inputs=x)) == [("0", 2)]
+
+
 def test_the_model_is_only_watched_on_copies() -> None:
     class Counts(nn.Module):
         def __init__(self) -> None:

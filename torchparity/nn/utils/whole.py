@@ -38,10 +38,10 @@ def tone_free_(model: nn.Module, order: int = 1, *, inputs: Any = None) -> ToneF
     order : int
         p, for all layers.
     inputs : tensor, tuple or function, optional
-        An example of the arguments of its forward, in their order, or what makes them for a length, as
-        `torchparity.rates.rates` takes it. What else raises the rate is looked for at several lengths: of one example
-        by repeating it along the axis that the model takes so. By default (1, channels, 32) is tried, of the channels
-        that the first layer takes.
+        An example of the arguments of its forward, in their order and on its device, or what makes them for a length,
+        as `torchparity.rates.rates` takes it: a copy is run on them. What else raises the rate is looked for at several
+        lengths: of one example by repeating it along the axis that the model takes so. By default (1, channels, 32) is
+        tried, of the channels that the first layer takes.
 
     Returns
     -------
