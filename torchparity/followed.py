@@ -115,7 +115,7 @@ class _Follower(TorchFunctionMode):
         self._names = {id(part): name for name, part in module.named_modules()}
         self._within: list[tuple[nn.Module, tuple[Any, ...]]] = [(module, ())]
         self._kept: dict[int, Tensor] = {id(t): t for t in (*module.parameters(), *module.buffers())}
-        self._memory: dict[int, set[int]] = {}
+        self._memory: dict[int, dict[int, Tensor]] = {}  # in the order in which they came, as runs are compared
 
     def started(self, args: tuple[Any, ...]) -> None:
         """Say that these tensors are the input."""
@@ -157,8 +157,8 @@ class _Follower(TorchFunctionMode):
         made = _tensors(out)
         if name in DATA and not given:
             self._seen(made)
-        if _writes(name):
-            made = [*made, *(self._alias(given[0]) if given else [])]
+        into = _tensors(args[:1]) or given[:1] if _writes(name) else _tensors(kwargs.get("out"))
+        made = [*made, *(each for t in into for each in self._alias(t))]
         shaped = name.startswith(SHAPED[0]) or name.endswith(SHAPED[1])
         takes = () if shaped else self._known(given)
         if made and (takes or shaped):
@@ -188,13 +188,13 @@ class _Follower(TorchFunctionMode):
 
     def _keep(self, t: Tensor) -> None:
         self._kept[id(t)] = t
-        if t.layout == torch.strided and not t.is_meta:
-            self._memory.setdefault(t.untyped_storage().data_ptr(), set()).add(id(t))
+        if t.layout == torch.strided:
+            self._memory.setdefault(_memory(t), {})[id(t)] = t
 
     def _alias(self, t: Tensor) -> list[Tensor]:
         """Return all tensors that share memory with one that is written into."""
         self._keep(t)
-        return [self._kept[i] for i in self._memory.get(t.untyped_storage().data_ptr(), {id(t)})]
+        return list(self._memory.get(_memory(t), {id(t): t}).values())
 
     def _known(self, tensors: list[Tensor]) -> tuple[int, ...]:
         return tuple(dict.fromkeys(self.node_of[id(t)] for t in tensors if id(t) in self.node_of))
@@ -204,6 +204,12 @@ def called(func: Any) -> str:
     """Return the name of a function, method or property of Torch."""
     name = getattr(func, "__name__", None) or str(func)
     return name if name != "__get__" else (resolve_name(func) or name).split(".")[-2]
+
+
+def _memory(t: Tensor) -> int:
+    """Return where a tensor's numbers are; on the meta device, where there are none, a number of its views alone."""
+    storage = t.untyped_storage()
+    return storage.data_ptr() or int(storage._cdata)
 
 
 def _writes(name: str) -> bool:

@@ -122,6 +122,107 @@ def test_one_example_tells_as_much_as_any(inputs: Any) -> None:
     assert [name for name, _ in report.not_reached] == ["flatten"]
 
 
+class Written(nn.Module):
+    """Writes channels of a convolution between each other, into a tensor that is there, or into views of it."""
+
+    def __init__(self, write: Callable[[Tensor, list[Tensor]], Any], first: nn.Module) -> None:
+        super().__init__()
+        self.first, self.conv, self.write = first, nn.Conv1d(2, 8, 3), write
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv(self.first(x))
+        out = y.new_zeros(y.shape[0], 2, 4 * y.shape[-1])
+        self.write(out, [y[:, r::4] for r in range(4)])
+        return torch.as_tensor(out)
+
+
+def each_view(name: str) -> Callable[[Tensor, list[Tensor]], Any]:
+    return lambda out, parts: [getattr(out[..., r::4], name)(part) for r, part in enumerate(parts)]
+
+
+WAYS_TO_WRITE: dict[str, Callable[[Tensor, list[Tensor]], Any]] = {
+    "copy_": each_view("copy_"),
+    "add_": each_view("add_"),
+    "views at once": lambda out, parts: list(map(Tensor.copy_, out.view(1, 2, -1, 4).unbind(-1), parts)),
+    "_foreach_copy_": lambda out, parts: torch._foreach_copy_([out[..., r::4] for r in range(4)], parts),
+    "mul": lambda out, parts: [torch.mul(z, 2, out=out[..., r::4]) for r, z in enumerate(parts)],
+}
+
+
+@pytest.mark.parametrize("inputs", EXAMPLES.values(), ids=EXAMPLES)
+@pytest.mark.parametrize("way", WAYS_TO_WRITE)
+def test_what_is_written_into_views_is_told(way: str, inputs: Any) -> None:
+    """Beside a layer that is reached, and alone."""
+    func = "copy_" if way == "views at once" else way
+    report = tone_free_(Written(WAYS_TO_WRITE[way], nn.ConvTranspose1d(2, 2, 4, 2)), inputs=inputs)
+    assert names(report) == [("first", 2)]
+    assert report.not_reached == ((func, f"{func} ×4: its rates are known, its kernel is not"),)
+    with pytest.raises(ValueError, match=f"not reached: {func}: {func} ×4") as error:
+        tone_free_(Written(WAYS_TO_WRITE[way], nn.Identity()), inputs=inputs)
+    assert "interpolation makes no tone" not in str(error.value)
+
+
+class Mixed(nn.Module):
+    """Puts channels of a convolution between each other, by a function of the whole tensor."""
+
+    def __init__(self, way: Callable[[Tensor], Tensor], first: nn.Module | None = None) -> None:
+        super().__init__()
+        self.up, self.conv, self.way = nn.ConvTranspose1d(2, 2, 4, 2), nn.Conv1d(2, 8, 3), way
+        self.first = first or nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.way(self.conv(self.up(self.first(x))))
+
+
+BEFORE_TIME: dict[str, Callable[[Tensor], Tensor]] = {
+    "reshape": lambda y: y.mT.reshape(y.shape[0], -1, 2).mT,
+    "view": lambda y: y.mT.contiguous().view(y.shape[0], -1, 2).transpose(1, 2).relu().contiguous(),
+    "flatten": lambda y: y.mT.reshape(1, -1, 4, 2).flatten(1, 2).permute(0, 2, 1),
+}
+
+
+@pytest.mark.parametrize("inputs", EXAMPLES.values(), ids=EXAMPLES)
+@pytest.mark.parametrize("way", BEFORE_TIME)
+def test_channels_that_are_interleaved_before_they_change_places_with_time(way: str, inputs: Any) -> None:
+    """The rate rises at one call, and all is where a shuffle puts it at a later one: it is told once."""
+    net = Mixed(BEFORE_TIME[way]).double()
+    given = inputs.double() if isinstance(inputs, Tensor) else inputs and (lambda n: inputs(n).double())
+    report = tone_free_(net, inputs=given)
+    assert names(report) == [("up", 2), ("conv.weight", 4)]
+    assert report.not_reached == ()
+    y = net(torch.ones(1, 2, 16).double()).detach()[..., 32:-32]
+    A = float(sum(p.detach().abs().sum() for p in net.parameters()))
+    assert float((y - y[..., :1]).abs().max()) <= A**2 * 100 * UNIT[torch.float64]
+
+
+def then_another(y: Tensor) -> Tensor:
+    """Interleave channels, and, of what is no convolution's output, once more by a call of the same name."""
+    y = y.reshape(1, 2, 4, -1).mT.reshape(1, 2, -1).reshape(1, 2, -1)
+    return y.softmax(1).reshape(1, 1, 2, -1).mT.reshape(1, 1, -1)
+
+
+def test_one_shuffle_does_not_hide_another() -> None:
+    report = tone_free_(Mixed(then_another))
+    assert names(report) == [("up", 2), ("conv.weight", 4)]
+    assert [name for name, _ in report.not_reached] == ["reshape"]
+
+
+APART: dict[str, Callable[[Tensor], Tensor]] = {
+    "chunks": lambda y: torch.stack(y.chunk(4, 1), -1).flatten(2),
+    "slices": lambda y: torch.stack([y[:, r::4] for r in range(4)], -1).flatten(2),
+    "cat": lambda y: torch.cat([z.unsqueeze(-1) for z in y.chunk(4, 1)], -1).flatten(2),
+    "einsum": lambda y: torch.einsum("bcrt,rs->bcts", y.view(1, 2, 4, -1), torch.eye(4).to(y)).flatten(2),
+}
+
+
+@pytest.mark.parametrize("way", APART)
+def test_channels_that_are_taken_apart_are_told_for_what_they_are(way: str) -> None:
+    report = tone_free_(Mixed(APART[way]))
+    assert names(report) == [("up", 2)]
+    words = "flatten ×4: interleaves what is not seen to be the channels of one convolution"
+    assert report.not_reached == (("flatten", words),)
+
+
 class Frames(nn.Module):
     """Takes frames before channels, and a code of its own size; or frames of one number alone."""
 
@@ -246,7 +347,7 @@ def test_what_is_not_reached_is_told_with_the_reason() -> None:
         "flat: moves along several axes",
         "its weight listed.0 is in a ParameterList",
         "its weight is no parameter: it is computed",
-        "no parameter of a convolution is its kernel",
+        "no parameter of a convolution is seen to be its kernel",
     ):
         assert sum(words in each for each in told) == 1, (words, told)
     assert not any("interpolate" in each for each in told)
@@ -326,6 +427,45 @@ def test_a_forward_that_does_not_run_leaves_the_types() -> None:
     with pytest.raises(NotAnalysable, match="forward: got TypeError"):
         tone_free_(net, inputs=x)
     assert not is_parametrized(net.up)
+
+
+class InPlace(nn.Module):
+    """Writes into what it is given."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.add_(torch.rand(1))
+
+
+REFUSED_INPUTS: dict[str, tuple[Callable[[], nn.Module], Any]] = {
+    "channels": (lambda: nn.Sequential(nn.ConvTranspose1d(8, 8, 8, 4)), torch.zeros(1, 7, 20)),
+    "channels, any length": (lambda: nn.Sequential(nn.ConvTranspose1d(8, 8, 8, 4)), lambda n: torch.zeros(1, 7, n)),
+    "channels of a model": (lambda: Mixed(torch.tanh), torch.zeros(1, 3, 20)),
+    "dtype": (lambda: nn.Sequential(nn.ConvTranspose1d(8, 8, 8, 4)), torch.zeros(1, 8, 20, dtype=torch.float64)),
+}
+
+
+@pytest.mark.parametrize("change", [tone_free_, project_])
+@pytest.mark.parametrize(("make", "inputs"), REFUSED_INPUTS.values(), ids=REFUSED_INPUTS)
+def test_inputs_that_the_model_does_not_take_are_refused(change: Any, make: Callable[[], Any], inputs: Any) -> None:
+    """Those too that shapes alone do not refuse; and nothing is changed."""
+    net = make()
+    before, text = copy.deepcopy(net.state_dict()), repr(net)
+    with pytest.raises(NotAnalysable, match=r"^forward: got RuntimeError: .*; allowed: inputs that the model takes"):
+        change(net, inputs=inputs)
+    assert repr(net) == text
+    assert list(net.state_dict()) == list(before)
+    assert all(torch.equal(v, before[key]) for key, v in net.state_dict().items())
+
+
+def test_inputs_are_left_as_they_are_and_weights_need_not_be_there() -> None:
+    x, net = torch.ones(1, 2, 16), Mixed(torch.tanh, InPlace())
+    dice = torch.get_rng_state()
+    assert names(tone_free_(net, inputs=x)) == [("up", 2)]
+    assert torch.equal(x, torch.ones(1, 2, 16))
+    assert torch.equal(torch.get_rng_state(), dice)
+    with torch.device("meta"):
+        ghost = nn.Sequential(nn.ConvTranspose1d(2, 2, 4, 2))
+    assert names(tone_free_(ghost, inputs=x)) == [("0", 2)]
 
 
 def test_the_model_is_only_watched_on_copies() -> None:

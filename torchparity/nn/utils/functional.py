@@ -19,7 +19,7 @@ from torch.overrides import TorchFunctionMode
 from dspref.multirate import ORDERS
 from torchparity.followed import called
 from torchparity.nn.basic import PixelShuffle1d
-from torchparity.resamplers import MOVES
+from torchparity.resamplers import MOVES, VIEWS
 
 POINTWISE = frozenset(("relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid", "dropout"))
 """Maps of single samples, all alike: they may stand between a convolution and the shuffle of its channels."""
@@ -56,6 +56,30 @@ class Use:
     channels: str = ""
 
 
+@dataclass(frozen=True)
+class Moved:
+    """A tensor that is the output of a convolution, moved.
+
+    Attributes
+    ----------
+    tensor, numbers, first : Tensor
+        Itself; the numbers of its samples, and as they were at first.
+    use : Use
+        The convolution.
+    at : str
+        Where a view made other axes of them last, up to their being interleaved: there the rate rises, if it does.
+    told : tuple of Use
+        As what it was noted.
+    """
+
+    tensor: Tensor
+    numbers: Tensor
+    first: Tensor
+    use: Use
+    at: str = ""
+    told: tuple[Use, ...] = ()
+
+
 def uses(module: nn.Module, args: tuple[Any, ...]) -> tuple[Use, ...]:
     """Return the upsampling kernels of one forward, call by call, and of which parameters they are.
 
@@ -87,7 +111,7 @@ class _Watcher(TorchFunctionMode):
         self.within: list[nn.Module] = [module]
         self.found: list[Use] = []
         self.made: list[Tensor] = []  # kept, so that no other gets their id
-        self.moved: dict[int, tuple[Tensor, Tensor, Tensor, Use]] = {}  # a tensor, its numbers, those at first, whose
+        self.moved: dict[int, Moved] = {}
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -120,10 +144,11 @@ class _Watcher(TorchFunctionMode):
             shape, s = _given(args, kwargs, 1, "weight").shape, max(_ints(_given(args, kwargs, 3, "stride", 1)))
             self.found.append(Use(self._at(name), "", "", shape[-1], s))
         elif name in MOVES | POINTWISE and args and id(args[0]) in self.moved and isinstance(out, Tensor):
-            _, numbers, first, use = self.moved[id(args[0])]
-            numbers = func(numbers, *args[1:], **kwargs) if name in MOVES else numbers
-            self.moved[id(out)] = (out, numbers, first, use)
-            self._interleaved(name, numbers, first, use)
+            was = self.moved[id(args[0])]
+            numbers = func(was.numbers, *args[1:], **kwargs) if name in MOVES else was.numbers
+            viewed = name in VIEWS and numbers.shape != was.numbers.shape and not was.told
+            here = replace(was, tensor=out, numbers=numbers, at=self._at(name) if viewed else was.at)
+            self.moved[id(out)] = self._noted(here)
         return out
 
     def _convolved(self, name: str, out: Tensor, args: Any, kwargs: Any) -> None:
@@ -137,17 +162,20 @@ class _Watcher(TorchFunctionMode):
             self.found.append(use)
         elif s == 1 and "transpose" not in name:
             numbers = torch.arange(out.numel(), device="cpu").reshape(out.shape)
-            self.moved[id(out)] = (out, numbers, numbers, use)
+            self.moved[id(out)] = Moved(out, numbers, numbers, use, use.at)
 
-    def _interleaved(self, name: str, numbers: Tensor, first: Tensor, use: Use) -> None:
-        """Note a shuffle, if the numbers are where one puts them."""
+    def _noted(self, here: Moved) -> Moved:
+        """Note a shuffle, if the numbers are where one puts them, and once."""
+        numbers, first = here.numbers, here.first
         L = numbers.shape[-1] // first.shape[-1] if numbers.ndim == first.ndim else 1
         if L < 2 or first.shape[-2] % L or numbers.shape[-2] * L != first.shape[-2]:
-            return
+            return here
         for channels in ORDERS:
             if torch.equal(PixelShuffle1d(L, order=channels)(first), numbers):
-                self.found.append(replace(use, at=self._at(name), factor=L, channels=channels))
-                return
+                use = replace(here.use, at=here.at, factor=L, channels=channels)
+                self.found += [use] if use not in here.told else []
+                return replace(here, told=(*here.told, use))
+        return here
 
     def _at(self, name: str) -> str:
         """Return where something happens, as `torchparity.rates` names it."""

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_map
+from torch.utils._pytree import tree_map_only
 
 from dspref.arrays import NotAnalysable, complaint
 from dspref.interpolate import Interpolate
@@ -72,7 +72,7 @@ def by_calls(model: nn.Module, found: Kernels, told: Left, inputs: Any) -> tuple
     """
     try:
         make = maker(model, inputs)
-        seen: tuple[Use, ...] = _run(model, lambda copy, to: uses(copy, to(make(LENGTH))))
+        seen: tuple[Use, ...] = _run(model, lambda copy, to: uses(copy, to(make(LENGTH))), real=inputs is not None)
     except NotAnalysable as error:
         if inputs is not None:
             raise
@@ -87,19 +87,24 @@ def by_calls(model: nn.Module, found: Kernels, told: Left, inputs: Any) -> tuple
     return {name: kernel for name, kernel in {**found, **more}.items() if name not in lost}, left
 
 
-def _run(model: nn.Module, does: Callable[[nn.Module, Callable[[Any], Any]], Any]) -> Any:
-    """Return what is done to a copy: on shapes alone, else for real."""
+def _run(model: nn.Module, does: Callable[[nn.Module, Callable[[Any], Any]], Any], *, real: bool = False) -> Any:
+    """Return what is done to a copy: on shapes alone, else for real.
+
+    Where it is to be real it is so at once, but for weights that are not there: by shapes alone Torch takes what it
+    refuses else, as other channels than those of a transposed convolution.
+    """
     copies, failure = Copies(model, own=True), ""
-    for device in ("meta", None):
+    cards = sorted({p.device.index for p in model.parameters() if p.device.type == "cuda"})
+    for device in (None,) if real and not any(p.is_meta for p in model.parameters()) else ("meta", None):
 
         def to(args: Any, device: str | None = device) -> Any:
-            return tree_map(lambda t: t.to(device) if device and isinstance(t, Tensor) else t, args)
+            return tree_map_only(Tensor, lambda t: t.to(device) if device else t.detach().clone(), args)
 
         def run(copy: nn.Module, _: Any, device: str | None = device, to: Callable[[Any], Any] = to) -> Any:
             return does(copy.to(device) if device else copy, to)
 
         try:
-            with dice_kept():
+            with dice_kept(), torch.random.fork_rng(cards):
                 return copies.run(run)
         except Exception as error:  # whatever a stranger's forward raises
             failure = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
@@ -204,6 +209,9 @@ def _words(each: Resampler) -> str:
     """Return why the lines of something that raises the rate stay."""
     if each.layer is None:
         return f"{each.kind} ×{each.factor}: {each.why}"
+    kind = f"{each.kind} ×{each.factor}"
+    if each.layer.op == "unsqueeze":
+        return f"{kind}: interleaves what is not seen to be the channels of one convolution"
     if each.layer.op in HEADS:
-        return f"{each.kind}: a head, whose taps are not learned"
-    return f"{each.kind} ×{each.factor} ({each.layer.op}): no parameter of a convolution is its kernel"
+        return f"{kind}: a head, whose taps are not learned"
+    return f"{kind} ({each.layer.op}): no parameter of a convolution is seen to be its kernel"

@@ -22,8 +22,10 @@ def tone_free_(model: nn.Module, order: int = 1, *, inputs: Any = None) -> ToneF
     """Keep all upsampling layers of a model tone-free, as `tone_free` does of one.
 
     Reached are `nn.ConvTranspose1d` and `torchparity.nn.SubpixelConv1d`; and, by running a copy, functional calls of
-    transposed convolutions and convolutions whose channels are interleaved, whatever does that, if their weight is a
-    parameter. With all of them tone-free a chain of convolutions, pointwise maps and sums makes of constants constants.
+    transposed convolutions, and convolutions whose channels are interleaved by `PixelShuffle1d` or by views and swaps
+    of axes of the whole tensor, with usual activations between at most, if their weight is a parameter. Not reached,
+    but reported, are channels that are taken apart first and then put together, by `stack`, `cat`, `einsum` or writing
+    into another tensor. With all reached a chain of convolutions, pointwise maps and sums makes of constants constants.
 
     The model is checked as a whole before anything in it is changed. Weights that are frozen are projected too: they
     stay frozen, and the report says so. A weight that layers of the same factor share stays shared. What is tone-free
@@ -36,16 +38,16 @@ def tone_free_(model: nn.Module, order: int = 1, *, inputs: Any = None) -> ToneF
     order : int
         p, for all layers.
     inputs : tensor, tuple or function, optional
-        An example of the arguments of its forward, in their order, or what makes them for a length, as
-        `torchparity.rates.rates` takes it. What else raises the rate is looked for at several lengths: of one example
-        by repeating it along the axis that the model takes so. By default (1, channels, 32) is tried, of the channels
-        that the first layer takes.
+        An example of the arguments of its forward, in their order and on its device, or what makes them for a length,
+        as `torchparity.rates.rates` takes it: a copy is run on them. What else raises the rate is looked for at several
+        lengths: of one example by repeating it along the axis that the model takes so. By default (1, channels, 32) is
+        tried, of the channels that the first layer takes.
 
     Returns
     -------
     ToneFreeReport
         What is tone-free now, and what was not reached and why: layers that cannot be tone-free, those that are of
-        another order, weights that are computed, heads, scripted parts.
+        another order, weights that are computed, channels that are put together, heads, scripted parts.
 
     Raises
     ------
