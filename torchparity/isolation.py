@@ -9,9 +9,10 @@ import os
 import pickle
 import signal
 import sys
+import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any, NoReturn, TypeAlias, TypeVar
@@ -93,11 +94,15 @@ def isolated(work: Callable[[Say], T], *, seconds: float, device: str = "cpu", m
     hears, says = multiprocessing.Pipe(duplex=False)
     with hears:
         with says:
-            parent, child = os.getpid(), _fork()
+            parent = os.getpid()
+            with _held_back() as interrupted:
+                child = _fork()
             if child == 0:
                 hears.close()
                 _live(work, says, memory, parent)
         try:
+            if interrupted:
+                signal.raise_signal(signal.SIGINT)
             result: T | Lost = _told(hears, child, seconds)
             return result
         finally:
@@ -126,6 +131,21 @@ def _check_fork(device: str) -> None:
         hint = "run the check in this process, or before anything is computed on the GPU"
         got = f"{device}, which this process has used already"
         raise NotAnalysable(complaint("device of a process of its own", got, "cpu: CUDA does not survive a fork", hint))
+
+
+@contextlib.contextmanager
+def _held_back() -> Iterator[list[int]]:
+    """Hold Ctrl-C back, and yield the list of those that came: Python ignores what is raised while it forks."""
+    came: list[int] = []
+    handler = signal.getsignal(signal.SIGINT)
+    if not callable(handler) or threading.current_thread() is not threading.main_thread():
+        yield came
+        return
+    signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        yield came
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 def _fork() -> int:

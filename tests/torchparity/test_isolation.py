@@ -227,6 +227,26 @@ def test_an_interrupt_kills_it() -> None:
     assert children() == others
 
 
+FORKS = """
+import os, signal, time
+from torchparity.isolation import isolated
+
+os.register_at_fork(after_in_parent=lambda: os.kill(os.getpid(), signal.SIGINT))
+try:
+    isolated(lambda say: time.sleep(600), seconds=600)
+except KeyboardInterrupt:
+    print("interrupted")
+print(isolated.__module__, signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+"""
+
+
+def test_an_interrupt_while_it_forks_is_not_lost() -> None:
+    """Python ignores what hooks of a fork raise, and runs handlers within them; ours is the one of before again."""
+    run = subprocess.run([sys.executable, "-c", FORKS], capture_output=True, text=True, timeout=LATE, check=True)
+    assert run.stdout.splitlines() == ["interrupted", "torchparity.isolation True"]
+    assert run.stderr == ""
+
+
 SPEAKS = """
 import copyreg
 import os
