@@ -215,6 +215,15 @@ def test_no_zombies_and_no_files_are_left() -> None:
     assert children() == others
 
 
+@pytest.fixture
+def heeds_interrupts() -> Iterator[None]:
+    """Processes in the background of a shell ignore Ctrl-C; one that is asked to does not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeds_interrupts")
 def test_an_interrupt_kills_it() -> None:
     others = children()
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
@@ -231,6 +240,7 @@ FORKS = """
 import os, signal, time
 from torchparity.isolation import isolated
 
+signal.signal(signal.SIGINT, signal.default_int_handler)
 os.register_at_fork(after_in_parent=lambda: os.kill(os.getpid(), signal.SIGINT))
 try:
     isolated(lambda say: time.sleep(600), seconds=600)
