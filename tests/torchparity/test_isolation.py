@@ -119,7 +119,7 @@ def by_signal(number: int) -> Callable[[Say], None]:
 
 def runs_out_of_memory(say: Say) -> None:
     say("before the end")
-    bytearray(1 << 27)  # in one piece, which no free room of the parent holds
+    bytearray(1 << 31)  # in one piece, larger than any room that the parent has taken and left free
 
 
 def leaves(say: Say) -> None:
