@@ -41,7 +41,7 @@ from torchparity.nn.banks import Job, plan_of
 from torchparity.nn.choice import LAUNCHING, TENSOR, chosen, faster, launching
 from torchparity.nn.geometry import Geometry, as_pads, linear, nearest, stretched
 from torchparity.nn.parting import LEAST, parts
-from torchparity.nn.polyphase import fits
+from torchparity.nn.polyphase import fits, fits_whole
 from torchparity.nn.products import gradients as of_products
 from torchparity.nn.products import spread
 from torchparity.nn.running import SMALL, is_few
@@ -395,6 +395,18 @@ def test_what_is_few() -> None:
         torch.set_float32_matmul_precision(given)
 
 
+@pytest.mark.parametrize(("dtype", "large"), [(torch.float16, 2049), (torch.bfloat16, 257)])
+def test_parts_of_gradients_by_halves_are_rounded_in_their_sum(dtype: torch.dtype, large: int) -> None:
+    """The first part, 2ⁿ + 1, is not representable; its sum with the second, -1, is."""
+    layer = NearestConv1d(1, 1, 1, 2, bias=False, form="running sum", dtype=dtype)
+    x, g = torch.tensor([[[large - 1, 1, -1, 0]]], dtype=dtype), torch.tensor([[[1, 0] * 4]], dtype=dtype)
+    two = [(slice(0, 1), slice(0, 1), 0, 2), (slice(0, 1), slice(0, 1), 2, 4)]
+    with mock.patch("torchparity.nn.running._parts", return_value=two):
+        (found,) = torch.autograd.grad(layer(x), layer.weight, g)
+    assert found.dtype == dtype
+    assert found.item() == large - 1
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 @pytest.mark.parametrize("time", [3, 40])
 def test_running_sums_of_halves_are_rounded_once(dtype: torch.dtype, time: int) -> None:
@@ -505,6 +517,34 @@ def test_outputs_may_be_changed_in_place_and_biases_too(form: str, L: int, bias:
         with torch.no_grad():
             layer.bias.add_(1)
     assert torch.equal(*torch.autograd.grad(y.sum(), layer.weight), *due)
+
+
+@pytest.mark.parametrize("L", [1, 3])
+@pytest.mark.parametrize("time", [1, 5])
+@pytest.mark.parametrize("form", ["polyphase", "running sum"])
+def test_outputs_are_no_views_of_what_they_were_computed_in(form: str, time: int, L: int) -> None:
+    """Of one channel, one sample, one phase, and of signals that lie time first: nothing has to be shuffled there."""
+    layer: Any = NearestConv1d(3, 1, 5, L, padding=2, form=form)
+    x = whole(layer, 0, (2, time, 3)).mT
+    due = layer.two_layers()(x).relu()
+    assert torch.equal(layer(x).relu_(), due)
+    with torch.no_grad():
+        y = layer(x)
+    assert not y.requires_grad
+    assert torch.equal(y.relu_(), due)
+
+
+def test_what_is_computed_at_once() -> None:
+    """Phases and outputs, if both fit into half of what two layers hold, and into what an allocator has at hand."""
+    C, w = torch.zeros(9, 4, 3), torch.zeros(32, 64, 9)
+    for channels, due in ((64, True), (49, True), (48, False)):
+        assert fits_whole(torch.zeros(1, channels, 8000), w[:, :1], C, 8000) == due
+    for blocks, due in ((1 << 15, True), ((1 << 15) + 1, False)):
+        assert fits_whole(torch.zeros(1, 64, blocks), w, C, blocks) == due
+        assert fits_whole(torch.zeros(2, 64, blocks // 2), w, C, blocks // 2)
+        assert not fits_whole(torch.zeros(1, 64, blocks).double(), w, C, blocks)
+    for blocks, due in ((300, False), (1000, True)):
+        assert fits_whole(torch.zeros(1, 64, blocks), w, C, blocks) == due
 
 
 @pytest.mark.parametrize(("kind", "form"), FUSED)

@@ -42,6 +42,11 @@ def transformed() -> bool:
     return mapped or torch.autograd.forward_ad._current_level >= 0
 
 
+def recorded(*operands: Tensor | None) -> bool:
+    """Return whether a backward pass may follow."""
+    return torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in operands)
+
+
 def to_be_derived(g: Tensor) -> bool:
     """Return whether a gradient is to be derived itself, or mapped over by one of Torch's two vmaps."""
     batched: bool = torch._C._functorch.is_legacy_batchedtensor(g) or torch._C._are_functorch_transforms_active()

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from torchparity.nn.geometry import Geometry
-from torchparity.nn.modes import as_given, to_be_derived, traced, transformed
+from torchparity.nn.modes import as_given, recorded, to_be_derived, traced, transformed
 from torchparity.nn.parting import derivable, parts, plus, plus_part, split, window
 from torchparity.nn.shuffle import interleaved, put, take
 from torchparity.nn.taps import composed, decomposed, in_a_row, out_of_row
@@ -27,6 +27,9 @@ from torchparity.nn.twolayer import extended
 
 VECTOR, WIDEST = 16, 14
 """Channels of a vector of single precision, and the longest kernel, of oneDNN's fastest convolutions."""
+
+AT_HAND = 1 << 24
+"""Bytes of phases that an allocator has at hand: more, it may ask of the system each time, page by page."""
 
 
 def polyphase(x: Tensor, w: Tensor, bias: Tensor | None, C: Tensor, g: Geometry, groups: int) -> Tensor:
@@ -50,7 +53,8 @@ def polyphase(x: Tensor, w: Tensor, bias: Tensor | None, C: Tensor, g: Geometry,
         x, padding = with_ends(x, g, *g.extended)
         if traced() or transformed():
             return in_whole(x, w, bias, C, padding, groups, g.lead)
-        y: Tensor = _Polyphase.apply(x, w, bias, C, padding, groups, g.lead)  # type: ignore[no-untyped-call]
+        run = _Polyphase.apply if recorded(x, w, bias) else in_parts
+        y: Tensor = run(x, w, bias, C, padding, groups, g.lead)
         return y
 
 
@@ -71,6 +75,39 @@ def with_all(x: Tensor, g: Geometry, left: int, right: int) -> Tensor:
 def in_whole(x: Tensor, w: Tensor, bias: Tensor | None, C: Tensor, padding: int, groups: int, s: int) -> Tensor:
     """Return y by Torch's operations alone, in one part."""
     return interleaved(phases(x, composed(w, C, x.dtype), bias, C.shape[1], padding, groups), s)
+
+
+def in_parts(x: Tensor, w: Tensor, bias: Tensor | None, C: Tensor, padding: int, groups: int, s: int) -> Tensor:
+    """Return y, some of it at a time, where the phases of all of it would take more memory or time."""
+    blocks, L, Q = _blocks(x, C, padding), *C.shape[1:]
+    new = partial(x.new_empty, len(x), len(w), (blocks - (s > 0)) * L)  # a view of z could not be changed in place
+    work = list(_parts(x, w, C, blocks, groups, 2))
+    if s == 0 and (len(work) == 1 or fits_whole(x, w, C, blocks)):
+        z = phases(x, composed(w, C, x.dtype), bias, L, padding, groups)
+        y = new()  # behind what the convolution worked in
+        y.view(len(x), len(w), blocks, L).copy_(z)
+        return y
+    y = new()
+    by_block = split(y, -1, blocks - (s > 0), L)
+    for o, those in groupby(work, itemgetter(0)):
+        W, b = composed(w[o], C, x.dtype), None if bias is None else bias[o]
+        for _, n, start, stop in those:
+            seen, zeros, at = window(x.shape[-1], start - padding, stop - padding + Q - 1)
+            z = phases(x[n, :, seen], W, b, L, zeros, groups)
+            put(by_block[n, o], z.narrow(2, at, stop - start), start, s)
+            del z  # before the next part
+    return y
+
+
+def fits_whole(x: Tensor, w: Tensor, C: Tensor, blocks: int) -> bool:
+    """Return whether y is computed from the phases of all of it: both are held then, and W with oneDNN's copy.
+
+    Of the memory of two layers, which hold u twice, and y and w in oneDNN's layout, that may take a half.
+    """
+    K, L, Q = C.shape
+    v = len(x) * len(w) * blocks * L
+    held, two = 2 * v + 2 * L * Q * w.numel() // K, 2 * L * x.numel() + v + w.numel()
+    return v * x.element_size() <= AT_HAND and 2 * held <= two
 
 
 def phases(x: Tensor, W: Tensor, bias: Tensor | None, L: int, padding: int, groups: int) -> Tensor:
@@ -95,17 +132,7 @@ class _Polyphase(torch.autograd.Function):
     ) -> Tensor:
         ctx.save_for_backward(x, w, C)
         ctx.padding, ctx.groups, ctx.lead, ctx.bias_dtype = padding, groups, s, None if bias is None else bias.dtype
-        blocks, L, Q = _blocks(x, C, padding), *C.shape[1:]
-        y = x.new_empty(len(x), len(w), (blocks - (s > 0)) * L)  # a view could not be changed in place
-        by_block = split(y, -1, blocks - (s > 0), L)
-        for o, those in groupby(_parts(x, w, C, blocks, groups, 2), itemgetter(0)):
-            W, b = composed(w[o], C, x.dtype), None if bias is None else bias[o]
-            for _, n, start, stop in those:
-                seen, zeros, at = window(x.shape[-1], start - padding, stop - padding + Q - 1)
-                z = phases(x[n, :, seen], W, b, L, zeros, groups)
-                put(by_block[n, o], z.narrow(2, at, stop - start), start, s)
-                del z  # before the next part
-        return y
+        return in_parts(x, w, bias, C, padding, groups, s)
 
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:

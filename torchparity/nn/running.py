@@ -24,7 +24,7 @@ from torch.nn import functional as F
 
 from torchparity.nn.banks import Job, plan_of, write
 from torchparity.nn.geometry import Geometry
-from torchparity.nn.modes import as_given, to_be_derived, transformed
+from torchparity.nn.modes import as_given, recorded, to_be_derived, transformed
 from torchparity.nn.parting import LEAST, derivable, parts, plus, plus_part, split, window
 from torchparity.nn.polyphase import with_all
 from torchparity.nn.products import few, gradients, spread
@@ -64,7 +64,7 @@ def running_sum(x: Tensor, w: Tensor, bias: Tensor | None, g: Geometry, groups: 
         job = Job(plan_of(g), groups, blocks, origin)
         if transformed():
             return in_whole(x, w, bias, g, job)
-        y: Tensor = _RunningSum.apply(x, w, bias, g, job)  # type: ignore[no-untyped-call]
+        y: Tensor = (_RunningSum.apply if recorded(x, w, bias) else in_parts)(x, w, bias, g, job)
         return y
 
 
@@ -79,6 +79,21 @@ def in_whole(x: Tensor, w: Tensor, bias: Tensor | None, g: Geometry, job: Job) -
     crop = cropped(before, behind + extra * g.dilation, g.dilation)
     v = F.conv_transpose1d(x[..., of], c, None, g.factor, crop.padding, 0, job.groups, g.dilation)
     return summed(v, crop.zeros, bias, g)
+
+
+def in_parts(x: Tensor, w: Tensor, bias: Tensor | None, g: Geometry, job: Job) -> Tensor:
+    """Return y, some of it at a time, but for what is small."""
+    if g.factor > 1 and 3 * len(x) * len(w) * job.blocks * g.factor + 2 * w.numel() < SMALL:
+        return in_whole(x, w, bias, g, job)
+    y = x.new_empty(len(x), len(w), job.blocks * g.factor)  # a view could not be changed in place
+    by_block, by_matrices = split(y, -1, job.blocks, g.factor), is_few(x, w, job)
+    for o, n, start, stop in _parts(x, w, job, 1.25, 2):
+        b, into = None if bias is None else bias[o], by_block[n, o, start:stop]
+        if by_matrices:
+            into.copy_(split(by_products(x[n], w[o], b, g, job, start, stop), -1, stop - start, g.factor))
+        else:
+            write(x[n], w[o], b, job, start, into)
+    return y
 
 
 def by_products(x: Tensor, w: Tensor, bias: Tensor | None, g: Geometry, job: Job, start: int, stop: int) -> Tensor:
@@ -155,17 +170,7 @@ class _RunningSum(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, w: Tensor, bias: Tensor | None, g: Geometry, job: Job) -> Tensor:
         ctx.geometry, ctx.job, ctx.bias_dtype = g, job, None if bias is None else bias.dtype
         ctx.save_for_backward(x, w)
-        if g.factor > 1 and 3 * len(x) * len(w) * job.blocks * g.factor + 2 * w.numel() < SMALL:
-            return in_whole(x, w, bias, g, job)
-        y = x.new_empty(len(x), len(w), job.blocks * g.factor)  # a view could not be changed in place
-        by_block, by_matrices = split(y, -1, job.blocks, g.factor), is_few(x, w, job)
-        for o, n, start, stop in _parts(x, w, job, 1.25, 2):
-            b, into = None if bias is None else bias[o], by_block[n, o, start:stop]
-            if by_matrices:
-                into.copy_(split(by_products(x[n], w[o], b, g, job, start, stop), -1, stop - start, g.factor))
-            else:
-                write(x[n], w[o], b, job, start, into)
-        return y
+        return in_parts(x, w, bias, g, job)
 
     @staticmethod
     def backward(ctx: Any, by_y: Tensor) -> tuple[Any, ...]:

@@ -17,8 +17,9 @@ def composed(w: Tensor, C: Tensor, dtype: torch.dtype) -> Tensor:
 
     It is computed with the input channels last, the one long axis of the product.
     """
-    W = (C.flatten(1).T @ w.to(C.dtype).transpose(1, 2)).to(dtype)
-    return W.reshape(len(w), *C.shape[1:], w.shape[1]).transpose(2, 3).flatten(0, 1).contiguous()
+    (K, L, Q), (out, n, _) = C.shape, w.shape
+    W = torch.bmm(C.view(K, L * Q).T.expand(out, -1, -1), w.to(C.dtype).transpose(1, 2)).to(dtype)
+    return W.view(out, L, Q, n).transpose(2, 3).reshape(out * L, n, Q)
 
 
 def decomposed(W: Tensor, C: Tensor, dtype: torch.dtype) -> Tensor:
