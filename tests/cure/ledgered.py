@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from torch import nn
 
 from tests.cure.foreseen import Foreseen, foreseen
-from tests.cure.measured import SEGMENTS, Lines, Seen, constant, seen
+from tests.cure.measured import SEGMENTS, Lines, Seen, seen
 from tests.cure.subjects import SUBJECTS, Plain, Subject, made
 from torchparity.ledger import ledger
 from torchparity.nn.utils import ToneFreeReport, tone_free_
@@ -33,10 +33,7 @@ class Cured:
         That `torchparity.nn.utils.tone_free_` has made tone-free.
     not_reached : tuple of str
         What it could not reach.
-    foreseen, wide : Foreseen
-        Of it as it is, and of the width as published.
-    published : tuple of Seen
-        What the width as published makes of a constant, after; empty where it is not reduced.
+    foreseen : Foreseen
     """
 
     subject: Subject
@@ -45,12 +42,10 @@ class Cured:
     layers: int
     not_reached: tuple[str, ...]
     foreseen: Foreseen
-    wide: Foreseen
-    published: tuple[Seen, ...] = ()
 
 
-THEORY, PUBLISHED, PIECES = SEEDS, SEEDS + 1, SEEDS + 2
-"""Pieces of a decoder behind those of its seeds, and how many it has."""
+THEORY, PIECES = SEEDS, SEEDS + 1
+"""The piece of a decoder behind those of its seeds, and how many it has."""
 
 
 def campaign(folder: Path | None, show: Show) -> tuple[Cured, ...]:
@@ -76,16 +71,14 @@ def campaign(folder: Path | None, show: Show) -> tuple[Cured, ...]:
         book = stack.enter_context(ledger(place / "cure.jsonl", header))
         for number in sorted(set(range(due)) - book.done):
             subject, piece = SUBJECTS[number // PIECES], number % PIECES
-            name = {THEORY: "theory", PUBLISHED: "as published"}.get(piece, f"seed {piece}")
-            show(len(book.done), due, f"{subject.name}, {name}")
+            show(len(book.done), due, f"{subject.name}, {'theory' if piece == THEORY else f'seed {piece}'}")
             book.add(number, _piece(subject, piece))
         known = dict(book.results())
     return tuple(_cured(subject, known, i * PIECES) for i, subject in enumerate(SUBJECTS))
 
 
 def _piece(subject: Subject, piece: int) -> dict[str, Any]:
-    other = {THEORY: _theory, PUBLISHED: _published}.get(piece)
-    return other(subject) if other else _pair(subject, piece)
+    return asdict(foreseen(subject, subject.row.make)) if piece == THEORY else _pair(subject, piece)
 
 
 def _pair(subject: Subject, seed: int) -> dict[str, Any]:
@@ -108,29 +101,11 @@ def _example(subject: Subject) -> Any:
     return noise(subject.row, 64).double()
 
 
-def _theory(subject: Subject) -> dict[str, Any]:
-    wide = foreseen(subject, subject.wide) if subject.wide else Foreseen((), (), (), "not asked for")
-    return {"foreseen": asdict(foreseen(subject, subject.row.make)), "wide": asdict(wide)}
-
-
-def _published(subject: Subject) -> dict[str, Any]:
-    if subject.wide is None:
-        return {"seeds": []}
-    wide, found = replace(subject, row=replace(subject.row, make=subject.wide)), []
-    for seed in range(SEEDS):
-        module = made(wide, seed)
-        cure(wide, module)
-        flat, periods, rounding = constant(wide.row, module)
-        found.append(asdict(Seen(flat, rounding, periods, ())))
-    return {"seeds": found}
-
-
 def _cured(subject: Subject, known: dict[int, Any], first: int) -> Cured:
-    pairs, theory = [known[first + seed] for seed in range(SEEDS)], known[first + THEORY]
+    pairs = [known[first + seed] for seed in range(SEEDS)]
     before, after = (tuple(_seen(pair[when]) for pair in pairs) for when in ("before", "after"))
-    told, wide = (_told(theory[name]) for name in ("foreseen", "wide"))
-    published = tuple(_seen(row) for row in known[first + PUBLISHED]["seeds"])
-    return Cured(subject, before, after, pairs[0]["layers"], tuple(pairs[0]["not_reached"]), told, wide, published)
+    told = _told(known[first + THEORY])
+    return Cured(subject, before, after, pairs[0]["layers"], tuple(pairs[0]["not_reached"]), told)
 
 
 def _told(row: dict[str, Any]) -> Foreseen:

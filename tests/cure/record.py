@@ -28,8 +28,6 @@ NONE, AS_PREDICTED, OVER = "none", "as predicted", "not predicted"
 
 HEAD = "| decoder | layer | before: strongest, mean | after: strongest, mean | predicted mean | band | over 3 dB |"
 FLATNESS = "| decoder | tone-free layers | before | after | bound of its rounding | over 1e-12 | periods |"
-FLAT_WIDE = "| decoder, of the width as published | after | bound of its rounding | over 1e-12 | periods |"
-WIDE = "| decoder | mean height of its layers' lines, as measured here | of the width as published |"
 
 
 def beyond(seen: Sequence[Seen]) -> tuple[Seen, ...]:
@@ -108,8 +106,6 @@ def page(cured: Sequence[Cured], made: str) -> str:
         ["## A constant input"],
         [_joined(CONSTANTS)],
         _table(FLATNESS, (_flatness(each) for each in cured)),
-        [_joined(PUBLISHED_FLAT)],
-        _table(FLAT_WIDE, (_flat_wide(each) for each in cured if each.published)),
         [*settle, *left],
         ["## White noise"],
         [_joined(lines)],
@@ -117,17 +113,13 @@ def page(cured: Sequence[Cured], made: str) -> str:
         told,
         [_joined(_count(cured))],
         [_joined(WHY)],
-        ["## At the width as published"],
-        [_joined(PUBLISHED)],
-        _table(WIDE, (_wide(each) for each in cured if each.wide.line)),
     ]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
 
 WHICH = """
-{count} decoders at random initialisation, {seeds} seeds each, widths reduced but of MelGAN and where it says so, in
-double precision;
-`torchparity.nn.utils.tone_free_` of order 1 on the same weights.
+{count} decoders at random initialisation, {seeds} seeds each, of the width as published but where it says what share of
+it, in double precision; `torchparity.nn.utils.tone_free_` of order 1 on the same weights.
 """
 
 CONSTANTS = """
@@ -137,10 +129,6 @@ of n terms and projected taps, are off by (n + 1) 2⁻⁵³ of the sum of their 
 that on to the output (`tests/cure/rounding.py`). What is over 1e-12 is less than its own bound: sums cancel there, and
 the mean, which is divided by, is what is left of them, as in decoders without biases. The last is how many periods of
 the grid are steady, to rounding, at the least.
-"""
-
-PUBLISHED_FLAT = """
-Of the width as published, with the seeds that are the same:
 """
 
 LINES = """
@@ -163,11 +151,7 @@ The line that is left is not that of an offset: with maps that are linear there 
 taps has nearly the same variance in each phase, not quite in one draw of few channels, and a map turns what differs
 into a mean that repeats (claims UA-T22 and UA-T29). Decoders whose biases are strong and whose maps are nearly linear
 for what is left of the noise, as MelGAN is, have next to nothing of it; those without biases, as SpeechT5's, most.
-"""
-
-PUBLISHED = """
-Predicted only: terms of order 1/C, C the channels, are what is left, and fall by 3 dB for each doubling; where
-channels were cut to an eighth, by 9 dB.
+It is of order 1/C, C the channels: with an eighth of them there is up to 9 dB more of it.
 """
 
 
@@ -190,10 +174,6 @@ def _flatness(each: Cured) -> str:
     return f"{each.subject.name} | {each.layers} | {max(seen.flat for seen in each.before):.1e} | {_flat(each.after)}"
 
 
-def _flat_wide(each: Cured) -> str:
-    return f"{each.subject.name} | {_flat(each.published)}"
-
-
 def _flat(seen: Sequence[Seen]) -> str:
     flat, bound = max(each.flat for each in seen), max(each.rounding for each in seen)
     periods = min(each.periods for each in seen)
@@ -206,10 +186,6 @@ def _layer(each: Cured, layer: int) -> str:
     told = "— | —" if ends is None else f"{_means(each.foreseen)[layer]} | {ends[0]:.1f} … {ends[1]:.1f}"
     row = f"{each.subject.name} | {layer + 1} | {sides[0]} | {sides[1]}"
     return f"{row} | {told} | {verdict(each, layer)}"
-
-
-def _wide(each: Cured) -> str:
-    return f"{each.subject.name} | {', '.join(_means(each.foreseen))} | {', '.join(_means(each.wide))}"
 
 
 def _means(told: Foreseen) -> list[str]:

@@ -33,7 +33,7 @@ HEAD = f"{'':21} layer  seen     ±  theory   apart    ±\n"
 
 def encodec(width: int) -> Subject:
     """Return EnCodec of so many times the channels of the record."""
-    subject = next(each for each in SUBJECTS if each.name == "EnCodec 24k")
+    subject = next(each for each in SUBJECTS if each.name == "EnCodec 24k, a quarter")
     return replace(subject, row=replace(subject.row, make=lambda: _decoder(width)))
 
 

@@ -1,10 +1,11 @@
-"""The decoders that are cured: the article's MelGAN, and five of other packages, two of them at another width, too."""
+"""The decoders that are cured: the article's MelGAN, and five of other packages, as published and of other widths."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 
 import torch
@@ -27,8 +28,6 @@ class Subject:
         What it is.
     settles : str
         Why the response to a constant becomes steady only in the limit; "" where it does behind the borders.
-    wide : callable, optional
-        The same decoder of the width as published: what is predicted of it is told, and what it makes of constants.
     apart : str
         What was found of lines that are not as predicted; it is told where there are any.
     """
@@ -36,18 +35,17 @@ class Subject:
     name: str
     row: Row
     settles: str = ""
-    wide: Callable[[], nn.Module] | None = None
     apart: str = ""
 
 
-def wide_speecht5() -> nn.Module:
+def speecht5() -> nn.Module:
     from transformers import SpeechT5HifiGan, SpeechT5HifiGanConfig
 
     model: nn.Module = SpeechT5HifiGan(SpeechT5HifiGanConfig())
     return model
 
 
-def vits(channels: int) -> nn.Module:
+def vits(channels: int = 512) -> nn.Module:
     from transformers import VitsConfig
     from transformers.models.vits.modeling_vits import VitsHifiGan
 
@@ -55,22 +53,14 @@ def vits(channels: int) -> nn.Module:
     return model
 
 
-def wide_vits() -> nn.Module:
-    return vits(512)
-
-
-def quarter_vits() -> nn.Module:
-    return vits(128)
-
-
-def wide_encodec() -> nn.Module:
+def encodec() -> nn.Module:
     from transformers import EncodecConfig, EncodecModel
 
     decoder: nn.Module = EncodecModel(EncodecConfig()).decoder
     return decoder
 
 
-def wide_dac() -> nn.Module:
+def dac() -> nn.Module:
     from transformers import DacConfig, DacModel
 
     decoder: nn.Module = DacModel(DacConfig(encoder_hidden_size=8)).decoder
@@ -84,25 +74,46 @@ LSTM = "an LSTM in front goes to its fixed point by a factor a step, which is ro
 
 APART = """
 layer 4 is under its band. In 36 networks the mean is 10 dB, and single networks are most of it, where theory of the
-leading terms of 1/C has 24: behind this layer are 4 channels. At a quarter of the width, 8 channels, it is in its band.
+leading terms of 1/C has 24: behind this layer are 4 channels. At a quarter of the width, 8 channels, it is in its band,
+and so it is as published.
 """
 """Of VITS: what more networks say of a row that is not as predicted."""
 
 
-def _of(name: str) -> Row:
-    return next(row for row in ZOO if row.name == name)
+def _of(name: str, make: Callable[[], nn.Module] | None = None) -> Row:
+    """Return a decoder of the zoo, where widths are reduced, or made in another way."""
+    row = next(row for row in ZOO if row.name == name)
+    return row if make is None else replace(row, make=make)
 
 
-SUBJECTS = (
-    Subject("MelGAN", MELGAN),
-    Subject("SpeechT5's HiFi-GAN", _of("transformers SpeechT5 HiFi-GAN"), wide=wide_speecht5),
-    Subject("VITS's HiFi-GAN", _of("transformers VITS's HiFi-GAN"), wide=wide_vits, apart=APART),
-    Subject("VITS's, a quarter", replace(_of("transformers VITS's HiFi-GAN"), make=quarter_vits)),
-    Subject("EnCodec 24k", _of("transformers EnCodec 24k"), settles=LSTM),
-    Subject("DAC", _of("transformers DAC"), wide=wide_dac),
-    Subject("Oobleck", _of("diffusers Oobleck")),
-    Subject("EnCodec 24k as published", replace(_of("transformers EnCodec 24k"), make=wide_encodec), settles=LSTM),
+SPEECHT5, VITS, ENCODEC, DAC, OOBLECK = (
+    "transformers SpeechT5 HiFi-GAN",
+    "transformers VITS's HiFi-GAN",
+    "transformers EnCodec 24k",
+    "transformers DAC",
+    "diffusers Oobleck",
 )
+
+PUBLISHED = (
+    Subject("MelGAN", MELGAN),
+    Subject("SpeechT5's HiFi-GAN", _of(SPEECHT5, speecht5)),
+    Subject("VITS's HiFi-GAN", _of(VITS, vits)),
+    Subject("EnCodec 24k", _of(ENCODEC, encodec), settles=LSTM),
+    Subject("DAC", _of(DAC, dac)),
+)
+"""Of the width as published."""
+
+REDUCED = (
+    Subject("SpeechT5's, an eighth", _of(SPEECHT5)),
+    Subject("VITS's, a quarter", _of(VITS, partial(vits, 128))),
+    Subject("VITS's, an eighth", _of(VITS), apart=APART),
+    Subject("EnCodec 24k, a quarter", _of(ENCODEC), settles=LSTM),
+    Subject("DAC, a twelfth", _of(DAC)),
+    Subject("Oobleck, a sixteenth", _of(OOBLECK)),
+)
+"""Of other widths: what is left of lines is more with fewer channels."""
+
+SUBJECTS = (*PUBLISHED, *REDUCED)
 
 
 def made(subject: Subject, seed: int) -> nn.Module:

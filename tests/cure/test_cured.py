@@ -11,7 +11,7 @@ from dspref.provenance import commit
 from tests.cure.ledgered import Cured, campaign, every
 from tests.cure.measured import places
 from tests.cure.record import OVER, STANDS_DB, beyond, strongest, verdict, write
-from tests.cure.subjects import SUBJECTS
+from tests.cure.subjects import REDUCED, SUBJECTS
 from torchparity.interruption import progress
 from torchparity.validation import versions
 
@@ -43,12 +43,12 @@ def test_constants_make_constants(cured: tuple[Cured, ...], show: Callable[[str]
         for seen in beyond(each.after):
             show(f"{each.subject.name}: {seen.flat:.1e}; rounding may make {seen.rounding:.1e} of it")
             assert seen.flat <= seen.rounding, each.subject.name
-        assert min(seen.periods for seen in (*each.after, *each.published)) >= 4, each.subject.name
-        assert not beyond(each.published), each.subject.name
+        assert min(seen.periods for seen in each.after) >= 4, each.subject.name
+        assert each.subject in REDUCED or not beyond(each.after), each.subject.name
 
 
-NOT_PREDICTED = [("VITS's HiFi-GAN", 4)]
-"""At an eighth of its width, 4 channels, theory is too high, and not at a quarter; the record says what was found."""
+NOT_PREDICTED = [("VITS's, an eighth", 4)]
+"""With 4 channels theory is too high, and not with 8 or 32; the record says what was found."""
 
 
 def test_lines_are_gone_or_as_predicted(cured: tuple[Cured, ...], show: Callable[[str], None]) -> None:

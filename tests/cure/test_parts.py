@@ -137,8 +137,8 @@ def made_up(
     before = Seen(0.5, 1e-12, 100, tuple(Lines(30.0, own[0], 30.0) for own in places(MELGAN)))
     lines = zip(heights_after, places(MELGAN), strict=True)
     after = Seen(1e-15, 1e-12, 100, tuple(Lines(db, own[0], db) for db, own in lines))
-    told, wide = Foreseen((1.0,) * 4, line, rounding), Foreseen((), (), (), "not asked for")
-    return Cured(SUBJECTS[0], (before,) * SEEDS, (after,) * SEEDS, 4, (), told, wide)
+    told = Foreseen((1.0,) * 4, line, rounding)
+    return Cured(SUBJECTS[0], (before,) * SEEDS, (after,) * SEEDS, 4, (), told)
 
 
 def test_verdicts() -> None:
