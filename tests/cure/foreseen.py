@@ -7,12 +7,11 @@ The decoder is read by `torchparity.walked`, its transposed convolutions are mad
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Set
+from collections.abc import Collection, Set
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import nn
 
 from dspref.arrays import Array
 from dspref.expected import (
@@ -61,10 +60,10 @@ class Foreseen:
     why: str = ""
 
 
-def foreseen(subject: Subject, make: Callable[[], nn.Module], silent: Collection[str] = ()) -> Foreseen:
-    """Return what theory says of a cured decoder that `make` draws, with branches that are silent: names of modules."""
+def foreseen(subject: Subject, silent: Collection[str] = ()) -> Foreseen:
+    """Return what theory says of a cured decoder, with branches that are silent: names of modules."""
     torch.manual_seed(0)
-    found = walked(Plain(subject.row, drawn(make)), channels=subject.row.channels)
+    found = walked(Plain(subject.row, drawn(subject.row.make)), channels=subject.row.channels)
     unknown = [node.name for node in found.network if isinstance(node.op, Unknown)]
     net = tone_free_network(_without(found.network, {f"module.{name}" for name in silent}))
     told = forecast(net, Source(subject.row.channels, covariance=(1.0,)))

@@ -78,7 +78,7 @@ def campaign(folder: Path | None, show: Show) -> tuple[Cured, ...]:
 
 
 def _piece(subject: Subject, piece: int) -> dict[str, Any]:
-    return asdict(foreseen(subject, subject.row.make)) if piece == THEORY else _pair(subject, piece)
+    return asdict(foreseen(subject)) if piece == THEORY else _pair(subject, piece)
 
 
 def _pair(subject: Subject, seed: int) -> dict[str, Any]:

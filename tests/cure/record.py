@@ -151,7 +151,7 @@ The line that is left is not that of an offset: with maps that are linear there 
 taps has nearly the same variance in each phase, not quite in one draw of few channels, and a map turns what differs
 into a mean that repeats (claims UA-T22 and UA-T29). Decoders whose biases are strong and whose maps are nearly linear
 for what is left of the noise, as MelGAN is, have next to nothing of it; those without biases, as SpeechT5's, most.
-It is of order 1/C, C the channels: with an eighth of them there is up to 9 dB more of it.
+In theory it is of order 1/C, C the channels: with an eighth of them up to 9 dB more.
 """
 
 

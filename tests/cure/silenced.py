@@ -2,8 +2,7 @@
 
 A residual block adds branches of one signal. EnCodec has one block behind each layer, of two branches with a drawn
 convolution on either: with one of them silent in all blocks nothing is added but what a tone-free layer is the sum of.
-Weights are otherwise those of the decoder as it is. A width of 1 is that of the record, and 4 that of the decoder as
-published.
+Weights are otherwise those of the decoder as it is. A width of 1 is a quarter of that as published.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ HEAD = f"{'':21} layer  seen     ±  theory   apart    ±\n"
 
 
 def encodec(width: int) -> Subject:
-    """Return EnCodec of so many times the channels of the record."""
+    """Return EnCodec of so many quarters of its channels."""
     subject = next(each for each in SUBJECTS if each.name == "EnCodec 24k, a quarter")
     return replace(subject, row=replace(subject.row, make=lambda: _decoder(width)))
 
@@ -66,7 +65,7 @@ def powers(subject: Subject, silent: Sequence[str], seeds: int) -> Array:
 
 def rows(subject: Subject, name: str, seeds: int) -> list[str]:
     """Return what was seen beside what theory says, in dB; standard errors are those of the mean over seeds."""
-    seen, told = powers(subject, SILENT[name], seeds), foreseen(subject, subject.row.make, SILENT[name])
+    seen, told = powers(subject, SILENT[name], seeds), foreseen(subject, SILENT[name])
     theory = np.array(told.noise) + np.array(told.line)
     mean = seen.mean(axis=0)
     error = 10 / np.log(10) * seen.std(axis=0, ddof=1) / np.sqrt(seeds) / mean

@@ -11,7 +11,7 @@ from dspref.provenance import commit
 from tests.cure.ledgered import Cured, campaign, every
 from tests.cure.measured import places
 from tests.cure.record import OVER, STANDS_DB, beyond, strongest, verdict, write
-from tests.cure.subjects import REDUCED, SUBJECTS
+from tests.cure.subjects import SUBJECTS
 from torchparity.interruption import progress
 from torchparity.validation import versions
 
@@ -37,6 +37,10 @@ def test_every_upsampler_is_reached(cured: tuple[Cured, ...]) -> None:
         assert each.not_reached == (), each.subject.name
 
 
+ROUNDED = {"SpeechT5's, an eighth"}
+"""Without biases, and with 4 channels at the end, its mean cancels in one draw; as published it does not."""
+
+
 def test_constants_make_constants(cured: tuple[Cured, ...], show: Callable[[str], None]) -> None:
     for each in cured:
         assert min(seen.flat for seen in each.before) > 1e-3, each.subject.name
@@ -44,11 +48,11 @@ def test_constants_make_constants(cured: tuple[Cured, ...], show: Callable[[str]
             show(f"{each.subject.name}: {seen.flat:.1e}; rounding may make {seen.rounding:.1e} of it")
             assert seen.flat <= seen.rounding, each.subject.name
         assert min(seen.periods for seen in each.after) >= 4, each.subject.name
-        assert each.subject in REDUCED or not beyond(each.after), each.subject.name
+    assert {each.subject.name for each in cured if beyond(each.after)} <= ROUNDED
 
 
 NOT_PREDICTED = [("VITS's, an eighth", 4)]
-"""With 4 channels theory is too high, and not with 8 or 32; the record says what was found."""
+"""With 4 channels theory is too high, and not with 8; the record says what was found."""
 
 
 def test_lines_are_gone_or_as_predicted(cured: tuple[Cured, ...], show: Callable[[str], None]) -> None:

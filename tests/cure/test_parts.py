@@ -87,7 +87,7 @@ def test_theory_knows_that_nothing_is_left_of_a_linear_network_but_the_notch() -
         return nn.Sequential(nn.ConvTranspose1d(4, 8, 8, 4, bias=False), nn.Conv1d(8, 1, 3, bias=False))
 
     row = replace(SMALL, chain="convt k8 s4", factor=4, period=4)
-    told = foreseen(Subject("linear", row), linear)
+    told = foreseen(Subject("linear", replace(row, make=linear)))
     assert told.why == ""
     assert told.line == (0.0,)
     assert told.rounding == (0.0,)
@@ -112,11 +112,15 @@ def test_theory_leaves_a_silent_branch_out_of_its_sum() -> None:
     def net(middle: nn.Module) -> nn.Sequential:
         return nn.Sequential(nn.ConvTranspose1d(4, 8, 8, 4), middle, nn.ReLU(), nn.Conv1d(8, 1, 3))
 
-    subject = Subject("block", replace(SMALL, chain="convt k8 s4", factor=4, period=4))
-    one = foreseen(subject, lambda: net(Block(8)), ("1.inner",))
-    assert one == foreseen(subject, lambda: net(weight_norm(nn.Conv1d(8, 8, 1))))
+    row = replace(SMALL, chain="convt k8 s4", factor=4, period=4)
+
+    def of(middle: nn.Module) -> Subject:
+        return Subject("block", replace(row, make=lambda: net(middle)))
+
+    one = foreseen(of(Block(8)), ("1.inner",))
+    assert one == foreseen(of(weight_norm(nn.Conv1d(8, 8, 1))))
     assert one.line[0] > 0
-    assert one != foreseen(subject, lambda: net(Block(8)))
+    assert one != foreseen(of(Block(8)))
 
 
 def test_a_silent_branch_is_zero() -> None:

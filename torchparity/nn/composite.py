@@ -28,4 +28,4 @@ def transposed(x: Tensor, w: Tensor, bias: Tensor | None, C: Tensor, g: Geometry
         behind = (x.shape[-1] - 1) * L + taps.shape[-1] - start - inner
         b = None if bias is None else bias.to(x.dtype)
         y = F.conv_transpose1d(x, taps, b, L, min(start, behind), groups=groups)
-    return y.narrow(-1, start - min(start, behind), inner)
+    return y if start == behind else y.narrow(-1, start - min(start, behind), inner)

@@ -19,7 +19,7 @@ from torchparity.nn.choice import FORMS, RUNNING, chosen
 from torchparity.nn.composite import transposed
 from torchparity.nn.geometry import Geometry, Interpolation, linear, nearest, stretched
 from torchparity.nn.handover import check_plain
-from torchparity.nn.modes import cast_to, traced
+from torchparity.nn.modes import cast_to, recorded, traced
 from torchparity.nn.polyphase import polyphase
 from torchparity.nn.running import running_sum
 from torchparity.nn.twolayer import interpolated_and_convolved, outer, padding_layers
@@ -84,17 +84,25 @@ def _run(module: Any, x: Tensor) -> Tensor:
     if form == "two layers" or inner < 1:
         return interpolated_and_convolved(x, w, b, g, groups)
     x, w, b, C = _operands(module, x)
+    if not traced() and x.is_inference() and recorded(w, b):
+        x = x.clone()  # what an inference made is not kept for a backward pass
     if form == "transposed":
         y = transposed(x, w, b, C, g, groups)
     elif form == "running sum" and not traced():
         y = running_sum(x, w, b, g, groups)
     else:
         y = polyphase(x, w, b, C, g, groups)
-    y = y[..., :inner]
+    if g.surplus % g.factor:
+        y = y[..., :inner]
     if not any(g.outer):
-        return y.contiguous()
+        return _owned(y)
     left, right = outer(x, w, b, g, groups)
     return torch.cat([left, y, right], -1)
+
+
+def _owned(y: Tensor) -> Tensor:
+    """Return y in memory of its own: a view that was made without gradients could not be changed in place with them."""
+    return y.contiguous() if traced() or not y._is_view() else y.clone(memory_format=torch.contiguous_format)
 
 
 def _operands(module: Any, x: Tensor) -> tuple[Tensor, Tensor, Tensor | None, Tensor]:

@@ -102,12 +102,13 @@ def in_parts(x: Tensor, w: Tensor, bias: Tensor | None, C: Tensor, padding: int,
 def fits_whole(x: Tensor, w: Tensor, C: Tensor, blocks: int) -> bool:
     """Return whether y is computed from the phases of all of it: both are held then, and W with oneDNN's copy.
 
-    Of the memory of two layers, which hold u twice, and y and w in oneDNN's layout, that may take a half.
+    Of the memory of two layers that may take a half. They hold u and y, and in single precision oneDNN's copies of u
+    and w; but where L is 1, u is x.
     """
     K, L, Q = C.shape
     v = len(x) * len(w) * blocks * L
     held, two = 2 * v + 2 * L * Q * w.numel() // K, 2 * L * x.numel() + v + w.numel()
-    return v * x.element_size() <= AT_HAND and 2 * held <= two
+    return L > 1 and v * x.element_size() <= AT_HAND and 2 * held <= two
 
 
 def phases(x: Tensor, W: Tensor, bias: Tensor | None, L: int, padding: int, groups: int) -> Tensor:

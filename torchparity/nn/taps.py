@@ -18,8 +18,8 @@ def composed(w: Tensor, C: Tensor, dtype: torch.dtype) -> Tensor:
     It is computed with the input channels last, the one long axis of the product.
     """
     (K, L, Q), (out, n, _) = C.shape, w.shape
-    W = torch.bmm(C.view(K, L * Q).T.expand(out, -1, -1), w.to(C.dtype).transpose(1, 2)).to(dtype)
-    return W.view(out, L, Q, n).transpose(2, 3).reshape(out * L, n, Q)
+    W = torch.bmm(C.reshape(K, L * Q).T.expand(out, -1, -1), w.to(C.dtype).transpose(1, 2)).to(dtype)
+    return W.view(out, L, Q, n).transpose(2, 3).reshape(out * L, n, Q).contiguous()  # or Torch has channels last
 
 
 def decomposed(W: Tensor, C: Tensor, dtype: torch.dtype) -> Tensor:
