@@ -534,6 +534,90 @@ def test_outputs_are_no_views_of_what_they_were_computed_in(form: str, time: int
     assert torch.equal(y.relu_(), due)
 
 
+@pytest.mark.parametrize("form", ["polyphase", "transposed", "running sum", "two layers"])
+@pytest.mark.parametrize(("padding", "excess"), [(2, 0), (3, 2)])
+def test_outputs_own_their_memory(form: str, padding: int, excess: int) -> None:
+    """What was made without gradients may be changed with them, as by a bias that is added; of one row or several."""
+    for channels, batch in ((1, 1), (2, 3)):
+        layer: Any = NearestConv1d(1, channels, 5, 4, padding=padding, form=form)
+        with torch.no_grad():
+            y = layer(torch.ones(batch, 1, 9))
+        assert y.shape == (batch, channels, 36 + excess)
+        assert y.is_contiguous()
+        b = torch.ones(1, requires_grad=True)
+        y.add_(b).sum().backward()
+        assert b.grad is not None
+        assert b.grad.item() == y.numel()
+
+
+@pytest.mark.parametrize("small", [0, SMALL])
+@pytest.mark.parametrize("what", ["input", "input from a layer", "weight", "bias"])
+@pytest.mark.parametrize("form", ["polyphase", "transposed", "running sum", "two layers"])
+def test_whatever_wants_a_gradient_alone_gets_it(form: str, what: str, small: int) -> None:
+    """A frozen decoder in front of a loss, or one whose biases alone are trained."""
+    layer: Any = NearestConv1d(4, 6, 9, 4, padding=4, form=form, dtype=torch.float64)
+    two, x = layer.two_layers(), whole(layer, 0, (2, 4, 9))
+    two[-1].load_state_dict(layer.state_dict())
+    g, found = torch.randint(-2, 3, (2, 6, 36)).double(), []
+    with mock.patch("torchparity.nn.running.SMALL", small), mock.patch("torchparity.nn.parting.LEAST", small or LEAST):
+        for module, conv in ((layer, layer), (two, two[-1])):
+            conv.requires_grad_(False)
+            of = x.clone() if "input" in what else getattr(conv, what)
+            of.requires_grad_()
+            h = of * 1 if what == "input from a layer" else of if what == "input" else x
+            found += torch.autograd.grad(module(h), of, g)
+    assert torch.equal(*found)
+
+
+@pytest.mark.parametrize("form", ["polyphase", "transposed", "running sum", "two layers"])
+def test_what_an_inference_made_is_taken_where_weights_are_trained(form: str) -> None:
+    layer: Any = NearestConv1d(2, 3, 5, 4, padding=2, form=form)
+    x = whole(layer, 0, (1, 2, 6))
+    with torch.inference_mode():
+        made = x * 1
+    found, due = (torch.autograd.grad(layer(given).sum(), layer.weight) for given in (made, x))
+    assert torch.equal(*found, *due)
+
+
+@pytest.mark.parametrize("channels", [8, 16])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_gradients_lie_as_their_input_does(channels: int, dtype: torch.dtype) -> None:
+    """By phases and between them: a user's own backward pass may view them."""
+    for form in ("polyphase", "running sum"):
+        layer: Any = NearestConv1d(channels, channels, 9, 4, padding=4, form=form, dtype=dtype)
+        x = torch.randn(2, channels, 400, dtype=dtype, requires_grad=True)
+        assert torch.autograd.grad(layer(x).sum(), x)[0].is_contiguous()
+    assert composed(layer.weight, layer.phases, dtype).is_contiguous()
+    assert composed(layer.weight, layer.phases.mT.contiguous().mT, dtype).is_contiguous()
+
+
+@pytest.mark.parametrize(
+    ("sizes", "time", "padding", "parts"),
+    [((64, 32), 8000, 4, 1), ((64, 64), 8000, 4, 4), ((16, 16), 100, 4, 1), ((64, 32), 8000, 3, 2)],
+    ids=["twice the channels", "as many", "small", "blocks that begin later"],
+)
+def test_convolutions_that_a_layer_takes(sizes: tuple[int, int], time: int, padding: int, parts: int) -> None:
+    """One where phases and outputs fit into half of the memory of two layers, or are small; or else parts."""
+    layer, x = NearestConv1d(*sizes, 9, 4, padding=padding, form="polyphase"), torch.zeros(1, sizes[0], time)
+    assert (layer.geometry.lead > 0) == (padding == 3)
+    for gradients in (True, False):
+        with (
+            mock.patch("torchparity.nn.polyphase.F.conv1d", side_effect=F.conv1d) as convolved,
+            torch.set_grad_enabled(gradients),
+        ):
+            layer(x)
+        assert convolved.call_count == parts
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_taps_are_summed_in_single_precision(dtype: torch.dtype) -> None:
+    """Thirds of linear interpolation are not rounded to half precision, and sums of products once."""
+    torch.manual_seed(0)
+    layer, (w,) = LinearConv1d(64, 8, 5, 3, dtype=dtype), torch.randn(1, 8, 64, 5).to(dtype)
+    assert layer.phases.dtype == torch.float32
+    assert torch.equal(composed(w, layer.phases, dtype), composed(w.float(), layer.phases, torch.float32).to(dtype))
+
+
 def test_what_is_computed_at_once() -> None:
     """Phases and outputs, if both fit into half of what two layers hold, and into what an allocator has at hand."""
     C, w = torch.zeros(9, 4, 3), torch.zeros(32, 64, 9)
@@ -543,8 +627,9 @@ def test_what_is_computed_at_once() -> None:
         assert fits_whole(torch.zeros(1, 64, blocks), w, C, blocks) == due
         assert fits_whole(torch.zeros(2, 64, blocks // 2), w, C, blocks // 2)
         assert not fits_whole(torch.zeros(1, 64, blocks).double(), w, C, blocks)
-    for blocks, due in ((300, False), (1000, True)):
+    for blocks, due in ((623, False), (624, True)):  # 2(2 · 128t + 2 · 4/3 w) = 2 · 256t + 128t + w, w of 9 · 32 · 64
         assert fits_whole(torch.zeros(1, 64, blocks), w, C, blocks) == due
+    assert not fits_whole(torch.zeros(1, 64, 8000), w, torch.zeros(9, 1, 9), 8000)  # u is x
 
 
 @pytest.mark.parametrize(("kind", "form"), FUSED)

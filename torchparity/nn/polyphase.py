@@ -80,14 +80,10 @@ def in_whole(x: Tensor, w: Tensor, bias: Tensor | None, C: Tensor, padding: int,
 def in_parts(x: Tensor, w: Tensor, bias: Tensor | None, C: Tensor, padding: int, groups: int, s: int) -> Tensor:
     """Return y, some of it at a time, where the phases of all of it would take more memory or time."""
     blocks, L, Q = _blocks(x, C, padding), *C.shape[1:]
-    new = partial(x.new_empty, len(x), len(w), (blocks - (s > 0)) * L)  # a view of z could not be changed in place
     work = list(_parts(x, w, C, blocks, groups, 2))
-    if s == 0 and (len(work) == 1 or fits_whole(x, w, C, blocks)):
-        z = phases(x, composed(w, C, x.dtype), bias, L, padding, groups)
-        y = new()  # behind what the convolution worked in
-        y.view(len(x), len(w), blocks, L).copy_(z)
-        return y
-    y = new()
+    if s == 0 and (len(work) == 1 or fits_whole(x, w, C, blocks)):  # y is made behind what a convolution works in
+        return in_whole(x, w, bias, C, padding, groups, s)
+    y = x.new_empty(len(x), len(w), (blocks - (s > 0)) * L)  # a view could not be changed in place
     by_block = split(y, -1, blocks - (s > 0), L)
     for o, those in groupby(work, itemgetter(0)):
         W, b = composed(w[o], C, x.dtype), None if bias is None else bias[o]
