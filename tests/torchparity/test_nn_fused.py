@@ -558,7 +558,7 @@ def test_whatever_wants_a_gradient_alone_gets_it(form: str, what: str, small: in
     layer: Any = NearestConv1d(4, 6, 9, 4, padding=4, form=form, dtype=torch.float64)
     two, x = layer.two_layers(), whole(layer, 0, (2, 4, 9))
     two[-1].load_state_dict(layer.state_dict())
-    g, found = torch.randint(-2, 3, (2, 6, 36)).double(), []
+    g, found = torch.randint(-2, 3, (2, 6, 36)).double(), list[Tensor]()
     with mock.patch("torchparity.nn.running.SMALL", small), mock.patch("torchparity.nn.parting.LEAST", small or LEAST):
         for module, conv in ((layer, layer), (two, two[-1])):
             conv.requires_grad_(False)
