@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from dspref.arrays import NotAnalysable, complaint
 from torchparity.followed import INPUT, UNSEEN, Call, Record, follow
+from torchparity.nn.modes import of_any_length
 
 LENGTHS = (32, 480, 6720, 12288, 61440)
 """Lengths that are tried, with `TIMES` as many, until all tensors grow in proportion; last 105 · 4³, 3 · 4⁶, 15 · 4⁶.
@@ -130,7 +131,8 @@ def _due(runs: list[Record], longer: float) -> float:
 def _run(module: nn.Module, args: Any, output_of: Callable[[Any], Any]) -> Record:
     args = args if isinstance(args, tuple) else (args,)
     try:
-        record, y = follow(module, args, output_of)
+        with of_any_length():
+            record, y = follow(module, args, output_of)
     except NotAnalysable:
         raise
     except (Exception, SystemExit) as error:  # whatever a stranger's forward raises, it does not take this input

@@ -37,7 +37,7 @@ def over_floor(found: Expected, comb: Comb) -> float | None:
         return None
     white = found.lags.size == 1  # then lines need not be listed: there may be very many
     S = found.noise if white else float(seen_floor(found, own_lines(found, comb) / found.period).mean())
-    return 10 * math.log10(comb.power * SAMPLES / (HANN * S))
+    return 10 * math.log10(comb.power * SAMPLES / (HANN * S)) if S > 0 else None  # or it is rounding
 
 
 def seen_floor(found: Expected, freq: ArrayLike, *, size: int = SAMPLES) -> Array:

@@ -1,4 +1,4 @@
-"""The decoders that are cured: the article's MelGAN, and four of other packages, as published, and narrower ones."""
+"""The decoders that are cured: the article's MelGAN, four of other packages, as published, and narrower ones."""
 
 from __future__ import annotations
 

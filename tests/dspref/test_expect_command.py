@@ -9,6 +9,7 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -278,6 +279,15 @@ def test_what_is_not_there_is_no_number() -> None:
     assert "exact at any width" in page
     assert "Floor: none" in run("convt k4 s2", "--input", "ones").stdout
     assert "inf" not in page
+
+
+def test_a_floor_that_is_rounding_has_nothing_over_it() -> None:
+    found = expected_spectrum([Drawn("convt", 8, 8, 8, factor=4)], Source(8, 1.0, (1.0, 0.5)))
+    assert found.lags.size > 1
+    assert over_floor(found, found.combs[0]) is not None
+    for floor in (-1e-17, 0.0):
+        with mock.patch("dspref.expected.visible.seen_floor", return_value=np.full(4, floor)):
+            assert over_floor(found, found.combs[0]) is None
 
 
 def test_what_is_lost_in_rounding_is_said_and_never_the_finest() -> None:

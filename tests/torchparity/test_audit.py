@@ -14,6 +14,8 @@ from torchparity.audit import Audit, Call, audit
 from torchparity.bench import settled
 from torchparity.measure import STANDS_DB
 from torchparity.models import melgan, random_network
+from torchparity.nn import NearestConv1d
+from torchparity.nn.choice import chosen
 
 
 def small() -> nn.Module:
@@ -155,6 +157,15 @@ def test_chains_are_read_off_rates_whatever_makes_them(module: nn.Module, factor
     """Functional calls, layers side by side, a wrong description, pairs that cancel: peaks are where they should be."""
     found = audit(module)
     assert [stage.factor for stage in found.spine.chain.stages] == factors
+    assert not [f for f in found.findings if f.level == "error"]
+
+
+def test_fused_layers_are_read_whatever_form_they_take() -> None:
+    """Which form is faster depends on the length, and what is read off runs of several lengths is one."""
+    layer = NearestConv1d(24, 16, 9, 4, padding=4)
+    assert len({chosen(layer, torch.zeros(1, 24, n)) for n in (8, 64, 512, 4096)}) > 1
+    found = audit(nn.Sequential(nn.ConvTranspose1d(32, 24, 16, 8, 4), nn.ReLU(), layer))
+    assert [stage.factor for stage in found.spine.chain.stages if stage.factor != 1] == [8, 4]
     assert not [f for f in found.findings if f.level == "error"]
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from typing import Any
 
 import torch
@@ -12,9 +14,22 @@ AUTOCAST = frozenset(kind for kind in ("cpu", "cuda", "mps", "xpu") if torch.amp
 """Devices with autocast: asked once, since compilers of some versions of Torch cannot."""
 
 
+_OF_ANY_LENGTH = ContextVar("of any length", default=False)
+
+
+@contextmanager
+def of_any_length() -> Iterator[None]:
+    """Make layers compute signals of all lengths in one way, as what follows a module from call to call wants them."""
+    token = _OF_ANY_LENGTH.set(True)
+    try:
+        yield
+    finally:
+        _OF_ANY_LENGTH.reset(token)
+
+
 def traced() -> bool:
     """Return whether a program is made of what is computed, for other signals, too."""
-    return torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None
+    return torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None or _OF_ANY_LENGTH.get()
 
 
 def exported() -> bool:
