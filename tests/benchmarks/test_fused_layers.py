@@ -37,7 +37,7 @@ TRANSPOSED = 1.15
 MEMORY = 0.5
 """Limits for nearest neighbours: times faster, time over that of the transposed convolution, share of memory."""
 
-CHANNELS, BATCH, STEPS = 24, 2, 15
+CHANNELS, BATCH, STEPS = 24, 2, 31
 LENGTHS, STEP = (4096 * 4, 4096 * 16), 1.1
 """Samples of the excerpts, and the limit of a step of training over that with transposed convolutions."""
 

@@ -79,6 +79,9 @@ def stretched(factor: int, taps: Sequence[float] | Tensor, offset: int, excess: 
     return Interpolation("filter", L, tuple(float(value) for value in h), *whole)
 
 
+_FOLLOWING = ("reach", "commutes", "extension", "outer", "surplus", "lead", "span", "extended")
+
+
 @dataclass(frozen=True)
 class Geometry:
     """An interpolation and the sizes of the convolution behind it.
@@ -99,17 +102,22 @@ class Geometry:
     pads: tuple[int, int]
     padding_mode: str
 
+    def __post_init__(self) -> None:
+        """Compute all that follows from it, once: a call asks for it many times, and a compiler could not cache it."""
+        for name in _FOLLOWING:
+            getattr(self, name)
+
     @property
     def factor(self) -> int:
         """L."""
         return self.interpolation.factor
 
-    @property
+    @cached_property
     def reach(self) -> int:
         """D = d(K − 1)."""
         return self.dilation * (self.length - 1)
 
-    @property
+    @cached_property
     def commutes(self) -> bool:
         """Whether ũ is the interpolation of an extended x.
 
@@ -122,18 +130,18 @@ class Geometry:
         same = kind != "filter" and self.factor == 1
         return max(self.pads) <= 0 or blocks or held or same
 
-    @property
+    @cached_property
     def extension(self) -> str:
         """How x is extended for the outputs of `phases`."""
         by_pads = self.commutes and max(self.pads) > 0
         return self.padding_mode if by_pads else self.interpolation.border
 
-    @property
+    @cached_property
     def outer(self) -> tuple[int, int]:
         """Number of outputs at both ends that are not inner."""
         return (0, 0) if self.commutes else (max(self.pads[0], 0), max(self.pads[1], 0))
 
-    @property
+    @cached_property
     def surplus(self) -> int:
         """Inner outputs less LT."""
         return self.interpolation.excess + sum(self.pads) - self.reach - sum(self.outer)
@@ -143,12 +151,12 @@ class Geometry:
         """The least s of those that make the range of q shortest."""
         return min(range(self.factor), key=lambda s: self._span(s)[1] - self._span(s)[0])
 
-    @property
+    @cached_property
     def span(self) -> tuple[int, int]:
         """Least and greatest q."""
         return self._span(self.lead)
 
-    @property
+    @cached_property
     def extended(self) -> tuple[int, int]:
         """Samples by which x̂ is longer than x at both ends, for one block more if s > 0; negative where shorter."""
         least, most = self.span

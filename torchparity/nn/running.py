@@ -27,7 +27,7 @@ from torchparity.nn.geometry import Geometry
 from torchparity.nn.modes import as_given, recorded, to_be_derived, transformed
 from torchparity.nn.parting import LEAST, derivable, parts, plus, plus_part, split, window
 from torchparity.nn.polyphase import with_all
-from torchparity.nn.products import few, gradients, spread
+from torchparity.nn.products import exact, few, gradients, spread
 from torchparity.nn.taps import turned
 
 HALVES = (torch.float16, torch.bfloat16)
@@ -83,11 +83,13 @@ def in_whole(x: Tensor, w: Tensor, bias: Tensor | None, g: Geometry, job: Job) -
 
 def in_parts(x: Tensor, w: Tensor, bias: Tensor | None, g: Geometry, job: Job) -> Tensor:
     """Return y, some of it at a time, but for what is small."""
-    if g.factor > 1 and 3 * len(x) * len(w) * job.blocks * g.factor + 2 * w.numel() < SMALL:
+    by_matrices = is_few(x, w, job)
+    small = 3 * len(x) * len(w) * job.blocks * g.factor + 2 * w.numel() < SMALL
+    if small and g.factor > 1 and not by_matrices:
         return in_whole(x, w, bias, g, job)
     y = x.new_empty(len(x), len(w), job.blocks * g.factor)  # a view could not be changed in place
-    by_block, by_matrices = split(y, -1, job.blocks, g.factor), is_few(x, w, job)
-    for o, n, start, stop in _parts(x, w, job, 1.25, 2):
+    by_block = split(y, -1, job.blocks, g.factor)
+    for o, n, start, stop in _parts(x, w, job, 1.25, 0 if by_matrices else 2):
         b, into = None if bias is None else bias[o], by_block[n, o, start:stop]
         if by_matrices:
             into.copy_(split(by_products(x[n], w[o], b, g, job, start, stop), -1, stop - start, g.factor))
@@ -124,9 +126,8 @@ def box(v: Tensor, L: int) -> Tensor:
 
 
 def is_few(x: Tensor, w: Tensor, job: Job) -> bool:
-    """Return whether v is computed by products of matrices: in single precision, and not in less."""
-    full = x.dtype == torch.float32 and torch.get_float32_matmul_precision() == "highest"
-    return full and x.device.type == "cpu" and few(len(x) * job.blocks, w.shape[1])
+    """Return whether v is computed by products of matrices."""
+    return exact(x) and few(len(x) * job.blocks, w.shape[1])
 
 
 def seen(x: Tensor, g: Geometry, job: Job, start: int, stop: int) -> tuple[slice, int, int]:

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from torchparity.nn import products
 from torchparity.nn.geometry import Geometry
+from torchparity.nn.modes import cast_to, traced, transformed
 
 _PADDINGS: dict[str, Callable[[tuple[int, int]], nn.Module]] = {
     "zeros": lambda pads: nn.ConstantPad1d(pads, 0.0),
@@ -43,13 +45,23 @@ def extended(x: Tensor, left: int, right: int, mode: str) -> Tensor:
 
 def convolved(u: Tensor, w: Tensor, bias: Tensor | None, g: Geometry, groups: int) -> Tensor:
     """Return the convolution of all of ũ."""
+    if by_matrices(u, w, groups, u.shape[-1] - g.reach):
+        return products.convolved(u, w, bias, g)
     return F.conv1d(u, w, bias, dilation=g.dilation, groups=groups)
+
+
+def by_matrices(u: Tensor, w: Tensor, groups: int, outputs: int) -> bool:
+    """Return whether a convolution is computed as a product of matrices, which holds fewer copies of its weights."""
+    if groups > 1 or traced() or transformed() or w.dtype != u.dtype or cast_to(u) is not None:
+        return False
+    return products.exact(u) and products.few(len(u) * outputs, len(w))
 
 
 def interpolated_and_convolved(x: Tensor, w: Tensor, bias: Tensor | None, g: Geometry, groups: int) -> Tensor:
     """Return y for a signal (batch, in, time), by the two layers."""
     u, (left, right) = g.interpolation.of(x), g.pads
-    if g.padding_mode == "zeros" and left == right >= 0:
+    alike = g.padding_mode == "zeros" and left == right >= 0
+    if alike and not by_matrices(u, w, groups, u.shape[-1] + 2 * left - g.reach):
         return F.conv1d(u, w, bias, padding=left, dilation=g.dilation, groups=groups)
     return convolved(extended(u, left, right, g.padding_mode), w, bias, g, groups)
 

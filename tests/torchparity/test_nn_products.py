@@ -1,0 +1,101 @@
+"""Two layers of few samples and many weights, as a product of matrices: in the order in which the weights lie."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from unittest import mock
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from dspref.arrays import BORDERS
+from torchparity.nn import FilterConv1d, LinearConv1d, NearestConv1d
+from torchparity.nn.products import convolved
+from torchparity.nn.twolayer import by_matrices
+
+LAYERS: dict[str, Callable[..., Any]] = {
+    "nearest": lambda *sizes, **where: NearestConv1d(*sizes, form="two layers", **where),
+    "linear": lambda *sizes, **where: LinearConv1d(*sizes, form="two layers", **where),
+    "filter": lambda i, o, K, L, **where: FilterConv1d(i, o, K, L, [1, 3, 2], offset=1, form="two layers", **where),
+}
+
+
+def whole(layer: nn.Module, *shape: int) -> Tensor:
+    """Give a layer small integers for weights, and return such a signal; multiples of 4, so that halves are exact."""
+    with torch.no_grad():
+        for p in layer.parameters():
+            p.copy_(torch.randint(-3, 4, p.shape))
+    return 8.0 * torch.randint(-3, 4, shape)
+
+
+def all_of(layer: nn.Module, x: Tensor, g: Tensor) -> list[Tensor]:
+    """Return the output and all gradients."""
+    x = x.clone().requires_grad_()
+    y = layer(x)
+    return [y, *torch.autograd.grad(y, [x, *layer.parameters()], g)]
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("mode", BORDERS)
+@pytest.mark.parametrize("kind", LAYERS)
+def test_a_product_is_the_two_layers_bit_by_bit_on_integers(kind: str, mode: str, batch: int, bias: bool) -> None:
+    """With all gradients, which lie as Torch's do; outputs are no views, so that they may be changed in place."""
+    for padding, d in ((0, 1), (2, 1), ((3, 1), 2), ((-1, 2), 1)):
+        layer = LAYERS[kind](3, 64, 3, 2, padding=padding, dilation=d, padding_mode=mode, bias=bias)
+        x = whole(layer, batch, 3, 4)
+        g = torch.randint(-2, 3, layer(x).shape).float()
+        with mock.patch("torchparity.nn.products.convolved", side_effect=convolved) as ran:
+            found = all_of(layer, x, g)
+            with torch.no_grad():
+                y = layer(x)
+        assert ran.call_count == 2
+        for ours, due in zip(found, all_of(layer.two_layers(), x, g), strict=True):
+            assert torch.equal(ours, due)
+            assert ours.is_contiguous()
+        assert not y._is_view()
+
+
+def test_few_outputs_of_many_channels_are_a_product_where_that_is_as_exact() -> None:
+    u, w = torch.zeros(2, 3, 20), torch.zeros(64, 3, 5)
+    assert by_matrices(u, w, 1, 16)
+    assert not by_matrices(u, w, 1, 17)
+    assert not by_matrices(u, torch.zeros(62, 3, 5), 1, 16)
+    assert not by_matrices(u, torch.zeros(64, 1, 5), 3, 16)
+    assert not by_matrices(u.double(), w.double(), 1, 16)
+    assert not by_matrices(u, w.double(), 1, 16)
+    assert not by_matrices(u.to("meta"), w.to("meta"), 1, 16)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert not by_matrices(u, w, 1, 16)
+    given = torch.get_float32_matmul_precision()
+    try:
+        torch.set_float32_matmul_precision("medium")
+        assert not by_matrices(u, w, 1, 16)
+    finally:
+        torch.set_float32_matmul_precision(given)
+
+
+def test_programs_and_transformations_have_the_convolution() -> None:
+    layer = NearestConv1d(3, 64, 3, 2, padding=1, form="two layers")
+    x = torch.randn(1, 3, 4)
+    with mock.patch("torchparity.nn.products.convolved", side_effect=AssertionError):
+        torch.compile(layer, backend="eager", fullgraph=True)(x)
+        torch.func.vmap(layer)(x[None])
+        torch.func.grad(lambda x: layer(x).sum())(x)
+        with pytest.raises(AssertionError):
+            layer(x)
+
+
+def test_a_product_has_derivatives_of_derivatives_and_rows_at_once() -> None:
+    layer = NearestConv1d(2, 32, 3, 2, padding=1, form="two layers")
+    x = torch.randn(1, 2, 3)
+    two = layer.two_layers()
+    jacobian: Any = torch.autograd.functional.jacobian
+    hessian: Any = torch.autograd.functional.hessian
+    with mock.patch("torchparity.nn.products.convolved", side_effect=convolved) as ran:
+        rows, curved = jacobian(layer, x, vectorize=True), hessian(lambda x: layer(x).pow(3).sum(), x)
+    assert ran.call_count > 1
+    torch.testing.assert_close(rows, jacobian(two, x))
+    torch.testing.assert_close(curved, hessian(lambda x: two(x).pow(3).sum(), x))
