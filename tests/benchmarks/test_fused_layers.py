@@ -1,8 +1,9 @@
 """Fused layers beside their two layers, and beside a transposed convolution of the same kernel: time and memory.
 
-Ratios of times taken in turn (A B A B …) in one run, each of them behind a run of its own. Memory is the peak of what Torch's allocator has given out during
-a call, its input and weights not counted: outputs, gradients, what is kept for the backward pass, and oneDNN's copies
-in layouts of its own, which it asks of the same allocator. What oneDNN takes from the system itself is not in it.
+Ratios of times taken in turn (A B A B …) in one run, each of them behind a run of its own. Memory is the peak of what
+Torch's allocator has given out during a call, its input and weights not counted: outputs, gradients, what is kept for
+the backward pass, and oneDNN's copies in layouts of its own, which it asks of the same allocator. What oneDNN takes
+from the system itself is not in it.
 """
 
 from __future__ import annotations

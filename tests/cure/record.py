@@ -181,9 +181,9 @@ def _flat(seen: Sequence[Seen]) -> str:
 
 
 def _layer(each: Cured, layer: int) -> str:
-    sides = [f"{strongest(side, layer).strongest:.1f}, {mean(side, layer):.1f}" for side in (each.before, each.after)]
+    sides = [f"{strongest(side, layer).strongest:.1f}, {mean(side, layer):.2f}" for side in (each.before, each.after)]
     ends = predicted(each, layer)
-    told = "— | —" if ends is None else f"{_means(each.foreseen)[layer]} | {ends[0]:.1f} … {ends[1]:.1f}"
+    told = "— | —" if ends is None else f"{_means(each.foreseen)[layer]} | {ends[0]:.2f} … {ends[1]:.2f}"
     row = f"{each.subject.name} | {layer + 1} | {sides[0]} | {sides[1]}"
     return f"{row} | {told} | {verdict(each, layer)}"
 

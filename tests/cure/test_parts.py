@@ -193,7 +193,7 @@ def test_the_page_has_every_decoder_layer_and_remark(tmp_path: Path) -> None:
     text = write([seen], tmp_path, "made so.").read_text("utf-8")
     assert text == page([seen], "made so.")
     assert text.count("| MelGAN |") == 1 + 4
-    assert "| MelGAN | 2 | 30.0, 30.0 | 12.0, 12.0 | 10.4 | " in text
+    assert "| MelGAN | 2 | 30.0, 30.00 | 12.0, 12.00 | 10.4 | " in text
     assert "Of 4 layers, 3 have lines over 3 dB: 1 as predicted, 2 not. In 1 of all" in text
     assert "| MelGAN | 4 | 5.0e-01 | 1.0e-15 | 1.0e-12 | 0 of 5 | 100 |" in text
     steep = replace(seen.after[0], flat=2 * FLAT)
