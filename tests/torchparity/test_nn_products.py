@@ -1,4 +1,7 @@
-"""Two layers of few samples and many weights, as a product of matrices: in the order in which the weights lie."""
+"""Two layers of few samples and many weights, as a product of matrices: in the order in which the weights lie.
+
+Here a few weights count as many, but where that is what is looked at.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,18 @@ from torch import Tensor, nn
 from dspref.arrays import BORDERS
 from torchparity.nn import FilterConv1d, LinearConv1d, NearestConv1d
 from torchparity.nn.products import convolved
-from torchparity.nn.twolayer import by_matrices
+from torchparity.nn.twolayer import HEAVY, by_matrices
 
 LAYERS: dict[str, Callable[..., Any]] = {
     "nearest": lambda *sizes, **where: NearestConv1d(*sizes, form="two layers", **where),
     "linear": lambda *sizes, **where: LinearConv1d(*sizes, form="two layers", **where),
     "filter": lambda i, o, K, L, **where: FilterConv1d(i, o, K, L, [1, 3, 2], offset=1, form="two layers", **where),
 }
+
+
+@pytest.fixture(autouse=True)
+def light(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torchparity.nn.twolayer.HEAVY", 0)
 
 
 def whole(layer: nn.Module, *shape: int) -> Tensor:
@@ -44,7 +52,7 @@ def all_of(layer: nn.Module, x: Tensor, g: Tensor) -> list[Tensor]:
 def test_a_product_is_the_two_layers_bit_by_bit_on_integers(kind: str, mode: str, batch: int, bias: bool) -> None:
     """With all gradients, which lie as Torch's do; outputs are no views, so that they may be changed in place."""
     for padding, d in ((0, 1), (2, 1), ((3, 1), 2), ((-1, 2), 1)):
-        layer = LAYERS[kind](3, 64, 3, 2, padding=padding, dilation=d, padding_mode=mode, bias=bias)
+        layer = LAYERS[kind](3, 128, 3, 2, padding=padding, dilation=d, padding_mode=mode, bias=bias)
         x = whole(layer, batch, 3, 4)
         g = torch.randint(-2, 3, layer(x).shape).float()
         with mock.patch("torchparity.nn.products.convolved", side_effect=convolved) as ran:
@@ -59,16 +67,19 @@ def test_a_product_is_the_two_layers_bit_by_bit_on_integers(kind: str, mode: str
 
 
 def test_few_outputs_of_many_channels_are_a_product_where_that_is_as_exact() -> None:
-    u, w = torch.zeros(2, 3, 20), torch.zeros(64, 3, 5)
+    u, w = torch.zeros(2, 3, 20), torch.zeros(128, 3, 5)
     assert by_matrices(u, w, 1, 16)
     assert not by_matrices(u, w, 1, 17)
-    assert not by_matrices(u, torch.zeros(62, 3, 5), 1, 16)
-    assert not by_matrices(u, torch.zeros(64, 1, 5), 3, 16)
+    assert not by_matrices(u, torch.zeros(127, 3, 5), 1, 16)
+    assert not by_matrices(u, torch.zeros(128, 1, 5), 3, 16)
     assert not by_matrices(u.double(), w.double(), 1, 16)
     assert not by_matrices(u, w.double(), 1, 16)
     assert not by_matrices(u.to("meta"), w.to("meta"), 1, 16)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert not by_matrices(u, w, 1, 16)
+    with mock.patch("torchparity.nn.twolayer.HEAVY", w.numel() + 1):
+        assert not by_matrices(u, w, 1, 16)
+    assert w.numel() < HEAVY
     given = torch.get_float32_matmul_precision()
     try:
         torch.set_float32_matmul_precision("medium")

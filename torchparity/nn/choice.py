@@ -31,7 +31,7 @@ SUMMING, SHUFFLING, MOVING, CALLING, APART = 60, 10, 20, 8e6, 1.3
 The last is the time of phases whose gradients are taken apart over that of others. They are the best of a grid for 279
 sizes in single precision, but for `SUMMING`: less of it is as fast, and takes more memory. On a CPU with AVX-512 these
 choices took 3 % more than the best form with the backward pass, 4 % without, double at most. `TURNING` is that of 420
-sizes of few samples more, where choices took less than 1 % more, 1.2 and 1.5 times the best at most.
+sizes of few samples more, where choices took 1 % and 2 % more, 1.7 and 1.8 times the best at most.
 """
 
 GPU_COMPOSING, SURE, LAUNCHING, TENSOR = 50, 0.6, 1e9, 8e9

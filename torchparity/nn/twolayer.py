@@ -12,6 +12,12 @@ from torchparity.nn import products
 from torchparity.nn.geometry import Geometry
 from torchparity.nn.modes import cast_to, traced, transformed
 
+HEAVY = 1 << 21
+"""Weights from which on copies in oneDNN's layout, and of gradients for each signal, wait for memory from the system.
+
+The products are as many, and no faster by themselves: where memory is at hand, such a convolution is as fast.
+"""
+
 _PADDINGS: dict[str, Callable[[tuple[int, int]], nn.Module]] = {
     "zeros": lambda pads: nn.ConstantPad1d(pads, 0.0),
     "reflect": nn.ReflectionPad1d,
@@ -51,10 +57,14 @@ def convolved(u: Tensor, w: Tensor, bias: Tensor | None, g: Geometry, groups: in
 
 
 def by_matrices(u: Tensor, w: Tensor, groups: int, outputs: int) -> bool:
-    """Return whether a convolution is computed as a product of matrices, which holds fewer copies of its weights."""
-    if groups > 1 or traced() or transformed() or w.dtype != u.dtype or cast_to(u) is not None:
+    """Return whether a convolution is computed as a product of matrices, which makes no copy of its weights.
+
+    What it multiplies them with, and keeps for the backward pass, is a fourth of them at most.
+    """
+    if traced() or transformed() or groups > 1 or w.numel() < HEAVY:
         return False
-    return products.exact(u) and products.few(len(u) * outputs, len(w))
+    plain = w.dtype == u.dtype and products.exact(u) and cast_to(u) is None
+    return plain and products.few(2 * len(u) * outputs, len(w))
 
 
 def interpolated_and_convolved(x: Tensor, w: Tensor, bias: Tensor | None, g: Geometry, groups: int) -> Tensor:
