@@ -1059,8 +1059,9 @@ def test_what_is_refused() -> None:
         FilterConv1d(1, 1, 3, 2, torch.ones(1, 1, 2))
     with pytest.raises(ValueError, match=r"input: got shape \(1, 2, 5\); allowed: \(batch, 1, time\) or \(1, time\)"):
         NearestConv1d(1, 1, 3, 2)(torch.zeros(1, 2, 5))
-    with pytest.raises(TypeError, match=r"input: got dtype torch\.float64; allowed: torch\.float32"):
-        NearestConv1d(1, 1, 3, 2, form="polyphase")(torch.zeros(1, 1, 5).double())
+    for form, dtype in itertools.product(("auto", "polyphase", "two layers"), (torch.float64, torch.int64)):
+        with pytest.raises(TypeError, match=rf"input: got dtype {dtype}; allowed: torch\.float32, as the weights"):
+            NearestConv1d(1, 1, 3, 2, form=form)(torch.zeros(1, 1, 5, dtype=dtype))
     with pytest.raises(ValueError, match="input: got 2 input samples; allowed: 4 or more"):
         NearestConv1d(1, 1, 7, 2)(torch.zeros(1, 1, 2))
     with pytest.raises(ValueError, match="padding, reflect: got 4; allowed: less than the 4 samples"):

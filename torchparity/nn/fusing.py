@@ -72,6 +72,9 @@ def forward(module: Any, x: Tensor) -> Tensor:
     if x.ndim not in (2, 3) or x.shape[-2] != module.in_channels:
         allowed = f"(batch, {module.in_channels}, time) or ({module.in_channels}, time)"
         raise ValueError(complaint("input", f"shape {tuple(x.shape)}", allowed))
+    if x.dtype != module.weight.dtype and cast_to(x) is None:
+        hint = "cast one of them"
+        raise TypeError(complaint("input", f"dtype {x.dtype}", f"{module.weight.dtype}, as the weights", hint))
     module.geometry.check(x.shape[-1])
     y = _run(module, x if x.ndim == 3 else x.unsqueeze(0))
     return y if x.ndim == 3 else y.squeeze(0)
@@ -110,9 +113,6 @@ def _operands(module: Any, x: Tensor) -> tuple[Tensor, Tensor, Tensor | None, Te
     w, cast = module.weight, cast_to(x)
     if cast is not None:
         x = x.to(cast)
-    elif x.dtype != w.dtype:
-        hint = "cast one of them"
-        raise TypeError(complaint("input", f"dtype {x.dtype}", f"{w.dtype}, as the weights", hint))
     C, dtype = module.phases, torch.promote_types(w.dtype, torch.float32)
     if C.dtype != dtype:  # weights of another dtype were handed over for this call
         C = module.geometry.phases().to(dtype)

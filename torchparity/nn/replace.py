@@ -174,11 +174,12 @@ def replace_upsampling(
 def _check_some(found: Sequence[Site], left: Sequence[tuple[str, str]], why_not: str) -> None:
     if not found:
         got = "; ".join(f"{name}: {why}" for name, why in left) or "none"
+        allowed = "transposed and sub-pixel convolutions, fused layers, or interpolations with a Conv1d behind"
         hint = "a shuffle is known by its class, torchparity.nn.PixelShuffle1d" if got == "none" else ""
         if why_not:
             got = f"{got}, but the model could not be run: {why_not}"
             hint = "give inputs=, an example of the arguments of its forward"
-        raise ValueError(complaint("upsampling layers", got, "layers of the kinds that are replaced", hint))
+        raise ValueError(complaint("upsampling layers", got, allowed, hint))
 
 
 def _named(found: Sequence[Site], only: Sequence[str]) -> list[Site]:
@@ -204,9 +205,8 @@ def _twins(model: nn.Module, due: Sequence[Site], kind: str, seen: Rehearsal | N
     if refused:
         got = " ".join(f"{', '.join(names)}: {why}" for why, names in refused.items())
         got = f"{'some that cannot' if made else 'none that can'} be: {got}"
-        allowed = "all can be" if made else "layers that can be"
         hint = f"name those that can be: only={[t.site.name for t in made]}" if made else ""
-        raise ValueError(complaint(f"layers to replace by {kind}", got, allowed, hint))
+        raise ValueError(complaint(f"layers to replace by {kind}", got, "what is said of each", hint))
     return made
 
 
