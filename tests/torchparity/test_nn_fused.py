@@ -363,7 +363,7 @@ def test_products_are_a_transposed_convolution(batch: int, time: int, wanted: tu
         w = torch.randint(-3, 4, (2 * groups, 4, K)).double().requires_grad_()
         due = F.conv_transpose1d(x, turned(w.flip(2), groups), None, L, groups=groups, dilation=d)
         for alone in (0, 64):
-            with torch.no_grad(), mock.patch("torchparity.nn.products.ALONE", alone):
+            with torch.no_grad(), mock.patch("torchparity.nn.products.NARROW", alone):
                 assert torch.equal(spread(x, w, shape, groups), due)
         g = torch.randint(-2, 3, due.shape).double()
         for ours, theirs, wants in zip(

@@ -23,8 +23,11 @@ from torchparity.nn.parting import split
 NARROW = 16
 """Columns up to which a product is faster the other way round."""
 
-ALONE = 64
-"""Columns up to which the taps of each output channel are multiplied as they lie: that is no slower than a copy."""
+ALONE = 40
+"""Columns up to which the taps of each output channel are multiplied as they lie, by two threads; by one, `NARROW`.
+
+That takes no copy of them. Of more columns it is slower.
+"""
 
 
 def few(samples: int, channels: int) -> bool:
@@ -33,21 +36,35 @@ def few(samples: int, channels: int) -> bool:
 
 
 def exact(x: Tensor) -> bool:
-    """Return whether products are as exact as convolutions of oneDNN are: in single precision, and not in less."""
-    return x.dtype == torch.float32 and x.device.type == "cpu" and torch.get_float32_matmul_precision() == "highest"
+    """Return whether products are as exact as convolutions of oneDNN are: in single precision, and not in less.
+
+    Torch does not say so where precisions were set for one backend: then they are not taken to be.
+    """
+    if x.dtype != torch.float32 or x.device.type != "cpu":
+        return False
+    try:
+        return torch.get_float32_matmul_precision() == "highest"
+    except RuntimeError:
+        return False
+
+
+def as_they_lie(columns: int) -> bool:
+    """Return whether weights are multiplied as they lie, channel by channel, and not copied."""
+    return columns <= (ALONE if torch.get_num_threads() > 1 else NARROW)
 
 
 def convolved(u: Tensor, w: Tensor, bias: Tensor | None, g: Geometry) -> Tensor:
     """Return the convolution of all of u (batch, in, time) with w (out, in, K)."""
     taps = F.unfold(u.unsqueeze(2), (1, g.length), (1, g.dilation)).movedim(0, 1).flatten(1)
     y = split(w.flatten(1) @ taps, -1, len(u), u.shape[-1] - g.reach).movedim(1, 0)
-    return y.clone(memory_format=torch.contiguous_format) if bias is None else (y + bias[:, None]).contiguous()
+    y = y if bias is None else y + bias[:, None]
+    return y.clone(memory_format=torch.contiguous_format)  # strides, too, are those of a convolution
 
 
 def spread(x: Tensor, w: Tensor, g: Geometry, groups: int) -> Tensor:
     """Return all of v (batch, out, time), of x (batch, in, time) and w (out, in/groups, K)."""
     of = columns(x, groups)
-    if of.shape[-1] <= ALONE:
+    if as_they_lie(of.shape[-1]):
         pairs = zip(w.to(x.dtype).chunk(groups), of, strict=True)
         z = torch.cat([torch.bmm(c.mT, seen.expand(len(c), -1, -1)) for c, seen in pairs])
     else:

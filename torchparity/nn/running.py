@@ -27,7 +27,7 @@ from torchparity.nn.geometry import Geometry
 from torchparity.nn.modes import as_given, recorded, to_be_derived, transformed
 from torchparity.nn.parting import LEAST, derivable, parts, plus, plus_part, split, window
 from torchparity.nn.polyphase import with_all
-from torchparity.nn.products import exact, few, gradients, spread
+from torchparity.nn.products import as_they_lie, exact, few, gradients, spread
 from torchparity.nn.taps import turned
 
 HALVES = (torch.float16, torch.bfloat16)
@@ -89,7 +89,8 @@ def in_parts(x: Tensor, w: Tensor, bias: Tensor | None, g: Geometry, job: Job) -
         return in_whole(x, w, bias, g, job)
     y = x.new_empty(len(x), len(w), job.blocks * g.factor)  # a view could not be changed in place
     by_block = split(y, -1, job.blocks, g.factor)
-    for o, n, start, stop in _parts(x, w, job, 1.25, 0 if by_matrices else 2):
+    copies = 0 if by_matrices and as_they_lie(len(x) * x.shape[-1]) else 2
+    for o, n, start, stop in _parts(x, w, job, 1.25, copies):
         b, into = None if bias is None else bias[o], by_block[n, o, start:stop]
         if by_matrices:
             into.copy_(split(by_products(x[n], w[o], b, g, job, start, stop), -1, stop - start, g.factor))
@@ -127,7 +128,7 @@ def box(v: Tensor, L: int) -> Tensor:
 
 def is_few(x: Tensor, w: Tensor, job: Job) -> bool:
     """Return whether v is computed by products of matrices."""
-    return exact(x) and few(len(x) * job.blocks, w.shape[1])
+    return few(len(x) * job.blocks, w.shape[1]) and exact(x)
 
 
 def seen(x: Tensor, g: Geometry, job: Job, start: int, stop: int) -> tuple[slice, int, int]:

@@ -51,27 +51,30 @@ def extended(x: Tensor, left: int, right: int, mode: str) -> Tensor:
 
 def convolved(u: Tensor, w: Tensor, bias: Tensor | None, g: Geometry, groups: int) -> Tensor:
     """Return the convolution of all of ũ."""
-    if by_matrices(u, w, groups, u.shape[-1] - g.reach):
+    if by_matrices(u, w, bias, g, groups):
         return products.convolved(u, w, bias, g)
     return F.conv1d(u, w, bias, dilation=g.dilation, groups=groups)
 
 
-def by_matrices(u: Tensor, w: Tensor, groups: int, outputs: int) -> bool:
+def by_matrices(u: Tensor, w: Tensor, bias: Tensor | None, g: Geometry, groups: int, padding: int = 0) -> bool:
     """Return whether a convolution is computed as a product of matrices, which makes no copy of its weights.
 
-    What it multiplies them with, and keeps for the backward pass, is a fourth of them at most.
+    What it multiplies them with, and keeps for the backward pass, is a fourth of them at most. Torch refuses what does
+    not fit.
     """
     if traced() or transformed() or groups > 1 or w.numel() < HEAVY:
         return False
-    plain = w.dtype == u.dtype and products.exact(u) and cast_to(u) is None
-    return plain and products.few(2 * len(u) * outputs, len(w))
+    fit = w.shape[1:] == (u.shape[1], g.length) and (bias is None or bias.shape == w.shape[:1])
+    alike = {u.dtype, w.dtype, w.dtype if bias is None else bias.dtype} == {u.dtype} and cast_to(u) is None
+    outputs = len(u) * (u.shape[-1] + padding - g.reach)
+    return fit and alike and products.few(2 * outputs, len(w)) and products.exact(u)
 
 
 def interpolated_and_convolved(x: Tensor, w: Tensor, bias: Tensor | None, g: Geometry, groups: int) -> Tensor:
     """Return y for a signal (batch, in, time), by the two layers."""
     u, (left, right) = g.interpolation.of(x), g.pads
     alike = g.padding_mode == "zeros" and left == right >= 0
-    if alike and not by_matrices(u, w, groups, u.shape[-1] + 2 * left - g.reach):
+    if alike and not by_matrices(u, w, bias, g, groups, 2 * left):
         return F.conv1d(u, w, bias, padding=left, dilation=g.dilation, groups=groups)
     return convolved(extended(u, left, right, g.padding_mode), w, bias, g, groups)
 
