@@ -266,6 +266,7 @@ ORDER: dict[str, Tiers] = {
             "mutants.stacks",
             "nn.banks",
             "nn.products",
+            "nn.twolayer",
             "onnx_laws",
             "readings",
             "report.scanned",
@@ -275,7 +276,6 @@ ORDER: dict[str, Tiers] = {
             "upstream",
             "ways",
         ),
-        ("nn.twolayer",),
         (
             "campaign_report",
             "mutants.backward",

@@ -19,7 +19,7 @@ FORMS = ("auto", "polyphase", "transposed", "two layers")
 RUNNING = (*FORMS, "running sum")
 """So is nearest-neighbour interpolation."""
 
-COMPOSING, STACKING, TURNING, LAYING = 200, 250, 60, 30
+COMPOSING, STACKING, TURNING, LAYING = 200, 250, 85, 30
 """Products in the time of which a weight is made ready.
 
 A tap of a phase is composed; a tap of a running sum is put in a bank, or in a matrix; one of two layers is laid out.
@@ -30,8 +30,7 @@ SUMMING, SHUFFLING, MOVING, CALLING, APART = 60, 10, 20, 8e6, 1.3
 
 The last is the time of phases whose gradients are taken apart over that of others. They are the best of a grid for 279
 sizes in single precision, but for `SUMMING`: less of it is as fast, and takes more memory. On a CPU with AVX-512 these
-choices took 3 % more than the best form with the backward pass, 4 % without, double at most. `TURNING` is that of 420
-sizes of few samples more, where choices took 1 % and 2 % more, 1.7 and 1.8 times the best at most.
+choices took 3 % more than the best form with the backward pass, 4 % without, double at most.
 """
 
 GPU_COMPOSING, SURE, LAUNCHING, TENSOR = 50, 0.6, 1e9, 8e9

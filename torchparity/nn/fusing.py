@@ -72,21 +72,22 @@ def forward(module: Any, x: Tensor) -> Tensor:
     if x.ndim not in (2, 3) or x.shape[-2] != module.in_channels:
         allowed = f"(batch, {module.in_channels}, time) or ({module.in_channels}, time)"
         raise ValueError(complaint("input", f"shape {tuple(x.shape)}", allowed))
-    if x.dtype != module.weight.dtype and cast_to(x) is None:
+    w, b = module.weight, module.bias  # once: where they are computed, by a parametrization, it may be other ones next
+    if x.dtype != w.dtype and cast_to(x) is None:
         hint = "cast one of them"
-        raise TypeError(complaint("input", f"dtype {x.dtype}", f"{module.weight.dtype}, as the weights", hint))
+        raise TypeError(complaint("input", f"dtype {x.dtype}", f"{w.dtype}, as the weights", hint))
     module.geometry.check(x.shape[-1])
-    y = _run(module, x if x.ndim == 3 else x.unsqueeze(0))
+    y = _run(module, x if x.ndim == 3 else x.unsqueeze(0), w, b)
     return y if x.ndim == 3 else y.squeeze(0)
 
 
-def _run(module: Any, x: Tensor) -> Tensor:
-    w, b, g, groups = module.weight, module.bias, module.geometry, module.groups
+def _run(module: Any, x: Tensor, w: Tensor, b: Tensor | None) -> Tensor:
+    g, groups = module.geometry, module.groups
     inner = g.factor * x.shape[-1] + g.surplus
     form = chosen(module, x) if module.form == "auto" else module.form
     if form == "two layers" or inner < 1:
         return interpolated_and_convolved(x, w, b, g, groups)
-    x, w, b, C = _operands(module, x)
+    x, C = _operands(module, x, w)
     if not traced() and x.is_inference() and recorded(w, b):
         x = x.clone()  # what an inference made is not kept for a backward pass
     if form == "transposed":
@@ -108,15 +109,15 @@ def _owned(y: Tensor) -> Tensor:
     return y.contiguous() if traced() or not y._is_view() else y.clone(memory_format=torch.contiguous_format)
 
 
-def _operands(module: Any, x: Tensor) -> tuple[Tensor, Tensor, Tensor | None, Tensor]:
-    """Return x, w, the bias and C, x in the dtype in which a convolution is computed."""
-    w, cast = module.weight, cast_to(x)
+def _operands(module: Any, x: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
+    """Return x in the dtype in which a convolution is computed, and C."""
+    cast = cast_to(x)
     if cast is not None:
         x = x.to(cast)
     C, dtype = module.phases, torch.promote_types(w.dtype, torch.float32)
     if C.dtype != dtype:  # weights of another dtype were handed over for this call
         C = module.geometry.phases().to(dtype)
-    return x, w, module.bias, C.to(w.device)
+    return x, C.to(w.device)
 
 
 def two_layers(module: Any) -> nn.Sequential:

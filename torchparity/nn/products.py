@@ -1,8 +1,5 @@
-"""Convolutions as matrix products: of few samples with many weights.
+"""A transposed convolution, and its gradients, as matrix products: of few samples with many weights.
 
-A convolution takes w as it lies in memory, a transposed one does not, but takes as many products at the low rate:
-
-    y[o, n] = Σ_i Σ_k w[o, i, k] u[i, n + kd]
     z[o, k, t] = Σ_i w[o, i, K − 1 − k] x[i, t],    v[o, n] = Σ z[o, k, t] over all k, t with tL + kd = n
 
 Convolutions of oneDNN, which are in single precision, copy their weights into a layout of their own, and gradients of
@@ -23,53 +20,17 @@ from torchparity.nn.parting import split
 NARROW = 16
 """Columns up to which a product is faster the other way round."""
 
-ALONE = 40
-"""Columns up to which the taps of each output channel are multiplied as they lie, by two threads; by one, `NARROW`.
-
-That takes no copy of them. Of more columns it is slower.
-"""
-
 
 def few(samples: int, channels: int) -> bool:
-    """Return whether samples are so few, for so many channels, that products are faster than convolutions."""
+    """Return whether samples of in/groups channels are so few that products are faster than convolutions."""
     return 2 * samples <= channels
-
-
-def exact(x: Tensor) -> bool:
-    """Return whether products are as exact as convolutions of oneDNN are: in single precision, and not in less.
-
-    Torch does not say so where precisions were set for one backend: then they are not taken to be.
-    """
-    if x.dtype != torch.float32 or x.device.type != "cpu":
-        return False
-    try:
-        return torch.get_float32_matmul_precision() == "highest"
-    except RuntimeError:
-        return False
-
-
-def as_they_lie(columns: int) -> bool:
-    """Return whether weights are multiplied as they lie, channel by channel, and not copied."""
-    return columns <= (ALONE if torch.get_num_threads() > 1 else NARROW)
-
-
-def convolved(u: Tensor, w: Tensor, bias: Tensor | None, g: Geometry) -> Tensor:
-    """Return the convolution of all of u (batch, in, time) with w (out, in, K)."""
-    taps = F.unfold(u.unsqueeze(2), (1, g.length), (1, g.dilation)).movedim(0, 1).flatten(1)
-    y = split(w.flatten(1) @ taps, -1, len(u), u.shape[-1] - g.reach).movedim(1, 0)
-    y = y if bias is None else y + bias[:, None]
-    return y.clone(memory_format=torch.contiguous_format)  # strides, too, are those of a convolution
 
 
 def spread(x: Tensor, w: Tensor, g: Geometry, groups: int) -> Tensor:
     """Return all of v (batch, out, time), of x (batch, in, time) and w (out, in/groups, K)."""
-    of = columns(x, groups)
-    if as_they_lie(of.shape[-1]):
-        pairs = zip(w.to(x.dtype).chunk(groups), of, strict=True)
-        z = torch.cat([torch.bmm(c.mT, seen.expand(len(c), -1, -1)) for c, seen in pairs])
-    else:
-        z = product(matrix(w, groups, x.dtype), of).reshape(len(w), g.length, -1)
-    z = split(z, -1, len(x), -1).movedim(-2, 0).flip(2).flatten(1, 2)
+    z = product(matrix(w, groups, x.dtype), columns(x, groups))
+    z = split(z, -1, len(x), -1).movedim(-2, 0)
+    z = z.reshape(len(x), len(w), g.length, -1).flip(2).flatten(1, 2)
     n = (x.shape[-1] - 1) * g.factor + (g.length - 1) * g.dilation + 1
     return F.fold(z, (1, n), (1, g.length), (1, g.dilation), 0, (1, g.factor)).squeeze(2)
 

@@ -27,7 +27,7 @@ from torchparity.nn.geometry import Geometry
 from torchparity.nn.modes import as_given, recorded, to_be_derived, transformed
 from torchparity.nn.parting import LEAST, derivable, parts, plus, plus_part, split, window
 from torchparity.nn.polyphase import with_all
-from torchparity.nn.products import as_they_lie, exact, few, gradients, spread
+from torchparity.nn.products import few, gradients, spread
 from torchparity.nn.taps import turned
 
 HALVES = (torch.float16, torch.bfloat16)
@@ -82,15 +82,14 @@ def in_whole(x: Tensor, w: Tensor, bias: Tensor | None, g: Geometry, job: Job) -
 
 
 def in_parts(x: Tensor, w: Tensor, bias: Tensor | None, g: Geometry, job: Job) -> Tensor:
-    """Return y, some of it at a time, but for what is small."""
+    """Return y, some of it at a time, but for what is small, and no product of matrices."""
     by_matrices = is_few(x, w, job)
     small = 3 * len(x) * len(w) * job.blocks * g.factor + 2 * w.numel() < SMALL
     if small and g.factor > 1 and not by_matrices:
         return in_whole(x, w, bias, g, job)
     y = x.new_empty(len(x), len(w), job.blocks * g.factor)  # a view could not be changed in place
     by_block = split(y, -1, job.blocks, g.factor)
-    copies = 0 if by_matrices and as_they_lie(len(x) * x.shape[-1]) else 2
-    for o, n, start, stop in _parts(x, w, job, 1.25, copies):
+    for o, n, start, stop in _parts(x, w, job, 1.25, 2):
         b, into = None if bias is None else bias[o], by_block[n, o, start:stop]
         if by_matrices:
             into.copy_(split(by_products(x[n], w[o], b, g, job, start, stop), -1, stop - start, g.factor))
@@ -127,8 +126,16 @@ def box(v: Tensor, L: int) -> Tensor:
 
 
 def is_few(x: Tensor, w: Tensor, job: Job) -> bool:
-    """Return whether v is computed by products of matrices."""
-    return few(len(x) * job.blocks, w.shape[1]) and exact(x)
+    """Return whether v is computed by products of matrices: in single precision, and not in less.
+
+    Torch does not say how exact products are where that was set for one backend: then they are not asked for.
+    """
+    if x.dtype != torch.float32 or x.device.type != "cpu" or not few(len(x) * job.blocks, w.shape[1]):
+        return False
+    try:
+        return torch.get_float32_matmul_precision() == "highest"
+    except RuntimeError:
+        return False
 
 
 def seen(x: Tensor, g: Geometry, job: Job, start: int, stop: int) -> tuple[slice, int, int]:

@@ -41,8 +41,6 @@ def out_of_row(c: Tensor, C: Tensor, groups: int, dtype: torch.dtype) -> Tensor:
 
 def turned(w: Tensor, groups: int) -> Tensor:
     """Return (out, in/groups, …) as (in, out/groups, …), or the other way."""
-    if groups == 1:
-        return w.transpose(0, 1)
     rows, columns, taps = w.shape
     return w.reshape(groups, rows // groups, columns, taps).transpose(1, 2).reshape(groups * columns, -1, taps)
 

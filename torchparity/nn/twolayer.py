@@ -8,15 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from torchparity.nn import products
 from torchparity.nn.geometry import Geometry
-from torchparity.nn.modes import cast_to, traced, transformed
-
-HEAVY = 1 << 21
-"""Weights from which on copies in oneDNN's layout, and of gradients for each signal, wait for memory from the system.
-
-The products are as many, and no faster by themselves: where memory is at hand, such a convolution is as fast.
-"""
 
 _PADDINGS: dict[str, Callable[[tuple[int, int]], nn.Module]] = {
     "zeros": lambda pads: nn.ConstantPad1d(pads, 0.0),
@@ -51,30 +43,13 @@ def extended(x: Tensor, left: int, right: int, mode: str) -> Tensor:
 
 def convolved(u: Tensor, w: Tensor, bias: Tensor | None, g: Geometry, groups: int) -> Tensor:
     """Return the convolution of all of ũ."""
-    if by_matrices(u, w, bias, g, groups):
-        return products.convolved(u, w, bias, g)
     return F.conv1d(u, w, bias, dilation=g.dilation, groups=groups)
-
-
-def by_matrices(u: Tensor, w: Tensor, bias: Tensor | None, g: Geometry, groups: int, padding: int = 0) -> bool:
-    """Return whether a convolution is computed as a product of matrices, which makes no copy of its weights.
-
-    What it multiplies them with, and keeps for the backward pass, is a fourth of them at most. Torch refuses what does
-    not fit.
-    """
-    if traced() or transformed() or groups > 1 or w.numel() < HEAVY:
-        return False
-    fit = w.shape[1:] == (u.shape[1], g.length) and (bias is None or bias.shape == w.shape[:1])
-    alike = {u.dtype, w.dtype, w.dtype if bias is None else bias.dtype} == {u.dtype} and cast_to(u) is None
-    outputs = len(u) * (u.shape[-1] + padding - g.reach)
-    return fit and alike and products.few(2 * outputs, len(w)) and products.exact(u)
 
 
 def interpolated_and_convolved(x: Tensor, w: Tensor, bias: Tensor | None, g: Geometry, groups: int) -> Tensor:
     """Return y for a signal (batch, in, time), by the two layers."""
     u, (left, right) = g.interpolation.of(x), g.pads
-    alike = g.padding_mode == "zeros" and left == right >= 0
-    if alike and not by_matrices(u, w, bias, g, groups, 2 * left):
+    if g.padding_mode == "zeros" and left == right >= 0:
         return F.conv1d(u, w, bias, padding=left, dilation=g.dilation, groups=groups)
     return convolved(extended(u, left, right, g.padding_mode), w, bias, g, groups)
 
