@@ -6,7 +6,7 @@ median of the bins 7 to 20 away. `SEGMENTS` segments are averaged, so that noise
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -18,6 +18,7 @@ from dspref.arrays import Array
 from dspref.lines import tone_lines
 from dspref.spec import parse
 from dspref.spectrum import average_spectrum
+from dspref.spectrum.measure import LineMeasurement
 from tests.cure.rounding import parted, sums
 from tests.cure.subjects import Subject
 from tests.zoo.measured import noise, respond, steps
@@ -112,11 +113,15 @@ def seen(subject: Subject, module: nn.Module, seed: int) -> Seen:
 
 def noisy(row: Row, module: nn.Module, seed: int) -> tuple[Lines, ...]:
     """Return how high the lines of each layer stand in what a decoder makes of noise."""
+    return heights(steady(row, module, seed), row, places(row))
+
+
+def steady(row: Row, module: nn.Module, seed: int) -> Array:
+    """Return what a decoder makes of noise, away from the borders: `SEGMENTS` segments."""
     N = bins(row)
     samples = N * (SEGMENTS + 3) // 4 + 2 * MARGIN * row.period
     x = noise(row, -(-samples // int(row.factor)), seed).double()
-    y = respond(row, module, x)[..., MARGIN * row.period :][..., : N * (SEGMENTS + 3) // 4]
-    return heights(y, row, places(row))
+    return respond(row, module, x)[..., MARGIN * row.period :][..., : N * (SEGMENTS + 3) // 4]
 
 
 def constant(row: Row, module: nn.Module) -> tuple[float, int, float]:
@@ -135,11 +140,20 @@ def ones(row: Row) -> torch.Tensor:
 
 def heights(y: Array, row: Row, owned: Sequence[Sequence[int]]) -> tuple[Lines, ...]:
     """Return how high the lines of each layer stand."""
-    spectrum = average_spectrum(y, row.period, bins_per_line=bins(row) // row.period)
     found = []
-    for own in owned:
-        measured = [spectrum.line(Fraction(k, row.period)) for k in own]
+    for own, measured in zip(owned, _measured(y, row, owned), strict=True):
         over = np.array([line.height_db for line in measured])
         mean = float(10 * np.log10((10 ** (over / 10)).mean()))
         found.append(Lines(float(over.max()), own[int(over.argmax())], mean))
     return tuple(found)
+
+
+def powers(y: Array, row: Row, owned: Sequence[Sequence[int]]) -> tuple[Array, ...]:
+    """Return the power in the bins of each layer's lines, and that of their floors: (2, lines) for each layer."""
+    found = (np.array([[x.level_db for x in lines], [x.floor_db for x in lines]]) for lines in _measured(y, row, owned))
+    return tuple(10 ** (levels / 10) for levels in found)
+
+
+def _measured(y: Array, row: Row, owned: Sequence[Sequence[int]]) -> Iterator[list[LineMeasurement]]:
+    spectrum = average_spectrum(y, row.period, bins_per_line=bins(row) // row.period)
+    yield from ([spectrum.line(Fraction(k, row.period)) for k in own] for own in owned)

@@ -17,9 +17,8 @@ from torch import nn
 
 from dspref.arrays import Array
 from tests.cure.foreseen import foreseen
-from tests.cure.ledgered import cure
 from tests.cure.measured import noisy
-from tests.cure.subjects import SUBJECTS, Subject, made
+from tests.cure.subjects import SUBJECTS, Subject, cure, made
 
 BLOCKS = (4, 7, 10, 13)
 SILENT = {
