@@ -15,7 +15,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.benchmarks.test_fused_layers import SIZES, WAYS, K, L
+from tests.benchmarks.layers import SIZES, WAYS, K, L
 from torchparity.devices import device_name, settings
 from torchparity.models import melgan
 from torchparity.nn import LinearConv1d, NearestConv1d

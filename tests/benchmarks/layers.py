@@ -1,0 +1,111 @@
+"""Fused layers, their two layers and a transposed convolution, timed in turn: ``python -m tests.benchmarks.layers``.
+
+``python -m tests.benchmarks.layers nearest late forward`` prints medians in seconds, of rounds in one process. How its
+heap lies decides for all of them who works in memory that it keeps, and who has it from the system again in each call:
+a process is one sample, and rounds are not more.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.profiler import ProfilerActivity, profile
+
+from torchparity.nn import FilterConv1d, LinearConv1d, NearestConv1d
+
+Sizes = tuple[int, int, int, int]
+
+SIZES: dict[str, Sizes] = {  # (B, C_in, C_out, T)
+    "late": (1, 64, 32, 8000),
+    "batched": (4, 256, 128, 1000),
+    "early": (2, 512, 256, 500),
+}
+L, K = 4, 9
+ROUNDS = 15
+
+
+Run = Callable[[nn.Module, Tensor, Tensor], object]
+
+
+def forward(module: nn.Module, x: Tensor, g: Tensor) -> object:
+    with torch.no_grad():
+        return module(x)
+
+
+def both(module: nn.Module, x: Tensor, g: Tensor) -> object:
+    x = x.detach().requires_grad_()
+    module.zero_grad(set_to_none=True)
+    y = module(x)
+    y.backward(g)
+    return y
+
+
+WAYS: dict[str, Run] = {"forward": forward, "forward + backward": both}
+
+
+def seconds(run: Callable[[], object]) -> float:
+    """Return the time of a run after one of its own: it works in memory that it has used itself, as from step to step.
+
+    Behind a run of another kind it waits for memory that one has given back to the system, and which of two has to wait
+    is a matter of their order: it was as long as the convolution.
+    """
+    run()
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def peak(run: Callable[[], object], module: nn.Module) -> int:
+    """Return the most bytes that Torch's allocator had given out at once, none of them for earlier gradients."""
+    module.zero_grad(set_to_none=True)
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
+        kept = run()
+    events = [e for e in seen.profiler.kineto_results.events() if e.name() == "[memory]"]
+    given = np.cumsum([e.nbytes() for e in sorted(events, key=lambda e: e.start_ns())])
+    assert kept is not None
+    return int(given.max())
+
+
+def modules(sizes: Sizes, kind: str = "nearest") -> dict[str, nn.Module]:
+    """Return the fused layer, its two layers, and a transposed convolution of K + L − 1 taps."""
+    _, into, out, _ = sizes
+    if kind == "filter":
+        taps = [0.25, 0.5, 0.75, 1.0, 0.75, 0.5, 0.25]
+        fused: Any = FilterConv1d(into, out, K, L, taps, offset=3, padding=K // 2, form="polyphase")
+    else:
+        fused = (NearestConv1d if kind == "nearest" else LinearConv1d)(into, out, K, L, padding=K // 2)
+    transposed = nn.ConvTranspose1d(into, out, K + L - 1, L, padding=K // 2)
+    return {"fused": fused, "two": fused.two_layers(), "transposed": transposed}
+
+
+def operands(sizes: Sizes) -> tuple[Tensor, Tensor]:
+    B, into, out, T = sizes
+    torch.manual_seed(0)
+    return torch.randn(B, into, T), torch.randn(B, out, L * T)
+
+
+def medians(times: dict[str, list[float]]) -> dict[str, float]:
+    return {name: float(np.median(taken[-ROUNDS:])) for name, taken in times.items()}
+
+
+def times(kind: str, name: str, way: str) -> dict[str, float]:
+    """Return the median of each module's time, taken in turn."""
+    x, g = operands(SIZES[name])
+    runs = {what: partial(WAYS[way], m, x, g) for what, m in modules(SIZES[name], kind).items()}
+    taken: dict[str, list[float]] = {what: [] for what in runs}
+    for _ in range(ROUNDS + 2):
+        for what, run in runs.items():
+            taken[what].append(seconds(run))
+    return medians(taken)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(times(*sys.argv[1:])))
