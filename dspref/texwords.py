@@ -19,7 +19,8 @@ SIGNS = {
     "⌊": r"\lfloor ", "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ", "⟨": r"\langle ", "⟩": r"\rangle ",
     "⋯": r"\cdots ", "⇔": r"\Leftrightarrow ", "′": "'", "″": "''", "‴": "'''", "½": r"\tfrac12 ",
     "Σ": r"\Sigma ", "Π": r"\Pi ", "Φ": r"\Phi ", "Δ": r"\Delta ",
-    "α": r"\alpha ", "β": r"\beta ", "θ": r"\theta ", "κ": r"\kappa ", "λ": r"\lambda ", "μ": r"\mu ", "ν": r"\nu ",
+    "α": r"\alpha ", "β": r"\beta ", "δ": r"\delta ", "θ": r"\theta ", "κ": r"\kappa ", "λ": r"\lambda ",
+    "μ": r"\mu ", "ν": r"\nu ",
     "π": r"\pi ", "ρ": r"\rho ", "σ": r"\sigma ", "τ": r"\tau ", "φ": r"\varphi ", "χ": r"\chi ",
 }  # fmt: skip
 """Signs that are mathematics."""

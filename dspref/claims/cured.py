@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import ndtr
 
 from dspref.arrays import Array
 from dspref.chain import Chain, Pointwise
 from dspref.claims.curves import Curve, Drawing, decibels, spikes
 from dspref.designs import notch_cost, projector, tone_free
 from dspref.expected.network import Drawn
+from dspref.expected.rare import rarity
 from dspref.expected.remaining import remaining_lines
 from dspref.expected.source import Source
 from dspref.layers import TransposedConv
@@ -65,3 +67,41 @@ def notch() -> Drawing:
         curves.append(Curve(f"order {p}", nu, decibels(np.sqrt(notch_cost(K, s, order=p).gain(nu))), joined=True))
         curves.append(Curve(f"order {p}: 4000 kernels", few, decibels(np.sqrt(seen))))
     return Drawing("cycles per output sample", "dB re taps that are not projected", tuple(curves))
+
+
+def rare() -> Drawing:
+    """Draw of how many channels one has a line, against the offsets in front of relu: by formula, and of drawn layers.
+
+    Offsets of drawn layers are taken evenly from those that the noise reaches, which is as good as drawing them.
+    """
+    rng, s, K, C = np.random.default_rng(14), 4, 8, 64
+    h = rng.uniform(-1, 1, (2000, C, K)) @ projector(K, s).astype(float)
+    v = np.stack([(h[..., r::s] ** 2).sum(axis=(1, 2)) for r in range(s)], axis=-1)
+    q, over = float(v.mean()), np.linspace(-20, 60, 81)
+    told = [rarity(1.0, 10 ** (level / 10)) for level in over]
+    levels = np.arange(-20, 61, 10)
+    seen = [_rarity(v, q * 10 ** (level / 10)) for level in levels]
+    curves = [Curve("(2σ² + q)/√(q(4σ² + q))", over, 10 * np.log10(told), joined=True)]
+    curves.append(Curve("2000 layers", levels, 10 * np.log10(seen)))
+    return Drawing("offsets over noise, 10·log10 σ²/q", "channels for one with a line, 10·log10", tuple(curves))
+
+
+def _rarity(v: Array, variance: float) -> float:
+    """Return E A⁴/(E A²)² of the line at sr/4 behind relu, over that of the variances themselves."""
+    reach = 8 * np.sqrt(min(variance, float(v.mean())))
+    b = np.linspace(-reach, reach, 161)
+    weight = np.exp(-(b**2) / (2 * variance)) * (b[1] - b[0]) / np.sqrt(2 * np.pi * variance)
+    a, own = _lines(relu_means(v[:, None], b[:, None])), _lines(v)
+    second, fourth = (float((a**p @ weight).mean()) for p in (1, 2))
+    return fourth / second**2 * float(own.mean() ** 2 / (own**2).mean())
+
+
+def relu_means(v: Array, b: Array) -> Array:
+    """Return ``E max(b + √v Z, 0) = b Φ(b/√v) + √v φ(b/√v)``."""
+    z = b / np.sqrt(v)
+    return np.asarray(b * ndtr(z) + np.sqrt(v) * np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi))
+
+
+def _lines(m: Array) -> Array:
+    """Return abs(c₁)² of what repeats with the last axis."""
+    return np.asarray(np.abs(np.fft.fft(m, axis=-1)[..., 1] / m.shape[-1]) ** 2)

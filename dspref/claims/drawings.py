@@ -17,7 +17,7 @@ from dspref.arrays import Array
 from dspref.artifacts.noise import phase_powers, rectified_db
 from dspref.boundary import border_values, overlap_counts
 from dspref.chain import POINTWISE, Chain, Pointwise
-from dspref.claims.cured import constants, notch, remaining
+from dspref.claims.cured import constants, notch, rare, remaining
 from dspref.claims.curves import FLOOR, Curve, Draw, Drawing, decibels, spikes
 from dspref.claims.expectations import comb_theorem, handed_on, late_biases, second_moments, uniform_biases
 from dspref.designs import tone_free
@@ -252,5 +252,6 @@ DRAWINGS: dict[tuple[str, str], Draw] = {
     ("UA-T28", "constants"): constants,
     ("UA-T29", "remaining"): remaining,
     ("UA-T30", "notch"): notch,
+    ("UA-T31", "rare"): rare,
 }
 """The drawing of each claim, by its id and name."""

@@ -10,6 +10,7 @@ from dspref.expected.kernelmaps import kernel_map, mean_map
 from dspref.expected.known import known_spectrum
 from dspref.expected.laws import initialised, rescaled
 from dspref.expected.network import Concat, Drawn, Gate, Source, Step, Sum, Unknown
+from dspref.expected.rare import rarity
 from dspref.expected.remaining import Remaining, phase_variances, remaining_lines
 from dspref.expected.spectrum import Expected, expected_spectrum, width_terms
 from dspref.expected.tonefree import tone_free_basis, tone_free_network
@@ -48,6 +49,7 @@ __all__ = [
     "narrow_warning",
     "network",
     "phase_variances",
+    "rarity",
     "relu_line",
     "remaining_lines",
     "rescaled",

@@ -25,7 +25,7 @@ from torchparity.nn import NearestConv1d
 from torchparity.nn.choice import faster
 from torchparity.nn.geometry import Geometry
 
-PROCESSES = {"nearest": 5, "linear": 1, "filter": 1, "step": 3}
+PROCESSES = {"nearest": 5, "linear": 1, "filter": 1, "step": 5}
 """What has limits is measured in some."""
 
 FASTER = {"forward": 2.5, "forward + backward": 2.0}

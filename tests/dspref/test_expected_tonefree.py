@@ -18,6 +18,7 @@ from dspref.expected import (
     Step,
     expected_spectrum,
     network,
+    rarity,
     remaining_lines,
     tone_free_basis,
     tone_free_network,
@@ -135,3 +136,16 @@ def test_a_dilation_that_shares_no_factor_turns_the_phases() -> None:
     assert abs(a.noise - b.noise) <= 10 * U
     cured = expected_spectrum(tone_free_network([dilated]), ones)
     assert max(abs(cured.line(k)) for k in (1, 2)) <= 100 * U * cured.line(0)
+
+
+def test_rarity_is_of_noise_over_offsets_whatever_the_unit() -> None:
+    """One where there are no offsets; scaled alike, the same, near the ends of what double precision has."""
+    assert rarity(2.0, 0.0) == 1.0
+    assert {rarity(scale, 100 * scale) for scale in (2.0**-1000, 1.0, 2.0**1000)} == {rarity(1.0, 100.0)}
+    assert abs(rarity(1e-300, 1e300) / 1e300 - 1) <= 10 * U
+
+
+@pytest.mark.parametrize(("noise", "offsets", "words"), [(0.0, 1.0, "noise: got 0"), (1.0, -1.0, "offsets: got -1")])
+def test_rarity_refuses_what_is_no_variance(noise: float, offsets: float, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        rarity(noise, offsets)

@@ -132,6 +132,7 @@ ORDER: dict[str, Tiers] = {
             "expected.architectures",
             "expected.outlined",
             "expected.reach",
+            "expected.rare",
             "expected.remaining",
             "expected.tonefree",
             "figures.extras",

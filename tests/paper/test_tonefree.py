@@ -1,4 +1,4 @@
-"""Claims about tone-free layers, UA-T28 to UA-T30: exact on integers and Fractions, by ways of their own."""
+"""Claims about tone-free layers, UA-T28 to UA-T31: exact on integers, Fractions and symbols, by ways of their own."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sympy as sp
 
 from dspref import Conv, NotAnalysable, Pointwise, TransposedConv
 from dspref.arrays import Array
+from dspref.claims.cured import relu_means
 from dspref.designs import longest_order, notch_cost, projector, tone_free
-from dspref.expected import Drawn, Source, phase_variances, remaining_lines
+from dspref.expected import Drawn, Source, phase_variances, rarity, remaining_lines
 
 U = 2.0**-53
 
@@ -226,3 +228,58 @@ def test_t30_numbers(s: int, p: int) -> None:
     assert all(float(cost.gain(k / s)) <= 8 * s * U * s for k in range(1, s))
     if p == 1:
         assert cost.db(np.arange(100) / (200 * s)).min() >= -0.5
+
+
+Q, S2, B, A = (sp.Symbol(name, positive=True) for name in ("q", "s2", "b", "a"))
+
+
+def density(x: Any, variance: Any) -> Any:
+    """Return the density of Gauss, symbolically."""
+    return sp.exp(-(x**2) / (2 * variance)) / sp.sqrt(2 * sp.pi * variance)
+
+
+def test_t31_the_mean_moves_by_the_density_at_the_kink() -> None:
+    """Of slopes a and 1: ``E f(b + √q Z) = a b + (1 − a)(b Φ(b/√q) + q φ_q(b))``, from the integral, then its slope."""
+    x = sp.Symbol("x", real=True)
+    above = sp.integrate(x * density(x - B, Q), (x, 0, sp.oo))  # E max(·, 0)
+    mean = A * B + (1 - A) * above  # as max(x, 0) − a max(−x, 0) = a x + (1 − a) max(x, 0)
+    assert sp.simplify(sp.diff(mean, Q) - (1 - A) / 2 * density(B, Q)) == 0
+
+
+def test_t31_moments_of_the_density_over_offsets() -> None:
+    """Integrals of its square and its fourth power over all offsets, in symbols, make the formula; it says numbers."""
+    x = sp.Symbol("x", real=True)
+    square, fourth = (sp.integrate(density(x, Q) ** p * density(x, S2), (x, -sp.oo, sp.oo)) for p in (2, 4))
+    due = (2 * S2 + Q) / sp.sqrt(Q * (4 * S2 + Q))
+    assert sp.simplify(fourth / square**2 / due) == 1
+    assert sp.limit(due / sp.sqrt(S2 / Q), S2, sp.oo) == 1
+    for q, variance in ((1, 0), (3, 2), (1, 10**8), (10**-8, 7)):
+        told = float(due.subs({Q: q, S2: variance}))
+        assert abs(rarity(q, variance) - told) <= 10 * U * told
+
+
+def drawn_line(rng: np.random.Generator, q: float, offsets: float, draws: int = 200_000) -> tuple[Array, float]:
+    """Return the power of the line at Nyquist behind relu in so many channels, of two phases, and the noise's power."""
+    spread = 0.02 * rng.choice((-1, 1), draws)  # δ/q
+    b = np.sqrt(offsets) * rng.standard_normal(draws)
+    m = [relu_means(q * (1 + sign * spread), b) for sign in (1, -1)]
+    return ((m[0] - m[1]) / 2) ** 2, q / 2
+
+
+@pytest.mark.parametrize("offsets", [0.01, 1.0, 30.0, 1000.0])
+def test_t31_drawn_layers_have_few_channels_with_lines(offsets: float) -> None:
+    """To four standard errors, and 1 % for what δ adds to the first order; and the share that has most of the power."""
+    a2, _ = drawn_line(np.random.default_rng(31), 1.0, offsets)
+    due, n = rarity(1.0, offsets), len(a2)
+    found = float((a2**2).mean() / a2.mean() ** 2)
+    halves = [float((h**2).mean() / h.mean() ** 2) for h in np.split(a2, 20)]
+    assert abs(found - due) <= 4 * float(np.std(halves, ddof=1)) / np.sqrt(20) + 0.01 * due
+    most = np.sort(a2)[::-1].cumsum() / a2.sum()
+    assert np.searchsorted(most, 0.9) / n <= 2.5 / due
+
+
+def test_t31_louder_noise_has_higher_lines_over_its_floor() -> None:
+    """In proportion to its amplitude: 10 dB for 20 dB of noise that is 30 dB below the offsets, and less."""
+    rng = np.random.default_rng(32)
+    ratios = [float(a2.mean() / floor) for a2, floor in (drawn_line(rng, q, 1.0) for q in (1e-5, 1e-3))]
+    assert abs(10 * np.log10(ratios[1] / ratios[0]) - 10) < 0.5
