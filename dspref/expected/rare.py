@@ -20,8 +20,8 @@ def rarity(noise: float, offsets: float) -> float:
     """Return of how many channels one makes a line of noise, behind a map with a kink and in front of it an offset.
 
     ``E A⁴/(E A²)² = (2σ² + q)/√(q (4σ² + q)) = (u + 1/u)/2``, ``u² = 1 + 4σ²/q``, over offsets b, of the amplitude
-    ``A ∝ φ_q(b)`` in a channel: 1 where all are alike, and 1/p where a share p has a line and the others have none. Loud
-    offsets leave ``√q/σ`` of them.
+    ``A ∝ φ_q(b)`` in a channel: 1 where all are alike, and 1/p where a share p has a line and the others have none.
+    Loud offsets leave ``√q/σ`` of them.
 
     Eq. 6.15.
 
