@@ -23,7 +23,6 @@ from dspref.expected import (
     Unknown,
     expected_spectrum,
     forecast,
-    narrow_db,
     tone_free_network,
 )
 from dspref.spectrum.measure import RING, SEVEN_TERMS
@@ -51,8 +50,6 @@ class Foreseen:
     rounding : tuple of float
         By how much the lines of the theory may be rounding: what noise that is louder by `NUDGE` changes, and no less
         than half a last place of the constant, of which they are differences.
-    off : float
-        dB by which lines may be off in layers as narrow as these: `dspref.expected.narrow_db`.
     why : str
         Why nothing is predicted, or what is left out; "" where all is told.
     """
@@ -60,7 +57,6 @@ class Foreseen:
     noise: tuple[float, ...]
     line: tuple[float, ...]
     rounding: tuple[float, ...]
-    off: float = 0.0
     why: str = ""
 
 
@@ -72,19 +68,14 @@ def foreseen(subject: Subject, silent: Collection[str] = ()) -> Foreseen:
     net = tone_free_network(_without(found.network, {f"module.{name}" for name in silent}))
     told = forecast(net, Source(subject.row.channels, covariance=(1.0,)))
     if told.expected is None:
-        return Foreseen((), (), (), why=f"{told.not_predicted[0].where}: {told.not_predicted[0].what}")
+        return Foreseen((), (), (), f"{told.not_predicted[0].where}: {told.not_predicted[0].what}")
     sources = (Source(subject.row.channels, covariance=(1 + i * NUDGE,)) for i in range(1, TRIES))
     tries = [told.expected, *(expected_spectrum(net, source) for source in sources)]
     noise = tuple(_noise(told.expected, own, subject) for own in places(subject.row))
     lines = [[_lines(x, own, subject) for own in places(subject.row)] for x in tries]
     least = [_rounding(told.expected, own, subject) for own in places(subject.row)]
     why = f"without what is not covered: {', '.join(unknown)}" if unknown else ""
-    rounding = tuple(np.maximum(np.ptp(lines, axis=0), least))
-    return Foreseen(noise, tuple(np.mean(lines, axis=0)), rounding, _off(told.expected.narrowest), why)
-
-
-def _off(channels: int) -> float:
-    return narrow_db(channels) if channels else 0.0
+    return Foreseen(noise, tuple(np.mean(lines, axis=0)), tuple(np.maximum(np.ptp(lines, axis=0), least)), why)
 
 
 def _without(net: Network, silent: Set[str]) -> Network:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tests.cure.crowd import SHARE, Layer, layers, some
+from torch import nn
+
 from tests.cure.foreseen import Foreseen, foreseen
 from tests.cure.measured import SEGMENTS, Lines, Seen, seen
-from tests.cure.subjects import SUBJECTS, Subject, cure, made
+from tests.cure.subjects import SUBJECTS, Plain, Subject, made
 from torchparity.ledger import ledger
+from torchparity.nn.utils import ToneFreeReport, tone_free_
 
 SEEDS = 5
 
@@ -32,8 +34,6 @@ class Cured:
     not_reached : tuple of str
         What it could not reach.
     foreseen : Foreseen
-    crowd : tuple of Layer
-        Each layer in many networks; nothing where the seeds are all.
     """
 
     subject: Subject
@@ -42,39 +42,10 @@ class Cured:
     layers: int
     not_reached: tuple[str, ...]
     foreseen: Foreseen
-    crowd: tuple[Layer, ...] = ()
 
 
-@dataclass(frozen=True)
-class Piece:
-    """A part of the work: what one seed shows, or theory says, or a share of many networks shows."""
-
-    subject: Subject
-    kind: str
-    first: int = 0
-    """The seed, or the first of them."""
-
-    def __str__(self) -> str:
-        told = {SEED: f"seed {self.first}", THEORY: THEORY, CROWD: f"networks {self.first} to {self.first + SHARE - 1}"}
-        return f"{self.subject.name}, {told[self.kind]}"
-
-
-SEED, THEORY, CROWD = "seed", "theory", "crowd"
-
-
-def pieces() -> tuple[Piece, ...]:
-    """Return all parts of the work.
-
-    >>> [len([piece for piece in pieces() if piece.kind == kind]) for kind in (SEED, THEORY, CROWD)]
-    [55, 11, 20]
-    """
-    return tuple(piece for subject in SUBJECTS for piece in _pieces(subject))
-
-
-def _pieces(subject: Subject) -> Iterator[Piece]:
-    yield from (Piece(subject, SEED, seed) for seed in range(SEEDS))
-    yield Piece(subject, THEORY)
-    yield from (Piece(subject, CROWD, first) for first in range(SEEDS, SEEDS + subject.networks, SHARE))
+THEORY, PIECES = SEEDS, SEEDS + 1
+"""The piece of a decoder behind those of its seeds, and how many it has."""
 
 
 def campaign(folder: Path | None, show: Show) -> tuple[Cured, ...]:
@@ -86,23 +57,28 @@ def campaign(folder: Path | None, show: Show) -> tuple[Cured, ...]:
         Where pieces are remembered; if there is none, they are not.
     show : function of (done, due, words)
     """
-    due = pieces()
-    header = {"work": "cure", "pieces": [str(piece) for piece in due], "segments": SEGMENTS}
+    header = {
+        "work": "cure",
+        "pieces": PIECES,
+        "subjects": [s.name for s in SUBJECTS],
+        "seeds": SEEDS,
+        "segments": SEGMENTS,
+    }
+    due = len(SUBJECTS) * PIECES
     with ExitStack() as stack:
         place = folder or Path(stack.enter_context(TemporaryDirectory()))
         place.mkdir(parents=True, exist_ok=True)
         book = stack.enter_context(ledger(place / "cure.jsonl", header))
-        for number in sorted(set(range(len(due))) - book.done):
-            show(len(book.done), len(due), str(due[number]))
-            book.add(number, _done(due[number]))
+        for number in sorted(set(range(due)) - book.done):
+            subject, piece = SUBJECTS[number // PIECES], number % PIECES
+            show(len(book.done), due, f"{subject.name}, {'theory' if piece == THEORY else f'seed {piece}'}")
+            book.add(number, _piece(subject, piece))
         known = dict(book.results())
-    return tuple(_cured(subject, due, known) for subject in SUBJECTS)
+    return tuple(_cured(subject, known, i * PIECES) for i, subject in enumerate(SUBJECTS))
 
 
-def _done(piece: Piece) -> Any:
-    if piece.kind == THEORY:
-        return asdict(foreseen(piece.subject))
-    return _pair(piece.subject, piece.first) if piece.kind == SEED else some(piece.subject, piece.first)
+def _piece(subject: Subject, piece: int) -> dict[str, Any]:
+    return asdict(foreseen(subject)) if piece == THEORY else _pair(subject, piece)
 
 
 def _pair(subject: Subject, seed: int) -> dict[str, Any]:
@@ -113,19 +89,27 @@ def _pair(subject: Subject, seed: int) -> dict[str, Any]:
     return {**pair, "layers": len(report.done), "not_reached": left}
 
 
-def _cured(subject: Subject, due: Sequence[Piece], known: Mapping[int, Any]) -> Cured:
-    def of(kind: str) -> list[Any]:
-        return [known[i] for i, piece in enumerate(due) if (piece.subject, piece.kind) == (subject, kind)]
+def cure(subject: Subject, module: nn.Module) -> ToneFreeReport:
+    """Make a decoder tone-free, and return what was reached."""
+    return tone_free_(Plain(subject.row, module), inputs=_example(subject))
 
-    pairs, shares = of(SEED), of(CROWD)
+
+def _example(subject: Subject) -> Any:
+    """Return an input for what is to be run once: 64 steps of noise."""
+    from tests.zoo.measured import noise
+
+    return noise(subject.row, 64).double()
+
+
+def _cured(subject: Subject, known: dict[int, Any], first: int) -> Cured:
+    pairs = [known[first + seed] for seed in range(SEEDS)]
     before, after = (tuple(_seen(pair[when]) for pair in pairs) for when in ("before", "after"))
-    told, crowd = _told(*of(THEORY)), layers(shares) if shares else ()
-    return Cured(subject, before, after, pairs[0]["layers"], tuple(pairs[0]["not_reached"]), told, crowd)
+    told = _told(known[first + THEORY])
+    return Cured(subject, before, after, pairs[0]["layers"], tuple(pairs[0]["not_reached"]), told)
 
 
 def _told(row: dict[str, Any]) -> Foreseen:
-    numbers = {name: tuple(row[name]) for name in ("noise", "line", "rounding")}
-    return Foreseen(**numbers, off=row["off"], why=row["why"])
+    return Foreseen(tuple(row["noise"]), tuple(row["line"]), tuple(row["rounding"]), row["why"])
 
 
 def _seen(row: dict[str, Any]) -> Seen:

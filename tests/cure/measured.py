@@ -150,8 +150,8 @@ def heights(y: Array, row: Row, owned: Sequence[Sequence[int]]) -> tuple[Lines, 
 
 def powers(y: Array, row: Row, owned: Sequence[Sequence[int]]) -> tuple[Array, ...]:
     """Return the power in the bins of each layer's lines, and that of their floors: (2, lines) for each layer."""
-    found = (np.array([[x.level_db for x in lines], [x.floor_db for x in lines]]) for lines in _measured(y, row, owned))
-    return tuple(10 ** (levels / 10) for levels in found)
+    found = (np.array([[x.level_db, x.floor_db] for x in lines]) for lines in _measured(y, row, owned))
+    return tuple(10 ** (levels.T / 10) for levels in found)
 
 
 def _measured(y: Array, row: Row, owned: Sequence[Sequence[int]]) -> Iterator[list[LineMeasurement]]:

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import chi2
 
-from tests.cure.crowd import OUTSIDE
 from tests.cure.foreseen import Foreseen
 from tests.cure.ledgered import SEEDS, Cured, every
 from tests.cure.measured import SEGMENTS, Lines, Seen, places
@@ -25,10 +24,9 @@ STANDS_DB = 3.0
 TAIL = 1e-3
 """Share of draws beyond either end of a band."""
 
-NONE, AS_PREDICTED, OF_MANY, OVER = "none", "as predicted", "as predicted, of many", "not predicted"
+NONE, AS_PREDICTED, OVER = "none", "as predicted", "not predicted"
 
 HEAD = "| decoder | layer | before: strongest, mean | after: strongest, mean | predicted mean | band | over 3 dB |"
-CROWDED = "| decoder | layer | over 3 dB: quiet, loud half | ratio of means: quiet, loud | of all | 99 % | theory |"
 FLATNESS = "| decoder | tone-free layers | before | after | bound of its rounding | over 1e-12 | periods |"
 
 
@@ -68,28 +66,13 @@ def verdict(cured: Cured, layer: int) -> str:
     """Return what is to be said of what is left of a layer's lines."""
     if strongest(cured.after, layer).strongest <= STANDS_DB:
         return NONE
-    if within(cured, layer):
-        return AS_PREDICTED
-    return OF_MANY if agrees(cured, layer) else OVER
+    return AS_PREDICTED if within(cured, layer) else OVER
 
 
 def within(cured: Cured, layer: int) -> bool:
     """Return whether the mean height of a layer's lines is in its band."""
     told = predicted(cured, layer)
     return told is not None and told[0] <= mean(cured.after, layer) <= told[1]
-
-
-def agrees(cured: Cured, layer: int) -> bool:
-    """Return whether the ratio of means of many networks is that of theory, to what theory may be off."""
-    if not cured.crowd:
-        return False
-    (low, high), off = cured.crowd[layer].interval, cured.foreseen.off
-    return low - off <= theory(cured, layer) <= high + off
-
-
-def theory(cured: Cured, layer: int) -> float:
-    """Return the predicted mean height of a layer's lines in dB, of line and noise."""
-    return _db(cured.foreseen.noise[layer] + cured.foreseen.line[layer])
 
 
 def predicted(cured: Cured, layer: int) -> tuple[float, float] | None:
@@ -129,7 +112,6 @@ def page(cured: Sequence[Cured], made: str) -> str:
         _table(HEAD, (_layer(each, i) for each, i in every(tuple(cured)))),
         told,
         [_joined(_count(cured))],
-        *_many([each for each in cured if each.crowd]),
         [_joined(WHY)],
     ]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
@@ -160,17 +142,8 @@ prediction: by how much it changes when the noise is louder by a 10⁻⁹th, and
 """
 
 COUNT = """
-Of {layers} layers, {over} have lines over {stands:g} dB: {told} as predicted, {many} as predicted of many networks,
-{left} not. In {inside} of all, the mean is in its band.
-"""
-
-MANY = """
-{name}. Theory has the mean power of lines, and that of floors; five draws say little of them where most have no line.
-In {count} more networks, of other seeds: the ratio of these means, where it lies in {share:.0%} of draws of as many of
-them (bootstrap), and theory, which may be off by {off:.1f} dB in layers so narrow (`dspref.expected.narrow_db`). Biases
-are stronger here than the noise that comes to the last layers, and a map bends for it in those channels alone whose
-offset is next to the kink, a share in proportion to the amplitude of the noise. So the half of the networks whose
-floors are louder has more lines, and higher ones; and they count for most in means of power, not in a mean of ratios.
+Of {layers} layers, {over} have lines over {stands:g} dB: {told} as predicted, {left} not. In {inside} of all, the mean
+is in its band.
 """
 
 WHY = """
@@ -183,34 +156,18 @@ In theory it is of order 1/C, C the channels: with an eighth of them up to 9 dB 
 
 
 def remarks(cured: Cured) -> Iterator[str]:
-    """Yield why something is not predicted."""
+    """Yield why something is not predicted, and what was found of what is not as predicted."""
     if cured.foreseen.why:
         yield f"{cured.subject.name}: {cured.foreseen.why}."
+    if cured.subject.apart and OVER in (verdict(cured, i) for i in range(len(cured.after[0].layers))):
+        yield f"{cured.subject.name}: {_joined(cured.subject.apart)}"
 
 
 def _count(cured: Sequence[Cured]) -> str:
     rows = list(every(tuple(cured)))
     found = [verdict(each, i) for each, i in rows]
-    told, many, left = (found.count(kind) for kind in (AS_PREDICTED, OF_MANY, OVER))
-    inside, over = sum(within(each, i) for each, i in rows), told + many + left
-    return COUNT.format(layers=len(rows), over=over, told=told, many=many, left=left, inside=inside, stands=STANDS_DB)
-
-
-def _many(cured: Sequence[Cured]) -> Iterator[list[str]]:
-    for each in cured:
-        count, off = len(each.crowd[0].lines), each.foreseen.off
-        yield ["## Many networks"]
-        yield [_joined(MANY.format(name=each.subject.name, count=count, share=1 - OUTSIDE, off=off))]
-        yield _table(CROWDED, (_crowded(each, i) for i in range(len(each.crowd))))
-
-
-def _crowded(each: Cured, layer: int) -> str:
-    of = each.crowd[layer]
-    halves, (low, high) = (of.quiet, of.loud), of.interval
-    over = ", ".join(f"{(half.heights > STANDS_DB).mean():.0%}" for half in halves)
-    levels = ", ".join(f"{half.level:.1f}" for half in halves)
-    row = f"{each.subject.name} | {layer + 1} | {over} | {levels} | {of.level:.2f}"
-    return f"{row} | {low:.2f} … {high:.2f} | {theory(each, layer):.2f}"
+    told, left, inside = found.count(AS_PREDICTED), found.count(OVER), sum(within(each, i) for each, i in rows)
+    return COUNT.format(layers=len(rows), over=told + left, told=told, left=left, inside=inside, stands=STANDS_DB)
 
 
 def _flatness(each: Cured) -> str:

@@ -17,8 +17,9 @@ from torch import nn
 
 from dspref.arrays import Array
 from tests.cure.foreseen import foreseen
+from tests.cure.ledgered import cure
 from tests.cure.measured import noisy
-from tests.cure.subjects import SUBJECTS, Subject, cure, made
+from tests.cure.subjects import SUBJECTS, Subject, made
 
 BLOCKS = (4, 7, 10, 13)
 SILENT = {

@@ -11,12 +11,10 @@ from importlib.metadata import version
 import torch
 from torch import Tensor, nn
 
-from tests.zoo.measured import noise
 from tests.zoo.row import Row
 from tests.zoo.standin import torchaudio
 from tests.zoo.table import HIFIGAN, ZOO
 from torchparity.models import melgan
-from torchparity.nn.utils import ToneFreeReport, tone_free_
 
 
 @dataclass(frozen=True)
@@ -30,14 +28,14 @@ class Subject:
         What it is.
     settles : str
         Why the response to a constant becomes steady only in the limit; "" where it does behind the borders.
-    networks : int
-        How many more are drawn, beside the seeds, to know mean powers: where few networks have most of the lines.
+    apart : str
+        What was found of lines that are not as predicted; it is told where there are any.
     """
 
     name: str
     row: Row
     settles: str = ""
-    networks: int = 0
+    apart: str = ""
 
 
 def speecht5() -> nn.Module:
@@ -74,6 +72,13 @@ MELGAN = Row("MelGAN", f"torch=={version('torch')}", lambda: melgan().eval(), 80
 LSTM = "an LSTM in front goes to its fixed point by a factor a step, which is rounding after some ten steps"
 
 
+APART = """
+layer 4 is under its band. In 36 networks the mean is 10 dB, and single networks are most of it, where theory of the
+leading terms of 1/C has 24: behind this layer are 4 channels. At a quarter of the width, 8 channels, it is in its band.
+"""
+"""Of VITS: what more networks say of a row that is not as predicted."""
+
+
 def _of(name: str, make: Callable[[], nn.Module] | None = None) -> Row:
     """Return a decoder of the zoo, where widths are reduced, or made in another way."""
     row = next(row for row in ZOO if row.name == name)
@@ -100,7 +105,7 @@ PUBLISHED = (
 REDUCED = (
     Subject("SpeechT5's, an eighth", _of(SPEECHT5)),
     Subject("VITS's, a quarter", _of(VITS, partial(vits, 128))),
-    Subject("VITS's, an eighth", _of(VITS), networks=400),
+    Subject("VITS's, an eighth", _of(VITS), apart=APART),
     Subject("EnCodec 24k, a quarter", _of(ENCODEC), settles=LSTM),
     Subject("DAC, a twelfth", _of(DAC)),
     Subject("Oobleck, a sixteenth", _of(OOBLECK)),
@@ -114,11 +119,6 @@ def made(subject: Subject, seed: int) -> nn.Module:
     """Return the decoder with the weights of a seed, in double precision."""
     torch.manual_seed(seed)
     return drawn(subject.row.make).double()
-
-
-def cure(subject: Subject, module: nn.Module) -> ToneFreeReport:
-    """Make a decoder tone-free, and return what was reached; 64 steps of noise are what it is run with."""
-    return tone_free_(Plain(subject.row, module), inputs=noise(subject.row, 64).double())
 
 
 def drawn(make: Callable[[], nn.Module]) -> nn.Module:

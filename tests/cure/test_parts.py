@@ -18,28 +18,13 @@ from torch.nn.utils.parametrizations import weight_norm
 from dspref.designs.windows import cosine_window
 from dspref.spec import parse
 from dspref.spectrum.measure import SEVEN_TERMS
-from tests.cure.crowd import SHARE, Layer, layers, some
 from tests.cure.foreseen import Foreseen, foreseen
-from tests.cure.ledgered import CROWD, SEEDS, Cured, pieces
-from tests.cure.measured import SEGMENTS, Lines, Seen, bins, flatness, heights, noisy, places
-from tests.cure.record import (
-    AS_PREDICTED,
-    FLAT,
-    NONE,
-    OF_MANY,
-    OVER,
-    agrees,
-    band,
-    beyond,
-    mean,
-    page,
-    verdict,
-    within,
-    write,
-)
+from tests.cure.ledgered import SEEDS, Cured
+from tests.cure.measured import SEGMENTS, Lines, Seen, bins, flatness, heights, places
+from tests.cure.record import AS_PREDICTED, FLAT, NONE, OVER, band, beyond, mean, page, verdict, within, write
 from tests.cure.rounding import parted, sums
 from tests.cure.silenced import silence
-from tests.cure.subjects import MELGAN, SUBJECTS, Plain, Subject, cure, made
+from tests.cure.subjects import MELGAN, SUBJECTS, Plain, Subject
 from tests.zoo.row import Row
 from torchparity.nn.utils import tone_free
 
@@ -209,70 +194,15 @@ def test_the_page_has_every_decoder_layer_and_remark(tmp_path: Path) -> None:
     assert text == page([seen], "made so.")
     assert text.count("| MelGAN |") == 1 + 4
     assert "| MelGAN | 2 | 30.0, 30.00 | 12.0, 12.00 | 10.4 | " in text
-    assert "Of 4 layers, 3 have lines over 3 dB: 1 as predicted, 0 as predicted of many networks, 2 not. In 1" in text
+    assert "Of 4 layers, 3 have lines over 3 dB: 1 as predicted, 2 not. In 1 of all" in text
     assert "| MelGAN | 4 | 5.0e-01 | 1.0e-15 | 1.0e-12 | 0 of 5 | 100 |" in text
     steep = replace(seen.after[0], flat=2 * FLAT)
     assert "| 2.0e-12 | 1.0e-12 | 1 of 5 |" in page([replace(seen, after=(steep, *seen.after[1:]))], "made so.")
     assert beyond((steep, *seen.after)) == (steep,)
-    noted = replace(seen, foreseen=replace(seen.foreseen, why="without this"))
-    assert "- MelGAN: without this." in page([noted], "made so.")
-    assert "Many networks" not in text
-
-
-def crowded(line: float, networks: int = 400) -> Cured:
-    """Return MELGAN as if many networks had been seen whose floors are of two kinds: the loud ones have lines."""
-    rng = np.random.default_rng(4)
-    loud = rng.random(networks) < 0.2
-    floors = np.where(loud, 10.0, 1.0)[:, None] * rng.exponential(size=(networks, 3))
-    lines = np.where(loud, line, 0.01)[:, None] * floors * rng.exponential(size=(networks, 3))
-    seen = made_up((1.0, 1.0, 1.0, 4.0), line=(0.0, 0.0, 0.0, 100.0))
-    return replace(seen, foreseen=replace(seen.foreseen, noise=(0.0,) * 4), crowd=(Layer(lines, floors),) * 4)
-
-
-def test_many_networks_know_means_that_few_draws_do_not() -> None:
-    """A fifth has lines 21.5 dB over its floors, which are loud: of all, the ratio of means is 20 dB, theory's."""
-    seen = crowded(140.0)
-    expected = 10 * np.log10((0.2 * 10 * 140 + 0.8 * 0.01) / (0.2 * 10 + 0.8))
-    layer = seen.crowd[3]
-    assert abs(layer.level - expected) < 1
-    assert 10 * np.log10((10 ** (layer.heights / 10)).mean()) < expected - 3
-    assert layer.quiet.level < layer.loud.level
-    assert [within(seen, 3), agrees(seen, 3), verdict(seen, 3)] == [False, True, OF_MANY]
-    text = page([seen], "made so.")
-    assert "1 as predicted of many networks, 0 not" in text
-    assert f"| {layer.level:.2f} | " in text
-
-
-@pytest.mark.parametrize("line", [60.0, 300.0])
-def test_many_networks_refuse_another_mean(line: float) -> None:
-    """Of 3.5 dB less or more than theory."""
-    seen = crowded(line)
-    assert not agrees(seen, 3)
-    assert verdict(seen, 3) == OVER
-    assert agrees(replace(seen, foreseen=replace(seen.foreseen, off=4.0)), 3)
-
-
-def test_a_share_of_networks_is_measured_as_any(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Line over floor in each network is the height that a network of that seed shows."""
-    from tests.cure import crowd
-
-    monkeypatch.setattr(crowd, "SHARE", 2)
-    subject = Subject("small", replace(SMALL, make=lambda: small().eval()))
-    (first, second) = layers([some(subject, 7)])
-    assert first.lines.shape == (2, 3)
-    assert second.floors.shape == (2, 1)
-    for i, seed in enumerate((7, 8)):
-        module = made(subject, seed)
-        cure(subject, module)
-        told = noisy(subject.row, module, seed)
-        assert [abs(x.heights[i] - lines.mean) < 1e-9 for x, lines in zip((first, second), told, strict=True)]
-
-
-def test_pieces_are_told_apart() -> None:
-    names = [str(piece) for piece in pieces()]
-    assert len(set(names)) == len(names)
-    drawn = [range(p.first, p.first + SHARE) for p in pieces() if p.kind == CROWD]
-    assert sorted(seed for share in drawn for seed in share) == list(range(SEEDS, SEEDS + 400))
+    noted = replace(seen, subject=replace(seen.subject, apart="found\nthis."))
+    assert "- MelGAN: found this." in page([noted], "made so.")
+    fine = replace(noted, after=made_up((1.0,) * 4).after)
+    assert "found this" not in page([fine], "made so.")
 
 
 def test_a_decoder_is_taken_as_it_is_fed() -> None:
