@@ -5,8 +5,8 @@ noise of variance q, which is louder by δ_r in phase r. The mean behind the map
 
     δ_r dE f(b + √q Z)/dq = (1 − α)/2 · δ_r φ_q(b),        φ_q(b) = e^{−b²/2q}/√(2πq)
 
-so that a channel has a line if its offset is next to the kink, as near as the noise is loud. What is a mean over
-channels, or over drawn networks, is made by few of them.
+so that a channel has a line if its offset is next to the kink, as near as the noise is loud. Of offsets that are louder
+few are, and a mean over channels, or over drawn layers, is made by few of them.
 """
 
 from __future__ import annotations

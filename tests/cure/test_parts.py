@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -17,15 +18,18 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from dspref.designs.windows import cosine_window
 from dspref.spec import parse
+from dspref.spectrum import average_spectrum
 from dspref.spectrum.measure import SEVEN_TERMS
+from tests.cure.crowd import Layer, crowd, layers, rows, seen
 from tests.cure.foreseen import Foreseen, foreseen
-from tests.cure.ledgered import SEEDS, Cured
-from tests.cure.measured import SEGMENTS, Lines, Seen, bins, flatness, heights, places
+from tests.cure.ledgered import SEEDS, Cured, cure
+from tests.cure.measured import SEGMENTS, Lines, Seen, bins, flatness, heights, noisy, places, steady
 from tests.cure.record import AS_PREDICTED, FLAT, NONE, OVER, band, beyond, mean, page, verdict, within, write
 from tests.cure.rounding import parted, sums
 from tests.cure.silenced import silence
-from tests.cure.subjects import MELGAN, SUBJECTS, Plain, Subject
+from tests.cure.subjects import MELGAN, SUBJECTS, Plain, Subject, made
 from tests.zoo.row import Row
+from torchparity.ledger import ledger
 from torchparity.nn.utils import tone_free
 
 SMALL = Row("small", "", lambda: small(), 4, "convt k8 s4 | convt k4 s2", 8, 16000, 8, ())
@@ -210,3 +214,86 @@ def test_a_decoder_is_taken_as_it_is_fed() -> None:
     row = replace(SMALL, arguments=lambda x: (x.transpose(1, 2),))
     net = nn.Sequential(nn.Linear(4, 1), nn.Flatten())
     assert Plain(row, net)(torch.ones(1, 4, 7)).shape == (1, 1, 7)
+
+
+def drawn_layer(networks: int, *, loud: float = 0.2) -> Layer:
+    """Return two lines in networks of which some are loud: these have lines of 40 and 60, over floors of 10."""
+    rng = np.random.default_rng(4)
+    is_loud = rng.random(networks) < loud
+    floors = np.where(is_loud, 10.0, 1.0)[:, None] * rng.uniform(0.5, 1.5, (networks, 2))
+    height = np.where(is_loud[:, None], (40.0, 60.0), (0.01, 0.01))
+    return Layer(height * floors, floors)
+
+
+def test_many_networks_know_means_that_few_do_not() -> None:
+    """Of loud ones, a fifth, there are lines; the ratio of means is 50 times 2 of 2.8, the mean of ratios 50/5."""
+    layer = drawn_layer(20_000)
+    assert abs(layer.level - 10 * np.log10(50 * 2 / 2.8)) < 0.1
+    assert abs(layer.heights.mean() - 10) < 0.2
+    quiet, loud = layer.halves
+    assert [len(half.lines) for half in layer.halves] == [10_000, 10_000]
+    assert quiet.floors.mean(axis=1).max() <= loud.floors.mean(axis=1).min()
+    assert abs(loud.heights.mean() - 20) < 0.4
+    ripe = Layer(np.array([[1.0, 4.0]]), np.array([[1.0, 2.0]]))  # 1 and 2: their mean, not 5/3
+    assert abs(ripe.level - 10 * np.log10(1.5)) < 1e-12
+
+
+def test_networks_count_for_as_much_as_they_are_loud() -> None:
+    """Equal ones for all; where a fifth has all lines, some fifth of them; one that drowns all for itself."""
+    same = Layer(np.ones((50, 2)), np.ones((50, 2)))
+    assert all(n == 50 for n in same.effective)
+    lines, floors = drawn_layer(5000).effective
+    assert 800 < lines < 1050
+    assert lines < floors < 5000
+    one = Layer(np.array([[1e9], [1.0], [1.0]]), np.array([[1.0], [1.0], [1e9]]))
+    assert all(abs(n - 1) < 1e-8 for n in one.effective)
+
+
+def test_an_interval_holds_what_is_drawn() -> None:
+    """95 % of 100 draws of 100 networks, to three standard errors, and is as wide as their levels differ."""
+    due, found = 10 * np.log10(50 * 2 / 2.8), drawn_layer(10_000)
+    parts = [found.at(np.arange(i, i + 100)) for i in range(0, 10_000, 100)]
+    ends = np.array([part.interval for part in parts])
+    assert 0.88 <= ((ends[:, 0] <= due) & (due <= ends[:, 1])).mean() <= 1
+    spread = np.std([part.level for part in parts])
+    assert abs((ends[:, 1] - ends[:, 0]).mean() / (2 * 1.96 * spread) - 1) < 0.25
+
+
+def test_a_network_of_a_crowd_is_measured_as_any(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is cured, of its seed; line over floor is the height that is measured, and powers are the spectrum's."""
+    subject = Subject("small", replace(SMALL, make=lambda: small().eval()))
+    monkeypatch.setattr("tests.cure.crowd.SUBJECTS", (subject,))
+    first, second = layers([seen("small", seed) for seed in (7, 8)])
+    assert (first.lines.shape, second.floors.shape) == ((2, 3), (2, 1))
+    for i, seed in enumerate((7, 8)):
+        module = made(subject, seed)
+        cure(subject, module)
+        told = noisy(subject.row, module, seed)
+        spectrum = average_spectrum(steady(subject.row, module, seed), 8, bins_per_line=bins(subject.row) // 8)
+        for layer, lines, own in zip((first, second), told, places(subject.row), strict=True):
+            assert abs(10 * np.log10(layer.heights[i]) - lines.mean) < 1e-9
+            powers = [spectrum.line(Fraction(k, 8)) for k in own]
+            assert np.allclose(10 * np.log10(layer.lines[i]), [line.level_db for line in powers], rtol=0, atol=1e-9)
+            assert np.allclose(10 * np.log10(layer.floors[i]), [line.floor_db for line in powers], rtol=0, atol=1e-9)
+
+
+def test_a_table_has_a_row_for_each_layer_with_its_own_theory() -> None:
+    found = (drawn_layer(400), Layer(np.full((400, 1), 1.5), np.ones((400, 1))))
+    first, second = rows(found, Foreseen((1.0, 0.5), (9.0, 1.0), (0.0, 0.0)))
+    low, high = found[0].interval
+    assert f"{found[0].level:5.2f}  {low:6.2f} … {high:5.2f}   10.00" in first
+    over = (found[0].halves[1].heights > 2).mean()
+    assert 0.3 < over < 0.5
+    assert first.split()[1:5] == ["0", "%", f"{100 * over:.0f}", "%"]
+    assert second.split()[1:5] == ["0", "%", "0", "%"]
+    assert " 1.76    1.76 …  1.76    1.76  400.0, 400.0" in second
+
+
+def test_a_crowd_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the file has is not drawn again; fewer are read of more."""
+    with ledger(tmp_path / "crowd.jsonl", {"work": "crowd", "subject": "small", "first": 1000}) as book:
+        for i in range(3):
+            book.add(i, [[[1.0 + i, 2.0]], [[3.0, 4.0]]])
+    found = crowd("small", 2, tmp_path / "crowd.jsonl")
+    assert [layer.lines.tolist() for layer in found] == [[[1.0], [2.0]], [[3.0], [3.0]]]
+    assert [layer.floors.tolist() for layer in found] == [[[2.0], [2.0]], [[4.0], [4.0]]]

@@ -77,7 +77,7 @@ ON_THE_LINE = {
     "UA-T25": 1.0,  # lines of power 1/512 come on top
     "UA-T29": 1.0,  # four standard errors of 400 lines
     "UA-T30": 0.5,  # four of 4000 kernels
-    "UA-T31": 0.5,  # four of the fourth power of 2000 lines
+    "UA-T31": 0.1,  # terms of higher order in δ/q, which is some 1/8
 }
 """What points may differ by from the formula between its points, in the units of the drawing."""
 
