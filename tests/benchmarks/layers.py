@@ -1,13 +1,15 @@
 """Fused layers, their two layers and a transposed convolution, timed in turn: ``python -m tests.benchmarks.layers``.
 
-``python -m tests.benchmarks.layers nearest late forward`` prints medians in seconds, of rounds in one process. How its
-heap lies decides for all of them who works in memory that it keeps, and who has it from the system again in each call:
-a process is one sample, and rounds are not more.
+``python -m tests.benchmarks.layers nearest late forward`` prints medians of rounds in one process: seconds, and faults
+of pages. How its heap lies decides for all of them who works in memory that it keeps, and who has it from the system
+again in each call: a process is one sample, and rounds are not more. With ``warm`` behind them the process gives back a
+block of `BLOCK` bytes first, as larger work does: from then on glibc keeps what is given back, and nobody waits.
 """
 
 from __future__ import annotations
 
 import json
+import resource
 import sys
 import time
 from collections.abc import Callable
@@ -30,7 +32,8 @@ SIZES: dict[str, Sizes] = {  # (B, C_in, C_out, T)
 }
 L, K = 4, 9
 ROUNDS = 15
-
+BLOCK = 31 << 20
+"""Bytes: glibc's threshold follows blocks of up to 32 MiB."""
 
 Run = Callable[[nn.Module, Tensor, Tensor], object]
 
@@ -92,20 +95,30 @@ def operands(sizes: Sizes) -> tuple[Tensor, Tensor]:
     return torch.randn(B, into, T), torch.randn(B, out, L * T)
 
 
-def medians(times: dict[str, list[float]]) -> dict[str, float]:
-    return {name: float(np.median(taken[-ROUNDS:])) for name, taken in times.items()}
+def medians(taken: dict[str, list[float]]) -> dict[str, float]:
+    return {name: float(np.median(values[-ROUNDS:])) for name, values in taken.items()}
 
 
-def times(kind: str, name: str, way: str) -> dict[str, float]:
-    """Return the median of each module's time, taken in turn."""
+def faults() -> int:
+    """Return how many pages this process has had from the system."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+
+def measured(kind: str, name: str, way: str, warm: str = "") -> dict[str, float]:
+    """Return medians for each module, in turn: of its time, and of the pages that a run has from the system."""
+    if warm:
+        torch.zeros(BLOCK, dtype=torch.uint8)
     x, g = operands(SIZES[name])
     runs = {what: partial(WAYS[way], m, x, g) for what, m in modules(SIZES[name], kind).items()}
-    taken: dict[str, list[float]] = {what: [] for what in runs}
+    taken: dict[str, list[float]] = {}
     for _ in range(ROUNDS + 2):
         for what, run in runs.items():
-            taken[what].append(seconds(run))
+            taken.setdefault(what, []).append(seconds(run))
+            before = faults()
+            run()
+            taken.setdefault(f"{what}, pages", []).append(faults() - before)
     return medians(taken)
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(times(*sys.argv[1:])))
+    sys.stdout.write(json.dumps(measured(*sys.argv[1:])))
