@@ -16,6 +16,7 @@ from torch.nn.parameter import is_lazy
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from dspref.arrays import NotAnalysable, complaint
+from torchparity.compiled import uncompiled
 from torchparity.nn import FilterConv1d, LinearConv1d, NearestConv1d
 from torchparity.writes import memory, written
 
@@ -129,12 +130,6 @@ def _taken_apart(module: nn.Module) -> None:
     fused: list[Any] = [p for p in module.modules() if isinstance(p, (NearestConv1d, LinearConv1d, FilterConv1d))]
     for part in fused:
         part.form = "two layers"
-
-
-def uncompiled(module: nn.Module) -> nn.Module:
-    """Return what torch.compile has wrapped, or the module."""
-    inner = getattr(module, "_orig_mod", None)
-    return inner if isinstance(inner, nn.Module) and type(module).__name__ == "OptimizedModule" else module
 
 
 @contextmanager

@@ -13,7 +13,8 @@ from torch.utils._pytree import tree_leaves
 from dspref.arrays import NotAnalysable, as_integer, complaint
 from dspref.expected.graph import Network
 from torchparity.calls import own_channels
-from torchparity.copies import Copies, Guarded, dice_kept, uncompiled
+from torchparity.compiled import uncompiled
+from torchparity.copies import Copies, Guarded, dice_kept
 from torchparity.drafts import Draft, reached
 from torchparity.finished import finished
 from torchparity.initial_laws import Asked, Law

@@ -86,7 +86,7 @@ def test_fused_beside_two_layers(kind: str, name: str, way: str, benchmark: Any,
 def test_fused_beside_two_layers_in_warm_memory(
     name: str, way: str, benchmark: Any, show: Callable[[str], None]
 ) -> None:
-    """Where nobody waits for memory one layer is faster all the same: products are a third, what else it does is not."""
+    """Where nobody waits for memory one layer is faster all the same: products are a third; other work is not."""
     found: list[dict[str, float]] = []
     benchmark.pedantic(lambda: found.append(apart(layers, "nearest", name, way, "warm")), rounds=1)
     (took,) = found

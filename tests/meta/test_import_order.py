@@ -176,6 +176,7 @@ ORDER: dict[str, Tiers] = {
         (
             "arithmetic",
             "comblines",
+            "compiled",
             "contexts",
             "corners",
             "cuts",

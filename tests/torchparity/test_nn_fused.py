@@ -18,6 +18,7 @@ import copy
 import dataclasses
 import itertools
 import math
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable
@@ -1191,3 +1192,17 @@ def test_repr_says_what_is_not_usual() -> None:
     layer = FilterConv1d(2, 4, 9, 4, [1.0, 1.0], 1, (1, -2), bias=False, form="polyphase")
     said = "2, 4, kernel_size=9, scale_factor=4, taps=2, offset=1, padding=(1, -2), bias=False, form='polyphase'"
     assert repr(layer) == f"FilterConv1d({said})"
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_a_form_that_a_layer_does_not_have_is_refused_as_an_attribute_too(kind: str) -> None:
+    own = {"taps": [0.5, 1.0, 0.5]} if kind == "filter" else {}
+    layer: Any = LAYERS[kind](2, 2, 3, 2, **own)
+    assert layer.form == "auto"
+    for form in ["fast", *([] if kind == "nearest" else ["running sum"])]:
+        with pytest.raises(ValueError, match=f"form: got '{form}'; allowed: auto, polyphase"):
+            layer.form = form
+    layer.form = "polyphase"
+    for same in (layer, copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+        assert same.form == "polyphase"
+        assert "form='polyphase'" in repr(same)

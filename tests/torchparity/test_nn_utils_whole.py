@@ -519,7 +519,39 @@ def test_notes_say_what_may_surprise() -> None:
     assert [each.note for each in tone_free_(net).done] == ["frozen: projected as it is"] * 2
     assert not any(p.requires_grad for p in net.parameters())
     (done,) = tone_free_(tied_elsewhere()).done
-    assert done.note == "its weight is 0.weight too"
+    assert done.note == "its weight is 0.weight too, which is not projected there, and changes when this layer is baked"
+    (done,) = project_(tied_elsewhere()).done
+    assert done.note == "its weight is 0.weight too, which changes there, too"
+
+
+class Calling(nn.Module):
+    """A functional call of its own weight."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.w = nn.Parameter(torch.randn(2, 2, 8))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return eight taps for four phases."""
+        return F.conv_transpose1d(x, self.w, None, 4)
+
+
+@pytest.mark.parametrize("part", ["model", "layer", "calls", "model that calls"])
+def test_what_is_compiled_is_reached_once_by_the_name_that_it_has_else(part: str) -> None:
+    inner: Any = Calling() if "calls" in part else nn.ConvTranspose1d(2, 2, 8, 4)
+    name = "1.w" if "calls" in part else "1"
+    layer: Any = inner if "model" in part else torch.compile(inner, backend="eager")
+    net: Any = nn.Sequential(nn.Conv1d(2, 2, 3), layer)
+    net = torch.compile(net, backend="eager") if "model" in part else net
+    (done,), left = (report := tone_free_(net)).done, report.not_reached
+    assert (done.name, done.note) == (name, "")
+    assert left == ()
+    assert [type(m).__name__ for m in net.modules()].count("ToneFreeTaps") == 1
+    (held,) = tone_free_(net).done
+    assert (held.name, held.note) == (name, "by its parametrization")
+    remove_tone_free(net)
+    assert not any(is_parametrized(m) for m in net.modules())
+    assert [each.name for each in project_(net, inputs=torch.ones(1, 2, 9)).done] == [name]
 
 
 class Twice(nn.Module):

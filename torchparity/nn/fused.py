@@ -80,7 +80,6 @@ class NearestConv1d(nn.Module):
     in_channels: int
     out_channels: int
     groups: int
-    form: str
 
     def __init__(
         self,
@@ -109,6 +108,7 @@ class NearestConv1d(nn.Module):
         made: NearestConv1d = fusing.of_two(partial(cls, scale_factor=found.factor), conv, share=share)
         return made
 
+    form = fusing.form
     forward = fusing.forward
     two_layers = fusing.two_layers
     reset_parameters = fusing.reset_parameters
@@ -165,7 +165,6 @@ class LinearConv1d(nn.Module):
     in_channels: int
     out_channels: int
     groups: int
-    form: str
 
     def __init__(
         self,
@@ -194,6 +193,7 @@ class LinearConv1d(nn.Module):
         made: LinearConv1d = fusing.of_two(partial(cls, scale_factor=found.factor), conv, share=share)
         return made
 
+    form = fusing.form
     forward = fusing.forward
     two_layers = fusing.two_layers
     reset_parameters = fusing.reset_parameters
@@ -251,7 +251,6 @@ class FilterConv1d(nn.Module):
     in_channels: int
     out_channels: int
     groups: int
-    form: str
 
     def __init__(
         self,
@@ -284,6 +283,7 @@ class FilterConv1d(nn.Module):
         made: FilterConv1d = fusing.of_two(make, conv, share=share)
         return made
 
+    form = fusing.form
     forward = fusing.forward
     two_layers = fusing.two_layers
     reset_parameters = fusing.reset_parameters

@@ -35,14 +35,27 @@ def equip(module: Any, shape: Geometry, sizes: tuple[int, int, int], bias: bool,
     dtype = where["dtype"] or torch.get_default_dtype()
     if not dtype.is_floating_point:
         raise TypeError(complaint("dtype", dtype, "a real floating-point dtype"))
-    forms = RUNNING if shape.interpolation.kind == "nearest" else FORMS
-    module.geometry, module.form = shape, as_choice("form", form, forms)
+    module.geometry, module.form = shape, form
     module.in_channels, module.out_channels, module.groups = into, out, groups
     conv = nn.Conv1d(into, out, shape.length, groups=groups, bias=bias, **where)
     module.weight = conv.weight
     module.register_parameter("bias", conv.bias)
     module.register_buffer("phases", None, persistent=False)
     hold_phases(module)
+
+
+def _form(module: Any) -> str:
+    """How it is computed: 'auto', by the faster form, or by one that is named."""
+    found: str = module._form
+    return found
+
+
+def _set_form(module: Any, form: str) -> None:
+    module._form = as_choice("form", form, RUNNING if module.geometry.interpolation.kind == "nearest" else FORMS)
+
+
+form = property(_form, _set_form, doc=_form.__doc__)
+"""That of the classes: a layer is never computed by a form that is not its own."""
 
 
 def hold_phases(module: Any) -> None:

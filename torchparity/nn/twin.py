@@ -16,7 +16,7 @@ from torch.nn.utils.weight_norm import WeightNorm
 
 from dspref.arrays import complaint
 from torchparity.calls import check_there as check_values
-from torchparity.copies import uncompiled
+from torchparity.compiled import uncompiled
 from torchparity.describe import evaluated
 from torchparity.nn.added import added, names_of_norm
 from torchparity.nn.basic import PixelShuffle1d

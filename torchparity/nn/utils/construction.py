@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from dspref.arrays import Array
+from torchparity.compiled import named
 from torchparity.nn.basic import FilterInterp1d, Interpolate1d
 from torchparity.nn.fused import FilterConv1d, LinearConv1d, NearestConv1d
 
@@ -24,7 +25,7 @@ def by_construction(model: nn.Module) -> dict[str, tuple[int, int]]:
     To repeat samples is a filter ``box_s(z)``, and linear interpolation has its square as a factor; of a layer whose
     taps are given they say it. An order of 0 is that of taps that make tones.
     """
-    return {name: each for name, part in model.named_modules() for each in _interpolation(part) if each[0] > 1}
+    return {name: each for name, part in named(model) for each in _interpolation(part) if each[0] > 1}
 
 
 def _interpolation(part: nn.Module) -> Iterator[tuple[int, int]]:

@@ -11,6 +11,7 @@ from torch.nn.utils import parametrizations as norms
 from torch.nn.utils.parametrize import is_parametrized, register_parametrization, remove_parametrizations
 
 from dspref.arrays import complaint
+from torchparity.compiled import named
 from torchparity.nn.utils.kernels import PROJECTIONS, Kernel, adopt_new_norm, check, check_module, kernel_of, own_class
 from torchparity.nn.utils.projection import OneBias
 from torchparity.nn.utils.states import take_plain, take_plain_no_more
@@ -128,7 +129,7 @@ def remove_tone_free(module: M) -> M:
     (True, 'ConvTranspose1d')
     """
     check_module(module)
-    found = [(part, name) for part in module.modules() for name in _projected(part)]
+    found = [(part, name) for _, part in named(module) for name in _projected(part)]
     if not found:
         raise ValueError(complaint("module", "no layer that is kept tone-free", "what tone_free has been given"))
     done = set[int]()

@@ -15,6 +15,7 @@ from dspref.arrays import NotAnalysable, complaint
 from dspref.interpolate import Interpolate
 from dspref.interpolators import Linear, Nearest
 from dspref.outline import HEADS
+from torchparity.compiled import named, within
 from torchparity.copies import Copies, dice_kept
 from torchparity.nn.basic import PixelShuffle1d
 from torchparity.nn.utils.construction import by_construction
@@ -38,7 +39,7 @@ LENGTH = 32
 def by_type(model: nn.Module) -> tuple[Kernels, Left]:
     """Return the kernels of layers whose types say what they do."""
     found, left = Kernels(), Left()
-    for name, part in model.named_modules():
+    for name, part in named(model):
         kernel = kernel_of(part)
         if isinstance(part, torch.jit.ScriptModule):
             left.append((name, "runs out of sight: scripted"))
@@ -52,7 +53,7 @@ def by_type(model: nn.Module) -> tuple[Kernels, Left]:
 
 def out_of_sight(model: nn.Module, why: str = "not looked for.") -> Iterator[tuple[str, str]]:
     """Yield what types of layers do not say, where nothing is run: whose channels a shuffle takes, functional calls."""
-    for name, part in model.named_modules():
+    for name, part in named(model):
         if isinstance(part, PixelShuffle1d):
             yield name, "interleaves the channels of a convolution that was not looked for. Hand over inputs=."
     yield "functional calls", f"{why} Hand over inputs=."
@@ -112,7 +113,7 @@ def _run(model: nn.Module, does: Callable[[nn.Module, Callable[[Any], Any]], Any
 
 
 def _resolved(model: nn.Module, found: Kernels, seen: tuple[Use, ...]) -> tuple[Kernels, Left]:
-    paths = {id(part): name for name, part in model.named_modules()}
+    paths = {id(part): name for name, part in named(model)}
     known = {".".join(filter(None, (paths[id(k.owner)], k.weight))): (name, k) for name, k in found.items()}
     more, left = Kernels(), Left()
     for use in sorted(dict.fromkeys(seen), key=_gapped):  # a weight is known by a use that its taps can suit
@@ -132,7 +133,7 @@ def _resolved(model: nn.Module, found: Kernels, seen: tuple[Use, ...]) -> tuple[
                 "dilation": use.dilation,
                 "groups": use.groups,
             }
-            kernel = Kernel(model.get_submodule(path), weight, use.taps, use.factor, **rest)
+            kernel = Kernel(within(model, path), weight, use.taps, use.factor, **rest)
             known[use.weight] = use.weight, kernel
             more[use.weight] = kernel
     return more, left
@@ -157,8 +158,8 @@ def _unreached(model: nn.Module, use: Use) -> str:
     path = use.weight.rpartition(".")[0]
     if not use.weight:
         return "its weight is no parameter: it is computed in the forward, or has several axes"
-    if isinstance(model.get_submodule(path), (nn.ParameterList, nn.ParameterDict)):
-        return f"its weight {use.weight} is in a {type(model.get_submodule(path)).__name__}"
+    if isinstance(within(model, path), (nn.ParameterList, nn.ParameterDict)):
+        return f"its weight {use.weight} is in a {type(within(model, path)).__name__}"
     if use.channels and use.bias == COMPUTED:
         return "its bias is no parameter: it is computed in the forward"
     if use.channels and use.bias and use.bias.rpartition(".")[0] != path:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from dspref.arrays import as_integer, complaint
+from torchparity.compiled import uncompiled, uncompiled_name
 from torchparity.nn.utils.construction import by_construction
 from torchparity.nn.utils.kernels import Kernel, bias_of, check, check_module, learned, order_of, tensors, write
 from torchparity.nn.utils.moments import longest_order
@@ -76,7 +77,7 @@ def tone_free_(model: nn.Module, order: int = 1, *, inputs: Any = None) -> ToneF
     found, rest = by_calls(model, found, left, inputs)
     kept = {name: kernel for name, kernel in found.items() if order_of(kernel) == order}
     plan, held, left = _planned(model, found, order, [*left, *rest], kept)
-    done = _noted(model, plan, order)
+    done = _noted(model, plan, order, "which is not projected there, and changes when this layer is baked")
     for kernel in plan.values():
         keep_tone_free(kernel, order)
     return ToneFreeReport((*held, *done), tuple(left))
@@ -136,7 +137,7 @@ def project_(model: nn.Module, order: int = 1, *, inputs: Any = None) -> ToneFre
         left = [*left, *out_of_sight(model)]
     kept = {name: kernel for name, kernel in found.items() if order_of(kernel) >= order}
     plan, held, left = _planned(model, found, order, left, kept)
-    done = _noted(model, plan, order)
+    done = _noted(model, plan, order, "which changes there, too")
     with torch.no_grad():
         for kernel in {id(tensors(kernel)[-1]): kernel for kernel in plan.values()}.values():
             write(kernel, kernel.projection(order)(learned(kernel)))
@@ -205,23 +206,23 @@ def _check_shared(found: Kernels) -> None:
             raise ValueError(complaint("shared weight", got, "one factor and order of channels", "untie them first"))
 
 
-def _noted(model: nn.Module, plan: Kernels, order: int) -> tuple[ToneFree, ...]:
-    """Return the plan in words, with what a user may not expect."""
-    names: dict[int, list[str]] = {}
+def _noted(model: nn.Module, plan: Kernels, order: int, elsewhere: str) -> tuple[ToneFree, ...]:
+    """Return the plan in words, with what a user may not expect: what becomes of a weight that others use, too."""
+    users: dict[int, dict[str, nn.Module]] = {}
     for name, p in model.named_parameters(remove_duplicate=False):
-        names.setdefault(id(p), []).append(name)
-    done = []
+        users.setdefault(id(p), {})[uncompiled_name(name)] = _owner(model, name)
+    done, owners = [], {id(kernel.owner) for kernel in plan.values()}
     for name, kernel in plan.items():
         last = tensors(kernel)[-1]
         notes = [] if last.requires_grad else ["frozen: projected as it is"]
-        others = [each for each in names[id(last)] if id(last) and not _is_of(each, kernel, model)]
-        notes += [f"its weight is {', '.join(others)} too"] if others else []
+        others = {each: owner for each, owner in users[id(last)].items() if owner is not kernel.owner}
+        if others:
+            alike = all(id(owner) in owners for owner in others.values())
+            notes.append(f"its weight is {', '.join(others)} too" + ("" if alike else f", {elsewhere}"))
         done.append(ToneFree(name, kernel.factor, order, "; ".join(notes)))
     return tuple(done)
 
 
-def _is_of(name: str, kernel: Kernel, model: nn.Module) -> bool:
-    """Return whether a parameter's name is one within the owner of a kernel."""
-    path = name.rpartition(".")[0]
-    owner = path.partition("parametrizations")[0].rstrip(".") if "parametrizations" in path else path
-    return model.get_submodule(owner) is kernel.owner
+def _owner(model: nn.Module, name: str) -> nn.Module:
+    """Return the module that a parameter is of, whatever it is computed by there."""
+    return uncompiled(model.get_submodule(name.rpartition(".")[0].partition("parametrizations")[0].rstrip(".")))
