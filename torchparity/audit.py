@@ -186,10 +186,10 @@ def _explained(made: Audit, bench: Bench, untrained: Adaptation) -> Audit:
     expected = expectations(untrained.module, untrained.channels, length=bench.followed, where=made.name)
     bench.progress("lines of these weights")
     steady = tuple(actual(bench))
-    found = list(cures(made.spine, made.lines, steady, expected))
+    found = list(cures(made.spine, made.lines, steady, expected, made.tone_free))
     constant = next((each for each in steady if each.input == "constant"), None)
     if constant is not None:
-        found += tried(bench, made.lines, constant)
+        found += tried(bench, made.lines, constant, made.tone_free)
     ordered = tuple(sorted(found, key=lambda cure: cure.owner))
     return replace(made, expected=expected, actual=steady, cures=ordered)
 

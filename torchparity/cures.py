@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -46,7 +46,11 @@ TRIED = 8
 
 
 def cures(
-    spine: Spine, lines: Sequence[Line], actual: Sequence[Steady], expected: Sequence[Expectation]
+    spine: Spine,
+    lines: Sequence[Line],
+    actual: Sequence[Steady],
+    expected: Sequence[Expectation],
+    free: Collection[int] = (),
 ) -> Iterator[Cure]:
     """Yield layers without lines, whatever their weights, in place of each that makes any.
 
@@ -61,6 +65,8 @@ def cures(
         The possible ones.
     actual, expected : sequences
         Of which the level comes: of these weights where they are known, else of untrained ones.
+    free : collection of int
+        Owners of layers that are tone-free: what stands at their places is rounding, if all before them are, too.
     """
     steady = next((each for each in actual if each.input == "constant"), None)
     for layer in spine.layers:
@@ -77,6 +83,8 @@ def cures(
             level -= dc
         rest = freq, level, None, RE_ONE if dc is None else RE_DC
         others = [o for o in spine.layers if o.owner < layer.owner or (spine.branches and o.owner > layer.owner)]
+        if all(each.owner in free for each in (layer, *others)):
+            continue
         if not all(_replaceable(each) for each in (layer, *others)):
             yield Cure(layer.owner, rule, rule_of(rule).cure, UNKNOWN, *rest)
             continue
@@ -143,7 +151,7 @@ def _can_be_tone_free(stage: Stage | None) -> bool:
     return stage is not None and rule_id(stage) != "UA107" and math.gcd(dilation, int(stage.factor)) == 1
 
 
-def tried(bench: Bench, lines: Sequence[Line], before: Steady) -> Iterator[Cure]:
+def tried(bench: Bench, lines: Sequence[Line], before: Steady, free: Collection[int] = ()) -> Iterator[Cure]:
     """Yield what tone-free taps in one layer would make of its lines: tried on a copy of the module.
 
     Something is left where earlier layers make lines that maps bring there.
@@ -157,11 +165,13 @@ def tried(bench: Bench, lines: Sequence[Line], before: Steady) -> Iterator[Cure]
     lines : sequence of Line
     before : Steady
         The response to a constant as it is, in whose arithmetic the cure is tried.
+    free : collection of int
+        Owners of layers that are tone-free as they are.
     """
     for layer in bench.spine.layers:
         owner, rule, name = layer.owner, rule_id(layer.stage), _named(bench.module, layer)
         freqs = [f for line in lines if line.owner == owner and (f := line.freq) and before.level_db(f) is not None]
-        if rule is None or name is None or not freqs or owner > TRIED:
+        if rule is None or name is None or not freqs or owner > TRIED or owner in free:
             continue
         copy = private_copy(bench.module, before.dtype)
         tone_free(copy.get_submodule(name))

@@ -7,8 +7,8 @@ the same input, before and after.
 """
 
 # %%
-# MelGAN as it is before training, narrow, and white noise around an offset: what comes out of it is mostly tones. Its
-# biases alone make them.
+# MelGAN as it is before training, narrow, and white noise, loud enough to be heard beside what its biases make: what
+# comes out of it is mostly tones.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -35,8 +35,9 @@ with torch.no_grad():
         print(f"{name}: peak to peak over mean {np.ptp(middle) / abs(middle.mean()):.1e}")
 
 # %%
-# The response to noise, its mean taken off, re its largest sample. Before, lines at multiples of 86 Hz and 689 Hz, and
-# at a quarter and half of the rate, whatever comes in; after, the noise alone.
+# The response to noise, its mean taken off, each re its own largest sample. Before, lines at multiples of 86 Hz and
+# 689 Hz, and at a quarter and half of the rate, whatever comes in. After, the noise, with broad notches around these
+# frequencies, and the little that maps make of it there: at a quarter of the rate some 12 dB over the floor.
 
 x = 30 * torch.randn(1, 80, 240, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
 with torch.no_grad():

@@ -14,7 +14,7 @@ from torchparity import report
 from torchparity.audit import Audit, audit, audit_architecture
 from torchparity.expecting import expectations, expected_of
 from torchparity.nn import SubpixelConv1d
-from torchparity.nn.utils import tone_free
+from torchparity.nn.utils import remove_tone_free, tone_free
 
 
 def deep(norm: object = lambda layer: layer) -> nn.Module:
@@ -85,6 +85,18 @@ def test_a_subpixel_convolution_and_its_bias_are_cured() -> None:
 def test_layers_that_make_no_line_need_no_cure() -> None:
     module = nn.Sequential(nn.Conv1d(1, 2, 3, padding=1), nn.Upsample(scale_factor=4), nn.Conv1d(2, 1, 3, padding=1))
     assert audit(module, signals=("constant",)).cures == ()
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_layers_that_are_tone_free_need_no_cure_but_those_before_them(first: bool) -> None:
+    """Baked, taps are as any others: what is left of a constant is rounding; of one layer alone it is not."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.ConvTranspose1d(2, 4, 8, 4), nn.Tanh(), nn.ConvTranspose1d(4, 1, 4, 2))
+    for at in (0, 2) if first else (2,):
+        remove_tone_free(tone_free(net[at]))
+    made = audit(net, signals=("constant",))
+    assert made.tone_free == ((1, 2) if first else (2,))
+    assert {cure.owner for cure in made.cures} == (set() if first else {1, 2})
 
 
 def test_a_head_has_a_sentence_and_no_prediction() -> None:

@@ -789,7 +789,7 @@ def test_only_the_layers_that_are_named_are_replaced() -> None:
     """A pair by either of its names, a model of which a part is refused by those that are not."""
     with pytest.raises(ValueError, match=r"some that cannot be: 0: kernel: .*can be: only=\['1', '3'\]\.$"):
         replace_upsampling(flat(), "nearest")
-    with pytest.raises(ValueError, match=r"got none that can be: 0: kernel: .*; allowed: what is said of each\.$"):
+    with pytest.raises(ValueError, match=r"got none that can be: 0: kernel: .*; allowed: none of these reasons\.$"):
         replace_upsampling(flat(), "nearest", only=["0"])
     for only, rows in ((["1"], ["1"]), (("2",), ["3"]), (["3", "1"], ["1", "3"]), ([], [])):
         model = flat()

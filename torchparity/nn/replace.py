@@ -206,7 +206,7 @@ def _twins(model: nn.Module, due: Sequence[Site], kind: str, seen: Rehearsal | N
         got = " ".join(f"{', '.join(names)}: {why}" for why, names in refused.items())
         got = f"{'some that cannot' if made else 'none that can'} be: {got}"
         hint = f"name those that can be: only={[t.site.name for t in made]}" if made else ""
-        raise ValueError(complaint(f"layers to replace by {kind}", got, "what is said of each", hint))
+        raise ValueError(complaint(f"layers to replace by {kind}", got, "none of these reasons", hint))
     return made
 
 
