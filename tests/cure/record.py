@@ -139,6 +139,9 @@ of ratios of powers, over lines and seeds, so that noise alone has 0, and the no
 tone-free layers (claim UA-T29), before any of it is drawn, line and noise in the bin and the floor of the notch around
 it alike, with the band of {share:.1%} of means over {seeds} draws. A band is the wider for what is rounding in the
 prediction: by how much it changes when the noise is louder by a 10⁻⁹th, and by half a last place of the constant.
+Theory has the ratio of mean powers, and bands are those of many channels with a line each. Where offsets are louder
+than the noise and channels few, most networks have no line, and the mean of ratios is below the ratio of means (claim
+UA-T31): there a mean is rather under its prediction than over it. `python -m tests.cure.crowd` tells how far.
 """
 
 COUNT = """
