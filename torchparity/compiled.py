@@ -12,8 +12,8 @@ WRAPPED = "_orig_mod"
 
 def uncompiled(module: nn.Module) -> nn.Module:
     """Return what torch.compile has wrapped, or the module."""
-    inner = getattr(module, WRAPPED, None)
-    return inner if isinstance(inner, nn.Module) and type(module).__name__ == "OptimizedModule" else module
+    inner = getattr(module, WRAPPED, None) if type(module).__name__ == "OptimizedModule" else None
+    return inner if isinstance(inner, nn.Module) else module
 
 
 def uncompiled_name(name: str) -> str:

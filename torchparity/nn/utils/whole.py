@@ -208,12 +208,14 @@ def _check_shared(found: Kernels) -> None:
 
 def _noted(model: nn.Module, plan: Kernels, order: int, elsewhere: str) -> tuple[ToneFree, ...]:
     """Return the plan in words, with what a user may not expect: what becomes of a weight that others use, too."""
-    users: dict[int, dict[str, nn.Module]] = {}
+    last_of = {name: tensors(kernel)[-1] for name, kernel in plan.items()}
+    users: dict[int, dict[str, nn.Module]] = {id(last): {} for last in last_of.values()}
     for name, p in model.named_parameters(remove_duplicate=False):
-        users.setdefault(id(p), {})[uncompiled_name(name)] = _owner(model, name)
+        if id(p) in users:
+            users[id(p)][uncompiled_name(name)] = _owner(model, name)
     done, owners = [], {id(kernel.owner) for kernel in plan.values()}
     for name, kernel in plan.items():
-        last = tensors(kernel)[-1]
+        last = last_of[name]
         notes = [] if last.requires_grad else ["frozen: projected as it is"]
         others = {each: owner for each, owner in users[id(last)].items() if owner is not kernel.owner}
         if others:
