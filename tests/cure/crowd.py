@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from dspref.arrays import Array
+from dspref.arrays import Array, as_choice, as_integer
 from tests.cure.foreseen import Foreseen, foreseen
 from tests.cure.ledgered import cure
 from tests.cure.measured import places, powers, steady
@@ -100,8 +100,9 @@ class Layer:
 
 
 def named(name: str) -> Subject:
-    """Return a decoder of the campaign."""
-    return next(each for each in SUBJECTS if each.name == name)
+    """Return a decoder of the campaign; refuse a name that none has."""
+    found = {each.name: each for each in SUBJECTS}
+    return found[as_choice("decoder", name, tuple(found))]
 
 
 def seen(name: str, seed: int) -> Numbers:
@@ -145,7 +146,8 @@ def _db(ratio: Any) -> float:
 
 def main(name: str, networks: str, file: str) -> None:
     """Draw the networks, and print the table."""
-    table = rows(crowd(name, int(networks), Path(file)), foreseen(named(name)))
+    subject, count = named(name), as_integer("networks", int(networks), 1)
+    table = rows(crowd(name, count, Path(file)), foreseen(subject))
     sys.stdout.write(HEAD + "\n".join(table) + "\n")
 
 

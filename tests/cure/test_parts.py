@@ -20,7 +20,7 @@ from dspref.designs.windows import cosine_window
 from dspref.spec import parse
 from dspref.spectrum import average_spectrum
 from dspref.spectrum.measure import SEVEN_TERMS
-from tests.cure.crowd import Layer, crowd, layers, rows, seen
+from tests.cure.crowd import Layer, crowd, layers, main, rows, seen
 from tests.cure.foreseen import Foreseen, foreseen
 from tests.cure.ledgered import SEEDS, Cured, cure
 from tests.cure.measured import SEGMENTS, Lines, Seen, bins, flatness, heights, noisy, places, steady
@@ -297,3 +297,11 @@ def test_a_crowd_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     found = crowd("small", 2, tmp_path / "crowd.jsonl")
     assert [layer.lines.tolist() for layer in found] == [[[1.0], [2.0]], [[3.0], [3.0]]]
     assert [layer.floors.tolist() for layer in found] == [[[2.0], [2.0]], [[4.0], [4.0]]]
+
+
+def test_a_crowd_is_of_a_decoder_that_there_is(tmp_path: Path) -> None:
+    """Nothing is drawn or written else."""
+    for arguments, words in ((("VITS", "4"), "decoder: got 'VITS'"), (("MelGAN", "0"), "networks: got 0")):
+        with pytest.raises(ValueError, match=words):
+            main(*arguments, str(tmp_path / "crowd.jsonl"))
+    assert not list(tmp_path.iterdir())
