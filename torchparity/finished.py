@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,29 +14,37 @@ from dspref.expected.borders import length_behind
 from dspref.expected.filters import Fixed
 from dspref.expected.graph import INPUT, Network, Node
 from dspref.expected.network import Drawn, Unknown
+from dspref.expected.tonefree import tone_free_nodes
 from torchparity.drafts import Draft, reached
 from torchparity.evidence import telling, unit
-from torchparity.initial_laws import Asked, Law, law
+from torchparity.initial_laws import Asked, Law
+from torchparity.projected import law_behind
 
 
-def finished(output: Draft, asked: Asked) -> tuple[Network, tuple[Law, ...], tuple[str, ...]]:
-    """Return the network that leads to a place, the laws of its layers, and remarks."""
+def finished(
+    output: Draft, asked: Asked, orders: Mapping[str, int]
+) -> tuple[Network, tuple[Law, ...], tuple[str, ...]]:
+    """Return the network that leads to a place, the laws of its layers, and remarks.
+
+    Kernels of parameters with orders are projected: they are tone-free.
+    """
     places = [x for x in reached(_tidied(output)) if x.inputs]
     twice = _twice(places)
     names: dict[int, str] = {}
     taken: Counter[str] = Counter([INPUT])
-    nodes, laws, remarks = [], list[Law](), list[str]()
+    nodes, laws, remarks = list[Node](), list[Law](), list[str]()
     for x in places:
         name = _own(x.name, taken)
-        names[id(x)], op = name, x.op
+        names[id(x)], op, order = name, x.op, 0
         if id(x) in twice:
             op = Unknown("shared weights")
         elif isinstance(op, Drawn):
             assert x.kernel is not None
-            op, found, remark = law(name, op, x.kernel, asked)
+            op, order, found, remark = law_behind(name, op, x.kernel, asked, orders)
             laws += [found] if found else []
-            remarks += [remark] if remark else []
-        nodes.append(Node(name, op, tuple(names.get(id(each), INPUT) for each in x.inputs)))
+            remarks += remark
+        node = Node(name, op, tuple(names.get(id(each), INPUT) for each in x.inputs))
+        nodes += tone_free_nodes(node, order) if order else [node]
     return Network(tuple(nodes)), tuple(laws), (*remarks, *output.noted.values())
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import torch
@@ -12,7 +14,7 @@ import torch
 from dspref.arrays import Array, NotAnalysable, complaint
 from dspref.spectrum import SEGMENTS, LineMeasurement, Peak, average_spectrum, finest
 from torchparity.bench import Bench, steady
-from torchparity.calls import own_dtype
+from torchparity.calls import own_dtype, private_copy
 from torchparity.signals import STEADY, signal
 from torchparity.walking import Way
 
@@ -42,7 +44,8 @@ class Measured:
     period : int
         Samples of one period of the response to a constant.
     resolution : float
-        Amplitude below which all is rounding: unit roundoff times the largest sample.
+        Amplitude below which all is rounding: unit roundoff times the largest sample; of a constant with faint lines,
+        what the same weights make otherwise in double precision, if that is more.
     dtype : str
         Arithmetic of the module.
     periodic : bool
@@ -124,7 +127,7 @@ def measure(bench: Bench, signals: Sequence[str] = ("constant", "noise")) -> Ite
         if name not in STEADY and not y.any():
             raise NotAnalysable(complaint(f"response to {name}", "silence", "an output", "are the weights all zero?"))
         if y.any():
-            yield _run(name, bench, y[..., lead : y.shape[-1] - rest], y, periodic, length, way)
+            yield _run(name, bench, slice(lead, y.shape[-1] - rest), y, periodic, length, way)
 
 
 WORDS = {"noise": "white noise", "sweep": "sweep"}
@@ -142,19 +145,50 @@ def measure_recording(bench: Bench, recording: Array) -> Measured:
     y, way = bench.answer(torch.as_tensor(whole)[None, None])
     if not y.any() or not recording.any():
         raise NotAnalysable(complaint("recording, or what the module makes of it", "silence", "a signal"))
-    return _run("recording", bench, y, y, True, whole.size, way)
+    return _run("recording", bench, slice(None), y, True, whole.size, way)
 
 
-def _run(kind: str, bench: Bench, part: Array, y: Array, periodic: bool, length: int, way: Way) -> Measured:
+def _run(kind: str, bench: Bench, part: slice, y: Array, periodic: bool, length: int, way: Way) -> Measured:
+    found = partial(_measured, kind, bench, part, y, periodic, length, way)
+    made = found(bench.roundoff)
+    if kind in STEADY and any(_faint(line, y[..., part], bench) for line in made.standing):
+        made = found(_rounded(kind, bench, part, y, length))
+    return made
+
+
+def _faint(line: LineMeasurement, y: Array, bench: Bench) -> bool:
+    """Return whether a line may be what rounding makes where terms cancel: √u of the largest sample, or less."""
+    return line.level_db < 10 * math.log10(bench.roundoff) + 20 * math.log10(np.abs(y).max())
+
+
+def _rounded(kind: str, bench: Bench, part: slice, y: Array, length: int) -> float:
+    """Return what a steady response differs by from that in double precision, re its largest sample; √u at most.
+
+    Rounding of terms that cancel is more than that of the output, and repeats as all of the response does: as lines.
+    """
+    try:
+        fine = replace(bench, module=private_copy(bench.module, "float64"))
+        exact, _ = fine.answer(signal(kind, (*bench.sizes, length), bench.seed))
+    except NotAnalysable:  # it insists on its own arithmetic
+        return bench.roundoff
+    if exact.shape != y.shape:
+        return bench.roundoff
+    off = (y - exact)[..., part]
+    return float(np.clip(np.sqrt((off**2).mean()) / np.abs(y[..., part]).max(), bench.roundoff, bench.roundoff**0.5))
+
+
+def _measured(
+    kind: str, bench: Bench, part: slice, y: Array, periodic: bool, length: int, way: Way, roundoff: float
+) -> Measured:
     grid = bench.spine.chain.factor
-    spectrum = average_spectrum(part, bench.period, roundoff=bench.roundoff)
+    spectrum = average_spectrum(y[..., part], bench.period, roundoff=roundoff)
     return Measured(
         input=kind,
         seed=bench.seed,
         lines=tuple(spectrum.line(Fraction(k, grid)) for k in range(grid // 2 + 1)),
         peaks=spectrum.peaks(grid=grid, height_db=STANDS_DB),
         segments=spectrum.segments,
-        samples=part.shape[-1],
+        samples=y[..., part].shape[-1],
         bin=Fraction(1, spectrum.N),
         period=spectrum.period,
         resolution=spectrum.resolution,

@@ -11,7 +11,9 @@ Of order 1 the basis is made of what has a sum of 0 within one phase, and of one
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from math import gcd
+from typing import Any
 
 import numpy as np
 
@@ -70,7 +72,7 @@ def _by_phases(K: int, s: int) -> Array:
 
 
 def tone_free_network(steps: Network | Iterable[Step], *, order: int = 1) -> Network:
-    """Return a network all of whose drawn transposed convolutions are tone-free.
+    """Return a network all of whose drawn layers that raise the rate are tone-free.
 
     Parameters
     ----------
@@ -87,8 +89,9 @@ def tone_free_network(steps: Network | Iterable[Step], *, order: int = 1) -> Net
     Raises
     ------
     NotAnalysable
-        If a layer can't be tone-free: its dilation has a factor in common with its stride, or its taps are too few; or
-        the network has sub-pixel convolutions, of which this says nothing.
+        If a layer can't be tone-free: the dilation of a transposed convolution has a factor in common with its stride,
+        or taps are too few; or this says nothing of it: of order 2 and more of a sub-pixel convolution with dilation,
+        or one whose phases begin alike.
 
     Examples
     --------
@@ -101,35 +104,74 @@ def tone_free_network(steps: Network | Iterable[Step], *, order: int = 1) -> Net
     [-13.7, -15.0]
     [-11.7]
     """
-    return Network(tuple(_replaced(network(steps), order)))
+    return Network(tuple(each for node in network(steps) for each in tone_free_nodes(node, order)))
 
 
-def _replaced(net: Network, order: int) -> Iterator[Node]:
-    for node in net:
-        if isinstance(node.op, Drawn) and node.op.op == "shuffle" and node.op.factor > 1:
-            raise NotAnalysable(complaint(node.name, "a sub-pixel convolution", "transposed convolutions"))
-        if isinstance(node.op, Drawn) and node.op.op == "convt" and node.op.factor > 1:
-            yield from _branches(node.name, node.op, node.inputs, order)
-        else:
-            yield node
+def tone_free_nodes(node: Node, order: int) -> Iterator[Node]:
+    """Yield a layer that raises the rate as branches and their sum, and any other node as it is.
+
+    The bias is added in the first branch, once. That of a sub-pixel convolution is the mean of those of its L phases,
+    of their variance over L.
+    """
+    layer = node.op
+    if not isinstance(layer, Drawn) or layer.op == "conv" or layer.factor == 1:
+        yield node
+    elif layer.icnr:
+        yield from _alike(node, layer, order)
+    else:
+        yield from _branches(node, layer, order)
 
 
-def _branches(name: str, layer: Drawn, inputs: tuple[str, ...], order: int) -> Iterator[Node]:
-    """Yield the branches and their sum; the bias is added in the first, once."""
-    if gcd(layer.dilation, layer.factor) > 1:
-        got = f"{layer.dilation}, which has a factor in common with the stride {layer.factor}"
-        raise NotAnalysable(
-            complaint(f"dilation of {name}", got, "one that has none", "else no tone-free taps pass DC")
-        )
+def _branches(node: Node, layer: Drawn, order: int) -> Iterator[Node]:
     ends = list[str]()
-    for i, u in enumerate(tone_free_basis(layer.length, layer.factor, order=order)):
-        h = np.zeros((layer.length - 1) * layer.dilation + 1)
-        h[:: layer.dilation] = u
-        yield Node(f"{name}~{i}.taps", Fixed(h, layer.factor, layer.padding), inputs)
-        bias = 0 if i else layer.bias
+    one_bias = _one_bias(layer)
+    for i, (u, interpolator) in enumerate(_interpolators(node.name, layer, order)):
+        yield Node(f"{node.name}~{i}.taps", interpolator, node.inputs)
         kurtosis = 3 + (float(layer.kurtosis) - 3) * float((u**4).sum())
-        shape = {"groups": layer.groups, "weight": layer.weight, "bias": bias, "bias_law": layer.bias_law}
+        shape = {"groups": layer.groups, "weight": layer.weight, **(one_bias if i == 0 else {"bias": 0})}
         weight = Drawn("conv", layer.inputs, layer.outputs, 1, kurtosis=kurtosis, **shape)
-        ends.append(f"{name}~{i}")
-        yield Node(ends[-1], weight, (f"{name}~{i}.taps",))
-    yield Node(name, "sum", tuple(ends)) if len(ends) > 1 else Node(name, Fixed(np.ones(1)), (ends[0],))
+        ends.append(f"{node.name}~{i}")
+        yield Node(ends[-1], weight, (f"{node.name}~{i}.taps",))
+    yield Node(node.name, "sum", tuple(ends)) if len(ends) > 1 else Node(node.name, Fixed(np.ones(1)), (ends[0],))
+
+
+def _one_bias(layer: Drawn) -> dict[str, Any]:
+    """Return the law of the biases; a mean of several is taken for normal."""
+    if layer.op == "convt":
+        return {"bias": layer.bias, "bias_law": layer.bias_law}
+    return {"bias": layer.bias / layer.factor, "bias_law": "normal"}
+
+
+def _interpolators(name: str, layer: Drawn, order: int) -> Iterator[tuple[Array, Fixed]]:
+    """Yield the tone-free taps of a basis, and the interpolators by them, ends included.
+
+    A sub-pixel convolution ``y[tL + r] = Σ_k w_r[k] x[t + kd − p]`` has the taps ``h[((K − 1 − k)d)L + r] = w_r[k]``
+    and the offset ``((K − 1)d − p)L``.
+    """
+    K, s, d, p = layer.length, layer.factor, layer.dilation, layer.padding
+    reach = (K - 1) * d
+    if layer.op == "convt":
+        if gcd(d, s) > 1:
+            got = f"{d}, which has a factor in common with the stride {s}"
+            hint = "else no tone-free taps pass DC"
+            raise NotAnalysable(complaint(f"dilation of {name}", got, "one that has none", hint))
+        each, ends = 1, Fixed(np.ones(1), s, p, 1, reach + 1 - s - 2 * p + layer.output_padding)
+    else:
+        if d > 1 < order:
+            raise NotAnalysable(complaint(f"dilation of {name}", d, f"1, of order {order}", "of order 1 it is free"))
+        each, ends = s, Fixed(np.ones(1), s, (reach - p) * s, 1, (2 * p - reach) * s, layer.padding_mode)
+    for u in tone_free_basis(K * each, s, order=order):
+        h = np.zeros((reach + 1, each))
+        h[::d] = u.reshape(K, each)
+        yield u, replace(ends, h=h.ravel())
+
+
+def _alike(node: Node, layer: Drawn, order: int) -> Iterator[Node]:
+    """Yield a sub-pixel convolution whose phases begin alike: a convolution, and each of its samples repeated."""
+    if order > 1:
+        got = f"phases that begin alike (icnr), of order {order}"
+        raise NotAnalysable(complaint(node.name, got, "order 1", "that is what repeated samples have"))
+    shape = {name: getattr(layer, name) for name in ("dilation", "padding", "groups", "padding_mode")}
+    law = {"weight": layer.weight, "kurtosis": layer.kurtosis, **_one_bias(layer)}
+    yield Node(f"{node.name}~0", Drawn("conv", layer.inputs, layer.outputs, layer.length, **shape, **law), node.inputs)
+    yield Node(node.name, Fixed(np.ones(layer.factor), layer.factor), (f"{node.name}~0",))

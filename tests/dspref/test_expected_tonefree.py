@@ -108,7 +108,8 @@ NOISE = Source(2, covariance=(1.0,))
 
 REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "a dilation": (lambda: tone_free_network([Drawn("convt", 1, 1, 8, 4, dilation=2)]), "dilation of 1"),
-    "sub-pixel": (lambda: tone_free_network([Drawn("shuffle", 1, 1, 3, 4)]), "sub-pixel"),
+    "sub-pixel": (lambda: tone_free_network([Drawn("shuffle", 1, 1, 3, 4, dilation=2)], order=2), "dilation of 1"),
+    "alike": (lambda: tone_free_network([Drawn("shuffle", 1, 1, 3, 4, icnr=True)], order=2), "begin alike"),
     "few taps": (lambda: tone_free_network([Drawn("convt", 1, 1, 3, 4)]), "3 taps for factor 4"),
     "an order": (lambda: tone_free_basis(8, 4, order=3), "order: got 3 with 8 taps of factor 4; allowed: at most 2"),
     "a gate": (lambda: remaining_lines(Drawn("convt", 2, 2, 8, 4, bias=0), Pointwise("glu"), NOISE), "map: got glu"),

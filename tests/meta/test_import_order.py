@@ -317,8 +317,8 @@ ORDER: dict[str, Tiers] = {
         ("chunked", "examine", "mistakes", "nn.streaming"),
         ("nn", "shrink"),
         ("conclude", "copies", "heads", "initial_laws", "models.unet", "nn_designs"),
-        ("finished", "laws", "leaks", "models.demucs", "models.waveunet", "trace"),
-        ("describe", "kernel_rules", "models.fitted"),
+        ("laws", "leaks", "models.demucs", "models.waveunet", "projected", "trace"),
+        ("describe", "finished", "kernel_rules", "models.fitted"),
         ("build", "models.article", "models.eight.drawn", "nn.sites", "resamplers", "rules"),
         (
             "models.chains",

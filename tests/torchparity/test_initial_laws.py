@@ -366,7 +366,7 @@ def leaning(w: Tensor) -> None:
 
 DEPENDENT: dict[str, tuple[nn.Module, Callable[[Tensor], Any], str]] = {
     "rows": (nn.ConvTranspose1d(8, 8, 4, 2, groups=8, bias=False), bilinear, "that repeat"),
-    "twin": (nn.ConvTranspose1d(16, 16, 8, 4), twin, "taps that repeat"),
+    "twin": (nn.ConvTranspose1d(16, 16, 8, 4), twin, "taps that repeat|mirror"),
     "one row": (conv(16, 16), lambda w: w.copy_(w[:1].expand_as(w).clone()), "rows that repeat|mean"),
     "dirac": (conv(16, 16), nn.init.dirac_, "weights of 768 that are 0"),
     "dirac and noise": (conv(16, 16), noisy_dirac, "different powers|far above|diagonal"),

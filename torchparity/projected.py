@@ -1,0 +1,212 @@
+"""Tone-free layers as what they were drawn as: with projections taken away, or by the coordinates of their weights.
+
+A projected weight ``P w`` of independent draws is ``Σ_i a_i u_i``, u_i an orthonormal basis of the tone-free taps. Its
+coordinates ``a_i = u_i·w`` have no correlation, and the variance of w (`dspref.expected.tonefree`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import takewhile
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrize import remove_parametrizations
+
+from dspref.designs.notchbases import bases
+from dspref.expected.network import Drawn, Unknown
+from dspref.expected.tonefree import tone_free_basis
+from torchparity.compiled import named
+from torchparity.drafts import Kernel
+from torchparity.evidence import RARE, unit
+from torchparity.initial_laws import Asked, Law, law
+from torchparity.nn.parting import split
+from torchparity.nn.utils.kernels import PROJECTIONS, own_class
+from torchparity.nn.utils.parametrize import kept_names
+from torchparity.nn.utils.projection import OneBias
+
+
+def unprojected(module: nn.Module) -> dict[str, int]:
+    """Take the projections of a module away that come last, and return the orders of the parameters that are left.
+
+    What they projected stays as it is: weights as drawn or learned. Spectral norm behind a projection divides by a norm
+    of what was projected, so both stay.
+
+    Examples
+    --------
+    >>> from torchparity.nn.utils import tone_free_
+    >>> net = nn.Sequential(nn.ConvTranspose1d(2, 2, 4, 2), nn.Tanh(), nn.ConvTranspose1d(2, 1, 8, 4))
+    >>> report = tone_free_(net)
+    >>> unprojected(net), type(net[0]).__name__
+    ({'0.weight': 1, '2.weight': 1}, 'ConvTranspose1d')
+    """
+    orders: dict[int, int] = {}
+    for _, part in named(module):
+        for name in kept_names(part):
+            made: Any = part.parametrizations[name]  # type: ignore[index]
+            last = made[-1]
+            if not isinstance(last, (*PROJECTIONS, OneBias)):
+                continue
+            if isinstance(last, PROJECTIONS):
+                orders.update(dict.fromkeys(map(id, made.parameters()), last.order))
+            if len(made) > 1:
+                del made[-1]
+            else:
+                own_class(part)
+                remove_parametrizations(part, name, leave_parametrized=False)
+    return {name: orders[id(p)] for name, p in module.named_parameters() if id(p) in orders}
+
+
+def law_behind(
+    name: str, op: Drawn, kernel: Kernel, asked: Asked, orders: Mapping[str, int]
+) -> tuple[Drawn | Unknown, int, Law | None, list[str]]:
+    """Return a layer with the variances of its law, the order that it is tone-free of, the law, and remarks.
+
+    As `torchparity.initial_laws.law`, of what is projected, by parameters that are known to be or as weights show.
+
+    Raises
+    ------
+    ValueError, NotAnalysable
+        As `torchparity.initial_laws.law`.
+    """
+    order = _order_kept(op, kernel, orders)
+    if order is None:
+        return Unknown("a gate of two kernels that are projected differently"), 0, None, []
+    shown = _shown(op, kernel)
+    if op.op == "shuffle" and order > 1 and (op.dilation > 1 or (shown and shown.op.icnr)):
+        return Unknown(f"a tone-free sub-pixel convolution of order {order} with dilation, or ICNR"), 0, None, []
+    if shown is None:
+        got, found, remark = law(name, op, kernel, asked)
+    else:  # what is drawn within the taps of one order is so within those of a higher one
+        op, order = shown.op, max(order, shown.order)
+        got, found, remark = law(name, shown.drawn, shown.kernel, Asked())
+        if found is not None and isinstance(got, Drawn):
+            got = shown.law_of(got)
+            if asked.init is not None:
+                got, words = asked.of(op)
+                found = Law(name, words, got.weight, got.bias)
+    remarks = [remark] if remark else []
+    if isinstance(got, Drawn) and order:
+        remarks.append(f"{name}: tone-free, of order {order}{', as its weights are' if shown else ''}")
+    return got, order if isinstance(got, Drawn) else 0, found, remarks
+
+
+def _order_kept(op: Drawn, kernel: Kernel, orders: Mapping[str, int]) -> int | None:
+    """Return the order that the parameters of a kernel are projected to, 0 for none, None for two that differ."""
+    if op.op == "conv" or op.factor == 1:
+        return 0
+    halves = [kernel, *([kernel.also] if kernel.also else [])]
+    found = {max((orders.get(name, 0) for name in half.sources), default=0) for half in halves}
+    return found.pop() if len(found) == 1 else None
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """A layer that is tone-free with the weights that it has.
+
+    Attributes
+    ----------
+    order : int
+    op : Drawn
+        The layer.
+    drawn : Drawn
+        A layer of factor 1 with what was drawn: a tap for each coordinate.
+    kernel : Kernel
+        Its weights.
+    fourth : float
+        ``Σ_n u_i[n]⁴`` in the mean: of the weights' excess κ₄ − 3 the coordinates have so much.
+    """
+
+    order: int
+    op: Drawn
+    drawn: Drawn
+    kernel: Kernel
+    fourth: float = 1.0
+
+    def law_of(self, drawn: Drawn) -> Drawn:
+        """Return the layer, by what its coordinates are found to draw."""
+        kurtosis = max(1.0, 3 + (float(drawn.kurtosis) - 3) / self.fourth)
+        return replace(self.op, weight=drawn.weight, bias=drawn.bias, bias_law=drawn.bias_law, kurtosis=kurtosis)
+
+
+def _shown(op: Drawn, kernel: Kernel) -> Shown | None:
+    """Return a layer whose weights are tone-free as they are, None of all others.
+
+    Of the greatest order p whose ``p(s − 1)`` conditions all kernels meet up to rounding, if independent draws would
+    meet those in less than `RARE` of all cases. Of a sub-pixel convolution the biases have to be the same in all
+    phases; its kernels may be, too. Of a gate with a kernel to each half nothing is looked for.
+    """
+    if op.op == "conv" or op.factor == 1 or kernel.weight.is_meta or kernel.also:
+        return None
+    w, bias, u = kernel.weight.detach().double(), kernel.bias, unit(kernel.weight)
+    if op.op == "shuffle":
+        groups, biases = _phases(w, op, kernel), None if bias is None else _phases(bias.detach(), op, kernel)
+        if biases is not None and not _same(biases):
+            return None
+        w, bias = groups.flip(-1).permute(0, 2, 3, 1).flatten(2), biases if biases is None else biases[:, 0]
+        bias = bias if bias is None else bias * op.factor**0.5
+        if _same(groups):
+            op, order, drawn = replace(op, icnr=True), 1, groups[:, 0]
+            return Shown(order, op, _plain(op, op.length), replace(kernel, weight=drawn, bias=bias, start=0))
+    elif math.gcd(op.dilation, op.factor) > 1:
+        return None
+    order = _order_met(w, op, u)
+    if not order:
+        return None
+    U = tone_free_basis(w.shape[-1], op.factor, order=order)
+    a = (w @ torch.from_numpy(U.copy()).T).to(kernel.weight.dtype)
+    made = replace(kernel, weight=a, bias=bias, start=0)
+    return Shown(order, op, _plain(op, len(U)), made, float((U**4).sum(axis=1).mean()))
+
+
+def _plain(op: Drawn, length: int) -> Drawn:
+    """Return a layer of factor 1 and so many taps, of the same law."""
+    kind = "convt" if op.op == "convt" else "conv"
+    return Drawn(kind, op.inputs, op.outputs, length, groups=op.groups, weight=op.weight, bias=op.bias)
+
+
+def _same(groups: Tensor) -> bool:
+    """Return whether all phases have the same numbers."""
+    return bool((groups == groups[:, :1]).all())
+
+
+def _order_met(taps: Tensor, op: Drawn, u: float) -> int:
+    """Return the greatest order whose conditions all taps meet, 0 for none."""
+    K, s = taps.shape[-1], op.factor
+    if not _level(taps, s, u):  # before bases are computed
+        return 0
+    most = (K - 1) // (s - 1) if op.op == "convt" or op.dilation == 1 else 1
+    met = takewhile(lambda p: _meets(taps, torch.from_numpy(bases(K, s, p)[1].copy()), u), range(1, most + 1))
+    return max(met, default=0)
+
+
+def _phases(t: Tensor, op: Drawn, kernel: Kernel) -> Tensor:
+    """Return rows of a sub-pixel convolution by channel and phase."""
+    rows = t[kernel.start :][: op.outputs * op.factor]
+    if kernel.order == "crd":
+        return rows.reshape(op.outputs, op.factor, *t.shape[1:])
+    return rows.reshape(op.factor, op.outputs, *t.shape[1:]).transpose(0, 1)
+
+
+def _level(taps: Tensor, s: int, u: float) -> bool:
+    """Return whether all phases have the same gain, up to rounding."""
+    gains = split(nn.functional.pad(taps, (0, -taps.shape[-1] % s)), -1, -1, s).sum(-2)
+    return bool((gains.amax(-1) - gains.amin(-1) <= 2 * _bound(taps, u)).all())
+
+
+def _bound(taps: Tensor, u: float) -> float:
+    """Return how far gains of taps that were projected in an arithmetic of unit u are off: `torchparity.equalgains`."""
+    return 2 * (taps.shape[-1] + 4) * u * float(taps.abs().sum(-1).max())
+
+
+def _meets(taps: Tensor, Q: Tensor, u: float) -> bool:
+    """Return whether taps meet conditions up to rounding, and draws would not.
+
+    A condition of draws of variance σ² is within B in about B/σ of all cases.
+    """
+    off, bound, power = (taps @ Q.T).abs(), _bound(taps, u), float(taps.square().mean())
+    share = bound / math.sqrt(power) if power else 1.0
+    return bool((off <= bound).all()) and share < 1 and off.numel() * math.log(share) < math.log(RARE)
