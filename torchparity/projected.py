@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import remove_parametrizations
 
+from dspref.arrays import NotAnalysable
 from dspref.designs.notchbases import bases
 from dspref.expected.network import Drawn, Unknown
 from dspref.expected.tonefree import tone_free_basis
@@ -65,7 +66,8 @@ def law_behind(
 ) -> tuple[Drawn | Unknown, int, Law | None, list[str]]:
     """Return a layer with the variances of its law, the order that it is tone-free of, the law, and remarks.
 
-    As `torchparity.initial_laws.law`, of what is projected, by parameters that are known to be or as weights show.
+    As `torchparity.initial_laws.law`, of what is projected, by parameters that are known to be or as weights show. Of
+    weights that something else computes, as a norm behind a projection does, nothing else is known.
 
     Raises
     ------
@@ -78,16 +80,16 @@ def law_behind(
     shown = _shown(op, kernel)
     if op.op == "shuffle" and order > 1 and (op.dilation > 1 or (shown and shown.op.icnr)):
         return Unknown(f"a tone-free sub-pixel convolution of order {order} with dilation, or ICNR"), 0, None, []
+    if shown is not None:  # what is drawn within the taps of one order is so within those of a higher one
+        order = max(order, shown.order)
+        try:
+            got, found, remark = shown.law(name, asked)
+        except (NotAnalysable, ValueError):
+            if not kernel.computed:
+                raise
+            shown = None
     if shown is None:
         got, found, remark = law(name, op, kernel, asked)
-    else:  # what is drawn within the taps of one order is so within those of a higher one
-        op, order = shown.op, max(order, shown.order)
-        got, found, remark = law(name, shown.drawn, shown.kernel, Asked())
-        if found is not None and isinstance(got, Drawn):
-            got = shown.law_of(got)
-            if asked.init is not None:
-                got, words = asked.of(op)
-                found = Law(name, words, got.weight, got.bias)
     remarks = [remark] if remark else []
     if isinstance(got, Drawn) and order:
         remarks.append(f"{name}: tone-free, of order {order}{', as its weights are' if shown else ''}")
@@ -126,10 +128,17 @@ class Shown:
     kernel: Kernel
     fourth: float = 1.0
 
-    def law_of(self, drawn: Drawn) -> Drawn:
-        """Return the layer, by what its coordinates are found to draw."""
-        kurtosis = max(1.0, 3 + (float(drawn.kurtosis) - 3) / self.fourth)
-        return replace(self.op, weight=drawn.weight, bias=drawn.bias, bias_law=drawn.bias_law, kurtosis=kurtosis)
+    def law(self, name: str, asked: Asked) -> tuple[Drawn | Unknown, Law | None, str]:
+        """Return the layer by what its coordinates are found to draw, or by what is asked for."""
+        got, found, remark = law(name, self.drawn, self.kernel, Asked())
+        if found is None or not isinstance(got, Drawn):
+            return got, found, remark
+        if asked.init is not None:
+            got, words = asked.of(self.op)
+            return got, Law(name, words, got.weight, got.bias), remark
+        kurtosis = max(1.0, 3 + (float(got.kurtosis) - 3) / self.fourth)
+        got = replace(self.op, weight=got.weight, bias=got.bias, bias_law=got.bias_law, kurtosis=kurtosis)
+        return got, found, remark
 
 
 def _shown(op: Drawn, kernel: Kernel) -> Shown | None:
@@ -137,11 +146,14 @@ def _shown(op: Drawn, kernel: Kernel) -> Shown | None:
 
     Of the greatest order p whose ``p(s − 1)`` conditions all kernels meet up to rounding, if independent draws would
     meet those in less than `RARE` of all cases. Of a sub-pixel convolution the biases have to be the same in all
-    phases; its kernels may be, too. Of a gate with a kernel to each half nothing is looked for.
+    phases; its kernels may be, too. Of a gate with a kernel to each half nothing is looked for, nor of one number
+    throughout, which is no draw.
     """
     if op.op == "conv" or op.factor == 1 or kernel.weight.is_meta or kernel.also:
         return None
     w, bias, u = kernel.weight.detach().double(), kernel.bias, unit(kernel.weight)
+    if bool((w == w.flatten()[0]).all()):
+        return None
     if op.op == "shuffle":
         groups, biases = _phases(w, op, kernel), None if bias is None else _phases(bias.detach(), op, kernel)
         if biases is not None and not _same(biases):
@@ -150,7 +162,9 @@ def _shown(op: Drawn, kernel: Kernel) -> Shown | None:
         bias = bias if bias is None else bias * op.factor**0.5
         if _same(groups):
             op, order, drawn = replace(op, icnr=True), 1, groups[:, 0]
-            return Shown(order, op, _plain(op, op.length), replace(kernel, weight=drawn, bias=bias, start=0))
+            return Shown(
+                order, op, _plain(op, op.length), replace(kernel, weight=drawn, bias=bias, start=0, computed=False)
+            )
     elif math.gcd(op.dilation, op.factor) > 1:
         return None
     order = _order_met(w, op, u)
@@ -158,7 +172,7 @@ def _shown(op: Drawn, kernel: Kernel) -> Shown | None:
         return None
     U = tone_free_basis(w.shape[-1], op.factor, order=order)
     a = (w @ torch.from_numpy(U.copy()).T).to(kernel.weight.dtype)
-    made = replace(kernel, weight=a, bias=bias, start=0)
+    made = replace(kernel, weight=a, bias=bias, start=0, computed=False)
     return Shown(order, op, _plain(op, len(U)), made, float((U**4).sum(axis=1).mean()))
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from torchparity.measure import STANDS_DB
 from torchparity.models import melgan, random_network
 from torchparity.nn import NearestConv1d
 from torchparity.nn.choice import chosen
+from torchparity.nn.utils import tone_free_
 
 
 def small() -> nn.Module:
@@ -234,6 +236,50 @@ def test_a_null_is_told_from_a_weak_line() -> None:
         data = report.to_dict(replace(found, lines=(found.lines[0], line)))
         assert data["lines"][1]["null"] is words
         assert (data["lines"][1]["predicted_db"] is None) is words
+
+
+def cancelling() -> nn.Module:
+    """A small tone-free decoder: what its last layer adds up is 1 000 times as large as the sum."""
+    first, second = nn.ConvTranspose1d(16, 8, 8, 4, padding=2), nn.ConvTranspose1d(8, 8, 4, 2, padding=1)
+    layers = [nn.Conv1d(8, 16, 7, padding=3), nn.LeakyReLU(0.2), first, nn.LeakyReLU(0.2), second]
+    model = nn.Sequential(*layers, nn.LeakyReLU(0.2), nn.Conv1d(8, 1, 7, padding=3))
+    tone_free_(model)
+    y = model(torch.ones(1, 8, 40)).detach()[..., 100:-100]
+    with torch.no_grad():
+        model[-1].bias -= 0.999 * y.mean()  # type: ignore[operator, union-attr]
+    return model
+
+
+def test_rounding_that_repeats_is_no_line() -> None:
+    """Where terms cancel, their rounding is more than that of the output, and as periodic as the response is."""
+    found = audit(cancelling)
+    constant = found.runs[0]
+    assert constant.dtype == "float32"
+    assert constant.resolution > 10 * 2.0**-24 * np.abs(constant.signal[200:-200]).max()
+    assert [(len(constant.standing), len(constant.peaks))] == [(0, 1)]
+    assert not [f for f in found.findings if "constant" in f.text]
+
+
+class Single(nn.Module):
+    """Computes in single precision, whatever it is given."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer.float()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer.float()(x.float())  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("wrap", [nn.Sequential, Single])
+def test_a_faint_line_that_is_no_rounding_stands(wrap: Any) -> None:
+    """Phases differ by 10⁻⁵ of their gain: a line 106 dB below the offset, 20 times as high as rounding."""
+    layer = nn.ConvTranspose1d(1, 1, 4, 2, padding=1, bias=False)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([0.3, 0.7 + 1e-5, 0.7, 0.3]))
+    constant = audit(wrap(layer), sr=2).runs[0]
+    assert [float(line.freq) for line in constant.standing] == [0.5]
+    assert constant.standing[0].level_db == pytest.approx(20 * np.log10(0.5e-5), abs=0.1)
 
 
 def test_an_audit_leaves_module_and_random_state_as_they_were() -> None:

@@ -34,11 +34,13 @@ from dspref.expected.graph import Network, Node, network
 from dspref.expected.moments import Moments
 from dspref.expected.network import Concat, Step, Sum
 from dspref.expected.walk import started, walk
+from torchparity.calls import own_channels
 from torchparity.models import melgan
 from torchparity.models.demucs import Demucs
 from torchparity.models.unet import UPSAMPLERS, UNet
-from torchparity.nn import FilterInterp1d, PixelShuffle1d, Snake
+from torchparity.nn import FilterInterp1d, PixelShuffle1d, Snake, SubpixelConv1d
 from torchparity.nn.init import icnr_
+from torchparity.nn.utils import tone_free
 from torchparity.nn_designs import KaiserUpsample1d, LearnedLinear1d
 from torchparity.walked import Walked, walked
 
@@ -549,28 +551,42 @@ LINEAR: dict[str, tuple[nn.Module, int]] = {
         ),
         2,
     ),
+    "tone-free": (
+        nn.Sequential(
+            nn.Conv1d(1, 2, 2, bias=False), tone_free(nn.ConvTranspose1d(2, 1, 4, 2, 1, 1, bias=False, dilation=3))
+        ),
+        2,
+    ),
+    "tone-free of order 3": (tone_free(nn.ConvTranspose1d(1, 1, 9, 3, 2, bias=False), 3), 3),
+    "tone-free in part": (tone_free(nn.ConvTranspose1d(2, 2, 3, 2, groups=2, bias=False)), 2),
+    "sub-pixel, tone-free": (
+        tone_free(SubpixelConv1d(1, 1, 4, 3, padding=5, dilation=2, padding_mode="reflect", bias=False)),
+        3,
+    ),
+    "sub-pixel, tone-free of order 2": (tone_free(SubpixelConv1d(1, 2, 3, 2, padding=3, bias=False), 2), 2),
 }
 
 
 @pytest.mark.parametrize("case", LINEAR)
 def test_second_moments_are_those_of_all_patterns_of_signs(case: str) -> None:
-    """E y[n] y[m] over weights ±1/2, for a constant, at absolute places n and m: in single precision exact."""
+    """E y[n] y[m] over weights ±1/2, for a constant, at absolute places n and m."""
     module, P = LINEAR[case]
-    made = walked(module, channels=1, init=("normal", 0.5))
-    found = walk(started(Moments.of(Source(1, constant=1.0)), Source(1, constant=1.0)), made.network).moments
+    C = own_channels(module, 1)
+    made, source = walked(module, init=("normal", 0.5)), Source(C, constant=1.0)
+    found = walk(started(Moments.of(source), source), made.network).moments
     sizes = {name: p.shape for name, p in module.named_parameters()}
     count = sum(shape.numel() for shape in sizes.values())
-    signs = torch.tensor(list(itertools.product((-0.5, 0.5), repeat=count)))
+    signs = torch.tensor(list(itertools.product((-0.5, 0.5), repeat=count)), dtype=torch.float64)
     ends = np.cumsum([shape.numel() for shape in sizes.values()])[:-1].tolist()
     split = dict(zip(sizes, torch.tensor_split(signs, ends, dim=1), strict=True))
     weights = {name: w.reshape(-1, *sizes[name]) for name, w in split.items()}
-    y = vmap(lambda w: functional_call(module, w, torch.ones(1, 1, 24)))(weights)[:, 0, 0].double()
+    y = vmap(lambda w: functional_call(module, w, torch.ones(1, C, 24).double()))(weights)[:, 0, 0]
     second, start = (y.T @ y / len(y)).numpy(), 4 * P
     inner = np.arange(start, start + 3 * P)
     due = found.F[np.ix_(inner % found.period, inner % found.period)]
     np.testing.assert_allclose(second[np.ix_(inner, inner)], due, rtol=0, atol=1e-12)
-    assert np.ptp(due) > 0
-    whole = dense_moments(made.network, Source(1, constant=1.0), time=24).K
+    assert (np.ptp(due) > 1e-12) == ("tone-free" not in case)
+    whole = dense_moments(made.network, source, time=24).K
     np.testing.assert_allclose(second, whole, rtol=0, atol=1e-12)  # borders included
 
 

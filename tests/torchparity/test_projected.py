@@ -1,0 +1,198 @@
+"""Tone-free layers read as what they were drawn as: kept so, baked, initialised so; and weights that are none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.parametrizations import spectral_norm, weight_norm
+from torch.nn.utils.parametrize import is_parametrized
+
+from dspref.expected import Drawn, Fixed, Network, Unknown, tone_free_network
+from torchparity.nn import SubpixelConv1d
+from torchparity.nn.init import icnr_
+from torchparity.nn.utils import project_, remove_tone_free, tone_free, tone_free_
+from torchparity.projected import unprojected
+from torchparity.walked import Walked, walked
+
+
+def decoder(layer: nn.Module) -> nn.Sequential:
+    return nn.Sequential(nn.Conv1d(4, 16, 3), nn.LeakyReLU(0.2), layer, nn.Tanh(), nn.Conv1d(16, 1, 3))
+
+
+def transposed(factor: int = 4, length: int = 12, **given: int) -> nn.Module:
+    return nn.ConvTranspose1d(16, 16, length, factor, **given)
+
+
+def subpixel(**given: object) -> SubpixelConv1d:
+    return SubpixelConv1d(16, 16, 3, 4, padding=1, **given)  # type: ignore[arg-type]
+
+
+class Calling(nn.Module):
+    """Upsamples by a functional call with a parameter of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taps = nn.Parameter(torch.empty(16, 16, 12).uniform_(-0.1, 0.1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv_transpose1d(x, self.taps, stride=4)
+
+
+LAYERS: dict[str, tuple[Callable[[], nn.Module], int]] = {
+    "transposed": (transposed, 1),
+    "of order 3": (lambda: transposed(), 3),
+    "of a tap for each phase": (lambda: transposed(4, 4), 1),
+    "dilated": (lambda: transposed(4, 6, dilation=3, padding=2, output_padding=1), 1),
+    "in groups": (lambda: transposed(2, 5, groups=4), 2),
+    "weight norm": (lambda: weight_norm(transposed()), 1),
+    "sub-pixel": (subpixel, 1),
+    "sub-pixel, of order 2": (subpixel, 2),
+    "sub-pixel, of the other order of channels": (lambda: subpixel(order="dcr"), 1),
+    "sub-pixel, dilated": (lambda: subpixel(dilation=2), 1),
+    "functional": (Calling, 1),
+}
+
+
+def cured(name: str, bake: bool = False) -> nn.Module:
+    torch.manual_seed(0)
+    make, order = LAYERS[name]
+    model = decoder(make())
+    tone_free_(model, order)
+    return remove_tone_free(model) if bake else model
+
+
+def raw(name: str) -> nn.Module:
+    torch.manual_seed(0)
+    return decoder(LAYERS[name][0]())
+
+
+def alike(a: Network, b: Network, rtol: float = 0.0, excess: float = 0.0) -> None:
+    """The same nodes; of drawn ones the variances and κ₄ − 3 may differ by so much."""
+    assert [(x.name, x.inputs) for x in a] == [(x.name, x.inputs) for x in b]
+    for x, y in zip(a, b, strict=True):
+        if isinstance(x.op, Drawn) and isinstance(y.op, Drawn):
+            shape = ("op", "inputs", "outputs", "length", "factor", "dilation", "padding", "groups", "bias_law")
+            assert [getattr(x.op, each) for each in shape] == [getattr(y.op, each) for each in shape]
+            assert float(x.op.weight) == pytest.approx(float(y.op.weight), rel=rtol)
+            assert float(x.op.bias) == pytest.approx(float(y.op.bias), rel=20 * rtol)
+            assert float(x.op.kurtosis) == pytest.approx(float(y.op.kurtosis), abs=excess)
+        elif isinstance(x.op, Fixed) and isinstance(y.op, Fixed):
+            assert np.array_equal(x.op.h, y.op.h)
+            assert (x.op.factor, x.op.offset, x.op.excess) == (y.op.factor, y.op.offset, y.op.excess)
+        else:
+            assert x.op == y.op
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_layer_that_is_kept_so_is_the_one_that_was_drawn_and_projected(name: str) -> None:
+    made, plain = walked(cured(name)), walked(raw(name))
+    alike(made.network, tone_free_network(plain.network, order=LAYERS[name][1]))
+    assert made.laws == plain.laws
+    assert [r for r in made.remarks if "tone-free" in r] == [f"{up(made)}: tone-free, of order {LAYERS[name][1]}"]
+
+
+def up(made: Walked) -> str:
+    return next(node.name for node in made.network if "~" not in node.name and node.name not in ("0", "1", "3", "4"))
+
+
+@pytest.mark.parametrize("name", [name for name in LAYERS if name != "in groups"])
+def test_a_layer_that_is_baked_is_nearly_the_one_that_was_drawn(name: str) -> None:
+    """The variance of 16² n coordinates is that of what was drawn within 4 of its errors."""
+    made, due = walked(cured(name, bake=True)), tone_free_network(walked(raw(name)).network, order=LAYERS[name][1])
+    n = sum(isinstance(node.op, Fixed) for node in due)
+    alike(made.network, due, rtol=4 * (0.8 / (256 * n)) ** 0.5, excess=0.6)
+    assert any("as its weights are" in remark for remark in made.remarks)
+
+
+def test_projected_once_is_as_good_as_baked() -> None:
+    model = raw("transposed")
+    project_(model)
+    alike(walked(model).network, walked(cured("transposed", bake=True)).network, rtol=1e-5, excess=1e-4)
+
+
+@pytest.mark.parametrize("bake", [False, True])
+def test_phases_that_begin_alike_are_repeated_samples(bake: bool) -> None:
+    torch.manual_seed(0)
+    layer = tone_free(icnr_(subpixel()))
+    made = walked(decoder(remove_tone_free(layer) if bake else layer))
+    found = {node.name: node.op for node in made.network}
+    conv, repeated = found["2~0"], found["2"]
+    assert isinstance(conv, Drawn)
+    assert (conv.op, conv.length, conv.padding, conv.bias_law) == ("conv", 3, 1, "normal")
+    assert isinstance(repeated, Fixed)
+    assert np.array_equal(repeated.h, np.ones(4))
+
+
+def test_a_gate_of_two_orders_is_not_covered() -> None:
+    class Gate(nn.Module):
+        def __init__(self, *orders: int) -> None:
+            super().__init__()
+            self.parts = nn.ModuleList(tone_free(transposed(2, 6), order) for order in orders)
+
+        def forward(self, x: Tensor) -> Tensor:
+            a, b = (part(x) for part in self.parts)
+            return torch.tanh(a) * torch.sigmoid(b)
+
+    one, two = (walked(decoder(Gate(*orders))) for orders in ((1, 1), (1, 2)))
+    assert not any(isinstance(node.op, Unknown) for node in one.network)
+    assert [node.op.what for node in two.network if isinstance(node.op, Unknown)] == [
+        "a gate of two kernels that are projected differently"
+    ]
+
+
+def test_what_a_norm_divides_or_branches_do_not_cover_is_told() -> None:
+    behind = decoder(spectral_norm(tone_free(transposed())))
+    assert any(isinstance(node.op, Unknown) for node in walked(behind.eval()).network)
+    for layer in (subpixel(dilation=2), icnr_(subpixel())):
+        found = walked(decoder(tone_free(layer, 2)))
+        words = [node.op.what for node in found.network if isinstance(node.op, Unknown)]
+        assert words == ["a tone-free sub-pixel convolution of order 2 with dilation, or ICNR"]
+
+
+def test_without_values_orders_are_known() -> None:
+    with torch.device("meta"):
+        model = decoder(transposed())
+        tone_free_(model, 2)
+    alike(walked(model).network, tone_free_network(walked(raw("transposed")).network, order=2))
+
+
+def test_the_model_is_left_as_it_is() -> None:
+    model = cured("weight norm")
+    x, state = torch.ones(1, 4, 20), {key: t.clone() for key, t in model.state_dict().items()}
+    y = model(x)
+    walked(model)
+    assert torch.equal(model(x), y)
+    assert is_parametrized(model[2], "weight")  # type: ignore[index]
+    assert {key: t.tolist() for key, t in model.state_dict().items()} == {k: t.tolist() for k, t in state.items()}
+
+
+def test_of_two_names_of_one_parameter_both_have_its_order() -> None:
+    first, second = transposed(), transposed()
+    second.weight = first.weight
+    model = nn.ModuleDict({"a": first, "b": second})
+    tone_free_(nn.Sequential(first, second))
+    assert unprojected(model) == {"a.weight": 1}
+    assert model["b"].weight is model["a"].weight
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16, torch.bfloat16])
+def test_draws_are_not_taken_for_projected_weights(dtype: torch.dtype) -> None:
+    """However few, and in whatever format: small kernels meet conditions by chance."""
+    for seed in range(40):
+        torch.manual_seed(seed)
+        layer = nn.ConvTranspose1d(1, 1, 2 + seed % 4, 2, bias=False).to(dtype)
+        found = [node.name for node in walked(layer).network]
+        assert not any("~" in name for name in found)
+
+
+def test_gains_that_differ_by_more_than_rounding_are_no_notch() -> None:
+    """One tap of one kernel in 256 is moved by a thousandth."""
+    model = cured("transposed", bake=True)
+    with torch.no_grad():
+        model[2].weight[3, 5, 7] *= 1.001  # type: ignore[index, union-attr, operator]
+    assert not any("~" in node.name for node in walked(model).network)
