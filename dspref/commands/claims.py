@@ -40,4 +40,5 @@ def claim_command(id: str, form: str, output: str | None, figure: str | None) ->
         from dspref.claims.figures import save
 
         save(row.id, picture)
+        click.echo(f"written: {picture}", err=True)
     emit(claim_page(row, form), target)

@@ -52,7 +52,8 @@ def test_an_id_that_is_not_there_gets_a_hint(id: str, hint: str) -> None:
 
 def test_a_claim_may_be_written_with_its_figure(tmp_path: Path) -> None:
     page, picture = tmp_path / "t6.md", tmp_path / "t6.png"
-    assert run("claim", "ua-t6", "--format", "md", "-o", str(page), "--figure", str(picture)).exit_code == 0
+    made = run("claim", "ua-t6", "--format", "md", "-o", str(page), "--figure", str(picture))
+    assert (made.exit_code, made.stderr) == (0, f"written: {picture}\n")
     assert page.read_text("utf-8").startswith("**UA-T6.")
     assert picture.read_bytes().startswith(b"\x89PNG")
     refused = run("claim", "UA-T6", "--figure", str(tmp_path))

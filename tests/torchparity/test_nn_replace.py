@@ -765,7 +765,7 @@ def test_half_precision_is_fitted_in_double_precision(dtype: torch.dtype) -> Non
 
 def test_what_else_upsamples_is_listed_and_left() -> None:
     report = replace_upsampling(nn.Sequential(Functional()), "nearest", inputs=torch.zeros(1, 2, 8))
-    assert report.kept == (("0", "calls interpolate itself"),)
+    assert report.kept == (("0", "calls interpolate itself: make it a module, nn.Upsample"),)
     both = nn.ModuleList([made(), nn.ConvTranspose2d(2, 2, 4, 2)])
     report = replace_upsampling(both, "nearest")
     assert (report.kept, report.checked) == ((("1", "ConvTranspose2d moves along several axes"),), False)

@@ -219,8 +219,17 @@ def _left(parts: Mapping[str, nn.Module], records: Sequence[Record]) -> Iterator
     known = {name for name, m in parts.items() if isinstance(m, (*ALONE, *INTERPOLATIONS, PixelShuffle1d, *SEVERAL))}
     for where, func, stride in dict.fromkeys((c.where, c.func, _stride(c)) for r in records for c in r.calls):
         if where not in known and func in CALLS and stride > 1:
-            yield where or "forward", f"calls {func} itself"
+            module = MODULES.get(func.rstrip("123d"))
+            yield where or "forward", f"calls {func} itself" + (f": make it a module, {module}" if module else "")
 
+
+MODULES = {
+    "interpolate": "nn.Upsample",
+    "upsample": "nn.Upsample",
+    "pixel_shuffle": "torchparity.nn.PixelShuffle1d",
+    "conv_transpose": "nn.ConvTranspose1d",
+}
+"""What does as a module what functions do, by their names."""
 
 CALLS = frozenset(("interpolate", "upsample", "repeat_interleave", "pixel_shuffle", "fold", "istft")) | {
     f"conv_transpose{n}d" for n in (1, 2, 3)

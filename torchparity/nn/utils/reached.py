@@ -36,19 +36,28 @@ LENGTH = 32
 """Samples or frames on which a forward is tried, if no input is given."""
 
 
+SCRIPTED = "runs out of sight: scripted"
+
+
 def by_type(model: nn.Module) -> tuple[Kernels, Left]:
     """Return the kernels of layers whose types say what they do."""
     found, left = Kernels(), Left()
     for name, part in named(model):
         kernel = kernel_of(part)
         if isinstance(part, torch.jit.ScriptModule):
-            left.append((name, "runs out of sight: scripted"))
+            if not any(why == SCRIPTED and _within(name, outer) for outer, why in left):
+                left.append((name, SCRIPTED))
         elif kernel is not None and kernel.factor > 1:
             found[name] = kernel
         elif isinstance(part, (nn.ConvTranspose2d, nn.ConvTranspose3d)) and max(part.stride) > 1:
             left.append((name, "moves along several axes"))
     fixed = [name for name, (_, order) in by_construction(model).items() if not order]
     return found, [*left, *((name, "its taps are fixed, and their phases have different gains") for name in fixed)]
+
+
+def _within(name: str, outer: str) -> bool:
+    """Return whether a module is another, or inside of it."""
+    return not outer or f"{name}.".startswith(f"{outer}.")
 
 
 def out_of_sight(model: nn.Module, why: str = "not looked for.") -> Iterator[tuple[str, str]]:
@@ -83,7 +92,9 @@ def by_calls(model: nn.Module, found: Kernels, told: Left, inputs: Any) -> tuple
     any_length = inputs is None or callable(inputs)
     makers = [make] if any_length else list(longer(as_tuple(inputs)))
     hint = "" if any_length else " One example has one length: hand over a function of it."
-    left += _rest(model, makers, seen_before | found.keys(), Counter(use.at for use in seen), hint)
+    scripted = [name for name, why in told if why == SCRIPTED]
+    rest = _rest(model, makers, seen_before | found.keys(), Counter(use.at for use in seen), hint)
+    left += [(name, why) for name, why in rest if not any(_within(name, outer) for outer in scripted)]
     lost = {name for name, _ in left}
     return {name: kernel for name, kernel in {**found, **more}.items() if name not in lost}, left
 
@@ -184,7 +195,9 @@ def _rest(
         seen[each.name] -= 1
         if seen[each.name] < 0:
             yield each.name, _words(each)
-    yield from ((words.split(" ")[0], words) for words in told.not_understood if words.endswith(HIDDEN))
+    for words in told.not_understood:
+        if words.endswith(HIDDEN):
+            yield "" if words.startswith("the module ") else words.split(" ")[0], words
 
 
 def _rated(model: nn.Module, makers: Sequence[Maker]) -> Rates | str:
