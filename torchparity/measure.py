@@ -162,9 +162,10 @@ def _faint(line: LineMeasurement, y: Array, bench: Bench) -> bool:
 
 
 def _rounded(kind: str, bench: Bench, part: slice, y: Array, length: int) -> float:
-    """Return what a steady response differs by from that in double precision, re its largest sample; √u at most.
+    """Return what a steady response differs by from that in double precision, re its largest sample.
 
     Rounding of terms that cancel is more than that of the output, and repeats as all of the response does: as lines.
+    What differs by more than √u is taken for another response, and says nothing.
     """
     try:
         fine = replace(bench, module=private_copy(bench.module, "float64"))
@@ -174,7 +175,8 @@ def _rounded(kind: str, bench: Bench, part: slice, y: Array, length: int) -> flo
     if exact.shape != y.shape:
         return bench.roundoff
     off = (y - exact)[..., part]
-    return float(np.clip(np.sqrt((off**2).mean()) / np.abs(y[..., part]).max(), bench.roundoff, bench.roundoff**0.5))
+    share = float(np.sqrt((off**2).mean()) / np.abs(y[..., part]).max())
+    return max(bench.roundoff, share) if share < math.sqrt(bench.roundoff) else bench.roundoff
 
 
 def _measured(

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils.parametrize import register_parametrization
 
 from dspref import SubpixelConv, TransposedConv, parse
 from torchparity import report
@@ -120,11 +121,40 @@ def test_the_severity_of_a_tone_comes_from_its_level() -> None:
     assert any(line.freq in standing for line in audited(1, 3).lines if line.owner == 1)
 
 
+class Cubed(nn.Module):
+    """Weights of a law that nobody knows."""
+
+    def forward(self, w: torch.Tensor) -> torch.Tensor:
+        return w**3
+
+
+def cubed() -> nn.Sequential:
+    module = net()
+    register_parametrization(module[1], "weight", Cubed())
+    return module
+
+
 def test_where_theory_ends_the_module_is_named_and_what_helps() -> None:
-    text = " ".join(report.to_text(audited(1, 3)).split())
+    text = " ".join(report.to_text(audit(cubed, sr=16000)).split())
     assert f"not predicted before training, from 1 on: {COMPUTED}" in text
     assert "(parametrized)" in COMPUTED
+
+
+def test_of_tone_free_layers_what_is_left_of_noise_is_expected() -> None:
+    """Weaker by 10 dB and more than before, of 24 channels; of a constant and silence no line is."""
+    text = " ".join(report.to_text(audited(1, 3)).split())
+    assert "not predicted before training" not in text
     assert "1 peak, 1 on the grid" in text
+    before, after = ({e.input: e.expected for e in audited(*places).expected} for places in ((), (1, 3)))
+    for k in range(1, 5):
+        raw, cured = before["noise"], after["noise"]
+        assert raw is not None
+        assert cured is not None
+        assert cured.line(k) / cured.line(0) < 0.1 * raw.line(k) / raw.line(0)
+        for name in ("silence", "constant"):
+            quiet = after[name]
+            assert quiet is not None
+            assert abs(quiet.line(k)) <= 1e-13 * quiet.line(0)
 
 
 def test_bands_stand_beside_expected_levels() -> None:

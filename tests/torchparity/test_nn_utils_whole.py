@@ -338,6 +338,16 @@ class Odd(nn.Module):
         return F.interpolate(x, scale_factor=2)
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit.script`:DeprecationWarning")  # Torch's own
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")
+def test_a_scripted_part_is_told_once() -> None:
+    hidden = torch.jit.script(nn.Sequential(nn.Conv1d(4, 4, 3), nn.ConvTranspose1d(4, 4, 4, 2)))
+    model = nn.Sequential(nn.ConvTranspose1d(4, 4, 8, 4), hidden)
+    found = tone_free_(model, inputs=torch.ones(1, 4, 40))
+    assert [each.name for each in found.done] == ["0"]
+    assert found.not_reached == (("1", "runs out of sight: scripted"),)
+
+
 def test_what_is_not_reached_is_told_with_the_reason() -> None:
     report = tone_free_(Odd())
     assert names(report) == [("up", 2)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,9 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm, weight_norm
-from torch.nn.utils.parametrize import is_parametrized
+from torch.nn.utils.parametrize import is_parametrized, register_parametrization
 
 from dspref.expected import Drawn, Fixed, Network, Unknown, tone_free_network
+from torchparity.initial_laws import COMPUTED
 from torchparity.nn import SubpixelConv1d
 from torchparity.nn.init import icnr_
 from torchparity.nn.utils import project_, remove_tone_free, tone_free, tone_free_
@@ -24,12 +26,12 @@ def decoder(layer: nn.Module) -> nn.Sequential:
     return nn.Sequential(nn.Conv1d(4, 16, 3), nn.LeakyReLU(0.2), layer, nn.Tanh(), nn.Conv1d(16, 1, 3))
 
 
-def transposed(factor: int = 4, length: int = 12, **given: int) -> nn.Module:
+def transposed(factor: int = 4, length: int = 12, **given: Any) -> nn.Module:
     return nn.ConvTranspose1d(16, 16, length, factor, **given)
 
 
-def subpixel(**given: object) -> SubpixelConv1d:
-    return SubpixelConv1d(16, 16, 3, 4, padding=1, **given)  # type: ignore[arg-type]
+def subpixel(**given: Any) -> SubpixelConv1d:
+    return SubpixelConv1d(16, 16, 3, 4, padding=1, **given)
 
 
 class Calling(nn.Module):
@@ -145,9 +147,31 @@ def test_a_gate_of_two_orders_is_not_covered() -> None:
     ]
 
 
-def test_what_a_norm_divides_or_branches_do_not_cover_is_told() -> None:
-    behind = decoder(spectral_norm(tone_free(transposed())))
-    assert any(isinstance(node.op, Unknown) for node in walked(behind.eval()).network)
+def test_what_a_norm_divides_is_what_it_shows() -> None:
+    """Its power is that of the weights as they are: projected, and over their largest singular value."""
+    torch.manual_seed(0)
+    model = decoder(spectral_norm(tone_free(transposed()))).eval()
+    found = next(node.op for node in walked(model).network if node.name == "2~0")
+    assert isinstance(found, Drawn)
+    (weight,) = (part.weight for part in model.modules() if isinstance(part, nn.ConvTranspose1d))
+    assert float(found.weight) == pytest.approx(float(weight.detach().square().sum(-1).mean() / (12 - 3)), rel=1e-5)
+
+
+class Halves(nn.Module):
+    """Taps of equal gains, and no draw: their sums are all alike."""
+
+    def forward(self, w: Tensor) -> Tensor:
+        return w - w.reshape(16, 16, 3, 4).mean(-2).repeat(1, 1, 3) + 1
+
+
+def test_what_is_computed_and_no_draw_is_told_so() -> None:
+    layer = transposed()
+    register_parametrization(layer, "weight", Halves())
+    words = [node.op.what for node in walked(decoder(layer)).network if isinstance(node.op, Unknown)]
+    assert words == [COMPUTED]
+
+
+def test_what_branches_do_not_cover_is_told() -> None:
     for layer in (subpixel(dilation=2), icnr_(subpixel())):
         found = walked(decoder(tone_free(layer, 2)))
         words = [node.op.what for node in found.network if isinstance(node.op, Unknown)]
@@ -194,5 +218,5 @@ def test_gains_that_differ_by_more_than_rounding_are_no_notch() -> None:
     """One tap of one kernel in 256 is moved by a thousandth."""
     model = cured("transposed", bake=True)
     with torch.no_grad():
-        model[2].weight[3, 5, 7] *= 1.001  # type: ignore[index, union-attr, operator]
+        model[2].weight[3, 5, 7] *= 1.001
     assert not any("~" in node.name for node in walked(model).network)
