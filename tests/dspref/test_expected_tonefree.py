@@ -58,6 +58,12 @@ def test_second_moments_are_those_of_projected_taps(K: int, s: int, p: int) -> N
     assert abs(found.line(0) - 0.25) <= 10 * U  # the bias, once
 
 
+def test_the_phases_of_a_sub_pixel_convolution_share_the_mean_of_their_biases() -> None:
+    found = expected_spectrum(tone_free_network([Drawn("shuffle", 2, 3, 3, 4, bias=Fraction(1, 5))]), Source(2))
+    assert abs(found.line(0) - 1 / 20) <= 10 * U
+    assert max(abs(found.line(k)) for k in (1, 2)) <= 10 * U
+
+
 def test_a_constant_makes_no_line() -> None:
     """Through layers and maps; as drawn it makes all of them."""
     steps: list[Step] = [Drawn("conv", 8, 8, 3), RELU, Drawn("convt", 8, 8, 8, 4), RELU, Drawn("convt", 8, 1, 4, 2)]
