@@ -6,13 +6,12 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from functools import partial
 
 import numpy as np
 import torch
 
 from dspref.arrays import Array, NotAnalysable, complaint
-from dspref.spectrum import SEGMENTS, LineMeasurement, Peak, average_spectrum, finest
+from dspref.spectrum import SEGMENTS, AverageSpectrum, LineMeasurement, Peak, average_spectrum, finest
 from torchparity.bench import Bench, steady
 from torchparity.calls import own_dtype, private_copy
 from torchparity.signals import STEADY, signal
@@ -34,7 +33,7 @@ class Measured:
     input : {'silence', 'constant', 'noise', 'sweep', 'recording'}
     seed : int
     lines : tuple of LineMeasurement
-        One for each predicted line, DC included.
+        One for each predicted line, DC included; of a constant, a line that is mostly rounding is its own floor.
     peaks : tuple of Peak
         All that stands 10 dB over its surroundings, found without looking at the predictions.
     segments, samples : int
@@ -44,8 +43,7 @@ class Measured:
     period : int
         Samples of one period of the response to a constant.
     resolution : float
-        Amplitude below which all is rounding: unit roundoff times the largest sample; of a constant with faint lines,
-        what the same weights make otherwise in double precision, if that is more.
+        Amplitude below which all is rounding: unit roundoff times the largest sample.
     dtype : str
         Arithmetic of the module.
     periodic : bool
@@ -149,11 +147,11 @@ def measure_recording(bench: Bench, recording: Array) -> Measured:
 
 
 def _run(kind: str, bench: Bench, part: slice, y: Array, periodic: bool, length: int, way: Way) -> Measured:
-    found = partial(_measured, kind, bench, part, y, periodic, length, way)
-    made = found(bench.roundoff)
-    if kind in STEADY and any(_faint(line, y[..., part], bench) for line in made.standing):
-        made = found(_rounded(kind, bench, part, y, length))
-    return made
+    made = _measured(kind, bench, part, y, periodic, length, way)
+    if kind not in STEADY or not any(_faint(line, y[..., part], bench) for line in made.standing):
+        return made
+    off = _rounding(kind, bench, part, y, length)
+    return made if off is None else _without(made, off)
 
 
 def _faint(line: LineMeasurement, y: Array, bench: Bench) -> bool:
@@ -161,8 +159,8 @@ def _faint(line: LineMeasurement, y: Array, bench: Bench) -> bool:
     return line.level_db < 10 * math.log10(bench.roundoff) + 20 * math.log10(np.abs(y).max())
 
 
-def _rounded(kind: str, bench: Bench, part: slice, y: Array, length: int) -> float:
-    """Return what a steady response differs by from that in double precision, re its largest sample.
+def _rounding(kind: str, bench: Bench, part: slice, y: Array, length: int) -> AverageSpectrum | None:
+    """Return the spectrum of what a steady response differs by from that in double precision.
 
     Rounding of terms that cancel is more than that of the output, and repeats as all of the response does: as lines.
     What differs by more than √u is taken for another response, and says nothing.
@@ -171,19 +169,28 @@ def _rounded(kind: str, bench: Bench, part: slice, y: Array, length: int) -> flo
         fine = replace(bench, module=private_copy(bench.module, "float64"))
         exact, _ = fine.answer(signal(kind, (*bench.sizes, length), bench.seed))
     except NotAnalysable:  # it insists on its own arithmetic
-        return bench.roundoff
+        return None
     if exact.shape != y.shape:
-        return bench.roundoff
+        return None
     off = (y - exact)[..., part]
-    share = float(np.sqrt((off**2).mean()) / np.abs(y[..., part]).max())
-    return max(bench.roundoff, share) if share < math.sqrt(bench.roundoff) else bench.roundoff
+    small = np.sqrt((off**2).mean()) < math.sqrt(bench.roundoff) * np.abs(y[..., part]).max()
+    return average_spectrum(off, bench.period, roundoff=bench.roundoff) if small else None
 
 
-def _measured(
-    kind: str, bench: Bench, part: slice, y: Array, periodic: bool, length: int, way: Way, roundoff: float
-) -> Measured:
+def _without(made: Measured, off: AverageSpectrum) -> Measured:
+    """Return what was measured without lines and peaks, the offset left out, of which half or more is rounding."""
+
+    def rounding(freq: Fraction | float, level_db: float) -> bool:
+        return bool(freq and 4 * off.power[round(freq * off.N)] >= 10 ** (level_db / 10))
+
+    lines = (replace(m, floor_db=m.level_db) if rounding(m.freq, m.level_db) else m for m in made.lines)
+    peaks = (peak for peak in made.peaks if not rounding(peak.freq, peak.level_db))
+    return replace(made, lines=tuple(lines), peaks=tuple(peaks))
+
+
+def _measured(kind: str, bench: Bench, part: slice, y: Array, periodic: bool, length: int, way: Way) -> Measured:
     grid = bench.spine.chain.factor
-    spectrum = average_spectrum(y[..., part], bench.period, roundoff=roundoff)
+    spectrum = average_spectrum(y[..., part], bench.period, roundoff=bench.roundoff)
     return Measured(
         input=kind,
         seed=bench.seed,

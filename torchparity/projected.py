@@ -29,6 +29,9 @@ from torchparity.nn.utils.kernels import PROJECTIONS, own_class
 from torchparity.nn.utils.parametrize import kept_names
 from torchparity.nn.utils.projection import OneBias
 
+MOST = 64
+"""Branches of one layer: of more, what is expected would take minutes."""
+
 
 def unprojected(module: nn.Module) -> dict[str, int]:
     """Take the projections of a module away that come last, and return the orders of the parameters that are left.
@@ -80,6 +83,8 @@ def law_behind(
     shown = _shown(op, kernel)
     if op.op == "shuffle" and order > 1 and (op.dilation > 1 or (shown and shown.op.icnr)):
         return Unknown(f"a tone-free sub-pixel convolution of order {order} with dilation, or ICNR"), 0, None, []
+    if (free := _free(op, max(order, shown.order if shown else 0))) > MOST:
+        return Unknown(f"a tone-free layer of {free} free taps, more than {MOST}"), 0, None, []
     if shown is not None:  # what is drawn within the taps of one order is so within those of a higher one
         order = max(order, shown.order)
         try:
@@ -94,6 +99,11 @@ def law_behind(
     if isinstance(got, Drawn) and order:
         remarks.append(f"{name}: tone-free, of order {order}{', as its weights are' if shown else ''}")
     return got, order if isinstance(got, Drawn) else 0, found, remarks
+
+
+def _free(op: Drawn, order: int) -> int:
+    """Return how many branches a tone-free layer has; 0 of any other."""
+    return op.length * (op.factor if op.op == "shuffle" else 1) - order * (op.factor - 1) if order else 0
 
 
 def _order_kept(op: Drawn, kernel: Kernel, orders: Mapping[str, int]) -> int | None:

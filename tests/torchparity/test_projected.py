@@ -203,6 +203,15 @@ def test_what_branches_do_not_cover_is_told() -> None:
         assert words == ["a tone-free sub-pixel convolution of order 2 with dilation, or ICNR"]
 
 
+@pytest.mark.parametrize("bake", [False, True])
+def test_of_very_many_taps_nothing_is_said(bake: bool) -> None:
+    torch.manual_seed(0)
+    for length, covered in ((65, True), (66, False)):
+        layer = tone_free(nn.ConvTranspose1d(16, 16, length, 2))
+        found = walked(decoder(remove_tone_free(layer) if bake else layer)).network
+        assert covered != any(isinstance(node.op, Unknown) for node in found)
+
+
 def test_without_values_orders_are_known() -> None:
     with torch.device("meta"):
         model = decoder(transposed())
