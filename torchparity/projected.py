@@ -161,7 +161,7 @@ def _shown(op: Drawn, kernel: Kernel) -> Shown | None:
     """
     if op.op == "conv" or op.factor == 1 or kernel.weight.is_meta or kernel.also:
         return None
-    w, bias, u = kernel.weight.detach().double(), kernel.bias, unit(kernel.weight)
+    w, bias, u = kernel.weight.detach().double().cpu(), kernel.bias, unit(kernel.weight)
     if bool((w == w.flatten()[0]).all()):
         return None
     if op.op == "shuffle":
