@@ -73,15 +73,12 @@ class Copies:
     module : nn.Module
     own : bool
         Whether copies have their own parameters.
-    prepare : function
-        Of each copy, before it runs.
     silent : dict of None by str
         Names of the modules whose hooks are not called.
     """
 
     module: nn.Module
     own: bool = False
-    prepare: Callable[[nn.Module], None] = lambda module: None
     silent: dict[str, None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -115,7 +112,6 @@ class Copies:
             raise NotAnalysable(complaint("module", f"no copy of it ({error})", "one that deepcopy copies")) from error
         self._silence(found)
         _taken_apart(found)
-        self.prepare(found)
         with _Guarding(guarded):
             return found.eval()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -21,13 +20,8 @@ from torchparity.initial_laws import Asked, Law
 from torchparity.projected import law_behind
 
 
-def finished(
-    output: Draft, asked: Asked, orders: Mapping[str, int]
-) -> tuple[Network, tuple[Law, ...], tuple[str, ...]]:
-    """Return the network that leads to a place, the laws of its layers, and remarks.
-
-    Kernels of parameters with orders are projected: they are tone-free.
-    """
+def finished(output: Draft, asked: Asked) -> tuple[Network, tuple[Law, ...], tuple[str, ...]]:
+    """Return the network that leads to a place, the laws of its layers, and remarks."""
     places = [x for x in reached(_tidied(output)) if x.inputs]
     twice = _twice(places)
     names: dict[int, str] = {}
@@ -40,7 +34,7 @@ def finished(
             op = Unknown("shared weights")
         elif isinstance(op, Drawn):
             assert x.kernel is not None
-            op, order, found, remark = law_behind(name, op, x.kernel, asked, orders)
+            op, order, found, remark = law_behind(name, op, x.kernel, asked)
             laws += [found] if found else []
             remarks += remark
         node = Node(name, op, tuple(names.get(id(each), INPUT) for each in x.inputs))

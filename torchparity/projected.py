@@ -1,4 +1,4 @@
-"""Tone-free layers as what they were drawn as: with projections taken away, or by the coordinates of their weights.
+"""Tone-free layers as what they were drawn as, by the coordinates of their weights.
 
 A projected weight ``P w`` of independent draws is ``Σ_i a_i u_i``, u_i an orthonormal basis of the tone-free taps. Its
 coordinates ``a_i = u_i·w`` have no correlation, and the variance of w (`dspref.expected.tonefree`).
@@ -7,65 +7,27 @@ coordinates ``a_i = u_i·w`` have no correlation, and the variance of w (`dspref
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import takewhile
-from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.parametrize import remove_parametrizations
 
 from dspref.arrays import NotAnalysable
 from dspref.designs.notchbases import bases
 from dspref.expected.network import Drawn, Unknown
 from dspref.expected.tonefree import tone_free_basis
-from torchparity.compiled import named
 from torchparity.drafts import Kernel
 from torchparity.evidence import RARE, unit
 from torchparity.initial_laws import Asked, Law, law
 from torchparity.nn.parting import split
-from torchparity.nn.utils.kernels import PROJECTIONS, own_class
-from torchparity.nn.utils.parametrize import kept_names
-from torchparity.nn.utils.projection import OneBias
 
 MOST = 64
 """Branches of one layer: of more, what is expected would take minutes."""
 
 
-def unprojected(module: nn.Module) -> dict[str, int]:
-    """Take the projections of a module away that come last, and return the orders of the parameters that are left.
-
-    What they projected stays as it is: weights as drawn or learned. Spectral norm behind a projection divides by a norm
-    of what was projected, so both stay.
-
-    Examples
-    --------
-    >>> from torchparity.nn.utils import tone_free_
-    >>> net = nn.Sequential(nn.ConvTranspose1d(2, 2, 4, 2), nn.Tanh(), nn.ConvTranspose1d(2, 1, 8, 4))
-    >>> report = tone_free_(net)
-    >>> unprojected(net), type(net[0]).__name__
-    ({'0.weight': 1, '2.weight': 1}, 'ConvTranspose1d')
-    """
-    orders: dict[int, int] = {}
-    for _, part in named(module):
-        for name in kept_names(part):
-            made: Any = part.parametrizations[name]  # type: ignore[index]
-            last = made[-1]
-            if not isinstance(last, (*PROJECTIONS, OneBias)):
-                continue
-            if isinstance(last, PROJECTIONS):
-                orders.update(dict.fromkeys(map(id, made.parameters()), last.order))
-            if len(made) > 1:
-                del made[-1]
-            else:
-                own_class(part)
-                remove_parametrizations(part, name, leave_parametrized=False)
-    return {name: orders[id(p)] for name, p in module.named_parameters() if id(p) in orders}
-
-
 def law_behind(
-    name: str, op: Drawn, kernel: Kernel, asked: Asked, orders: Mapping[str, int]
+    name: str, op: Drawn, kernel: Kernel, asked: Asked
 ) -> tuple[Drawn | Unknown, int, Law | None, list[str]]:
     """Return a layer with the variances of its law, the order that it is tone-free of, the law, and remarks.
 
@@ -77,42 +39,30 @@ def law_behind(
     ValueError, NotAnalysable
         As `torchparity.initial_laws.law`.
     """
-    order = _order_kept(op, kernel, orders)
-    if order is None:
-        return Unknown("a gate of two kernels that are projected differently"), 0, None, []
     shown = _shown(op, kernel)
-    if op.op == "shuffle" and order > 1 and (op.dilation > 1 or (shown and shown.op.icnr)):
-        return Unknown(f"a tone-free sub-pixel convolution of order {order} with dilation, or ICNR"), 0, None, []
-    if (free := _free(op, max(order, shown.order if shown else 0))) > MOST:
+    order = shown.order if shown else 0
+    if op.op == "shuffle" and order > 1 and op.dilation > 1:
+        return Unknown(f"a tone-free sub-pixel convolution of order {order} with dilation"), 0, None, []
+    if (free := _free(op, order)) > MOST:
         return Unknown(f"a tone-free layer of {free} free taps, more than {MOST}"), 0, None, []
-    if shown is not None:  # what is drawn within the taps of one order is so within those of a higher one
-        order = max(order, shown.order)
+    if shown is not None:
         try:
             got, found, remark = shown.law(name, asked)
         except (NotAnalysable, ValueError):
             if not kernel.computed:
                 raise
-            shown = None
+            shown, order = None, 0
     if shown is None:
         got, found, remark = law(name, op, kernel, asked)
     remarks = [remark] if remark else []
     if isinstance(got, Drawn) and order:
-        remarks.append(f"{name}: tone-free, of order {order}{', as its weights are' if shown else ''}")
+        remarks.append(f"{name}: tone-free, of order {order}, as its weights are")
     return got, order if isinstance(got, Drawn) else 0, found, remarks
 
 
 def _free(op: Drawn, order: int) -> int:
     """Return how many branches a tone-free layer has; 0 of any other."""
     return op.length * (op.factor if op.op == "shuffle" else 1) - order * (op.factor - 1) if order else 0
-
-
-def _order_kept(op: Drawn, kernel: Kernel, orders: Mapping[str, int]) -> int | None:
-    """Return the order that the parameters of a kernel are projected to, 0 for none, None for two that differ."""
-    if op.op == "conv" or op.factor == 1:
-        return 0
-    halves = [kernel, *([kernel.also] if kernel.also else [])]
-    found = {max((orders.get(name, 0) for name in half.sources), default=0) for half in halves}
-    return found.pop() if len(found) == 1 else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,8 +94,8 @@ class Shown:
         if found is None or not isinstance(got, Drawn):
             return got, found, remark
         if asked.init is not None:
-            got, words = asked.of(self.op)
-            return got, Law(name, words, got.weight, got.bias), remark
+            got, words = asked.of(self.op if self.kernel.bias is not None else replace(self.op, bias=0))
+            return got, Law(name, words, got.weight, got.bias), ""
         kurtosis = max(1.0, 3 + (float(got.kurtosis) - 3) / self.fourth)
         got = replace(self.op, weight=got.weight, bias=got.bias, bias_law=got.bias_law, kurtosis=kurtosis)
         return got, found, remark
@@ -170,6 +120,8 @@ def _shown(op: Drawn, kernel: Kernel) -> Shown | None:
             return None
         w, bias = groups.flip(-1).permute(0, 2, 3, 1).flatten(2), biases if biases is None else biases[:, 0]
         bias = bias if bias is None else bias * op.factor**0.5
+        if _same(groups) and (bias is None or not bool(bias.any())):
+            return None  # the same kernel in each phase, and no bias: `torchparity.initial_laws` knows them
         if _same(groups):
             op, order, drawn = replace(op, icnr=True), 1, groups[:, 0]
             return Shown(
@@ -177,11 +129,13 @@ def _shown(op: Drawn, kernel: Kernel) -> Shown | None:
             )
     elif math.gcd(op.dilation, op.factor) > 1:
         return None
-    order = _order_met(w, op, u)
+    order = _order_met(w, op, u, kernel.computed)
     if not order:
         return None
     U = tone_free_basis(w.shape[-1], op.factor, order=order)
     a = (w @ torch.from_numpy(U.copy()).T).to(kernel.weight.dtype)
+    if torch.allclose(a, a.flatten()[0].expand_as(a), rtol=1e-3):
+        return None  # one number throughout
     made = replace(kernel, weight=a, bias=bias, start=0, computed=False)
     return Shown(order, op, _plain(op, len(U)), made, float((U**4).sum(axis=1).mean()))
 
@@ -197,13 +151,13 @@ def _same(groups: Tensor) -> bool:
     return bool((groups == groups[:, :1]).all())
 
 
-def _order_met(taps: Tensor, op: Drawn, u: float) -> int:
+def _order_met(taps: Tensor, op: Drawn, u: float, computed: bool) -> int:
     """Return the greatest order whose conditions all taps meet, 0 for none."""
     K, s = taps.shape[-1], op.factor
     if not _level(taps, s, u):  # before bases are computed
         return 0
     most = (K - 1) // (s - 1) if op.op == "convt" or op.dilation == 1 else 1
-    met = takewhile(lambda p: _meets(taps, torch.from_numpy(bases(K, s, p)[1].copy()), u), range(1, most + 1))
+    met = takewhile(lambda p: _meets(taps, torch.from_numpy(bases(K, s, p)[1].copy()), u, computed), range(1, most + 1))
     return max(met, default=0)
 
 
@@ -226,11 +180,14 @@ def _bound(taps: Tensor, u: float) -> float:
     return 2 * (taps.shape[-1] + 4) * u * float(taps.abs().sum(-1).max())
 
 
-def _meets(taps: Tensor, Q: Tensor, u: float) -> bool:
+def _meets(taps: Tensor, Q: Tensor, u: float, computed: bool) -> bool:
     """Return whether taps meet conditions up to rounding, and draws would not.
 
-    A condition of draws of variance σ² is within B in about B/σ of all cases.
+    A condition of draws of variance σ² is within B in about B/σ of all cases. Of weights that are computed nothing else
+    is known, and it is enough that they meet them.
     """
     off, bound, power = (taps @ Q.T).abs(), _bound(taps, u), float(taps.square().mean())
     share = bound / math.sqrt(power) if power else 1.0
-    return bool((off <= bound).all()) and share < 1 and off.numel() * math.log(share) < math.log(RARE)
+    if not bool((off <= bound).all()) or share >= 1:
+        return False
+    return computed or off.numel() * math.log(share) < math.log(RARE)

@@ -20,7 +20,6 @@ from torchparity.finished import finished
 from torchparity.initial_laws import Asked, Law
 from torchparity.lengths import BUDGET, compared, others
 from torchparity.movements import SHORTEST
-from torchparity.projected import unprojected
 from torchparity.rules import RULES, STILL
 from torchparity.trace import Trace
 from torchparity.uncovered import CLOSED, OPAQUE
@@ -67,8 +66,8 @@ def walked(
     Its own forward is run on shapes alone, on the meta device, in evaluation mode, and every call is followed: layers
     and functions, by whatever names; weight norm, by either interface; skips, added or side by side. Where values
     decide, it is run for real. The module is left as it is. Weights are looked at to see which law they are drawn
-    from (`torchparity.initial_laws`). A tone-free layer is a sum of branches, whether its weights are kept so or are as
-    they are (`torchparity.projected`).
+    from (`torchparity.initial_laws`). A tone-free layer is a sum of branches, as its weights show
+    (`torchparity.projected`).
 
     What is not covered becomes `Unknown`: recurrent and normalising layers, attention, products of two signals but for
     gates, kernels that are used twice, kernels made of the signal, and whatever else is not known by its name.
@@ -112,11 +111,10 @@ def walked(
         raise TypeError(complaint("module", type(module).__name__, "a torch.nn.Module", "call the factory first"))
     module = uncompiled(module)
     C = own_channels(module, 1) if channels is None else as_integer("channels", channels, 1)
-    orders: dict[str, int] = {}
-    copies = Copies(module, prepare=lambda copy: orders.update(unprojected(copy)))
+    copies = Copies(module)
     with dice_kept():
         output, peeked, at = _read(copies, C, None if length is None else as_integer("length", length, 1))
-    network, laws, remarks = finished(output, asked, orders)
+    network, laws, remarks = finished(output, asked)
     if at:
         remarks = (f"read with {at} samples alone: it takes no other length that was tried", *remarks)
     if copies.silent:

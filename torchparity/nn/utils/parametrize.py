@@ -129,7 +129,7 @@ def remove_tone_free(module: M) -> M:
     (True, 'ConvTranspose1d')
     """
     check_module(module)
-    found = [(part, name) for _, part in named(module) for name in kept_names(part)]
+    found = [(part, name) for _, part in named(module) for name in _projected(part)]
     if not found:
         raise ValueError(complaint("module", "no layer that is kept tone-free", "what tone_free has been given"))
     done = set[int]()
@@ -138,8 +138,8 @@ def remove_tone_free(module: M) -> M:
     return module
 
 
-def kept_names(part: nn.Module) -> list[str]:
-    """Return the names of the tensors of a module that a projection keeps, its own alone."""
+def _projected(part: nn.Module) -> list[str]:
+    """Return the names of the tensors of a module that a projection keeps."""
     if not is_parametrized(part):
         return []
     made: Any = part.parametrizations
