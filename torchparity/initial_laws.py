@@ -196,10 +196,17 @@ def _seen(name: str, op: Drawn, k: Kernel, reference: float | None) -> Seen:
 
 def _phases(w: Tensor, op: Drawn, k: Kernel) -> tuple[Tensor, bool]:
     """Return the weights that were drawn for a sub-pixel convolution, and whether its phases begin alike."""
+    phases = by_phase(w, op, k)
+    if bool((phases == phases[:1]).all()):
+        return phases[0], True
+    return w[k.start : k.start + op.outputs * op.factor], False
+
+
+def by_phase(t: Tensor, op: Drawn, k: Kernel) -> Tensor:
+    """Return weights, or biases, that a sub-pixel convolution takes, as (phases, channels, …)."""
     L, C = op.factor, op.outputs
-    w = w[k.start : k.start + C * L]
-    phases = w.reshape(C, L, *w.shape[1:]).movedim(1, 0) if k.order == "crd" else w.reshape(L, C, *w.shape[1:])
-    return (phases[0], True) if bool((phases == phases[:1]).all()) else (w, False)
+    t = t[k.start : k.start + C * L]
+    return t.reshape(C, L, *t.shape[1:]).movedim(1, 0) if k.order == "crd" else t.reshape(L, C, *t.shape[1:])
 
 
 def _check(what: str, w: Tensor, u: float) -> None:

@@ -18,9 +18,12 @@ from dspref.designs.notchbases import bases
 from dspref.expected.network import Drawn, Unknown
 from dspref.expected.tonefree import tone_free_basis
 from torchparity.drafts import Kernel
-from torchparity.evidence import RARE, unit
-from torchparity.initial_laws import Asked, Law, law
+from torchparity.evidence import RARE
+from torchparity.initial_laws import Asked, Law, by_phase, law
 from torchparity.nn.parting import split
+
+COARSE = 2.0**-12
+"""Units above it are those of half precision."""
 
 MOST = 64
 """Branches of one layer: of more, what is expected would take minutes."""
@@ -31,8 +34,8 @@ def law_behind(
 ) -> tuple[Drawn | Unknown, int, Law | None, list[str]]:
     """Return a layer with the variances of its law, the order that it is tone-free of, the law, and remarks.
 
-    As `torchparity.initial_laws.law`, of what is projected, by parameters that are known to be or as weights show. Of
-    weights that something else computes, as a norm behind a projection does, nothing else is known.
+    As `torchparity.initial_laws.law`; but weights that are tone-free are read by their coordinates, whoever computes
+    them. Those that are computed, and no draws of one law then, are Unknown.
 
     Raises
     ------
@@ -111,29 +114,29 @@ def _shown(op: Drawn, kernel: Kernel) -> Shown | None:
     """
     if op.op == "conv" or op.factor == 1 or kernel.weight.is_meta or kernel.also:
         return None
-    w, bias, u = kernel.weight.detach().double().cpu(), kernel.bias, unit(kernel.weight)
+    w, bias, held = kernel.weight.detach().double().cpu(), kernel.bias, _written(kernel.weight)
     if bool((w == w.flatten()[0]).all()):
         return None
     if op.op == "shuffle":
-        groups, biases = _phases(w, op, kernel), None if bias is None else _phases(bias.detach(), op, kernel)
+        groups, biases = by_phase(w, op, kernel), None if bias is None else by_phase(bias.detach(), op, kernel)
         if biases is not None and not _same(biases):
             return None
-        w, bias = groups.flip(-1).permute(0, 2, 3, 1).flatten(2), biases if biases is None else biases[:, 0]
+        w, bias = groups.flip(-1).permute(1, 2, 3, 0).flatten(2), biases if biases is None else biases[0]
         bias = bias if bias is None else bias * op.factor**0.5
         if _same(groups) and (bias is None or not bool(bias.any())):
             return None  # the same kernel in each phase, and no bias: `torchparity.initial_laws` knows them
         if _same(groups):
-            op, order, drawn = replace(op, icnr=True), 1, groups[:, 0]
+            op, order, drawn = replace(op, icnr=True), 1, groups[0]
             return Shown(
                 order, op, _plain(op, op.length), replace(kernel, weight=drawn, bias=bias, start=0, computed=False)
             )
     elif math.gcd(op.dilation, op.factor) > 1:
         return None
-    order = _order_met(w, op, u, kernel.computed)
+    order = _order_met(w, op, float(torch.finfo(held).eps) / 2, kernel.computed)
     if not order:
         return None
     U = tone_free_basis(w.shape[-1], op.factor, order=order)
-    a = (w @ torch.from_numpy(U.copy()).T).to(kernel.weight.dtype)
+    a = (w @ torch.from_numpy(U.copy()).T).to(held)
     if torch.allclose(a, a.flatten()[0].expand_as(a), rtol=1e-3):
         return None  # one number throughout
     made = replace(kernel, weight=a, bias=bias, start=0, computed=False)
@@ -148,46 +151,42 @@ def _plain(op: Drawn, length: int) -> Drawn:
 
 def _same(groups: Tensor) -> bool:
     """Return whether all phases have the same numbers."""
-    return bool((groups == groups[:, :1]).all())
+    return bool((groups == groups[:1]).all())
+
+
+def _written(w: Tensor) -> torch.dtype:
+    """Return the coarsest format that holds weights as they are: a cast to a finer one moves none."""
+    wide = w.detach().double()
+    formats = (torch.bfloat16, torch.float16, torch.float32)
+    return next((each for each in formats if bool((wide.to(each).double() == wide).all())), w.dtype)
 
 
 def _order_met(taps: Tensor, op: Drawn, u: float, computed: bool) -> int:
-    """Return the greatest order whose conditions all taps meet, 0 for none."""
-    K, s = taps.shape[-1], op.factor
-    if not _level(taps, s, u):  # before bases are computed
-        return 0
-    most = (K - 1) // (s - 1) if op.op == "convt" or op.dilation == 1 else 1
-    met = takewhile(lambda p: _meets(taps, torch.from_numpy(bases(K, s, p)[1].copy()), u, computed), range(1, most + 1))
-    return max(met, default=0)
+    """Return the greatest order whose conditions all taps meet, 0 for none; of half precision 1, if it is met exactly.
 
-
-def _phases(t: Tensor, op: Drawn, kernel: Kernel) -> Tensor:
-    """Return rows of a sub-pixel convolution by channel and phase."""
-    rows = t[kernel.start :][: op.outputs * op.factor]
-    if kernel.order == "crd":
-        return rows.reshape(op.outputs, op.factor, *t.shape[1:])
-    return rows.reshape(op.factor, op.outputs, *t.shape[1:]).transpose(0, 1)
-
-
-def _level(taps: Tensor, s: int, u: float) -> bool:
-    """Return whether all phases have the same gain, up to rounding."""
-    gains = split(nn.functional.pad(taps, (0, -taps.shape[-1] % s)), -1, -1, s).sum(-2)
-    return bool((gains.amax(-1) - gains.amin(-1) <= 2 * _bound(taps, u)).all())
-
-
-def _bound(taps: Tensor, u: float) -> float:
-    """Return how far gains of taps that were projected in an arithmetic of unit u are off: `torchparity.equalgains`."""
-    return 2 * (taps.shape[-1] + 4) * u * float(taps.abs().sum(-1).max())
-
-
-def _meets(taps: Tensor, Q: Tensor, u: float, computed: bool) -> bool:
-    """Return whether taps meet conditions up to rounding, and draws would not.
-
-    A condition of draws of variance σ² is within B in about B/σ of all cases. Of weights that are computed nothing else
-    is known, and it is enough that they meet them.
+    Projected in an arithmetic of unit u, gains are off by at most ``2 (K + 4) u Σ abs(h)`` (`torchparity.equalgains`);
+    in half precision `torchparity.nn.utils.tone_free` makes them equal.
     """
-    off, bound, power = (taps @ Q.T).abs(), _bound(taps, u), float(taps.square().mean())
+    K, s, half = taps.shape[-1], op.factor, u > COARSE
+    bound = 0.0 if half else 2 * (K + 4) * u * float(taps.abs().sum(-1).max())
+    gains = split(nn.functional.pad(taps, (0, -K % s)), -1, -1, s).sum(-2)
+    spread, count = gains.amax(-1) - gains.amin(-1), taps[..., 0].numel() * (s - 1)
+    step = 2 * u * float(taps.abs().max()) if half else bound
+    if s > K or not bool((spread <= 2 * bound).all()) or not (computed or _rare(taps, step, count)):
+        return 0
+    most = (K - 1) // (s - 1) if not half and (op.op == "convt" or op.dilation == 1) else 1
+    conditions = ((p, torch.from_numpy(bases(K, s, p)[1].copy())) for p in range(2, most + 1))
+    return max((p for p, _ in takewhile(lambda each: _meets(taps, each[1], bound, computed), conditions)), default=1)
+
+
+def _meets(taps: Tensor, Q: Tensor, bound: float, computed: bool) -> bool:
+    """Return whether taps meet conditions within a bound, and draws would not; what is computed need only meet them."""
+    off = (taps @ Q.T).abs()
+    return bool((off <= bound).all()) and (computed or _rare(taps, bound, off.numel()))
+
+
+def _rare(taps: Tensor, bound: float, conditions: int) -> bool:
+    """Return whether draws meet so many conditions in less than `RARE` of all cases: one in B/σ of them."""
+    power = float(taps.square().mean())
     share = bound / math.sqrt(power) if power else 1.0
-    if not bool((off <= bound).all()) or share >= 1:
-        return False
-    return computed or off.numel() * math.log(share) < math.log(RARE)
+    return share < 1 and conditions * math.log(share) < math.log(RARE)

@@ -268,7 +268,8 @@ class Single(nn.Module):
         self.layer = layer.float()
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.layer.float()(x.float())  # type: ignore[no-any-return]
+        y: Tensor = self.layer.float()(x.float())
+        return y
 
 
 class Otherwise(nn.Module):
