@@ -275,6 +275,23 @@ def test_draws_are_not_taken_for_projected_weights(dtype: torch.dtype) -> None:
         assert not any("~" in name for name in found)
 
 
+def test_in_half_precision_gains_are_the_same_or_they_are_not() -> None:
+    """One tap is moved to the next number that there is."""
+    torch.manual_seed(0)
+    layer = remove_tone_free(tone_free(transposed(bias=False).bfloat16()))
+    assert any("~" in node.name for node in walked(layer).network)
+    with torch.no_grad():
+        layer.weight[3, 5, 7] = torch.nextafter(layer.weight[3, 5, 7], torch.tensor(9.0).bfloat16())
+    assert not any("~" in node.name for node in walked(layer).network)
+
+
+def test_one_condition_that_is_met_is_chance() -> None:
+    layer = nn.ConvTranspose1d(1, 1, 4, 2, bias=False).bfloat16()
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([0.5, -0.125, -0.25, 0.375]))
+    assert not any("~" in node.name for node in walked(layer).network)
+
+
 def test_gains_that_differ_by_more_than_rounding_are_no_notch() -> None:
     """One tap of one kernel in 256 is moved by a thousandth."""
     model = cured("transposed", bake=True)
