@@ -16,6 +16,7 @@ from torch.nn.parameter import is_lazy
 
 from dspref.arrays import Array, NotAnalysable, complaint
 from torchparity.arithmetic import Arithmetic, arithmetic, unit
+from torchparity.devices import settings
 
 Run: TypeAlias = Callable[[Any], Any]
 """An nn.Module, or any function from a tensor (batch, channel, time) to one."""
@@ -143,10 +144,8 @@ def setting(a: Arithmetic, device: str) -> Iterator[None]:
         if half:
             stack.enter_context(torch.autocast(kind, getattr(torch, half)))
         if kind == "cuda":
-            flags = {name: getattr(torch.backends.cudnn, name) for name in ("enabled", "benchmark", "deterministic")}
-            stack.enter_context(torch.backends.cudnn.flags(**flags, allow_tf32=tf32))
-            stack.callback(torch.set_float32_matmul_precision, torch.get_float32_matmul_precision())
-            torch.set_float32_matmul_precision("high" if tf32 else "highest")
+            cudnn = torch.backends.cudnn
+            stack.enter_context(settings(tf32=tf32, deterministic=cudnn.deterministic, benchmark=cudnn.benchmark))
         yield
 
 

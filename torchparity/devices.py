@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -82,14 +83,30 @@ def settings(*, tf32: bool = False, deterministic: bool = True, benchmark: bool 
     >>> torch.backends.cudnn.benchmark
     False
     """
-    held = {"enabled": torch.backends.cudnn.enabled, "benchmark": benchmark, "deterministic": deterministic}
-    precision = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("high" if tf32 else "highest")
+    with ExitStack() as stack:
+        _hold(stack, torch.backends.cudnn, "benchmark", benchmark)
+        _hold(stack, torch.backends.cudnn, "deterministic", deterministic)
+        _hold_tf32(stack, tf32)
+        yield
+
+
+def _hold_tf32(stack: ExitStack, tf32: bool) -> None:
+    """Hold it by the older of Torch's two ways, which tells nothing once the newer one was used: then by that."""
+    backends: Any = torch.backends
     try:
-        with torch.backends.cudnn.flags(**held, allow_tf32=tf32):
-            yield
-    finally:
-        torch.set_float32_matmul_precision(precision)
+        precision, _ = torch.get_float32_matmul_precision(), backends.cudnn.allow_tf32
+    except RuntimeError:
+        for part in (backends.cuda.matmul, backends.cudnn.conv, backends.cudnn.rnn):
+            _hold(stack, part, "fp32_precision", "tf32" if tf32 else "ieee")
+        return
+    stack.callback(torch.set_float32_matmul_precision, precision)
+    torch.set_float32_matmul_precision("high" if tf32 else "highest")
+    _hold(stack, backends.cudnn, "allow_tf32", tf32)
+
+
+def _hold(stack: ExitStack, part: Any, name: str, value: object) -> None:
+    stack.callback(setattr, part, name, getattr(part, name))
+    setattr(part, name, value)
 
 
 @contextmanager

@@ -266,6 +266,7 @@ STILL = frozenset((*MOVES, *COPIES))
 
 RULES: dict[str, Rule] = {
     "": maps,
+    "leaky_relu": maps,  # which versions before 2.13 of Torch do not say of themselves
     **dict.fromkeys(MOVES, moves),
     **dict.fromkeys(COPIES, same),
     "copy": written,

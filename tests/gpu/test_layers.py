@@ -6,7 +6,10 @@ law of each layer, computed in NumPy and double precision, within its bound for 
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -24,7 +27,7 @@ from torchparity.nn import (
     SubpixelConv1d,
     WaveletUpsample1d,
 )
-from torchparity.nn.utils import project_, remove_tone_free, tone_free_
+from torchparity.nn.utils import project_, remove_tone_free, tone_free, tone_free_
 from torchparity.roundoff import doubled
 
 pytestmark = [
@@ -148,6 +151,58 @@ def test_gains_of_half_precision_are_equal_exactly(dtype: torch.dtype, device: s
         h = layer.weight.detach().double()
         gains = h.reshape(*h.shape[:2], -1, s).sum(-2)
         assert torch.equal(gains, gains[..., :1].expand_as(gains))
+
+
+@pytest.mark.parametrize("how", ["as it is", "TF32 allowed", "autocast", "deterministic"])
+def test_gains_are_equal_to_rounding_however_products_are_rounded(how: str, device: str) -> None:
+    """Sums and products of single precision: ``2 (K + 4) u Σ abs(h)``, with Σ of the taps before and after."""
+    torch.manual_seed(5)
+    up: Any = nn.ConvTranspose1d(24, 16, 16, 8, padding=4, device=device)
+    plain = up.weight.detach().double()
+    tone_free(up)
+    with ExitStack() as stack:
+        stack.enter_context(settings(tf32=how == "TF32 allowed"))
+        if how == "autocast":
+            stack.enter_context(torch.autocast(device, dtype=torch.bfloat16))
+        if how == "deterministic":
+            stack.callback(torch.use_deterministic_algorithms, False)
+            torch.use_deterministic_algorithms(True)
+        weight = up.weight
+    with settings(tf32=False):
+        (weight - 1).square().mean().backward()
+    h = weight.detach().double()
+    assert weight.dtype == torch.float32
+    sizes = (h.abs() + plain.abs()).sum(-1, keepdim=True)
+    for taps in (h, up.parametrizations.weight.original.grad.double()):
+        gains = taps.reshape(*taps.shape[:2], 2, 8).sum(-2)
+        of = sizes if taps is h else 2 * taps.abs().sum(-1, keepdim=True) + 2 / h.numel()
+        assert ((gains - gains.mean(-1, keepdim=True)).abs() <= 2 * (16 + 4) * 2.0**-24 * of).all()
+
+
+NEWER = """
+import torch
+from torchparity.nn import NearestConv1d, LinearConv1d
+from torchparity.nn.utils import tone_free
+torch.backends.cudnn.conv.fp32_precision = torch.backends.cuda.matmul.fp32_precision = "{precision}"
+for kind in (NearestConv1d, LinearConv1d):
+    layer, x = kind(64, 64, 9, 4, padding=4, device="{device}"), torch.randn(8, 64, 2000, device="{device}")
+    layer(x).sum().backward()
+    torch.testing.assert_close(layer(x), layer.two_layers()(x), rtol=0, atol=0.05)
+up = tone_free(torch.nn.ConvTranspose1d(64, 64, 8, 4, 2, device="{device}"))
+h = up.weight.detach().double()
+gains = h[..., :4] + h[..., 4:]
+assert (gains - gains.mean(-1, keepdim=True)).abs().max() < 1e-6 * h.abs().max()
+"""
+
+
+@pytest.mark.parametrize("precision", ["ieee", "tf32"])
+def test_precisions_that_were_set_by_torch_s_newer_way(precision: str, device: str) -> None:
+    """In a process of its own: Torch doesn't take them back."""
+    if not hasattr(torch.backends.cudnn, "conv"):
+        pytest.skip("this version of Torch has the older way alone")
+    code = NEWER.format(precision=precision, device=device)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("name", [name for name in EVERY if name != "haar"])

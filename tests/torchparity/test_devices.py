@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from itertools import product
 from typing import Any
@@ -10,6 +12,7 @@ import pytest
 import torch
 
 from torchparity.devices import as_device, device_name, one_thread, settings
+from torchparity.nn.modes import exact
 
 
 def state() -> tuple[object, ...]:
@@ -32,6 +35,48 @@ def test_settings_nest() -> None:
             assert state() == ("highest", False, True, True)
         assert state() == ("high", True, True, False)
     assert state() == before
+
+
+IN_ITS_OWN_PROCESS = """
+import torch
+from torchparity.devices import settings
+from torchparity.nn.choice import LAUNCHING, TENSOR, launching
+from torchparity.nn.modes import exact
+torch.backends.{part}.fp32_precision = "{given}"
+named = "cuda.matmul", "cudnn.conv", "cudnn.rnn"
+def state():
+    return [eval(f"torch.backends.{{name}}.fp32_precision") == "tf32" for name in named]
+before = state()
+assert exact("cuda") != before[0], before
+assert launching(torch.float32) == (TENSOR if before[1] else LAUNCHING)
+for tf32 in (True, False):
+    with settings(tf32=tf32, benchmark=True):
+        assert state() == [tf32] * 3, state()
+        assert (exact("cuda"), exact("cuda", "conv")) == (not tf32, not tf32)
+        assert torch.backends.cudnn.benchmark
+    assert state() == before, state()
+    assert not torch.backends.cudnn.benchmark
+"""
+
+
+@pytest.mark.parametrize(("part", "given"), [("cudnn.conv", "ieee"), ("cuda.matmul", "tf32"), ("cuda.matmul", "ieee")])
+def test_precisions_that_were_set_by_torch_s_newer_way_are_read_held_and_put_back(part: str, given: str) -> None:
+    """In a process of its own: Torch doesn't take back that a precision was set so, and refuses to read the older."""
+    if not hasattr(torch.backends.cudnn, "conv"):
+        pytest.skip("this version of Torch has the older way alone")
+    code = IN_ITS_OWN_PROCESS.format(part=part, given=given)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
+def test_whether_products_are_exact_is_read_by_the_older_way_too() -> None:
+    found = [exact(*asked) for asked in (("cuda",), ("cpu",), ("cuda", "conv"), ("mps",))]
+    assert found == [True, True, False, False]
+    for precision, due in (("high", False), ("medium", False), ("highest", True)):
+        torch.set_float32_matmul_precision(precision)
+        assert exact("cuda") == exact("cpu") == due
+    with settings(tf32=False):
+        assert exact("cuda", "conv")
 
 
 def fail(seen: list[object], look: Callable[[], object]) -> None:

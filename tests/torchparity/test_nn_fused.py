@@ -399,14 +399,16 @@ def test_what_is_few() -> None:
 
 
 PRECISIONS = {
-    "less for all": 'torch.set_float32_matmul_precision("medium")',
-    "less for one backend": 'torch.backends.mkldnn.matmul.fp32_precision = "bf16"',
-    "less on another device": 'torch.backends.cuda.matmul.fp32_precision = "tf32"',
+    "less for all": ('torch.set_float32_matmul_precision("medium")', False),
+    "less for one backend": ('torch.backends.mkldnn.matmul.fp32_precision = "bf16"', False),
+    "less on another device": ('torch.backends.cuda.matmul.fp32_precision = "tf32"', True),
+    "single on another device": ('torch.backends.cudnn.conv.fp32_precision = "ieee"', True),
 }
+"""With whether products on a CPU are left in single precision."""
 
 
-@pytest.mark.parametrize("setting", PRECISIONS.values(), ids=PRECISIONS)
-def test_precisions_that_are_set_by_either_of_torch_s_ways_are_no_reason_to_fail(setting: str) -> None:
+@pytest.mark.parametrize(("setting", "full"), PRECISIONS.values(), ids=PRECISIONS)
+def test_precisions_that_are_set_by_either_of_torch_s_ways_are_no_reason_to_fail(setting: str, full: bool) -> None:
     """In a process of its own: Torch does not take back that a precision was set for one backend."""
     code = f"""
 import torch
@@ -415,7 +417,7 @@ from torchparity.nn.banks import Job, plan_of
 from torchparity.nn.running import is_few
 {setting}
 layer, x = NearestConv1d(64, 64, 3, 2, padding=1, form="running sum"), torch.ones(1, 64, 4, requires_grad=True)
-assert not is_few(x, layer.weight, Job(plan_of(layer.geometry), 1, 4, 0))
+assert is_few(x, layer.weight, Job(plan_of(layer.geometry), 1, 4, 0)) == {full}
 torch.testing.assert_close(layer(x), layer.two_layers()(x), rtol=0.05, atol=0.1)
 layer(x).sum().backward()
 """

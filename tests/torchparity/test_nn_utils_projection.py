@@ -94,6 +94,22 @@ def test_a_product_is_taken_in_single_precision_for_short_kernels() -> None:
     assert ToneFreeTaps(8, 2, order=2).P is None
 
 
+def test_no_product_is_taken_where_it_may_be_rounded_to_less() -> None:
+    """Where that was allowed for CPUs, and in programs, which may run on other devices: there are sums instead."""
+    taps, module = torch.randn(500, 7), ToneFreeTaps(7, 3)
+    assert module.P is not None
+    due, product = by_gains(taps, 7, 3), taps @ module.P
+    assert not torch.equal(due, product)
+    try:
+        for precision, expected in (("highest", product), ("medium", due), ("high", due)):
+            torch.set_float32_matmul_precision(precision)
+            assert torch.equal(module(taps), expected)
+    finally:
+        torch.set_float32_matmul_precision("highest")
+    ops = {str(node.target) for node in torch.export.export(module, (taps,)).graph.nodes}
+    assert not any("mm" in op or "matmul" in op for op in ops)
+
+
 @pytest.mark.parametrize(("K", "s", "p"), ORDERS)
 def test_projection_is_that_of_exact_fractions(K: int, s: int, p: int) -> None:
     """``C(CᵀC)⁻¹Cᵀ h`` in Fractions, C the multiples of the box; for order 1 also by `dspref`."""

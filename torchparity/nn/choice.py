@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from torchparity.nn.geometry import Geometry
-from torchparity.nn.modes import cast_to, exported, traced
+from torchparity.nn.modes import cast_to, exact, exported, traced
 from torchparity.nn.polyphase import alongside
 from torchparity.nn.products import few
 
@@ -122,4 +122,4 @@ def launching(dtype: torch.dtype) -> float:
     """Return what composing a kernel takes on a GPU, in products; half precision has none to spare."""
     if dtype not in (torch.float32, torch.float64):
         return math.inf
-    return TENSOR if dtype == torch.float32 and torch.backends.cudnn.allow_tf32 else LAUNCHING
+    return TENSOR if dtype == torch.float32 and not exact("cuda", "conv") else LAUNCHING

@@ -38,6 +38,33 @@ def exported() -> bool:
     return exporting or torch._C._get_tracing_state() is not None
 
 
+def exact(kind: str, op: str = "matmul") -> bool:
+    """Return whether a device computes products in single precision, and in no less.
+
+    By Torch's newer switches, where it has them: those older can't be read once a newer one was set.
+
+    Parameters
+    ----------
+    kind : str
+        Of the device; of others than a CPU and CUDA it is not known.
+    op : {'matmul', 'conv'}
+
+    Examples
+    --------
+    >>> exact("cpu"), exact("meta")
+    (True, False)
+    """
+    if kind not in ("cpu", "cuda"):
+        return False
+    backends: Any = torch.backends
+    held = backends.mkldnn if kind == "cpu" else backends.cudnn if op == "conv" else backends.cuda
+    newer = getattr(getattr(held, op, None), "fp32_precision", None)
+    if newer is not None:
+        return newer in ("none", "ieee")
+    older = not backends.cudnn.allow_tf32 if op == "conv" else torch.get_float32_matmul_precision() == "highest"
+    return bool(older)
+
+
 def as_given(kind: str) -> AbstractContextManager[Any]:
     """Return a context in which autocast, which would sum taps in half precision, casts nothing."""
     return torch.autocast(kind, enabled=False) if kind in AUTOCAST else nullcontext()

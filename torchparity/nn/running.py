@@ -24,7 +24,7 @@ from torch.nn import functional as F
 
 from torchparity.nn.banks import Job, plan_of, write
 from torchparity.nn.geometry import Geometry
-from torchparity.nn.modes import as_given, recorded, to_be_derived, transformed
+from torchparity.nn.modes import as_given, exact, recorded, to_be_derived, transformed
 from torchparity.nn.parting import LEAST, derivable, parts, plus, plus_part, split, window
 from torchparity.nn.polyphase import with_all
 from torchparity.nn.products import few, gradients, spread
@@ -126,16 +126,9 @@ def box(v: Tensor, L: int) -> Tensor:
 
 
 def is_few(x: Tensor, w: Tensor, job: Job) -> bool:
-    """Return whether v is computed by products of matrices: in single precision, and not in less.
-
-    Torch does not say how exact products are where that was set for one backend: then they are not asked for.
-    """
-    if x.dtype != torch.float32 or x.device.type != "cpu" or not few(len(x) * job.blocks, w.shape[1]):
-        return False
-    try:
-        return torch.get_float32_matmul_precision() == "highest"
-    except RuntimeError:
-        return False
+    """Return whether v is computed by products of matrices: in single precision, and not in less."""
+    on_cpu = x.dtype == torch.float32 and x.device.type == "cpu"
+    return on_cpu and few(len(x) * job.blocks, w.shape[1]) and exact("cpu")
 
 
 def seen(x: Tensor, g: Geometry, job: Job, start: int, stop: int) -> tuple[slice, int, int]:

@@ -18,6 +18,7 @@ from torchparity.audit import Audit
 from torchparity.audited import Cure, Expectation, Steady
 from torchparity.devices import device_name
 from torchparity.measure import STANDS_DB, Measured
+from torchparity.nn.modes import exact
 from torchparity.report.cards import cards
 from torchparity.spine import Layer
 
@@ -84,7 +85,7 @@ def _reproduce(audit: Audit, command: str, target: str) -> dict[str, Any]:
         "device": "cpu",
         "processor": device_name("cpu"),
         "threads": torch.get_num_threads(),
-        "tf32": torch.get_float32_matmul_precision() != "highest",
+        "tf32": not exact("cuda"),
         "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
         "system": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "versions": {p: version(p) for p in packages} | {"python": platform.python_version()},

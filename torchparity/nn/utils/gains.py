@@ -13,21 +13,27 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from torchparity.nn.modes import as_given
+from torchparity.nn.modes import as_given, exact, traced
 
 SHORT = 64
 """Taps up to which a product with a matrix is faster than sums, where it was measured: twice at 64, slower at 512."""
 
 
 def equal_gains(h: Tensor, K: int, s: int, P: Tensor | None = None) -> Tensor:
-    """Return ``hP`` for taps (..., K): on a CPU, in single precision, as a product with P, if that is given.
+    """Return ``hP`` for taps (..., K): in single precision as a product with P, if that is given.
 
-    That is several times faster there than sums of a few taps. A GPU may round factors of a product to TF32.
+    That is several times faster than sums of a few taps, on a GPU too, where fewer kernels are started. It is left
+    where a device may round factors, as to TF32, where a program is made, which may run on such a device, and where
+    CUDA's library of products would refuse to be deterministic.
     """
-    if P is None or h.device.type != "cpu" or h.dtype != P.dtype:
+    kind = h.device.type
+    if P is None or h.dtype != P.dtype or traced() or not exact(kind) or (kind == "cuda" and _determined()):
         return by_gains(h, K, s)
-    with as_given("cpu"):
+    with as_given(kind):
         return h @ P
+
+
+_determined = torch.are_deterministic_algorithms_enabled
 
 
 def product(K: int, s: int) -> Tensor | None:
