@@ -29,7 +29,9 @@ def uncompiled_name(name: str) -> str:
 
 def named(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     """Yield all modules, by the names that they have where nothing is compiled: what is wrapped, not the wrapper."""
-    return ((uncompiled_name(name), part) for name, part in model.named_modules() if uncompiled(part) is part)
+    for name, part in model.named_modules():
+        if uncompiled(part) is part:
+            yield uncompiled_name(name) if WRAPPED in name else name, part
 
 
 def within(model: nn.Module, path: str) -> nn.Module:

@@ -7,13 +7,17 @@ Phase r has n_r taps.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from functools import cache
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from torchparity.nn.modes import as_given, exact, traced
+from dspref.arrays import Array
+from torchparity.nn.modes import as_given, cast_to, exact, traced
 
 SHORT = 64
 """Taps up to which a product with a matrix is faster than sums, where it was measured: twice at 64, slower at 512."""
@@ -23,22 +27,38 @@ def equal_gains(h: Tensor, K: int, s: int, P: Tensor | None = None) -> Tensor:
     """Return ``hP`` for taps (..., K): in single precision as a product with P, if that is given.
 
     That is several times faster than sums of a few taps, on a GPU too, where fewer kernels are started. It is left
-    where a device may round factors, as to TF32, where a program is made, which may run on such a device, and where
-    CUDA's library of products would refuse to be deterministic.
+    where a device may round factors, as to TF32, in programs, which may run where it does, and where CUDA's library of
+    products would refuse to be deterministic.
     """
     kind = h.device.type
     if P is None or h.dtype != P.dtype or traced() or not exact(kind) or (kind == "cuda" and _determined()):
         return by_gains(h, K, s)
-    with as_given(kind):
+    with as_given(kind) if cast_to(h) else nullcontext():
         return h @ P
 
 
 _determined = torch.are_deterministic_algorithms_enabled
 
 
-def product(K: int, s: int) -> Tensor | None:
-    """Return P in single precision; None for kernels so long that a product takes more time than sums."""
-    return by_gains(torch.eye(K, dtype=torch.float64, device="cpu"), K, s).float() if K <= SHORT else None
+@cache
+def product(K: int, s: int) -> Array | None:
+    """Return P in single precision; None for kernels so long that a product takes more time than sums.
+
+    Of taps i and j, of phases r and t, ``P[i, j] = δ_ij − δ_rt/n_t + 1/(n_r n_t Σ_r (1/n_r))``.
+
+    Examples
+    --------
+    >>> product(2, 2)
+    array([[0.5, 0.5],
+           [0.5, 0.5]], dtype=float32)
+    """
+    if K > SHORT:
+        return None
+    phase = np.arange(K) % s
+    n = np.bincount(phase)
+    of = n[phase]
+    P: Array = np.eye(K) - (phase[:, None] == phase) / of + 1 / (np.outer(of, of) * (1 / n).sum())
+    return P.astype(np.float32)
 
 
 def by_gains(h: Tensor, K: int, s: int) -> Tensor:

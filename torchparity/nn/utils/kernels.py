@@ -210,7 +210,9 @@ def write(kernel: Kernel, weight: Tensor) -> None:
             found[0].copy_(torch.norm_except_dim(weight, 2, hook.dim))
             if isinstance(hook, WeightNorm):
                 setattr(kernel.owner, kernel.weight, weight)
-            weight = torch.where(found[0] == 0, found[1], weight)
+            nothing = found[0] == 0
+            if weight.device.type != "cpu" or bool(nothing.any()):  # others would wait for what they have to do
+                weight = torch.where(nothing, found[1], weight)
         found[-1].copy_(weight)
 
 

@@ -75,7 +75,7 @@ class ToneFreeTaps(nn.Module):
 
     def _product(self, device: Any) -> Tensor | None:
         P = product(self.kernel_size, self.stride) if self.order == 1 else None
-        return P if P is None else P.to(device)
+        return None if P is None else _on(P, device)
 
     def _apply(self, fn: Any, recurse: bool = True) -> ToneFreeTaps:
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
@@ -265,6 +265,6 @@ def _anew(module: Any, device: Any = None) -> None:
 
 def _beside(module: Any, taps: Tensor) -> None:
     """Hold Q and P where the taps are: a load that assigns them takes them from the meta device, and leaves these."""
-    held = [each for each in (module.Q, getattr(module, "P", None)) if each is not None]
-    if any(each.device != taps.device for each in held):
+    held = module.Q if module.Q is not None else getattr(module, "P", None)
+    if held is not None and held.device != taps.device:
         _anew(module, taps.device)
