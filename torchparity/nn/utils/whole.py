@@ -177,12 +177,13 @@ def _planned(
     held = [ToneFree(name, k.factor, order_of(k), "by its parametrization") for name, k in kept.items()]
     held += [ToneFree(name, *sizes, "by construction") for name, sizes in by_construction(model).items() if sizes[1]]
     if not plan and not held:
-        raise ValueError(_nothing(model, left))
+        raise ValueError(_nothing(model, left, refused=bool(found)))
     return plan, held, left
 
 
-def _nothing(model: nn.Module, left: Left) -> str:
-    got, allowed = "nothing to make tone-free", "an upsampling layer with taps of its own"
+def _nothing(model: nn.Module, left: Left, *, refused: bool) -> str:
+    got = "no upsampling layer that can be made so" if refused else "nothing to make tone-free"
+    allowed = "an upsampling layer with taps of its own"
     hint = "" if left else "interpolation makes no tone, and needs nothing"
     return "\n".join([complaint(f"model {type(model).__name__}", got, allowed, hint), *unreached(left)])
 
