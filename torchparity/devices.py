@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,9 @@ def device_name(device: torch.device | str) -> str:
 def settings(*, tf32: bool = False, deterministic: bool = True, benchmark: bool = False) -> Iterator[None]:
     """Hold the switches that decide how CUDA rounds, and put them back as they were.
 
+    Torch has two ways to set them. The older one, which sets CPUs too, is used unless the newer one was. cuDNN's
+    default, TF32 as long as no switch for all devices says otherwise, can't be put back, and becomes TF32.
+
     Parameters
     ----------
     tf32 : bool
@@ -83,30 +86,46 @@ def settings(*, tf32: bool = False, deterministic: bool = True, benchmark: bool 
     >>> torch.backends.cudnn.benchmark
     False
     """
+    cudnn: Any = torch.backends.cudnn
     with ExitStack() as stack:
-        _hold(stack, torch.backends.cudnn, "benchmark", benchmark)
-        _hold(stack, torch.backends.cudnn, "deterministic", deterministic)
-        _hold_tf32(stack, tf32)
+        for part in _newer():
+            stack.callback(setattr, part, "fp32_precision", _own(part))
+        try:
+            precision, _ = torch.get_float32_matmul_precision(), cudnn.allow_tf32
+        except RuntimeError:
+            _hold_newer(stack, tf32, {"deterministic": deterministic, "benchmark": benchmark})
+        else:
+            stack.callback(torch.set_float32_matmul_precision, precision)
+            torch.set_float32_matmul_precision("high" if tf32 else "highest")
+            held = {"enabled": cudnn.enabled, "benchmark": benchmark, "deterministic": deterministic}
+            stack.enter_context(cudnn.flags(**held, allow_tf32=tf32))
         yield
 
 
-def _hold_tf32(stack: ExitStack, tf32: bool) -> None:
-    """Hold it by the older of Torch's two ways, which tells nothing once the newer one was used: then by that."""
+def _hold_newer(stack: ExitStack, tf32: bool, held: Mapping[str, bool]) -> None:
+    """Hold switches by the newer of Torch's two ways: the older tells nothing once the newer one said otherwise."""
+    for part in _newer()[:3]:
+        part.fp32_precision = "tf32" if tf32 else "ieee"
+    for name, value in held.items():
+        stack.callback(setattr, torch.backends.cudnn, name, getattr(torch.backends.cudnn, name))
+        setattr(torch.backends.cudnn, name, value)
+
+
+def _newer() -> list[Any]:
+    """Return the newer switches, those of CUDA first, where this version of Torch has them, and lets them be set."""
     backends: Any = torch.backends
-    try:
-        precision, _ = torch.get_float32_matmul_precision(), backends.cudnn.allow_tf32
-    except RuntimeError:
-        for part in (backends.cuda.matmul, backends.cudnn.conv, backends.cudnn.rnn):
-            _hold(stack, part, "fp32_precision", "tf32" if tf32 else "ieee")
-        return
-    stack.callback(torch.set_float32_matmul_precision, precision)
-    torch.set_float32_matmul_precision("high" if tf32 else "highest")
-    _hold(stack, backends.cudnn, "allow_tf32", tf32)
+    if not hasattr(backends.cudnn, "conv") or backends.flags_frozen():
+        return []
+    return [backends.cuda.matmul, backends.cudnn.conv, backends.cudnn.rnn, backends.mkldnn.matmul]
 
 
-def _hold(stack: ExitStack, part: Any, name: str, value: object) -> None:
-    stack.callback(setattr, part, name, getattr(part, name))
-    setattr(part, name, value)
+def _own(part: Any) -> str:
+    """Return what a newer switch says itself: "none" if that is said by one for several, which may change later."""
+    found: str = part.fp32_precision
+    part.fp32_precision = "none"
+    inherited = part.fp32_precision == found
+    part.fp32_precision = found
+    return "none" if inherited else found
 
 
 @contextmanager

@@ -125,14 +125,46 @@ def tone_free_nodes(node: Node, order: int) -> Iterator[Node]:
 def _branches(node: Node, layer: Drawn, order: int) -> Iterator[Node]:
     ends = list[str]()
     one_bias = _one_bias(layer)
-    for i, (u, interpolator) in enumerate(_interpolators(node.name, layer, order)):
+    interpolators = list(_interpolators(node.name, layer, order))
+    excess = shared_excess(np.array([u for u, _ in interpolators]), layer.factor)
+    kurtosis = max(1.0, 3 + (float(layer.kurtosis) - 3) * excess)
+    for i, (_, interpolator) in enumerate(interpolators):
         yield Node(f"{node.name}~{i}.taps", interpolator, node.inputs)
-        kurtosis = 3 + (float(layer.kurtosis) - 3) * float((u**4).sum())
         shape = {"groups": layer.groups, "weight": layer.weight, **(one_bias if i == 0 else {"bias": 0})}
         weight = Drawn("conv", layer.inputs, layer.outputs, 1, kurtosis=kurtosis, **shape)
         ends.append(f"{node.name}~{i}")
         yield Node(ends[-1], weight, (f"{node.name}~{i}.taps",))
     yield Node(node.name, "sum", tuple(ends)) if len(ends) > 1 else Node(node.name, Fixed(np.ones(1)), (ends[0],))
+
+
+def shared_excess(U: Array, s: int) -> float:
+    """Return what coordinates in a tone-free basis have of the excess κ₄ − 3 of the taps that were drawn.
+
+    Coordinates of independent taps are not correlated, but not independent either, unless the taps are normal. Lines
+    come from the powers of phases, ``q_k = Σ_n e^{2πi kn/s} h[n]²``. With ``B_k = U diag(e^{2πi kn/s}) Uᵀ``, and
+    ``A_k = UᵀB_kU``,
+
+        E abs(q_k)² = abs(E q_k)² + 2σ⁴ Σ_ab abs(B_k[a, b])² + (κ₄ − 3)σ⁴ Σ_n abs(A_k[n, n])²
+
+    Independent coordinates of excess e (κ₄ − 3) have ``e Σ_a abs(B_k[a, a])²`` as the last sum: e is such that it is
+    the same over all k = 1 … s − 1. For order 1 and n taps to each phase it is ``1 − 1/n``.
+
+    Parameters
+    ----------
+    U : array (D, K)
+        Orthonormal rows, as `tone_free_basis` has them.
+    s : int
+
+    Examples
+    --------
+    >>> [round(shared_excess(tone_free_basis(2 * n, 2), 2), 3) for n in (2, 3, 4)]
+    [0.5, 0.667, 0.75]
+    """
+    phase = np.exp(2j * np.pi * np.outer(np.arange(1, s), np.arange(U.shape[1])) / s)
+    B = (U * phase[:, None]) @ U.T
+    due = (np.abs(((U.T @ B) * U.T).sum(-1)) ** 2).sum()
+    independent = (np.abs(np.einsum("kaa->ka", B)) ** 2).sum()
+    return float(due / independent) if independent > 1e-12 else 0.0
 
 
 def _one_bias(layer: Drawn) -> dict[str, Any]:

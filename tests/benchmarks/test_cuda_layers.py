@@ -6,6 +6,7 @@ during a call, its input and weights not counted. In single precision without TF
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -53,14 +54,14 @@ def peak(run: Callable[[], object]) -> int:
 
 
 def medians(runs: Mapping[str, Callable[[], object]], benchmark: Any) -> dict[str, float]:
-    """Return the median time of each, of rounds that begin with another each time: what ran before counts too."""
+    """Return the median time of each, of rounds in random order: what ran before counts too."""
     taken: dict[str, list[float]] = {what: [] for what in runs}
-    order = list(runs)
+    order, shuffle = list(runs), random.Random(0).shuffle
 
     def one_round() -> None:
+        shuffle(order)
         for what in order:
             taken[what].append(milliseconds(runs[what]))
-        order.append(order.pop(0))
 
     benchmark.pedantic(one_round, rounds=ROUNDS, warmup_rounds=5)
     return {what: float(np.median(t[-ROUNDS:])) for what, t in taken.items()}

@@ -24,6 +24,7 @@ from dspref.expected import (
     tone_free_network,
 )
 from dspref.expected.filters import Fixed
+from dspref.expected.tonefree import shared_excess
 
 U = 2.0**-53
 RELU = Pointwise("relu")
@@ -73,11 +74,14 @@ def test_a_constant_makes_no_line() -> None:
     assert max(abs(cured.line(k)) for k in range(1, 5)) <= 100 * U * cured.line(0)
 
 
-@pytest.mark.parametrize(("K", "s", "p"), [(8, 4, 1), (4, 2, 1), (16, 8, 1), (7, 4, 1)])
-def test_lines_left_over_are_those_of_the_network_of_branches(K: int, s: int, p: int) -> None:
-    """Of two taps per phase no two branches share one: both have all terms of order 1/C, and differ in the next."""
+@pytest.mark.parametrize("kurtosis", [Fraction(9, 5), 3], ids=["uniform", "normal"])
+@pytest.mark.parametrize(
+    ("K", "s", "p"), [(8, 4, 1), (4, 2, 1), (16, 8, 1), (7, 4, 1), (8, 2, 1), (12, 4, 1), (9, 3, 1)]
+)
+def test_lines_left_over_are_those_of_the_network_of_branches(K: int, s: int, p: int, kurtosis: Fraction) -> None:
+    """Both have all terms of order 1/C of white noise, and differ in the next."""
     C = 4096
-    layer, noise = Drawn("convt", C, C, K, s, bias=0, kurtosis=3), Source(C, covariance=(1.0,))
+    layer, noise = Drawn("convt", C, C, K, s, bias=0, kurtosis=kurtosis), Source(C, covariance=(1.0,))
     net = expected_spectrum(tone_free_network([layer, RELU], order=p), noise)
     due = remaining_lines(layer, RELU, noise, order=p).lines
     seen = np.array([net.line(k) for k in range(s // 2 + 1)])
@@ -94,16 +98,28 @@ def test_names_and_other_layers_stay() -> None:
     assert [node.name for node in net if node.name.startswith("3")] == ["3~0.taps", "3~0", "3"]
 
 
-def test_branches_keep_groups_places_and_fourth_moments() -> None:
-    """Of signs, E w⁴ = 1: fourth moments of weights by all patterns; the projection by the filters' places."""
+@pytest.mark.parametrize(("K", "s", "p"), [(4, 2, 1), (5, 2, 1), (8, 2, 1), (8, 4, 1), (9, 3, 1), (9, 3, 2), (8, 2, 2)])
+def test_powers_of_phases_differ_as_those_of_all_patterns_of_signs(K: int, s: int, p: int) -> None:
+    """Of signs κ₄ is 1: Σ_k of E abs(q_k)² − abs(E q_k)², enumerated, and by independent coordinates of the excess."""
+    basis, k = tone_free_basis(K, s, order=p), np.arange(1, s)
+    turns = np.exp(2j * np.pi * np.outer(np.arange(K), k) / s)
+    q = (np.array(list(product((-1, 1), repeat=K))) @ basis.T @ basis) ** 2 @ turns
+    seen = (np.abs(q - q.mean(0)) ** 2).mean(0).sum()
+    B = np.array([basis * turn @ basis.T for turn in turns.T])
+    own = (np.abs(np.diagonal(B, axis1=1, axis2=2)) ** 2).sum()
+    due = 2 * (np.abs(B) ** 2).sum() - 2 * shared_excess(basis, s) * own
+    assert abs(seen - due) <= 100 * K**2 * U * s
+
+
+def test_branches_keep_groups_and_places() -> None:
+    """The projection by the filters' places; of n = 2 and 3 taps for each phase, weights of one law."""
     K, s, d = 5, 2, 3
-    net = list(tone_free_network([Drawn("convt", 4, 2, K, s, dilation=d, groups=2, kurtosis=1)]))
+    net = list(tone_free_network([Drawn("convt", 4, 2, K, s, dilation=d, groups=2, kurtosis=Fraction(9, 5))]))
     filters, weights = ([node.op for node in net if isinstance(node.op, kind)] for kind in (Fixed, Drawn))
-    signs = np.array(list(product((-1, 1), repeat=K)))
-    for weight, u in zip(weights, tone_free_basis(K, s), strict=True):
+    for weight in weights:
         assert isinstance(weight, Drawn)
         assert weight.groups == 2
-        assert abs(float(weight.kurtosis) - ((signs @ u) ** 4).mean()) <= 8 * K * U
+        assert abs(float(weight.kurtosis) - 3 + 1.2 * shared_excess(tone_free_basis(K, s), s)) <= 8 * U
     taps = np.array([each.h for each in filters if isinstance(each, Fixed)])
     spread = np.zeros((d * K - d + 1,) * 2)
     spread[::d, ::d] = projector(K, s).astype(float)

@@ -42,41 +42,92 @@ import torch
 from torchparity.devices import settings
 from torchparity.nn.choice import LAUNCHING, TENSOR, launching
 from torchparity.nn.modes import exact
-torch.backends.{part}.fp32_precision = "{given}"
-named = "cuda.matmul", "cudnn.conv", "cudnn.rnn"
+{given}
+def told(ask):
+    try:
+        return ask()
+    except RuntimeError:
+        return "not told"
 def state():
-    return [eval(f"torch.backends.{{name}}.fp32_precision") == "tf32" for name in named]
+    names = "cuda.matmul", "cudnn.conv", "cudnn.rnn", "mkldnn.matmul"
+    newer = [eval(f"torch.backends.{{name}}.fp32_precision") for name in names]
+    return [*newer, told(torch.get_float32_matmul_precision), told(lambda: torch.backends.cudnn.allow_tf32)]
 before = state()
-assert exact("cuda") != before[0], before
-assert launching(torch.float32) == (TENSOR if before[1] else LAUNCHING)
+assert exact("cuda") == (before[0] != "tf32"), before
+assert launching(torch.float32) == (TENSOR if before[1] == "tf32" else LAUNCHING)
 for tf32 in (True, False):
     with settings(tf32=tf32, benchmark=True):
-        assert state() == [tf32] * 3, state()
+        assert [value == "tf32" for value in state()[:3]] == [tf32] * 3, state()
         assert (exact("cuda"), exact("cuda", "conv")) == (not tf32, not tf32)
+        assert torch.backends.cudnn.benchmark
+        with settings(tf32=not tf32, deterministic=False):
+            assert [value == "tf32" for value in state()[:3]] == [not tf32] * 3, state()
+            assert (torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic) == (False, False)
         assert torch.backends.cudnn.benchmark
     assert state() == before, state()
     assert not torch.backends.cudnn.benchmark
+for later in ("tf32", "ieee"):
+    torch.backends.fp32_precision = later
+    print(later, state()[0], state()[3])  # Torch can't be told to take cuDNN's default again
 """
 
+WAYS = {
+    "nothing": "",
+    "older": 'torch.set_float32_matmul_precision("high")',
+    "older, of CUDA": "torch.backends.cuda.matmul.allow_tf32 = True",
+    "older, of cuDNN": "torch.backends.cudnn.allow_tf32 = False",
+    "single, of cuDNN": 'torch.backends.cudnn.conv.fp32_precision = "ieee"',
+    "TF32": 'torch.backends.cuda.matmul.fp32_precision = "tf32"',
+    "single": 'torch.backends.cuda.matmul.fp32_precision = "ieee"',
+    "TF32 for all": 'torch.backends.fp32_precision = "tf32"',
+    "single behind older": (
+        'torch.set_float32_matmul_precision("high"); torch.backends.cuda.matmul.fp32_precision = "ieee"'
+    ),
+    "of a CPU": 'torch.backends.mkldnn.matmul.fp32_precision = "bf16"',
+}
 
-@pytest.mark.parametrize(("part", "given"), [("cudnn.conv", "ieee"), ("cuda.matmul", "tf32"), ("cuda.matmul", "ieee")])
-def test_precisions_that_were_set_by_torch_s_newer_way_are_read_held_and_put_back(part: str, given: str) -> None:
-    """In a process of its own: Torch doesn't take back that a precision was set so, and refuses to read the older."""
+
+@pytest.mark.parametrize("given", WAYS.values(), ids=WAYS)
+def test_precisions_that_were_set_by_either_way_are_read_held_and_put_back(given: str) -> None:
+    """In a process of its own, since Torch doesn't take newer ones back; what is set later does what it would."""
     if not hasattr(torch.backends.cudnn, "conv"):
         pytest.skip("this version of Torch has the older way alone")
-    code = IN_ITS_OWN_PROCESS.format(part=part, given=given)
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
+    code, without = IN_ITS_OWN_PROCESS.format(given=given), "for later in"
+    untouched = code.replace("for tf32 in (True, False):", "for tf32 in ():")
+    assert without in untouched
+    runs = [subprocess.run([sys.executable, "-c", each], **TOLD) for each in (code, untouched)]
+    assert [done.returncode for done in runs] == [0, 0], runs[0].stderr + runs[1].stderr
+    assert runs[0].stdout == runs[1].stdout != ""
+
+
+TOLD: dict[str, Any] = {"capture_output": True, "text": True, "timeout": 120}
 
 
 def test_whether_products_are_exact_is_read_by_the_older_way_too() -> None:
     found = [exact(*asked) for asked in (("cuda",), ("cpu",), ("cuda", "conv"), ("mps",))]
     assert found == [True, True, False, False]
-    for precision, due in (("high", False), ("medium", False), ("highest", True)):
-        torch.set_float32_matmul_precision(precision)
-        assert exact("cuda") == exact("cpu") == due
+    try:
+        for precision, due in (("high", False), ("medium", False), ("highest", True)):
+            torch.set_float32_matmul_precision(precision)
+            assert exact("cuda") == exact("cpu") == due
+    finally:
+        torch.set_float32_matmul_precision("highest")
     with settings(tf32=False):
         assert exact("cuda", "conv")
+
+
+def test_switches_that_may_only_be_set_for_a_while_are_held_too() -> None:
+    """As Torch's own tests have them; in a process of its own, since that lasts."""
+    code = """
+import torch
+from torchparity.devices import settings
+torch.backends.disable_global_flags()
+with settings(tf32=True, benchmark=True):
+    assert torch.backends.cudnn.benchmark and torch.get_float32_matmul_precision() == "high"
+assert not torch.backends.cudnn.benchmark and torch.get_float32_matmul_precision() == "highest"
+"""
+    done = subprocess.run([sys.executable, "-c", code], **TOLD)
+    assert done.returncode == 0, done.stderr
 
 
 def fail(seen: list[object], look: Callable[[], object]) -> None:

@@ -84,6 +84,11 @@ def transformed() -> bool:
     return mapped or torch.autograd.forward_ad._current_level >= 0
 
 
+def plain(x: Tensor) -> bool:
+    """Return whether a tensor is numbers on one device and no more: neither shapes alone, nor spread over several."""
+    return type(x) in (Tensor, torch.nn.Parameter) and not x.is_meta
+
+
 def recorded(*operands: Tensor | None) -> bool:
     """Return whether a backward pass may follow."""
     return torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in operands)

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dspref.arrays import Array
-from torchparity.nn.modes import as_given, cast_to, exact, traced
+from dspref.arrays import Array, frozen
+from torchparity.nn.modes import as_given, cast_to, exact, plain, recorded, traced, transformed
 
 SHORT = 64
 """Taps up to which a product with a matrix is faster than sums, where it was measured: twice at 64, slower at 512."""
@@ -27,17 +27,38 @@ def equal_gains(h: Tensor, K: int, s: int, P: Tensor | None = None) -> Tensor:
     """Return ``hP`` for taps (..., K): in single precision as a product with P, if that is given.
 
     That is several times faster than sums of a few taps, on a GPU too, where fewer kernels are started. It is left
-    where a device may round factors, as to TF32, in programs, which may run where it does, and where CUDA's library of
-    products would refuse to be deterministic.
+    where a device may round factors, as to TF32, in programs, which may run where it does, for tensors that are more
+    than that, and where CUDA's library of products would refuse to be deterministic.
     """
+    if traced() or transformed() or not plain(h):
+        return by_gains(h, K, s)
+    projected: Any = _Projected.apply if recorded(h) else _projected
+    found: Tensor = projected(h, K, s, P)
+    return found
+
+
+class _Projected(torch.autograd.Function):
+    """The projection is its own gradient: P is symmetric. Which way one is computed does not bind the other."""
+
+    @staticmethod
+    def forward(ctx: Any, h: Tensor, K: int, s: int, P: Tensor | None) -> Tensor:
+        """Return hP."""
+        ctx.given = K, s, P
+        return _projected(h, K, s, P)
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> Any:
+        """Return gP."""
+        return equal_gains(g, *ctx.given), None, None, None
+
+
+def _projected(h: Tensor, K: int, s: int, P: Tensor | None) -> Tensor:
     kind = h.device.type
-    if P is None or h.dtype != P.dtype or traced() or not exact(kind) or (kind == "cuda" and _determined()):
+    undecided = kind == "cuda" and torch.are_deterministic_algorithms_enabled()
+    if P is None or h.dtype != P.dtype or undecided or not exact(kind):
         return by_gains(h, K, s)
     with as_given(kind) if cast_to(h) else nullcontext():
         return h @ P
-
-
-_determined = torch.are_deterministic_algorithms_enabled
 
 
 @cache
@@ -58,7 +79,7 @@ def product(K: int, s: int) -> Array | None:
     n = np.bincount(phase)
     of = n[phase]
     P: Array = np.eye(K) - (phase[:, None] == phase) / of + 1 / (np.outer(of, of) * (1 / n).sum())
-    return P.astype(np.float32)
+    return frozen(P.astype(np.float32))
 
 
 def by_gains(h: Tensor, K: int, s: int) -> Tensor:

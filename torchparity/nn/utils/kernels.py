@@ -14,6 +14,7 @@ from torch.nn.utils.parametrize import is_parametrized
 from torch.nn.utils.weight_norm import WeightNorm
 
 from dspref.arrays import NotAnalysable, complaint
+from torchparity.nn.modes import plain
 from torchparity.nn.subpixel import SubpixelConv1d
 from torchparity.nn.utils.moments import checked_order
 from torchparity.nn.utils.projection import OneBias, ToneFreeRows, ToneFreeTaps
@@ -211,7 +212,7 @@ def write(kernel: Kernel, weight: Tensor) -> None:
             if isinstance(hook, WeightNorm):
                 setattr(kernel.owner, kernel.weight, weight)
             nothing = found[0] == 0
-            if weight.device.type != "cpu" or bool(nothing.any()):  # others would wait for what they have to do
+            if weight.device.type != "cpu" or not plain(weight) or bool(nothing.any()):  # a GPU would have to wait
                 weight = torch.where(nothing, found[1], weight)
         found[-1].copy_(weight)
 

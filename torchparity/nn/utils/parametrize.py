@@ -131,7 +131,9 @@ def remove_tone_free(module: M) -> M:
     check_module(module)
     found = [(part, name) for _, part in named(module) for name in _projected(part)]
     if not found:
-        raise ValueError(complaint("module", "no layer that is kept tone-free", "a layer or model that tone_free or tone_free_ has changed"))
+        raise ValueError(
+            complaint("module", "no layer that is kept tone-free", "what tone_free or tone_free_ has changed")
+        )
     done = set[int]()
     for part, name in found:
         _bake(part, name, done)

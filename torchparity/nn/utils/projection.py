@@ -251,7 +251,8 @@ def ungrouped(groups: Tensor, channels: str) -> Tensor:
 
 
 def _on(Q: Array, device: Any) -> Tensor:
-    return torch.from_numpy(Q.copy()).to(device)
+    with torch.inference_mode(False):  # else it could serve no training
+        return torch.from_numpy(Q.copy()).to(device)
 
 
 def _anew(module: Any, device: Any = None) -> None:

@@ -164,16 +164,17 @@ def _planned(
     """Return the kernels to be projected, what is tone-free without that, and the rest; refuse that alone."""
     _check_order(found, order)
     _check_shared(found)
-    plan = Kernels()
+    plan, refused = Kernels(), Left()
     for name, kernel in found.items():
         if name in kept:
             continue
         try:
             check(kernel, order)
         except (ValueError, TypeError) as error:
-            left = [*left, (name, str(error))]
+            refused.append((name, str(error)))
         else:
             plan[name] = kernel
+    left = [*refused, *left]
     held = [ToneFree(name, k.factor, order_of(k), "by its parametrization") for name, k in kept.items()]
     held += [ToneFree(name, *sizes, "by construction") for name, sizes in by_construction(model).items() if sizes[1]]
     if not plan and not held:
@@ -184,7 +185,7 @@ def _planned(
 def _nothing(model: nn.Module, left: Left, *, refused: bool) -> str:
     got = "no upsampling layer that can be made so" if refused else "nothing to make tone-free"
     allowed = "an upsampling layer with taps of its own"
-    hint = "" if left else "interpolation makes no tone, and needs nothing"
+    hint = "" if left else "nothing in it is known to raise the rate"
     return "\n".join([complaint(f"model {type(model).__name__}", got, allowed, hint), *unreached(left)])
 
 
