@@ -1,9 +1,10 @@
 """Tone-free layers in the theory of drawn networks: filters that are fixed, and a weight for each.
 
 Drawn taps that are projected, ``P w``, are ``Σ_i a_i u_i``: u_i an orthonormal basis of the tone-free taps, and a_i as
-many independent numbers of the variance of w. So a tone-free layer is the sum of branches, each an interpolator u_i and
-a drawn 1×1 convolution behind it, and all that `dspref.expected` says of such networks holds of it: exactly for second
-moments, and for Gaussian weights altogether.
+many numbers of the variance of w, without correlation. So a tone-free layer is the sum of branches, each an
+interpolator u_i and a drawn 1×1 convolution behind it, and all that `dspref.expected` says of such networks holds of
+it: exactly for second moments, and for Gaussian weights altogether. What other coordinates share of their fourth
+moments is counted by `shared_excess`.
 
 Of order 1 the basis is made of what has a sum of 0 within one phase, and of one vector more, 1/n_r on phase r.
 """

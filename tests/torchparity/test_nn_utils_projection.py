@@ -10,13 +10,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.nn.utils.parametrizations import weight_norm
+from torch.utils.checkpoint import checkpoint
 
 from dspref.arrays import Array, NotAnalysable
 from dspref.cyclotomic import cyclotomic, quotient, remainder
 from dspref.designs.notchbases import conditions
 from dspref.designs.projection import tone_free
-from torchparity.nn.utils import OneBias, ToneFreeRows, ToneFreeTaps
+from torchparity.nn.utils import OneBias, ToneFreeRows, ToneFreeTaps, project_
+from torchparity.nn.utils import tone_free as kept_tone_free
 from torchparity.nn.utils.gains import SHORT, by_gains
 from torchparity.nn.utils.grid import on_grid
 from torchparity.nn.utils.moments import longest_order, of_rows, of_taps
@@ -108,6 +112,54 @@ def test_no_product_is_taken_where_it_may_be_rounded_to_less() -> None:
         torch.set_float32_matmul_precision("highest")
     ops = {str(node.target) for node in torch.export.export(module, (taps,)).graph.nodes}
     assert not any("mm" in op or "matmul" in op for op in ops)
+
+
+@pytest.mark.filterwarnings(
+    "ignore:`torch.jit.script` is deprecated:DeprecationWarning"
+)  # Torch's own, of forward mode
+def test_its_gradient_is_itself_to_any_order_and_in_any_mode() -> None:
+    """By finite differences twice, in forward mode, mapped over, and of gradients that are mapped over."""
+    module, h = ToneFreeTaps(7, 3), torch.randn(2, 7, dtype=torch.float64, requires_grad=True)
+    P = by_gains(torch.eye(7, dtype=torch.float64), 7, 3)
+    assert torch.autograd.gradcheck(module, h, check_forward_ad=True, check_batched_grad=True)
+    assert torch.autograd.gradgradcheck(module, h)
+    torch.testing.assert_close(torch.func.jacrev(module)(h[0].detach()), P)
+    torch.testing.assert_close(torch.func.vmap(torch.func.jacfwd(module))(h.detach()), P.expand(2, 7, 7))
+    single, g = h.detach().float().requires_grad_(), torch.randn(2, 7)
+    module(single).backward(g)
+    torch.testing.assert_close(single.grad, g @ P.float())
+
+
+def test_precisions_may_change_between_the_passes() -> None:
+    """Also where the first is run again, to save memory: what is kept for the second does not depend on them."""
+    up = kept_tone_free(nn.ConvTranspose1d(3, 3, 15, 8))
+    x = torch.randn(2, 3, 9, requires_grad=True)
+    due = torch.autograd.grad(up(x).square().sum(), [*up.parameters()])
+    y = checkpoint(up, x, use_reentrant=False)
+    try:
+        torch.set_float32_matmul_precision("medium")
+        found = torch.autograd.grad(y.square().sum(), [*up.parameters()])
+    finally:
+        torch.set_float32_matmul_precision("highest")
+    for a, b in zip(found, due, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_what_was_made_where_nothing_is_learned_may_be_learned(order: int) -> None:
+    up = nn.ConvTranspose1d(2, 2, 8, 4)
+    with torch.inference_mode():
+        kept_tone_free(up, order)
+        up(torch.randn(1, 2, 5))
+    up(torch.randn(1, 2, 5)).square().mean().backward()
+    assert all(p.grad is not None for p in up.parameters())
+
+
+def test_shapes_alone_can_be_projected() -> None:
+    with FakeTensorMode():
+        net = nn.Sequential(weight_norm(nn.ConvTranspose1d(2, 2, 8, 4)))
+        assert len(project_(net).done) == 1
+        assert kept_tone_free(net[0]).weight.shape == (2, 2, 8)
 
 
 @pytest.mark.parametrize(("K", "s", "p"), ORDERS)
