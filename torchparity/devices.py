@@ -112,9 +112,9 @@ def _hold_newer(stack: ExitStack, tf32: bool, held: Mapping[str, bool]) -> None:
 
 
 def _newer() -> list[Any]:
-    """Return the newer switches, those of CUDA first, where this version of Torch has them, and lets them be set."""
+    """Return the newer switches, those of CUDA first, where this version of Torch has them."""
     backends: Any = torch.backends
-    if not hasattr(backends.cudnn, "conv") or backends.flags_frozen():
+    if not hasattr(backends.cudnn, "conv"):
         return []
     return [backends.cuda.matmul, backends.cudnn.conv, backends.cudnn.rnn, backends.mkldnn.matmul]
 

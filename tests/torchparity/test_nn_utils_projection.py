@@ -156,7 +156,9 @@ def test_what_was_made_where_nothing_is_learned_may_be_learned(order: int) -> No
 
 
 def test_shapes_alone_can_be_projected() -> None:
-    with FakeTensorMode():
+    module, taps = ToneFreeTaps(8, 4), torch.randn(2, 8)
+    with FakeTensorMode(allow_non_fake_inputs=False) as mode:
+        assert module(mode.from_tensor(taps)).shape == (2, 8)
         net = nn.Sequential(weight_norm(nn.ConvTranspose1d(2, 2, 8, 4)))
         assert len(project_(net).done) == 1
         assert kept_tone_free(net[0]).weight.shape == (2, 2, 8)

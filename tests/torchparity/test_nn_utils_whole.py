@@ -805,6 +805,9 @@ def test_project_of_a_higher_order_than_is_kept_says_so() -> None:
     assert names(report) == [("3", 2)]
     (name, why), _ = report.not_reached
     assert (name, "tone-free of order 1 already" in why) == ("1", True)
+    tone_free(net[3])
+    with pytest.raises(ValueError, match="got no upsampling layer that can be made so"):
+        tone_free_(net, 2)
 
 
 def test_project_of_a_lower_order_than_is_kept_leaves_the_higher() -> None:
