@@ -112,10 +112,8 @@ def _hold_newer(stack: ExitStack, tf32: bool, held: Mapping[str, bool]) -> None:
 
 
 def _newer() -> list[Any]:
-    """Return the newer switches, those of CUDA first, where this version of Torch has them."""
+    """Return the newer switches, those of CUDA first."""
     backends: Any = torch.backends
-    if not hasattr(backends.cudnn, "conv"):
-        return []
     return [backends.cuda.matmul, backends.cudnn.conv, backends.cudnn.rnn, backends.mkldnn.matmul]
 
 

@@ -90,8 +90,6 @@ WAYS = {
 @pytest.mark.parametrize("given", WAYS.values(), ids=WAYS)
 def test_precisions_that_were_set_by_either_way_are_read_held_and_put_back(given: str) -> None:
     """In a process of its own, since Torch doesn't take newer ones back; what is set later does what it would."""
-    if not hasattr(torch.backends.cudnn, "conv"):
-        pytest.skip("this version of Torch has the older way alone")
     code, without = IN_ITS_OWN_PROCESS.format(given=given), "for later in"
     untouched = code.replace("for tf32 in (True, False):", "for tf32 in ():")
     assert without in untouched

@@ -92,7 +92,8 @@ def faster(
         taps = n * g.length / L * (many + known * (TURNING if few(many, n) else STACKING))
         costs["running sum"] = out_channels * (taps + (SUMMING + moved) * many)
     layers = out_channels * n * g.length * (many + laying / L) + moving * in_channels * many
-    least = min(costs, key=lambda form: costs[form])
+    lowest = min(costs.values())
+    least = next(form for form, cost in costs.items() if cost == lowest)
     most = layers - CALLING / L if counted else SURE * layers
     return least if inexact(g) or costs[least] <= most else "two layers"
 

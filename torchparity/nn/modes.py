@@ -41,7 +41,7 @@ def exported() -> bool:
 def exact(kind: str, op: str = "matmul") -> bool:
     """Return whether a device computes products in single precision, and in no less.
 
-    By Torch's newer switches, where it has them: those older can't be read once a newer one was set.
+    By Torch's newer switches, which older ones set, too, and can't be read by once one was set itself.
 
     Parameters
     ----------
@@ -58,11 +58,7 @@ def exact(kind: str, op: str = "matmul") -> bool:
         return False
     backends: Any = torch.backends
     held = backends.mkldnn if kind == "cpu" else backends.cudnn if op == "conv" else backends.cuda
-    newer = getattr(getattr(held, op, None), "fp32_precision", None)
-    if newer is not None:
-        return newer in ("none", "ieee")
-    older = not backends.cudnn.allow_tf32 if op == "conv" else torch.get_float32_matmul_precision() == "highest"
-    return bool(older)
+    return getattr(held, op).fp32_precision in ("none", "ieee")
 
 
 def as_given(kind: str) -> AbstractContextManager[Any]:
