@@ -216,5 +216,7 @@ class Audit:
     def findings(self) -> tuple[Finding, ...]:
         """Everything found, errors first."""
         wrong = () if self.predicted is None else wrong_levels(self.spine.chain, self.predicted, self.runs, self.sr)
-        found = [*self.notes, *(f for r in self.runs for f in judged(r, self.sr)), *wrong]
+        cured = {layer.owner for layer in self.spine.layers} <= {*self.tone_free} != set()
+        told = (judged(r, self.sr, of_none=cured and r.seed == self.runs[0].seed) for r in self.runs)
+        found = [*self.notes, *(f for each in told for f in each), *wrong]
         return tuple(sorted(found, key=lambda f: ("error", "warning", "note").index(f.level)))

@@ -28,8 +28,8 @@ class Finding:
     text: str
 
 
-def judged(r: Measured, sr: Fraction) -> list[Finding]:
-    """Return what one run has to say: peaks off the grid, and lines on it."""
+def judged(r: Measured, sr: Fraction, *, of_none: bool = False) -> list[Finding]:
+    """Return what one run has to say: peaks off the grid, and lines on it; of a constant there may be none of these."""
     of = f"{r.input} input, seed {r.seed}"
     found = []
     if not r.periodic and r.input == "constant" and not r.astray:
@@ -48,7 +48,11 @@ def judged(r: Measured, sr: Fraction) -> list[Finding]:
         hz = float(top.freq * sr)
         lines = "1 line stands" if len(r.standing) == 1 else f"{len(r.standing)} lines stand"
         text = f"{of}: {lines}, the highest {top.height_db:.1f} dB over the floor at {hz:.10g} Hz"
-        found.append(Finding("warning", text))
+        if of_none and r.input == "constant" and not r.astray:
+            why = "all layers are tone-free, and make none: half precision (autocast), or something else that repeats"
+            found.append(Finding("error", f"{text}; {why}"))
+        else:
+            found.append(Finding("warning", text))
     return found
 
 

@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils.parametrize import register_parametrization
 
 from dspref import SubpixelConv, TransposedConv, parse
@@ -17,7 +17,7 @@ from torchparity import report
 from torchparity.audit import Audit, audit
 from torchparity.equalgains import _stage, equal_gains, tone_free_layers
 from torchparity.initial_laws import COMPUTED
-from torchparity.nn.utils import remove_tone_free, tone_free
+from torchparity.nn.utils import remove_tone_free, tone_free, tone_free_
 from torchparity.report.words import can_be
 from torchparity.spine import spine
 
@@ -175,3 +175,33 @@ def test_a_cure_of_its_own_kind_keeps_length_and_padding_and_names_all_layers() 
         "transposed, tone-free: layers 2 (convt k4 s2) and 1 (convt k8 s4), lengths and padding as they are: "
     )
     assert words[1].startswith("nearest + conv in place of layers 2 (convt k4 s2) and 1 (convt k8 s4): nearest x2 | ")
+
+
+class Behind(nn.Module):
+    """A cured decoder, and something that is done to its signal besides."""
+
+    def __init__(self, halved: bool) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        layers = [
+            nn.ConvTranspose1d(8, 8, 16, 8, padding=4),
+            nn.LeakyReLU(0.2),
+            nn.ConvTranspose1d(8, 1, 4, 2, padding=1),
+        ]
+        self.net, self.halved = nn.Sequential(*layers), halved
+        tone_free_(self.net)
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.halved):
+            y: Tensor = self.net(x)
+        return y.float() if self.halved else y * torch.tensor([1.01, 1.0]).repeat(y.shape[-1] // 2).to(y)
+
+
+@pytest.mark.parametrize("halved", [False, True], ids=["a gain that repeats", "autocast"])
+def test_lines_of_a_constant_that_no_tone_free_layer_makes_contradict(halved: bool) -> None:
+    """And none of the decoder itself, without that."""
+    module = Behind(halved)
+    for target, due in ((module, ["error"]), (module.net, [])):
+        told = [f for f in audit(target, sr=16000, measured_only=True).findings if "constant" in f.text]
+        assert [f.level for f in told] == due
+        assert all("all layers are tone-free, and make none: half precision (autocast), or" in f.text for f in told)
