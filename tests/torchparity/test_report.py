@@ -258,6 +258,10 @@ def test_text_says_where_theory_ends_and_limits_say_it_once() -> None:
     for e in document["expected"]:
         e["predicted"], e["not_predicted"] = False, [{"what": "LSTM", "where": "middle", "why": "not covered"}]
     assert text_of(document).count("not predicted before training, from middle on: LSTM\n") == 1
+    refused = copy.deepcopy(document)
+    for e in refused["expected"]:
+        e["not_predicted"] = [{"what": "network", "where": "my-module", "why": "weight of 2: got mean 0.5"}]
+    assert "not predicted before training, from the start: weight of 2: got mean 0.5\n" in text_of(refused)
     said = [words for words in limits(document) if "LSTM" in words]
     assert said == ["expected, silence, constant, noise: LSTM at middle: not covered"]
 

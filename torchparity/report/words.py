@@ -221,7 +221,9 @@ def stopped(document: Document) -> str:
     ended = [e for e in document["expected"] if not e["predicted"]]
     rows = [n for e in ended for n in e["not_predicted"]]
     first = [n for n in rows if n["what"] != "output"] or rows
-    places = dict.fromkeys(f"from {n['where']} on: {n['what']}" for n in first)
+    places = dict.fromkeys(
+        f"from the start: {n['why']}" if n["what"] == "network" else f"from {n['where']} on: {n['what']}" for n in first
+    )
     return f"not predicted before training, {'; '.join(places)}" if places else ""
 
 
