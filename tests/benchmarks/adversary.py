@@ -58,7 +58,7 @@ class Alone:
 
     def __call__(self) -> None:
         self.optimizer.zero_grad(set_to_none=True)
-        self.loss(self.net(self.x)).backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(self.loss(self.net(self.x)))
         self.optimizer.step()
         if self.behind:
             self.behind(self.net)
@@ -80,7 +80,7 @@ class Judged(Alone):
         fake, real = self.judges(made.detach()), self.judges(self.y)
         scores = [(1 + a[-1]).relu().mean() + (1 - b[-1]).relu().mean() for a, b in zip(fake, real, strict=True)]
         self.theirs.zero_grad(set_to_none=True)
-        torch.stack(scores).sum().backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(torch.stack(scores).sum())
         self.theirs.step()
         seen = self.judges(made)
         pairs = [pair for a, b in zip(seen, real, strict=True) for pair in zip(a[:-1], b[:-1], strict=True)]
