@@ -155,6 +155,12 @@ def shared_excess(U: Array, s: int) -> float:
     U : array (D, K)
         Orthonormal rows, as `tone_free_basis` has them.
     s : int
+        The factor.
+
+    Returns
+    -------
+    float
+        e, a ratio; 0 where no phase's power differs by it.
 
     Examples
     --------

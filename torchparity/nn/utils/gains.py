@@ -54,8 +54,8 @@ class _Projected(torch.autograd.Function):
 
 def _projected(h: Tensor, K: int, s: int, P: Tensor | None) -> Tensor:
     kind = h.device.type
-    undecided = kind == "cuda" and torch.are_deterministic_algorithms_enabled()
-    if P is None or h.dtype != P.dtype or undecided or not exact(kind):
+    determined = kind == "cuda" and torch.are_deterministic_algorithms_enabled()
+    if P is None or h.dtype != P.dtype or determined or not exact(kind):
         return by_gains(h, K, s)
     with as_given(kind) if cast_to(h) else nullcontext():
         return h @ P
