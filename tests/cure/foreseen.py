@@ -69,11 +69,12 @@ def foreseen(subject: Subject, silent: Collection[str] = ()) -> Foreseen:
     told = forecast(net, Source(subject.row.channels, covariance=(1.0,)))
     if told.expected is None:
         return Foreseen((), (), (), f"{told.not_predicted[0].where}: {told.not_predicted[0].what}")
-    sources = (Source(subject.row.channels, covariance=(1 + i * NUDGE,)) for i in range(1, TRIES))
-    tries = [told.expected, *(expected_spectrum(net, source) for source in sources)]
     noise = tuple(_noise(told.expected, own, subject) for own in places(subject.row))
-    lines = [[_lines(x, own, subject) for own in places(subject.row)] for x in tries]
     least = [_rounding(told.expected, own, subject) for own in places(subject.row)]
+    lines = [_lines(told.expected, subject)]
+    for i in range(1, TRIES):
+        source = Source(subject.row.channels, covariance=(1 + i * NUDGE,))
+        lines.append(_lines(expected_spectrum(net, source), subject))
     why = f"without what is not covered: {', '.join(unknown)}" if unknown else ""
     return Foreseen(noise, tuple(np.mean(lines, axis=0)), tuple(np.maximum(np.ptp(lines, axis=0), least)), why)
 
@@ -101,8 +102,12 @@ def _noise(x: Expected, own: tuple[int, ...], subject: Subject) -> float:
     return float((np.maximum(noise, 0) / floor).mean())
 
 
-def _lines(x: Expected, own: tuple[int, ...], subject: Subject) -> float:
-    """Return the power of the lines over their floors."""
+def _lines(x: Expected, subject: Subject) -> list[float]:
+    """Return the power of each layer's lines over their floors."""
+    return [_line(x, own, subject) for own in places(subject.row)]
+
+
+def _line(x: Expected, own: tuple[int, ...], subject: Subject) -> float:
     floor = np.array([_bin(x, k / subject.row.period, bins(subject.row))[1] for k in own])
     return float((np.maximum([x.line(k) for k in own], 0) / floor).mean())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -73,6 +74,7 @@ def campaign(folder: Path | None, show: Show) -> tuple[Cured, ...]:
             subject, piece = SUBJECTS[number // PIECES], number % PIECES
             show(len(book.done), due, f"{subject.name}, {'theory' if piece == THEORY else f'seed {piece}'}")
             book.add(number, _piece(subject, piece))
+            gc.collect()  # models of the piece before, gigabytes where they are as published
         known = dict(book.results())
     return tuple(_cured(subject, known, i * PIECES) for i, subject in enumerate(SUBJECTS))
 

@@ -107,7 +107,7 @@ def flatness(y: Array, period: int) -> tuple[float, int]:
 def seen(subject: Subject, module: nn.Module, seed: int) -> Seen:
     """Return what a decoder makes of ones, and of noise."""
     row = subject.row
-    flat, periods, rounding = constant(row, module)
+    flat, periods, rounding = constant(subject, module)
     return Seen(flat, rounding, periods, noisy(row, module, seed))
 
 
@@ -124,18 +124,19 @@ def steady(row: Row, module: nn.Module, seed: int) -> Array:
     return respond(row, module, x)[..., MARGIN * row.period :][..., : N * (SEGMENTS + 3) // 4]
 
 
-def constant(row: Row, module: nn.Module) -> tuple[float, int, float]:
+def constant(subject: Subject, module: nn.Module) -> tuple[float, int, float]:
     """Return how flat the response to ones is, for how many periods, and what rounding may make of that."""
+    row = subject.row
     with sums(module) as found:
-        y = row.waveform(module(*row.arguments(ones(row))))
+        y = row.waveform(module(*row.arguments(ones(subject))))
     values = np.asarray(y.detach().numpy())
     flat, periods = flatness(values, row.period)
     return flat, periods, parted(y[..., settled(values, row.period, unit("float64"))], found)
 
 
-def ones(row: Row) -> torch.Tensor:
-    """Return a constant input, of three times the margin."""
-    return torch.ones(1, row.channels, steps(row, 3 * MARGIN), dtype=torch.float64)
+def ones(subject: Subject) -> torch.Tensor:
+    """Return a constant input."""
+    return torch.ones(1, subject.row.channels, steps(subject.row, subject.periods), dtype=torch.float64)
 
 
 def heights(y: Array, row: Row, owned: Sequence[Sequence[int]]) -> tuple[Lines, ...]:

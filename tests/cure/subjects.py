@@ -1,4 +1,4 @@
-"""The decoders that are cured: the article's MelGAN, four of other packages, as published, and narrower ones."""
+"""The decoders that are cured: the article's MelGAN, five of other packages, as published, and narrower ones."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from importlib.metadata import version
 import torch
 from torch import Tensor, nn
 
+from tests.zoo import makers
 from tests.zoo.row import Row
 from tests.zoo.standin import torchaudio
 from tests.zoo.table import HIFIGAN, ZOO
@@ -30,12 +31,15 @@ class Subject:
         Why the response to a constant becomes steady only in the limit; "" where it does behind the borders.
     apart : str
         What was found of lines that are not as predicted; it is told where there are any.
+    periods : int
+        Of the grid, of a constant: fewer where all that a backward pass needs takes memory, more than borders have.
     """
 
     name: str
     row: Row
     settles: str = ""
     apart: str = ""
+    periods: int = 192
 
 
 def speecht5() -> nn.Module:
@@ -103,6 +107,7 @@ PUBLISHED = (
     Subject("VITS's HiFi-GAN", _of(VITS, vits)),
     Subject("EnCodec 24k", _of(ENCODEC, encodec), settles=LSTM),
     Subject("DAC", replace(_of(DAC, dac), channels=1024)),
+    Subject("Oobleck", _of(OOBLECK, partial(makers.oobleck, 128)), periods=48),
 )
 """Of the width as published."""
 

@@ -102,11 +102,11 @@ def bigvgan() -> nn.Module:
     return _module(Qwen2_5OmniToken2WavBigVGANModel(Qwen2_5OmniBigVGANConfig(upsample_initial_channel=64)))
 
 
-def oobleck() -> nn.Module:
+def oobleck(channels: int = 8) -> nn.Module:
     with torchaudio():
         from diffusers import AutoencoderOobleck
 
-    return _part(AutoencoderOobleck(encoder_hidden_size=8, decoder_channels=8), "decoder")
+    return _part(AutoencoderOobleck(encoder_hidden_size=channels, decoder_channels=channels), "decoder")
 
 
 def encodec_own_24k() -> nn.Module:
