@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from dspref.arrays import complaint, did_you_mean
-from torchparity.nn.utils.states import MARK, as_kept, plain_names
+from torchparity.nn.utils.states import MARK, as_kept, is_order, plain_names
 from torchparity.weightfiles import file_and_place, read
 
 SHOWN = 8
@@ -289,9 +289,9 @@ def _check_kinds(fit: Fit, due: Mapping[str, Tensor], path: Path) -> None:
         if why:
             hint = "convert the weights before they are saved, as by dequantize() or to_dense()"
             raise ValueError(complaint(f"weights {key} of {path}", why, f"dense numbers, as {v.dtype}", hint))
-        if key.endswith(MARK) and int(given) != int(v):
+        if key.endswith(MARK) and not is_order(given, int(v)):
             hint = "tone_free_ the model with the order of the checkpoint, then load"
-            raise ValueError(complaint(f"{key} of {path}", int(given), f"{int(v)}, the order of the model", hint))
+            raise ValueError(complaint(f"{key} of {path}", given.item(), f"{int(v)}, the order of the model", hint))
 
 
 def _listed(names: list[str]) -> str:

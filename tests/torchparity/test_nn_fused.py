@@ -625,6 +625,21 @@ def test_what_an_inference_made_is_taken_where_weights_are_trained(form: str) ->
     assert torch.equal(*found, *due)
 
 
+@pytest.mark.parametrize("form", ["auto", *FORMS])
+@pytest.mark.parametrize("kind", [NearestConv1d, LinearConv1d, FilterConv1d])
+def test_layers_that_an_inference_moved_are_trained(kind: Any, form: str) -> None:
+    taps = [[1.0, 2.0, 2.0, 1.0]] if kind is FilterConv1d else []
+    form = "auto" if form == "running sum" and kind is not NearestConv1d else form
+    layer = kind(2, 3, 5, 4, *taps, padding=2, form=form)
+    due = layer(torch.ones(1, 2, 6)).detach()
+    with torch.inference_mode():
+        layer.to("cpu")
+    y = layer(torch.ones(1, 2, 6))
+    y.sum().backward()
+    assert torch.equal(y, due)
+    assert layer.weight.grad.any()
+
+
 @pytest.mark.parametrize("channels", [8, 16])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_gradients_lie_as_their_input_does(channels: int, dtype: torch.dtype) -> None:

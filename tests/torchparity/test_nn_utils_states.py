@@ -106,6 +106,34 @@ def test_what_is_loaded_where_keys_may_be_missing_is_projected(norm: str, given:
     assert bool(result.missing_keys) == (given not in ("plain", "without marks"))
 
 
+@pytest.mark.parametrize("count", range(2, 20))
+def test_means_of_checkpoints_are_of_their_order(count: int) -> None:
+    """To rounding: a sum of twelfths is less than one. A mean over two orders is of neither."""
+    mean = {key: sum(v / count for _ in range(count)) for key, v in made("plain", 0, 2).state_dict().items()}
+    made("plain", 1, 2).load_state_dict(mean)
+    halfway = {key: (v + 1 if key.endswith("order") else v) / 2 for key, v in made("plain", 0, 2).state_dict().items()}
+    with pytest.raises(RuntimeError, match=r"got 1.5; allowed: 2"):
+        made("plain", 0, 2).load_state_dict(halfway)
+    nothing = {key: v * float("nan") for key, v in halfway.items()}
+    with pytest.raises(RuntimeError, match=r"got nan; allowed: 2"):
+        made("plain", 0, 2).load_state_dict(nothing)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("moved", [False, True])
+def test_what_an_inference_cured_or_moved_is_loaded(order: int, moved: bool) -> None:
+    net = made("plain", 0, order if moved else 0)
+    with torch.inference_mode():
+        if moved:
+            net.to("cpu")
+        else:
+            tone_free_(net, order)
+    state = made("plain", 1, order).state_dict()
+    net.load_state_dict(state)
+    net(X).sum().backward()
+    assert torch.equal(net(X), made("plain", 1, order)(X))
+
+
 @pytest.mark.parametrize("order", [1, 2])
 def test_the_order_survives_moves_and_the_meta_device(order: int) -> None:
     with torch.device("meta"):

@@ -6,6 +6,7 @@ import copy
 import math
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -350,7 +351,7 @@ def test_a_scripted_part_is_told_once() -> None:
 
 def test_what_is_not_reached_is_told_with_the_reason() -> None:
     report = tone_free_(Odd())
-    assert names(report) == [("up", 2)]
+    assert names(report) == [("interpolate", 2), ("up", 2)]
     told = [f"{name}: {why}" for name, why in report.not_reached]
     for words in (
         "short: tone-free taps: got 2 taps for factor 3",
@@ -750,6 +751,38 @@ def test_interpolation_is_tone_free_by_construction(change: Any, make: Callable[
     for degree in (0, 1, 2):
         y = net(torch.arange(40.0).double().pow(degree).expand(1, 2, 40)).detach()[0, 0, 10:-10]
         assert np.diff(y.numpy(), degree + 1).any() == (degree >= order)
+
+
+class Called(nn.Module):
+    """A convolution of what a function makes of the input."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.function, self.conv = function, nn.Conv1d(2, 1, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return it."""
+        return self.conv(self.function(x))  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("change", [tone_free_, project_])
+@pytest.mark.parametrize(
+    ("function", "name", "order"),
+    [
+        (partial(F.interpolate, scale_factor=4), "interpolate", 1),
+        (partial(F.interpolate, scale_factor=4, mode="linear"), "interpolate", 2),
+        (lambda x: x.repeat_interleave(4, -1), "repeat_interleave", 1),
+    ],
+)
+def test_interpolation_by_a_call_is_tone_free(change: Any, function: Any, name: str, order: int) -> None:
+    """And is told: a model that has nothing else is not refused. Interpolation with corners aligned is not."""
+    net, x = nn.Sequential(Called(function)), torch.ones(1, 2, 9)
+    (done,) = change(net, inputs=x).done
+    assert (done.name, done.factor, done.order, done.note) == (f"0.{name}", 4, order, "by construction")
+    with pytest.raises(ValueError, match=r"nothing to make tone-free.*\n.*interpolate ×4"):
+        change(Called(partial(F.interpolate, scale_factor=4, mode="linear", align_corners=True)), inputs=x)
+    down = nn.Sequential(Called(lambda x: F.interpolate(x, scale_factor=0.5)), nn.ConvTranspose1d(1, 1, 4, 2))
+    assert [each.name for each in change(down, inputs=x).done] == ["1"]
 
 
 @pytest.mark.parametrize("inputs", EXAMPLES.values(), ids=EXAMPLES)

@@ -66,7 +66,8 @@ def hold_phases(module: Any) -> None:
     """
     w = module.weight
     device = "cpu" if w.is_meta else w.device
-    module.phases = module.geometry.phases().to(dtype=torch.promote_types(w.dtype, torch.float32)).to(device)
+    with torch.inference_mode(False):  # a module that is moved in one serves training
+        module.phases = module.geometry.phases().to(dtype=torch.promote_types(w.dtype, torch.float32)).to(device)
 
 
 def apply(module: Any, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:

@@ -18,7 +18,7 @@ from dspref.outline import HEADS
 from torchparity.compiled import named, within
 from torchparity.copies import Copies, dice_kept
 from torchparity.nn.basic import PixelShuffle1d
-from torchparity.nn.utils.construction import by_construction
+from torchparity.nn.utils.construction import ORDERS, by_construction
 from torchparity.nn.utils.examples import Maker, as_tuple, longer, maker
 from torchparity.nn.utils.functional import COMPUTED, Use, uses
 from torchparity.nn.utils.kernels import Kernel, gap, kernel_of
@@ -31,6 +31,9 @@ Kernels: TypeAlias = dict[str, Kernel]
 
 Left: TypeAlias = list[tuple[str, str]]
 """Names of what could not be reached, and why."""
+
+Interpolations: TypeAlias = list[tuple[str, int, int]]
+"""Their names, factors and orders."""
 
 LENGTH = 32
 """Samples or frames on which a forward is tried, if no input is given."""
@@ -68,8 +71,8 @@ def out_of_sight(model: nn.Module, why: str = "not looked for.") -> Iterator[tup
     yield "functional calls", f"{why} Hand over inputs=."
 
 
-def by_calls(model: nn.Module, found: Kernels, told: Left, inputs: Any) -> tuple[Kernels, Left]:
-    """Return the kernels found and those that the forward uses besides, and what else raises the rate.
+def by_calls(model: nn.Module, found: Kernels, told: Left, inputs: Any) -> tuple[Kernels, Left, Interpolations]:
+    """Return the kernels found and those that the forward uses besides, what else raises the rate, and interpolations.
 
     Kernels of layers whose forward uses something else, computed of them, are left out, and told with the rest.
 
@@ -86,17 +89,19 @@ def by_calls(model: nn.Module, found: Kernels, told: Left, inputs: Any) -> tuple
     except NotAnalysable as error:
         if inputs is not None:
             raise
-        return found, list(out_of_sight(model, f"not looked for: {error}"))
+        return found, list(out_of_sight(model, f"not looked for: {error}")), []
     seen_before = {name for name, _ in told} | by_construction(model).keys()
     more, left = _resolved(model, found, tuple(use for use in seen if use.at not in seen_before))
     any_length = inputs is None or callable(inputs)
     makers = [make] if any_length else list(longer(as_tuple(inputs)))
     hint = "" if any_length else " One example has one length: hand over a function of it."
     scripted = [name for name, why in told if why == SCRIPTED]
-    rest = _rest(model, makers, seen_before | found.keys(), Counter(use.at for use in seen), hint)
+    rated = _rated(model, makers)
+    rest = _rest(rated, seen_before | found.keys(), Counter(use.at for use in seen), hint)
     left += [(name, why) for name, why in rest if not any(_within(name, outer) for outer in scripted)]
     lost = {name for name, _ in left}
-    return {name: kernel for name, kernel in {**found, **more}.items() if name not in lost}, left
+    kernels = {name: kernel for name, kernel in {**found, **more}.items() if name not in lost}
+    return kernels, left, list(_interpolated(rated, seen_before))
 
 
 def _run(model: nn.Module, does: Callable[[nn.Module, Callable[[Any], Any]], Any], *, real: bool = False) -> Any:
@@ -116,7 +121,7 @@ def _run(model: nn.Module, does: Callable[[nn.Module, Callable[[Any], Any]], Any
             return does(copy.to(device) if device else copy, to)
 
         try:
-            with dice_kept(), torch.random.fork_rng(cards):
+            with torch.inference_mode(False), dice_kept(), torch.random.fork_rng(cards):
                 return copies.run(run)
         except Exception as error:  # whatever a stranger's forward raises
             failure = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
@@ -178,14 +183,18 @@ def _unreached(model: nn.Module, use: Use) -> str:
     return ""
 
 
-def _rest(
-    model: nn.Module, makers: Sequence[Maker], known: AbstractSet[str], seen: Counter[str], hint: str
-) -> Iterator[tuple[str, str]]:
+def _interpolated(told: Rates | str, known: AbstractSet[str]) -> Iterator[tuple[str, int, int]]:
+    """Yield the interpolations that a forward calls: their names, factors, and orders of their zeros at k/s."""
+    for each in () if isinstance(told, str) else told.net:
+        if isinstance(each.layer, (Nearest, Linear)) and each.factor > 1 and each.name not in known:
+            yield each.name, int(each.factor), ORDERS[each.layer.op]
+
+
+def _rest(told: Rates | str, known: AbstractSet[str], seen: Counter[str], hint: str) -> Iterator[tuple[str, str]]:
     """Yield what else raises the rate and makes lines, as rates of all tensors tell it.
 
     One name may be that of several calls: as many as were seen are told already.
     """
-    told = _rated(model, makers)
     if isinstance(told, str):
         yield "other ways to upsample", f"not looked for: {told}{hint}"
         return

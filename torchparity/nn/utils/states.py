@@ -16,13 +16,18 @@ MARK = "tone_free_order"
 
 def mark(projection: Any, device: Any = None) -> None:
     """Write the order of a projection into state dicts, and hold those that are loaded against it."""
-    projection.register_buffer(MARK, torch.tensor(projection.order, device=device))
+    projection.register_buffer(MARK, _order(projection, device))
     projection.register_load_state_dict_pre_hook(_same_order)
 
 
 def marked_anew(projection: Any) -> None:
     """Write the order again: a meta device held nothing."""
-    setattr(projection, MARK, torch.tensor(projection.order, device=getattr(projection, MARK).device))
+    setattr(projection, MARK, _order(projection, getattr(projection, MARK).device))
+
+
+def _order(projection: Any, device: Any) -> Tensor:
+    with torch.inference_mode(False):  # else no state dict could be loaded into it
+        return torch.tensor(projection.order, device=device)
 
 
 def _same_order(
@@ -38,10 +43,15 @@ def _same_order(
     """Refuse weights of another order; those of no order are projected as any that training finds."""
     key = prefix + MARK
     found = state.get(key, getattr(projection, MARK))
-    if not found.is_meta and int(found) != projection.order:
+    if not found.is_meta and not is_order(found, projection.order):
         hint = "tone_free_ the model with the order of the checkpoint, then load"
-        errors.append(complaint(key, int(found), f"{projection.order}, the order of the model", hint))
-    state[key] = torch.tensor(projection.order, device="cpu" if found.is_meta else found.device)
+        errors.append(complaint(key, found.item(), f"{projection.order}, the order of the model", hint))
+    state[key] = _order(projection, "cpu" if found.is_meta else found.device)
+
+
+def is_order(found: Tensor, order: int) -> bool:
+    """Return whether a mark is of an order; a mean of state dicts has it to rounding."""
+    return abs(found.item() - order) < 1e-3
 
 
 def take_plain(owner: nn.Module, name: str) -> None:

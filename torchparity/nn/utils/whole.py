@@ -15,7 +15,7 @@ from torchparity.nn.utils.construction import by_construction
 from torchparity.nn.utils.kernels import Kernel, bias_of, check, check_module, learned, order_of, tensors, write
 from torchparity.nn.utils.moments import longest_order
 from torchparity.nn.utils.parametrize import keep_tone_free
-from torchparity.nn.utils.reached import Kernels, Left, by_calls, by_type, out_of_sight
+from torchparity.nn.utils.reached import Interpolations, Kernels, Left, by_calls, by_type, out_of_sight
 from torchparity.nn.utils.report import ITSELF, ToneFree, ToneFreeReport, unreached
 
 
@@ -74,9 +74,9 @@ def tone_free_(model: nn.Module, order: int = 1, *, inputs: Any = None) -> ToneF
     """
     _check_there(model, order)
     found, left = by_type(model)
-    found, rest = by_calls(model, found, left, inputs)
+    found, rest, fixed = by_calls(model, found, left, inputs)
     kept = {name: kernel for name, kernel in found.items() if order_of(kernel) == order}
-    plan, held, left = _planned(model, found, order, [*left, *rest], kept)
+    plan, held, left = _planned(model, found, order, [*left, *rest], kept, fixed)
     done = _noted(model, plan, order, "which is not projected there, and changes when this layer is baked")
     for kernel in plan.values():
         keep_tone_free(kernel, order)
@@ -130,13 +130,14 @@ def project_(model: nn.Module, order: int = 1, *, inputs: Any = None) -> ToneFre
     """
     _check_there(model, order)
     found, left = by_type(model)
+    fixed: Interpolations = []
     if inputs is not None:
-        found, rest = by_calls(model, found, left, inputs)
+        found, rest, fixed = by_calls(model, found, left, inputs)
         left = [*left, *rest]
     else:
         left = [*left, *out_of_sight(model)]
     kept = {name: kernel for name, kernel in found.items() if order_of(kernel) >= order}
-    plan, held, left = _planned(model, found, order, left, kept)
+    plan, held, left = _planned(model, found, order, left, kept, fixed)
     done = _noted(model, plan, order, "which changes there, too")
     with torch.no_grad():
         for kernel in {id(tensors(kernel)[-1]): kernel for kernel in plan.values()}.values():
@@ -159,7 +160,7 @@ def _check_there(model: nn.Module, order: Any) -> None:
 
 
 def _planned(
-    model: nn.Module, found: Kernels, order: int, left: Left, kept: Mapping[str, Kernel]
+    model: nn.Module, found: Kernels, order: int, left: Left, kept: Mapping[str, Kernel], fixed: Interpolations
 ) -> tuple[Kernels, list[ToneFree], Left]:
     """Return the kernels to be projected, what is tone-free without that, and the rest; refuse that alone."""
     _check_order(found, order)
@@ -176,7 +177,8 @@ def _planned(
             plan[name] = kernel
     left = [*refused, *left]
     held = [ToneFree(name, k.factor, order_of(k), "by its parametrization") for name, k in kept.items()]
-    held += [ToneFree(name, *sizes, "by construction") for name, sizes in by_construction(model).items() if sizes[1]]
+    fixed = [*((name, *sizes) for name, sizes in by_construction(model).items() if sizes[1]), *fixed]
+    held += [ToneFree(*each, "by construction") for each in fixed]
     if not plan and not held:
         raise ValueError(_nothing(model, left, refused=bool(found)))
     return plan, held, left
