@@ -94,13 +94,26 @@ def bins(row: Row) -> int:
     return row.period * max(32, -(-LEAST_BINS // row.period))
 
 
+def repeating(y: Array, period: int) -> slice:
+    """Return the samples that repeat with the period, to rounding of what is steady.
+
+    Borders may be far louder than what is behind them: to their rounding their own last tail repeats, too.
+
+    >>> repeating(np.array([[1e6, 1e-11 + 1, 1, 1, 1, 1, 1, 1]]), 1)
+    slice(2, 8, None)
+    """
+    outer = settled(y, period, unit("float64"))
+    inner = settled(y[..., outer], period, unit("float64"))
+    return slice(outer.start + inner.start, outer.start + inner.stop)
+
+
 def flatness(y: Array, period: int) -> tuple[float, int]:
     """Return peak to peak over mean of the steady part, and its periods.
 
     >>> flatness(np.array([[3.0, 1, 1, 1, 1, 1, 1, 5]]), 1), flatness(np.tile([1.0, 3.0], 8)[None], 2)
     ((0.0, 6), (1.0, 8))
     """
-    part = y[..., settled(y, period, unit("float64"))]
+    part = y[..., repeating(y, period)]
     return float((np.ptp(part, axis=-1) / np.abs(part.mean(axis=-1))).max()), part.shape[-1] // period
 
 
@@ -131,7 +144,7 @@ def constant(subject: Subject, module: nn.Module) -> tuple[float, int, float]:
         y = row.waveform(module(*row.arguments(ones(subject))))
     values = np.asarray(y.detach().numpy())
     flat, periods = flatness(values, row.period)
-    return flat, periods, parted(y[..., settled(values, row.period, unit("float64"))], found)
+    return flat, periods, parted(y[..., repeating(values, row.period)], found)
 
 
 def ones(subject: Subject) -> torch.Tensor:
