@@ -14,9 +14,7 @@ from tests.cure.ledgered import SEEDS, Cured, every
 from tests.cure.measured import SEGMENTS, Lines, Seen, places
 
 FLAT = 1e-12
-"""Peak to peak over mean of the steady state, in double precision, up to which it is a constant.
-
-What is more is all to be rounding: `tests.cure.rounding`."""
+"""Peak to peak over mean of the steady state, in double precision, up to which it is a constant."""
 
 STANDS_DB = 3.0
 """What no line stands over its floor by, or else it is to be predicted."""
@@ -126,9 +124,9 @@ CONSTANTS = """
 Peak to peak of the steady output over its mean; the largest of all seeds and channels. The bound says what rounding
 may make of it in this network with this input, in the seed that has the most: products and sums of each convolution,
 of n terms and projected taps, are off by (n + 1) 2⁻⁵³ of the sum of their absolute values at most, and gradients pass
-that on to the output (`tests/cure/rounding.py`). What is over 1e-12 is less than its own bound: sums cancel there, and
-the mean, which is divided by, is what is left of them, as in decoders without biases. The last is how many periods of
-the grid are steady, to rounding, at the least.
+that on to the output (`tests/cure/rounding.py`). It is large where sums cancel, as in decoders without biases: the
+mean, which is divided by, is what is left of them. The last is how many periods of the grid are steady, to rounding of
+what is steady, at the least: borders may be far louder than that.
 """
 
 LINES = """

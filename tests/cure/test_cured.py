@@ -37,18 +37,12 @@ def test_every_upsampler_is_reached(cured: tuple[Cured, ...]) -> None:
         assert each.not_reached == (), each.subject.name
 
 
-ROUNDED = {"SpeechT5's, an eighth"}
-"""Without biases, and with 4 channels at the end, its mean cancels in one draw; as published it does not."""
-
-
 def test_constants_make_constants(cured: tuple[Cured, ...], show: Callable[[str], None]) -> None:
     for each in cured:
         assert min(seen.flat for seen in each.before) > 1e-3, each.subject.name
-        for seen in beyond(each.after):
-            show(f"{each.subject.name}: {seen.flat:.1e}; rounding may make {seen.rounding:.1e} of it")
-            assert seen.flat <= seen.rounding, each.subject.name
+        show(f"{each.subject.name}: {max(seen.flat for seen in each.after):.1e}")
+        assert not beyond(each.after), each.subject.name
         assert min(seen.periods for seen in each.after) >= 4, each.subject.name
-    assert {each.subject.name for each in cured if beyond(each.after)} <= ROUNDED
 
 
 NOT_PREDICTED = [("VITS's, an eighth", 4)]

@@ -171,6 +171,13 @@ def test_rounding_parts_samples_by_less_than_its_bound() -> None:
     assert 0 < np.ptp(single) <= 2.0**29 * most
 
 
+def test_a_louder_border_does_not_pass_for_steady() -> None:
+    """Its tail is within rounding of itself, and a millionth of what is behind it."""
+    y = np.concatenate([[1e12, 1 + 1e-6, 1 - 1e-6], np.ones(9)])[None]
+    assert flatness(y, 1) == (0.0, 9)
+    assert flatness(y[..., 1:], 1) == (0.0, 9)
+
+
 def test_bound_of_rounding_knows_cancellation() -> None:
     """Two taps that all but cancel: S stays, the mean falls, and the quotient may be off by as much more."""
     for small in (1.0, 2.0**-20):
