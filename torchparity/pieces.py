@@ -19,6 +19,9 @@ T = TypeVar("T")
 INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM)
 """Signals that end work between two pieces."""
 
+FEEDER, FEEDER_ENDS = "QueueFeederThread", 5.0
+"""How joblib, as multiprocessing, calls the thread that feeds processes; and the seconds it has to end in."""
+
 
 class Done(NamedTuple, Generic[T]):
     """A finished piece of work: its number, its result, and where it was done with how much memory."""
@@ -72,7 +75,18 @@ def _pieces(work: Callable[[int], T], left: Sequence[int], jobs: int | None) -> 
     parallel = Parallel(n_jobs=jobs, return_as="generator_unordered")
     with _deaf():
         pieces = parallel(delayed(_done)(work, piece, process_name()) for piece in left)
-    yield from pieces
+    try:
+        yield from pieces
+    except BaseException:  # given up, or failed: joblib has ended its processes, and not yet its thread
+        _wait_for_feeders()
+        raise
+
+
+def _wait_for_feeders() -> None:
+    """Wait for the thread that fed the processes: semaphores it holds when the interpreter ends are said to leak."""
+    for thread in threading.enumerate():
+        if thread.name == FEEDER:
+            thread.join(FEEDER_ENDS)
 
 
 @contextmanager
