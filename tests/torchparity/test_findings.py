@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner
 
 from torchparity import findings as table
@@ -32,6 +33,9 @@ def test_the_page_says_what_the_table_says() -> None:
 def test_every_finding_is_seen_on_the_pinned_version(row: Finding, show: Callable[[str], None]) -> None:
     result = rerun(row)
     show(f"{row.id}, {row.library} {result.version}: {result.words}")
+    if row.cpu not in ("", torch.backends.cpu.get_cpu_capability()):
+        assert result.status == "not run"
+        pytest.skip(result.answer)
     assert (result.status, result.version.partition("+")[0]) == ("seen", row.version), result.answer
 
 
