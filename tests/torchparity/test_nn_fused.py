@@ -653,21 +653,54 @@ def test_gradients_lie_as_their_input_does(channels: int, dtype: torch.dtype) ->
 
 
 @pytest.mark.parametrize(
-    ("sizes", "time", "padding", "parts"),
-    [((64, 32), 8000, 4, 1), ((64, 64), 8000, 4, 4), ((16, 16), 100, 4, 1), ((64, 32), 8000, 3, 2)],
+    ("sizes", "time", "padding", "parts", "spared"),
+    [((64, 32), 8000, 4, 1, 3), ((64, 64), 8000, 4, 4, 5), ((16, 16), 100, 4, 1, 1), ((64, 32), 8000, 3, 2, 3)],
     ids=["twice the channels", "as many", "small", "blocks that begin later"],
 )
-def test_convolutions_that_a_layer_takes(sizes: tuple[int, int], time: int, padding: int, parts: int) -> None:
+def test_convolutions_that_a_layer_takes(
+    sizes: tuple[int, int], time: int, padding: int, parts: int, spared: int
+) -> None:
     """One where phases and outputs fit into half of the memory of two layers, or are small; or else parts."""
     layer, x = NearestConv1d(*sizes, 9, 4, padding=padding, form="polyphase"), torch.zeros(1, sizes[0], time)
     assert (layer.geometry.lead > 0) == (padding == 3)
-    for gradients in (True, False):
+    for gradients, sparing in itertools.product((True, False), (True, False)):
         with (
             mock.patch("torchparity.nn.polyphase.F.conv1d", side_effect=F.conv1d) as convolved,
+            mock.patch("torchparity.nn.polyphase.SPARING", sparing),
             torch.set_grad_enabled(gradients),
         ):
             layer(x)
-        assert convolved.call_count == parts
+        assert convolved.call_count == (spared if sparing and not gradients else parts)
+
+
+@pytest.mark.parametrize(
+    ("form", "sizes", "axis", "parts"),
+    [
+        ("polyphase", (1, 64, 32, 8000), 2, 3),
+        ("running sum", (4, 256, 128, 1000), 1, 4),
+        ("running sum", (2, 512, 256, 500), 0, 6),
+    ],
+    ids=["in time", "by signal", "by channel"],
+)
+def test_what_is_held_is_half_of_what_two_layers_hold(
+    form: str, sizes: tuple[int, int, int, int], axis: int, parts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without AVX-512, where they copy less: y, with copies of x and taps and the sums, or with the sums twice.
+
+    Whole numbers, so bit by bit what the two layers give.
+    """
+    B, into, out, time = sizes
+    layer = NearestConv1d(into, out, 9, 4, padding=4, form=form)
+    x = whole(layer, 0, (B, into, time))
+    monkeypatch.setattr(f"torchparity.nn.{'running' if form == 'running sum' else 'polyphase'}.SPARING", True)
+    with torch.no_grad(), mock.patch("torchparity.nn.parting.product", side_effect=itertools.product) as cut:
+        assert torch.equal(layer(x), layer.two_layers()(x))
+    (cuts,) = (call.args for call in cut.call_args_list)
+    assert [len(ranges) for ranges in cuts] == [parts if i == axis else 1 for i in range(3)]
+    o, b, t = (max(stop - start for start, stop in ranges) for ranges in cuts)
+    bank, taps = (1, 12) if form == "polyphase" else (3 / 4, 6)  # phases of three taps, and three of two
+    v, sums, copies = B * out * 4 * time, bank * o * b * 4 * (t + 2), 2 * taps * o * into
+    assert v + max(copies + b * into * (t + 4) + sums, copies / 2 + 2 * sums) <= 2 * B * into * time + v
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
@@ -679,18 +712,25 @@ def test_taps_are_summed_in_single_precision(dtype: torch.dtype) -> None:
     assert torch.equal(composed(w, layer.phases, dtype), composed(w.float(), layer.phases, torch.float32).to(dtype))
 
 
+def test_what_is_computed_at_once_where_two_layers_copy_little() -> None:
+    """2(2v + 2 · 4/3 w) = u + 2v, where v is 2 · 64t, and u 4nt for n channels."""
+    C, w = torch.zeros(9, 4, 3), torch.zeros(32, 1, 9)
+    for channels, due in ((65, True), (64, False)):
+        assert fits_whole(torch.zeros(1, channels, 8000), w, C, 8000, sparing=True) == due
+
+
 def test_what_is_computed_at_once() -> None:
     """Phases and outputs, if both fit into half of what two layers hold, and into what an allocator has at hand."""
     C, w = torch.zeros(9, 4, 3), torch.zeros(32, 64, 9)
     for channels, due in ((64, True), (49, True), (48, False)):
-        assert fits_whole(torch.zeros(1, channels, 8000), w[:, :1], C, 8000) == due
+        assert fits_whole(torch.zeros(1, channels, 8000), w[:, :1], C, 8000, False) == due
     for blocks, due in ((1 << 15, True), ((1 << 15) + 1, False)):
-        assert fits_whole(torch.zeros(1, 64, blocks), w, C, blocks) == due
-        assert fits_whole(torch.zeros(2, 64, blocks // 2), w, C, blocks // 2)
-        assert not fits_whole(torch.zeros(1, 64, blocks).double(), w, C, blocks)
+        assert fits_whole(torch.zeros(1, 64, blocks), w, C, blocks, False) == due
+        assert fits_whole(torch.zeros(2, 64, blocks // 2), w, C, blocks // 2, False)
+        assert not fits_whole(torch.zeros(1, 64, blocks).double(), w, C, blocks, False)
     for blocks, due in ((623, False), (624, True)):  # 2(2 · 128t + 2 · 4/3 w) = 2 · 256t + 128t + w, w of 9 · 32 · 64
-        assert fits_whole(torch.zeros(1, 64, blocks), w, C, blocks) == due
-    assert not fits_whole(torch.zeros(1, 64, 8000), w, torch.zeros(9, 1, 9), 8000)  # u is x
+        assert fits_whole(torch.zeros(1, 64, blocks), w, C, blocks, False) == due
+    assert not fits_whole(torch.zeros(1, 64, 8000), w, torch.zeros(9, 1, 9), 8000, False)  # u is x
 
 
 @pytest.mark.parametrize(("kind", "form"), FUSED)

@@ -56,6 +56,12 @@ class Plan:
     D: int
     banks: tuple[Bank, ...]
 
+    @property
+    def largest(self) -> tuple[float, float]:
+        """The largest share that a bank has of the phases, and that of the taps."""
+        taps = [len(bank) * bank[0].J for bank in self.banks]
+        return max(map(len, self.banks)) / self.L, max(taps) / sum(taps)
+
 
 @cache
 def plan_of(g: Geometry) -> Plan:

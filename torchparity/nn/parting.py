@@ -11,6 +11,9 @@ from torch import Tensor
 LEAST, MOST = 5 << 18, 8
 """Numbers of working memory that are worth a part of their own, and parts: each reads its input or its taps again."""
 
+SPARING = torch.backends.cpu.get_cpu_capability() != "AVX512"
+"""Whether two layers hold less where no backward pass follows: oneDNN copies y for them, for AVX-512 u and w."""
+
 
 def window(time: int, low: int, high: int) -> tuple[slice, int, int]:
     """Return what there is of the samples from `low` to `high`, the zeros at both ends of it, and where `low` is then.
@@ -27,22 +30,29 @@ def window(time: int, low: int, high: int) -> tuple[slice, int, int]:
 
 
 def parts(
-    x: Tensor, w: Tensor, blocks: range, L: int, *, groups: int, sums: float, copies: float
+    x: Tensor, w: Tensor, blocks: range, L: int, *, groups: int, sums: float, copies: float, sparing: bool = False
 ) -> Iterator[tuple[slice, slice, int, int]]:
     """Yield what is worked on at a time: output channels, signals, and blocks of L outputs.
 
     Two layers hold u, L times x, beside y, or its gradient beside that of u. Here there are sums, so many of the size
     of y, and copies of w (taps and their gradients, oneDNN's layouts): what there is more of is divided, so that it
-    takes about a quarter of that, and once w; on a CPU, as far as `MOST` parts go.
+    takes about a quarter of that, and once w; on a CPU, as far as `MOST` parts go. Sparing, what is held, y among it
+    and oneDNN's copy of x, takes half of u and twice y; what is not divided, x or w, is there whole.
     """
-    B, O = len(x), len(w)
-    v, W = B * O * len(blocks) * L, w.numel()
-    work, room = int(sums * v + copies * W), (L * x.numel() + v) // 4 + W
-    n = max(min(-(-work // room), work // LEAST, MOST), 1) if x.device.type == "cpu" else 1
-    if v < W and groups == 1:
+    B, O, X, W = len(x), len(w), x.numel(), w.numel()
+    u, v, least = L * X, B * O * len(blocks) * L, LEAST
+    by_channel = v < W and groups == 1
+    work, room = int(sums * v + copies * W), (u + v) // 4 + W
+    if sparing:
+        divided, whole = (copies * W, X) if by_channel else (X, copies * W)
+        work, room, least = int(sums * v + divided), max(u // 2 - int(whole), 1), LEAST // 4
+    n = max(min(-(-work // room), work // least, MOST), 1) if x.device.type == "cpu" else 1
+    if by_channel:
         signals, channels, spans = 1, n, 1
     else:
         signals, channels = max(min(n, B), 1), 1
+        if sparing and B:  # none has more signals than its share
+            signals = -(-B // (B // signals))
         spans = -(-n // signals)
     times = _ranges(blocks.start, blocks.stop, spans)
     for o, b, t in product(_ranges(0, O, channels, 16), _ranges(0, B, signals), times):
