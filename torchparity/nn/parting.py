@@ -36,16 +36,16 @@ def parts(
 
     Two layers hold u, L times x, beside y, or its gradient beside that of u. Here there are sums, so many of the size
     of y, and copies of w (taps and their gradients, oneDNN's layouts): what there is more of is divided, so that it
-    takes about a quarter of that, and once w; on a CPU, as far as `MOST` parts go. Sparing, what is held, y among it
-    and oneDNN's copy of x, takes half of u and twice y; what is not divided, x or w, is there whole.
+    takes about a quarter of that, and once w; on a CPU, as far as `MOST` parts go. Sparing, if these are enough, all
+    that is held, with y and oneDNN's copy of x, takes half of u and twice y; of x and w one is not divided.
     """
     B, O, X, W = len(x), len(w), x.numel(), w.numel()
     u, v, least = L * X, B * O * len(blocks) * L, LEAST
     by_channel = v < W and groups == 1
     work, room = int(sums * v + copies * W), (u + v) // 4 + W
-    if sparing:
-        divided, whole = (copies * W, X) if by_channel else (X, copies * W)
-        work, room, least = int(sums * v + divided), max(u // 2 - int(whole), 1), LEAST // 4
+    divided, whole = (int(copies * W), X) if by_channel else (X, int(copies * W))
+    if sparing := sparing and sums * v + divided <= MOST * (u // 2 - whole):
+        work, room, least = int(sums * v + divided), u // 2 - whole, LEAST // 4
     n = max(min(-(-work // room), work // least, MOST), 1) if x.device.type == "cpu" else 1
     if by_channel:
         signals, channels, spans = 1, n, 1
