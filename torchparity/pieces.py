@@ -8,7 +8,9 @@ import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
+from time import monotonic
 from typing import Generic, NamedTuple, TypeVar
+from weakref import WeakSet
 
 from dspref.arrays import complaint
 from torchparity.devices import one_thread
@@ -21,6 +23,9 @@ INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM)
 
 FEEDER, FEEDER_ENDS = "QueueFeederThread", 5.0
 """How joblib, as multiprocessing, calls the thread that feeds processes; and the seconds it has to end in."""
+
+_FEEDERS = WeakSet[threading.Thread]()
+"""Those that were begun for work here."""
 
 
 class Done(NamedTuple, Generic[T]):
@@ -72,21 +77,24 @@ def at_work(work: Callable[[int], T], left: Sequence[int], jobs: int | None) -> 
 def _pieces(work: Callable[[int], T], left: Sequence[int], jobs: int | None) -> Generator[Done[T]]:
     from joblib import Parallel, delayed
 
-    parallel = Parallel(n_jobs=jobs, return_as="generator_unordered")
+    parallel, before = Parallel(n_jobs=jobs, return_as="generator_unordered"), set(threading.enumerate())
     with _deaf():
         pieces = parallel(delayed(_done)(work, piece, process_name()) for piece in left)
+    given_up = True
     try:
         yield from pieces
-    except BaseException:  # given up, or failed: joblib has ended its processes, and not yet its thread
-        _wait_for_feeders()
-        raise
+        given_up = False
+    finally:  # joblib has ended its processes, or keeps them for the next time
+        _FEEDERS.update(each for each in threading.enumerate() if each.name == FEEDER and each not in before)
+        if given_up:
+            _wait_for_feeders()
 
 
 def _wait_for_feeders() -> None:
     """Wait for the thread that fed the processes: semaphores it holds when the interpreter ends are said to leak."""
-    for thread in threading.enumerate():
-        if thread.name == FEEDER:
-            thread.join(FEEDER_ENDS)
+    ends = monotonic() + FEEDER_ENDS
+    for thread in list(_FEEDERS):
+        thread.join(max(ends - monotonic(), 0))
 
 
 @contextmanager

@@ -654,7 +654,7 @@ def test_gradients_lie_as_their_input_does(channels: int, dtype: torch.dtype) ->
 
 @pytest.mark.parametrize(
     ("sizes", "time", "padding", "parts", "spared"),
-    [((64, 32), 8000, 4, 1, 3), ((64, 64), 8000, 4, 4, 5), ((16, 16), 100, 4, 1, 1), ((64, 32), 8000, 3, 2, 3)],
+    [((64, 32), 8000, 4, 1, 3), ((64, 64), 8000, 4, 4, 5), ((16, 16), 100, 4, 1, 1), ((64, 32), 8000, 3, 2, 2)],
     ids=["twice the channels", "as many", "small", "blocks that begin later"],
 )
 def test_convolutions_that_a_layer_takes(
@@ -666,7 +666,7 @@ def test_convolutions_that_a_layer_takes(
     for gradients, sparing in itertools.product((True, False), (True, False)):
         with (
             mock.patch("torchparity.nn.polyphase.F.conv1d", side_effect=F.conv1d) as convolved,
-            mock.patch("torchparity.nn.polyphase.SPARING", sparing),
+            mock.patch("torchparity.nn.parting.SPARING", sparing),
             torch.set_grad_enabled(gradients),
         ):
             layer(x)
@@ -692,7 +692,7 @@ def test_what_is_held_is_half_of_what_two_layers_hold(
     B, into, out, time = sizes
     layer = NearestConv1d(into, out, 9, 4, padding=4, form=form)
     x = whole(layer, 0, (B, into, time))
-    monkeypatch.setattr(f"torchparity.nn.{'running' if form == 'running sum' else 'polyphase'}.SPARING", True)
+    monkeypatch.setattr("torchparity.nn.parting.SPARING", True)
     with torch.no_grad(), mock.patch("torchparity.nn.parting.product", side_effect=itertools.product) as cut:
         assert torch.equal(layer(x), layer.two_layers()(x))
     (cuts,) = (call.args for call in cut.call_args_list)
@@ -712,11 +712,65 @@ def test_taps_are_summed_in_single_precision(dtype: torch.dtype) -> None:
     assert torch.equal(composed(w, layer.phases, dtype), composed(w.float(), layer.phases, torch.float32).to(dtype))
 
 
+@pytest.mark.parametrize(
+    ("sizes", "kind", "time", "spared"),
+    [
+        ((64, 64, 9, 4), NearestConv1d, 8000, True),
+        ((64, 64, 4, 4), NearestConv1d, 8000, False),  # one output more than there are, and cut
+        ((64, 64, 9, 4), LinearConv1d, 8000, False),  # outer outputs are joined to the others
+        ((32, 64, 9, 4), NearestConv1d, 8000, False),  # no parts are enough: u is half of y
+    ],
+)
+def test_parts_are_more_only_where_half_can_be_reached(
+    sizes: tuple[int, int, int, int], kind: Any, time: int, spared: bool
+) -> None:
+    layer = kind(*sizes, padding=(sizes[2] - 1) // 2, form="polyphase")
+    x, calls = torch.zeros(1, sizes[0], time), []
+    for sparing in (False, True):
+        with (
+            torch.no_grad(),
+            mock.patch("torchparity.nn.parting.SPARING", sparing),
+            mock.patch("torchparity.nn.polyphase.F.conv1d", side_effect=F.conv1d) as convolved,
+        ):
+            layer(x)
+            calls.append(convolved.call_count)
+    assert (calls[1] > calls[0]) == spared
+    assert calls[1] >= calls[0]
+
+
+@settings(deadline=None)
+@given(data=st.data())
+def test_sparing_parts_are_the_whole(data: st.DataObject) -> None:
+    """Of small layers, as if they were large; whole numbers, so bit by bit."""
+
+    def n(low: int, high: int) -> int:
+        return data.draw(st.integers(low, high))
+
+    kind: Any
+    kind, groups, L = data.draw(st.sampled_from([NearestConv1d, LinearConv1d])), n(1, 2), n(1, 5)
+    K, dilation, mode = n(1, 9), n(1, 2), data.draw(st.sampled_from(["zeros", "replicate"]))
+    form = data.draw(st.sampled_from(["polyphase", *(["running sum"] if kind is NearestConv1d else [])]))
+    padding = data.draw(st.sampled_from([0, dilation * (K - 1) // 2]))
+    shape: dict[str, Any] = {"dilation": dilation, "groups": groups, "padding_mode": mode, "form": form}
+    layer: Any = kind(groups * n(1, 3), groups * n(1, 20), K, L, padding=padding, dtype=torch.float64, **shape)
+    x = whole(layer, n(0, 99), (n(0, 11), layer.in_channels, 18 // L + n(1, 40)))
+    with (
+        torch.no_grad(),
+        mock.patch("torchparity.nn.parting.SPARING", True),
+        mock.patch("torchparity.nn.parting.LEAST", 16),
+        mock.patch("torchparity.nn.running.SMALL", 0),
+    ):
+        found = layer(x)
+    with torch.no_grad():
+        due = layer.two_layers()(x)
+    assert torch.equal(found, due) if kind is NearestConv1d or L in (1, 2, 4) else torch.allclose(found, due)
+
+
 def test_what_is_computed_at_once_where_two_layers_copy_little() -> None:
     """2(2v + 2 · 4/3 w) = u + 2v, where v is 2 · 64t, and u 4nt for n channels."""
     C, w = torch.zeros(9, 4, 3), torch.zeros(32, 1, 9)
     for channels, due in ((65, True), (64, False)):
-        assert fits_whole(torch.zeros(1, channels, 8000), w, C, 8000, sparing=True) == due
+        assert fits_whole(torch.zeros(1, channels, 8000), w, C, 8000, spare=True) == due
 
 
 def test_what_is_computed_at_once() -> None:

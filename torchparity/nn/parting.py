@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 
 import torch
 from torch import Tensor
+
+from torchparity.nn.geometry import Geometry
 
 LEAST, MOST = 5 << 18, 8
 """Numbers of working memory that are worth a part of their own, and parts: each reads its input or its taps again."""
@@ -29,34 +32,56 @@ def window(time: int, low: int, high: int) -> tuple[slice, int, int]:
     return slice(first, last), padding, low - first + padding
 
 
+def sparing(g: Geometry) -> bool:
+    """Return whether half of what two layers hold is aimed at: not where y is copied once more, to be cut or joined."""
+    return SPARING and not g.surplus % g.factor and not any(g.outer)
+
+
 def parts(
-    x: Tensor, w: Tensor, blocks: range, L: int, *, groups: int, sums: float, copies: float, sparing: bool = False
+    x: Tensor,
+    w: Tensor,
+    blocks: range,
+    L: int,
+    *,
+    groups: int,
+    sums: float,
+    copies: float,
+    spare: tuple[float, float] | None = None,
 ) -> Iterator[tuple[slice, slice, int, int]]:
     """Yield what is worked on at a time: output channels, signals, and blocks of L outputs.
 
     Two layers hold u, L times x, beside y, or its gradient beside that of u. Here there are sums, so many of the size
     of y, and copies of w (taps and their gradients, oneDNN's layouts): what there is more of is divided, so that it
-    takes about a quarter of that, and once w; on a CPU, as far as `MOST` parts go. Sparing, if these are enough, all
-    that is held, with y and oneDNN's copy of x, takes half of u and twice y; of x and w one is not divided.
+    takes about a quarter of that, and once w; on a CPU, as far as `MOST` parts go.
+
+    `spare` are the sums and copies that are there at once where two layers hold u and twice y. These, y, and oneDNN's
+    copy of x are to take half of that, if so many parts do it: they have u/2, in which of x and w one is whole.
     """
     B, O, X, W = len(x), len(w), x.numel(), w.numel()
-    u, v, least = L * X, B * O * len(blocks) * L, LEAST
+    u, v = L * X, B * O * len(blocks) * L
     by_channel = v < W and groups == 1
-    work, room = int(sums * v + copies * W), (u + v) // 4 + W
-    divided, whole = (int(copies * W), X) if by_channel else (X, int(copies * W))
-    if sparing := sparing and sums * v + divided <= MOST * (u // 2 - whole):
-        work, room, least = int(sums * v + divided), u // 2 - whole, LEAST // 4
-    n = max(min(-(-work // room), work // least, MOST), 1) if x.device.type == "cpu" else 1
+    n = _many(sums * v + copies * W, (u + v) // 4 + W, LEAST)
+    if spare is not None:
+        held, taps = spare[0] * v, spare[1] * W
+        divided, room = (held + taps, u / 2 - X) if by_channel else (held + X, u / 2 - taps)
+        if 0 < divided <= MOST * room:
+            n = max(n, _many(divided, room, LEAST // 4))
+    n = n if x.device.type == "cpu" else 1
     if by_channel:
         signals, channels, spans = 1, n, 1
     else:
         signals, channels = max(min(n, B), 1), 1
-        if sparing and B:  # none has more signals than its share
-            signals = -(-B // (B // signals))
+        if spare is not None and B:  # none has more signals than its share
+            signals = min(-(-B // (B // signals)), MOST)
         spans = -(-n // signals)
     times = _ranges(blocks.start, blocks.stop, spans)
     for o, b, t in product(_ranges(0, O, channels, 16), _ranges(0, B, signals), times):
         yield slice(*o), slice(*b), *t
+
+
+def _many(work: float, room: float, least: int) -> int:
+    """Return in how many parts work fits into room, as far as they are worth it."""
+    return max(min(math.ceil(int(work) / room), int(work) // least, MOST), 1)
 
 
 def _ranges(start: int, stop: int, parts: int, whole: int = 1) -> list[tuple[int, int]]:

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from torchparity.nn.geometry import Geometry
 from torchparity.nn.modes import as_given, recorded, to_be_derived, traced, transformed
-from torchparity.nn.parting import SPARING, derivable, parts, plus, plus_part, split, window
+from torchparity.nn.parting import derivable, parts, plus, plus_part, sparing, split, window
 from torchparity.nn.shuffle import interleaved, put, take
 from torchparity.nn.taps import composed, decomposed, in_a_row, out_of_row
 from torchparity.nn.twolayer import extended
@@ -53,7 +53,7 @@ def polyphase(x: Tensor, w: Tensor, bias: Tensor | None, C: Tensor, g: Geometry,
         x, padding = with_ends(x, g, *g.extended)
         if traced() or transformed():
             return in_whole(x, w, bias, C, padding, groups, g.lead)
-        run = _Polyphase.apply if recorded(x, w, bias) else partial(in_parts, sparing=SPARING)
+        run = _Polyphase.apply if recorded(x, w, bias) else partial(in_parts, spare=sparing(g))
         y: Tensor = run(x, w, bias, C, padding, groups, g.lead)
         return y
 
@@ -78,13 +78,13 @@ def in_whole(x: Tensor, w: Tensor, bias: Tensor | None, C: Tensor, padding: int,
 
 
 def in_parts(
-    x: Tensor, w: Tensor, bias: Tensor | None, C: Tensor, padding: int, groups: int, s: int, *, sparing: bool = False
+    x: Tensor, w: Tensor, bias: Tensor | None, C: Tensor, padding: int, groups: int, s: int, *, spare: bool = False
 ) -> Tensor:
     """Return y, some of it at a time, where the phases of all of it would take more memory or time."""
     blocks, L, Q = _blocks(x, C, padding), *C.shape[1:]
-    work = list(_parts(x, w, C, blocks, groups, 2, sparing=sparing))
+    work = list(_parts(x, w, C, blocks, groups, 2, spare=spare))
     if s == 0 and (
-        len(work) == 1 or fits_whole(x, w, C, blocks, sparing)
+        len(work) == 1 or fits_whole(x, w, C, blocks, spare)
     ):  # y is made behind what a convolution works in
         return in_whole(x, w, bias, C, padding, groups, s)
     y = x.new_empty(len(x), len(w), (blocks - (s > 0)) * L)  # a view could not be changed in place
@@ -99,15 +99,15 @@ def in_parts(
     return y
 
 
-def fits_whole(x: Tensor, w: Tensor, C: Tensor, blocks: int, sparing: bool) -> bool:
+def fits_whole(x: Tensor, w: Tensor, C: Tensor, blocks: int, spare: bool) -> bool:
     """Return whether y is computed from the phases of all of it: both are held then, and W with oneDNN's copy.
 
     Of the memory of two layers that may take a half. They hold u and y, and in single precision oneDNN's copies of u
-    and w; or u and twice y, where one is `sparing`. Where L is 1, u is x.
+    and w; or u and twice y, where there is some to `spare`. Where L is 1, u is x.
     """
     K, L, Q = C.shape
     u, v, W = L * x.numel(), len(x) * len(w) * blocks * L, w.numel()
-    held, two = 2 * v + 2 * L * Q * W // K, u + 2 * v if sparing else 2 * u + v + W
+    held, two = 2 * v + 2 * L * Q * W // K, u + 2 * v if spare else 2 * u + v + W
     return L > 1 and v * x.element_size() <= AT_HAND and 2 * held <= two
 
 
@@ -213,8 +213,8 @@ def _blocks(x: Tensor, C: Tensor, padding: int) -> int:
 
 
 def _parts(
-    x: Tensor, w: Tensor, C: Tensor, blocks: int, groups: int, copies: int, *, sparing: bool = False
+    x: Tensor, w: Tensor, C: Tensor, blocks: int, groups: int, copies: int, *, spare: bool = False
 ) -> Iterator[tuple[slice, slice, int, int]]:
     K, L, Q = C.shape
-    sums, copies_ = 2 if sparing else 3, copies * L * Q / K
-    return parts(x, w, range(blocks), L, groups=groups, sums=sums, copies=copies_, sparing=sparing)
+    taps = copies * L * Q / K
+    return parts(x, w, range(blocks), L, groups=groups, sums=3, copies=taps, spare=(2, taps) if spare else None)

@@ -25,7 +25,7 @@ from torch.nn import functional as F
 from torchparity.nn.banks import Job, plan_of, write
 from torchparity.nn.geometry import Geometry
 from torchparity.nn.modes import as_given, exact, recorded, to_be_derived, transformed
-from torchparity.nn.parting import LEAST, SPARING, derivable, parts, plus, plus_part, split, window
+from torchparity.nn.parting import LEAST, derivable, parts, plus, plus_part, sparing, split, window
 from torchparity.nn.polyphase import with_all
 from torchparity.nn.products import few, gradients, spread
 from torchparity.nn.taps import turned
@@ -64,7 +64,7 @@ def running_sum(x: Tensor, w: Tensor, bias: Tensor | None, g: Geometry, groups: 
         job = Job(plan_of(g), groups, blocks, origin)
         if transformed():
             return in_whole(x, w, bias, g, job)
-        run = _RunningSum.apply if recorded(x, w, bias) else partial(in_parts, sparing=SPARING)
+        run = _RunningSum.apply if recorded(x, w, bias) else partial(in_parts, spare=sparing(g))
         y: Tensor = run(x, w, bias, g, job)
         return y
 
@@ -82,7 +82,7 @@ def in_whole(x: Tensor, w: Tensor, bias: Tensor | None, g: Geometry, job: Job) -
     return summed(v, crop.zeros, bias, g)
 
 
-def in_parts(x: Tensor, w: Tensor, bias: Tensor | None, g: Geometry, job: Job, *, sparing: bool = False) -> Tensor:
+def in_parts(x: Tensor, w: Tensor, bias: Tensor | None, g: Geometry, job: Job, *, spare: bool = False) -> Tensor:
     """Return y, some of it at a time, but for what is small, and no product of matrices."""
     by_matrices = is_few(x, w, job)
     small = 3 * len(x) * len(w) * job.blocks * g.factor + 2 * w.numel() < SMALL
@@ -90,8 +90,7 @@ def in_parts(x: Tensor, w: Tensor, bias: Tensor | None, g: Geometry, job: Job, *
         return in_whole(x, w, bias, g, job)
     y = x.new_empty(len(x), len(w), job.blocks * g.factor)  # a view could not be changed in place
     by_block = split(y, -1, job.blocks, g.factor)
-    sums, copies = (2 * largest for largest in job.plan.largest) if sparing else (1.25, 2)
-    for o, n, start, stop in _parts(x, w, job, sums, copies, sparing=sparing):
+    for o, n, start, stop in _parts(x, w, job, 1.25, 2, spare=spare):
         b, into = None if bias is None else bias[o], by_block[n, o, start:stop]
         if by_matrices:
             into.copy_(split(by_products(x[n], w[o], b, g, job, start, stop), -1, stop - start, g.factor))
@@ -219,7 +218,8 @@ def _gradients(
 
 
 def _parts(
-    x: Tensor, w: Tensor, job: Job, sums: float, copies: float, *, sparing: bool = False
+    x: Tensor, w: Tensor, job: Job, sums: float, copies: float, *, spare: bool = False
 ) -> Iterator[tuple[slice, slice, int, int]]:
-    sizes = (x, w, range(job.blocks), job.plan.L)
-    return parts(*sizes, groups=job.groups, sums=sums, copies=copies, sparing=sparing)
+    phases, taps = job.plan.largest
+    at_once = (2 * phases, 2 * taps) if spare else None
+    return parts(x, w, range(job.blocks), job.plan.L, groups=job.groups, sums=sums, copies=copies, spare=at_once)
