@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torchparity.models import melgan
 from torchparity.nn.utils import project_, remove_tone_free, tone_free_
 
-BATCH, FRAMES, ROUNDS = 4, 16, 5
+BATCH, FRAMES, ROUNDS = 4, 16, 15
 """Frames of 256 samples; the projection costs the same whatever they are."""
 
 
