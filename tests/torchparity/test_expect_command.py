@@ -118,14 +118,20 @@ def test_the_comb_that_is_seen_of_melgan_depends_on_the_offset(kinds: str, fines
     assert answer("melgan", "--input", kinds)["over_floor"]["finest_hz"] == finest_hz
 
 
-def test_start_and_prediction_take_less_than_five_seconds() -> None:
-    """Of one processor: what else runs on the machine does not count."""
+def processor_time(*command: str) -> tuple[float, str]:
+    """Return the processor time of a Python process, in which nothing else counts that runs, and what it prints."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    command = [sys.executable, "-m", "torchparity.cli", "expect", "melgan", "--input", "ones"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert "86.1328125 Hz" in done.stdout
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 5
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, done.stdout
+
+
+def test_start_and_prediction_take_as_long_as_a_few_imports_of_torch() -> None:
+    """Five seconds where that takes 1.25, side by side: processors differ, and what runs beside slows both."""
+    importing, _ = processor_time("-c", "import torch")
+    predicting, printed = processor_time("-m", "torchparity.cli", "expect", "melgan", "--input", "ones")
+    assert "86.1328125 Hz" in printed
+    assert predicting < 4 * importing
 
 
 def test_a_target_is_walked_and_told_as_by_hand(nets: str) -> None:

@@ -666,7 +666,7 @@ def test_convolutions_that_a_layer_takes(
     for gradients, sparing in itertools.product((True, False), (True, False)):
         with (
             mock.patch("torchparity.nn.polyphase.F.conv1d", side_effect=F.conv1d) as convolved,
-            mock.patch("torchparity.nn.parting.SPARING", sparing),
+            mock.patch("torchparity.nn.polyphase.SPARING", sparing),
             torch.set_grad_enabled(gradients),
         ):
             layer(x)
@@ -692,7 +692,7 @@ def test_what_is_held_is_half_of_what_two_layers_hold(
     B, into, out, time = sizes
     layer = NearestConv1d(into, out, 9, 4, padding=4, form=form)
     x = whole(layer, 0, (B, into, time))
-    monkeypatch.setattr("torchparity.nn.parting.SPARING", True)
+    monkeypatch.setattr("torchparity.nn.polyphase.SPARING", True)
     with torch.no_grad(), mock.patch("torchparity.nn.parting.product", side_effect=itertools.product) as cut:
         assert torch.equal(layer(x), layer.two_layers()(x))
     (cuts,) = (call.args for call in cut.call_args_list)
@@ -729,7 +729,7 @@ def test_parts_are_more_only_where_half_can_be_reached(
     for sparing in (False, True):
         with (
             torch.no_grad(),
-            mock.patch("torchparity.nn.parting.SPARING", sparing),
+            mock.patch("torchparity.nn.polyphase.SPARING", sparing),
             mock.patch("torchparity.nn.polyphase.F.conv1d", side_effect=F.conv1d) as convolved,
         ):
             layer(x)
@@ -756,7 +756,7 @@ def test_sparing_parts_are_the_whole(data: st.DataObject) -> None:
     x = whole(layer, n(0, 99), (n(0, 11), layer.in_channels, 18 // L + n(1, 40)))
     with (
         torch.no_grad(),
-        mock.patch("torchparity.nn.parting.SPARING", True),
+        mock.patch("torchparity.nn.polyphase.SPARING", True),
         mock.patch("torchparity.nn.parting.LEAST", 16),
         mock.patch("torchparity.nn.running.SMALL", 0),
     ):

@@ -9,8 +9,6 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from torchparity.nn.geometry import Geometry
-
 LEAST, MOST = 5 << 18, 8
 """Numbers of working memory that are worth a part of their own, and parts: each reads its input or its taps again."""
 
@@ -30,11 +28,6 @@ def window(time: int, low: int, high: int) -> tuple[slice, int, int]:
     last = max(min(high, time), first + 1)
     padding = max(first - low, high - last, 0)
     return slice(first, last), padding, low - first + padding
-
-
-def sparing(g: Geometry) -> bool:
-    """Return whether half of what two layers hold is aimed at: not where y is copied once more, to be cut or joined."""
-    return SPARING and not g.surplus % g.factor and not any(g.outer)
 
 
 def parts(

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from torchparity.nn.geometry import Geometry
 from torchparity.nn.modes import as_given, recorded, to_be_derived, traced, transformed
-from torchparity.nn.parting import derivable, parts, plus, plus_part, sparing, split, window
+from torchparity.nn.parting import SPARING, derivable, parts, plus, plus_part, split, window
 from torchparity.nn.shuffle import interleaved, put, take
 from torchparity.nn.taps import composed, decomposed, in_a_row, out_of_row
 from torchparity.nn.twolayer import extended
@@ -56,6 +56,11 @@ def polyphase(x: Tensor, w: Tensor, bias: Tensor | None, C: Tensor, g: Geometry,
         run = _Polyphase.apply if recorded(x, w, bias) else partial(in_parts, spare=sparing(g))
         y: Tensor = run(x, w, bias, C, padding, groups, g.lead)
         return y
+
+
+def sparing(g: Geometry) -> bool:
+    """Return whether half of what two layers hold is aimed at: not where y is copied once more, to be cut or joined."""
+    return SPARING and not g.surplus % g.factor and not any(g.outer)
 
 
 def with_ends(x: Tensor, g: Geometry, left: int, right: int) -> tuple[Tensor, int]:

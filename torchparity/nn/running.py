@@ -25,8 +25,8 @@ from torch.nn import functional as F
 from torchparity.nn.banks import Job, plan_of, write
 from torchparity.nn.geometry import Geometry
 from torchparity.nn.modes import as_given, exact, recorded, to_be_derived, transformed
-from torchparity.nn.parting import LEAST, derivable, parts, plus, plus_part, sparing, split, window
-from torchparity.nn.polyphase import with_all
+from torchparity.nn.parting import LEAST, derivable, parts, plus, plus_part, split, window
+from torchparity.nn.polyphase import sparing, with_all
 from torchparity.nn.products import few, gradients, spread
 from torchparity.nn.taps import turned
 
