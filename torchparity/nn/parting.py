@@ -13,7 +13,10 @@ LEAST, MOST = 5 << 18, 8
 """Numbers of working memory that are worth a part of their own, and parts: each reads its input or its taps again."""
 
 SPARING = torch.backends.cpu.get_cpu_capability() != "AVX512"
-"""Whether two layers hold less where no backward pass follows: oneDNN copies y for them, for AVX-512 u and w."""
+"""Whether two layers hold less where no backward pass follows: oneDNN copies y for them, with AVX-512 u and w.
+
+As seen on x86, in single precision; that Torch finds no AVX-512 says it of others, too.
+"""
 
 
 def window(time: int, low: int, high: int) -> tuple[slice, int, int]:

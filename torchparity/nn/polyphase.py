@@ -88,9 +88,8 @@ def in_parts(
     """Return y, some of it at a time, where the phases of all of it would take more memory or time."""
     blocks, L, Q = _blocks(x, C, padding), *C.shape[1:]
     work = list(_parts(x, w, C, blocks, groups, 2, spare=spare))
-    if s == 0 and (
-        len(work) == 1 or fits_whole(x, w, C, blocks, spare)
-    ):  # y is made behind what a convolution works in
+    at_once = len(work) == 1 or fits_whole(x, w, C, blocks, spare)
+    if s == 0 and at_once:  # y is made behind what a convolution works in
         return in_whole(x, w, bias, C, padding, groups, s)
     y = x.new_empty(len(x), len(w), (blocks - (s > 0)) * L)  # a view could not be changed in place
     by_block = split(y, -1, blocks - (s > 0), L)
