@@ -17,7 +17,7 @@ from tests.benchmarks.layers import seconds
 from torchparity.known import network_named
 from torchparity.nn import LinearConv1d, NearestConv1d
 
-CHANNELS, BATCH, ROUNDS = 24, 2, 7
+CHANNELS, BATCH, ROUNDS = 24, 2, 15
 
 
 def fused(module: nn.Module) -> nn.Module:

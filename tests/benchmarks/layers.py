@@ -1,9 +1,10 @@
 """Fused layers, their two layers and a transposed convolution, timed in turn: ``python -m tests.benchmarks.layers``.
 
-``python -m tests.benchmarks.layers nearest late forward`` prints medians of rounds in one process: seconds, and faults
-of pages. How its heap lies decides for all of them who works in memory that it keeps, and who has it from the system
-again in each call: a process is one sample, and rounds are not more. With ``warm`` behind them the process gives back a
-block of `BLOCK` bytes first, as larger work does: from then on glibc keeps what is given back, and nobody waits.
+``python -m tests.benchmarks.layers nearest late forward`` prints medians of rounds in one process: seconds, faults of
+pages, and ratios of times of a round. How its heap lies decides for all of them who works in memory that it keeps, and
+who has it from the system again in each call: a process is one sample, and rounds are not more. With ``warm`` behind
+them the process gives back a block of `BLOCK` bytes first, as larger work does: from then on glibc keeps what is given
+back, and nobody waits.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ SIZES: dict[str, Sizes] = {  # (B, C_in, C_out, T)
     "batched": (4, 256, 128, 1000),
     "early": (2, 512, 256, 500),
 }
+RATIOS = (("two", "fused"), ("fused", "transposed"))
 L, K = 4, 9
 ROUNDS = 15
 BLOCK = 31 << 20
@@ -99,13 +101,18 @@ def medians(taken: dict[str, list[float]]) -> dict[str, float]:
     return {name: float(np.median(values[-ROUNDS:])) for name, values in taken.items()}
 
 
+def ratio(taken: dict[str, list[float]], a: str, b: str) -> float:
+    """Return the median of rounds of one time over another: what slows a machine for a while slows both."""
+    return float(np.median(np.divide(taken[a], taken[b])[-ROUNDS:]))
+
+
 def faults() -> int:
     """Return how many pages this process has had from the system."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 
 
 def measured(kind: str, name: str, way: str, warm: str = "") -> dict[str, float]:
-    """Return medians for each module, in turn: of its time, and of the pages that a run has from the system."""
+    """Return medians for each module, in turn: of its time, and of the pages that a run has from the system; ratios."""
     if warm:
         torch.zeros(BLOCK, dtype=torch.uint8)
     x, g = operands(SIZES[name])
@@ -117,7 +124,7 @@ def measured(kind: str, name: str, way: str, warm: str = "") -> dict[str, float]
             before = faults()
             run()
             taken.setdefault(f"{what}, pages", []).append(faults() - before)
-    return medians(taken)
+    return medians(taken) | {f"{a} / {b}": ratio(taken, a, b) for a, b in RATIOS}
 
 
 if __name__ == "__main__":

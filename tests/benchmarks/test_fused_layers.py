@@ -1,6 +1,6 @@
 """Fused layers beside their two layers, and beside a transposed convolution of the same kernel: time and memory.
 
-Ratios of times taken in turn (A B A B …), each of them behind a run of its own; the median of rounds in a process, and
+Ratios of times taken in turn (A B A B …), each of them behind a run of its own: the median of rounds in a process, and
 of processes (`tests.benchmarks.layers`). Memory is the peak of what Torch's allocator has given out during a call, its
 input and weights not counted: outputs, gradients, what is kept for the backward pass, and oneDNN's copies in layouts of
 its own, which it asks of the same allocator. What oneDNN takes from the system itself is not in it.
@@ -29,7 +29,7 @@ from torchparity.nn.geometry import Geometry
 
 ROOT = Path(__file__).resolve().parents[2]
 
-PROCESSES = {"nearest": 5, "linear": 1, "filter": 1, "step": 5}
+PROCESSES = {"nearest": 7, "linear": 1, "filter": 1, "step": 5}
 """What is to be so many times as fast is measured in some."""
 
 FASTER = {"forward": 2.5, "forward + backward": 2.0}
@@ -63,7 +63,7 @@ def test_fused_beside_two_layers(kind: str, name: str, way: str, benchmark: Any,
     benchmark.pedantic(lambda: found.append(apart(layers, kind, name, way)), rounds=PROCESSES[kind])
     x, g = operands(SIZES[name])
     bytes_ = {what: peak(partial(WAYS[way], m, x, g), m) for what, m in modules(SIZES[name], kind).items()}
-    times_faster, over = ([took[a] / took[b] for took in found] for a, b in (("two", "fused"), ("fused", "transposed")))
+    times_faster, over = ([took[f"{a} / {b}"] for took in found] for a, b in layers.RATIOS)
     share = bytes_["fused"] / bytes_["two"]
     show(
         f"{kind} ×{L}, conv {K}, {SIZES[name]}, {way}: {spread(times_faster)} times faster than two layers "
@@ -90,7 +90,7 @@ def test_fused_beside_two_layers_in_warm_memory(
     found: list[dict[str, float]] = []
     benchmark.pedantic(lambda: found.append(apart(layers, "nearest", name, way, "warm")), rounds=1)
     (took,) = found
-    faster, over = took["two"] / took["fused"], took["fused"] / took["transposed"]
+    faster, over = (took[f"{a} / {b}"] for a, b in layers.RATIOS)
     show(
         f"in warm memory: nearest ×{L}, conv {K}, {SIZES[name]}, {way}: {faster:.2f} times faster than two layers "
         f"({1e3 * took['fused']:.1f} ms), {over:.2f} of the transposed convolution's time"
