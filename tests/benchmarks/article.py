@@ -9,15 +9,14 @@ import json
 import sys
 from functools import partial
 
-import numpy as np
 import torch
 from torch import nn
 
-from tests.benchmarks.layers import seconds
+from tests.benchmarks.layers import ROUNDS, ratio, seconds
 from torchparity.known import network_named
 from torchparity.nn import LinearConv1d, NearestConv1d
 
-CHANNELS, BATCH, ROUNDS = 24, 2, 15
+CHANNELS, BATCH = 24, 2
 
 
 def fused(module: nn.Module) -> nn.Module:
@@ -63,8 +62,7 @@ def ratios(samples: int) -> dict[str, float]:
     for _ in range(ROUNDS + 1):
         for name, net in nets.items():
             taken[name].append(seconds(partial(step, net)))
-    base = np.array(taken["transposed"][-ROUNDS:])
-    return {name: float(np.median(np.array(t[-ROUNDS:]) / base)) for name, t in taken.items()}
+    return {name: ratio(taken, name, "transposed") for name in taken}
 
 
 if __name__ == "__main__":
